@@ -1,0 +1,140 @@
+# river: one non-recursive makefile. Everything built goes below $(BUILD).
+#
+#   make            the binary                make check      unit and command-line tests
+#   make deps       what the build needs      make demo       the main job, on generated data
+#   make install    DESTDIR= PREFIX=          make bench      the figures of README.md
+#
+# Local taste (CC, CFLAGS, DEVELOPER=1 ...) belongs into config.mak.
+
+-include config.mak
+
+BUILD ?= build
+PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+LIBDIR ?= $(PREFIX)/lib/river
+MANDIR ?= $(PREFIX)/share/man
+BASHCOMPDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHCOMPDIR ?= $(PREFIX)/share/zsh/site-functions
+FISHCOMPDIR ?= $(PREFIX)/share/fish/vendor_completions.d
+PKG_CONFIG ?= pkg-config
+CC ?= cc
+AR ?= ar
+INSTALL ?= install
+PROVE ?= prove
+
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.SECONDARY:
+MAKEFLAGS += --no-builtin-rules
+
+VERSION := $(shell cat VERSION 2>/dev/null || git describe --tags --always --dirty 2>/dev/null || echo unknown)
+
+# ---- flags -----------------------------------------------------------------
+OPT ?= -O2 -g
+WARN := -Wall -Wextra -Wformat=2 -Wshadow -Wvla -Wcast-qual -Wundef -Wwrite-strings \
+	-Wmissing-prototypes -Wstrict-prototypes -Wpointer-arith -Wno-missing-field-initializers
+ifeq ($(DEVELOPER),1)
+WARN += -Werror
+endif
+HARDEN := -fstack-protector-strong -fPIE -fno-common
+ifeq ($(SANITIZE),)
+HARDEN += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+else
+SAN := -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+endif
+LIBS_PKG := jansson yaml-0.1 libzstd libxxhash
+# Fetched once; the pkg-config call is skipped for targets that compile nothing.
+ifeq ($(filter deps clean help,$(MAKECMDGOALS)),)
+PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIBS_PKG) 2>/dev/null)
+PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(LIBS_PKG) 2>/dev/null)
+endif
+ALL_CPPFLAGS := -D_GNU_SOURCE -Ilib -Icmd -DRIVER_PREFIX='"$(PREFIX)"' $(PKG_CFLAGS) $(CPPFLAGS)
+ALL_CFLAGS := -std=c17 -pthread $(OPT) $(WARN) $(HARDEN) $(SAN) -ffile-prefix-map=$(CURDIR)=. $(CFLAGS)
+ALL_LDFLAGS := -pthread -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(SAN) $(LDFLAGS)
+ALL_LIBS := $(PKG_LIBS) -lisal -ldl $(LIBS)
+
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2);)
+
+# ---- sources ---------------------------------------------------------------
+LIB_SRC := $(sort $(wildcard lib/*/*.c))
+CMD_SRC := $(sort $(wildcard cmd/*.c))
+UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
+UNIT_COMMON := $(sort $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c)))
+FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+TOOL_SRC := $(sort $(wildcard tests/lib/*.c tests/fault/*.c tests/bench/*.c))
+HEADERS := $(sort $(wildcard lib/*/*.h cmd/*.h))
+
+LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
+CMD_OBJ := $(CMD_SRC:%.c=$(BUILD)/%.o)
+UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/unit/%)
+FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/tests/fuzz/%)
+TOOL_BIN := $(TOOL_SRC:%.c=$(BUILD)/%)
+CLI_TESTS := $(sort $(wildcard tests/cli/t[0-9]*.sh))
+
+.PHONY: all
+all: $(BUILD)/river
+
+# ---- compiling -------------------------------------------------------------
+# Objects depend on this file, which is rewritten only when the flags change.
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(ALL_LIBS)' >$@.new; \
+	 cmp -s $@.new $@ && rm -f $@.new || mv $@.new $@
+$(BUILD)/version.h: FORCE
+	@mkdir -p $(@D)
+	@printf '#define RIVER_VERSION "%s"\n' '$(VERSION)' >$@.new; \
+	 cmp -s $@.new $@ && rm -f $@.new || mv $@.new $@
+.PHONY: FORCE
+FORCE:
+
+$(BUILD)/cmd/%.o $(BUILD)/lib/cli/%.o: ALL_CPPFLAGS += -include $(BUILD)/version.h
+$(CMD_OBJ) $(filter $(BUILD)/lib/cli/%,$(LIB_OBJ)): $(BUILD)/version.h
+
+$(BUILD)/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/libriver.a: $(LIB_OBJ)
+	$(call say,AR,$@)rm -f $@ && $(AR) crD $@ $(LIB_OBJ)
+
+$(BUILD)/river: $(CMD_OBJ) $(BUILD)/libriver.a
+	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@.new $(CMD_OBJ) $(BUILD)/libriver.a $(ALL_LIBS) && mv $@.new $@
+
+$(BUILD)/tests/unit/test_%: tests/unit/test_%.c $(UNIT_COMMON) $(BUILD)/libriver.a $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(ALL_CPPFLAGS) -Itests $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(UNIT_COMMON) $(BUILD)/libriver.a -lcmocka $(ALL_LIBS)
+
+# A fuzz target has LLVMFuzzerTestOneInput; the plain build links a main that replays files.
+$(BUILD)/tests/fuzz/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/replay_main.c $(BUILD)/libriver.a $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< tests/fuzz/replay_main.c $(BUILD)/libriver.a $(ALL_LIBS)
+
+# Helpers of the tests: each is one file and links nothing of river.
+define tool_rule
+$(BUILD)/$(1:.c=): $(1) $(BUILD)/flags
+	@mkdir -p $$(@D)
+	$$(call say,CC,$$<)$$(CC) $$(ALL_CPPFLAGS) -std=c17 -pthread $$(OPT) $$(WARN) $$(CFLAGS) -o $$@ $$< $$(TOOL_LIBS_$$(notdir $(1:.c=))) -ldl
+endef
+$(foreach t,$(TOOL_SRC),$(eval $(call tool_rule,$(t))))
+
+-include $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(UNIT_BIN:%=%.d)
+
+# ---- tests -----------------------------------------------------------------
+.PHONY: check check-unit check-cli check-fuzz header-check
+check: all $(UNIT_BIN) $(FUZZ_BIN) $(TOOL_BIN) header-check
+	CMOCKA_MESSAGE_OUTPUT=TAP RIVER_BUILD=$(abspath $(BUILD)) $(PROVE) -e '' $(PROVE_OPTS) $(UNIT_BIN) $(CLI_TESTS)
+
+check-unit: $(UNIT_BIN) $(FUZZ_BIN)
+	CMOCKA_MESSAGE_OUTPUT=TAP RIVER_BUILD=$(abspath $(BUILD)) $(PROVE) -e '' $(PROVE_OPTS) $(UNIT_BIN)
+check-cli: all $(TOOL_BIN)
+	RIVER_BUILD=$(abspath $(BUILD)) $(PROVE) -e '' $(PROVE_OPTS) $(CLI_TESTS)
+
+header-check: $(HEADERS:%.h=$(BUILD)/hdr/%.ok)
+$(BUILD)/hdr/%.ok: %.h $(BUILD)/flags
+	@mkdir -p $(@D)
+	@$(CC) $(ALL_CPPFLAGS) -std=c17 $(WARN) -fsyntax-only -x c $< && touch $@
+
+.PHONY: clean
+clean:
+	rm -rf $(BUILD)

@@ -1,0 +1,8 @@
+/* The river command. */
+#include <stdio.h>
+
+int main(void)
+{
+	puts("river " RIVER_VERSION);
+	return 0;
+}

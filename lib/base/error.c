@@ -1,0 +1,134 @@
+/* Fills and extends error values; knows nothing about where they are printed. */
+#include "base/error.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+	const char *name;
+	int exit_code;
+	const char *sentence;
+} statuses[] = {
+#define RV_STATUS(name, exit_code, sentence) { #name, exit_code, sentence },
+#include "base/status.def"
+#undef RV_STATUS
+};
+
+int rv_status_exit_code(enum rv_status status)
+{
+	return statuses[status].exit_code;
+}
+
+const char *rv_status_name(enum rv_status status)
+{
+	return statuses[status].name;
+}
+
+const char *rv_status_sentence(enum rv_status status)
+{
+	return statuses[status].sentence;
+}
+
+/* Messages quote input; a terminal must never obey what is in them. */
+static void neutralise(char *text)
+{
+	for (unsigned char *p = (unsigned char *)text; *p; p++)
+		if (*p < 0x20 || *p == 0x7f)
+			*p = '?';
+}
+
+/* snprintf may cut a UTF-8 sequence in half at the end of the buffer. */
+static void trim_utf8_tail(char *text, size_t size)
+{
+	size_t len = strnlen(text, size);
+	if (len + 1 < size)
+		return;
+	size_t i = len;
+	while (i > 0 && ((unsigned char)text[i - 1] & 0xC0) == 0x80)
+		i--;
+	if (i > 0 && (unsigned char)text[i - 1] >= 0xC0)
+		text[i - 1] = '\0';
+}
+
+static void set_message(struct rv_error *err, enum rv_status status, const char *fmt, va_list ap)
+{
+	*err = (struct rv_error)RV_ERROR_INIT;
+	err->status = status;
+	vsnprintf(err->message, sizeof(err->message), fmt, ap);
+	trim_utf8_tail(err->message, sizeof(err->message));
+	neutralise(err->message);
+}
+
+enum rv_status rv_fail(struct rv_error *err, enum rv_status status, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	set_message(err, status, fmt, ap);
+	va_end(ap);
+	return status;
+}
+
+enum rv_status rv_fail_errno(struct rv_error *err, enum rv_status status, const char *fmt, ...)
+{
+	int saved = errno;
+	va_list ap;
+	va_start(ap, fmt);
+	set_message(err, status, fmt, ap);
+	va_end(ap);
+	size_t len = strlen(err->message);
+	char text[128];
+	snprintf(err->message + len, sizeof(err->message) - len, ": %s",
+		 strerror_r(saved, text, sizeof(text)));
+	err->transient = saved == EAGAIN || saved == EINTR || saved == ENOSPC || saved == EDQUOT ||
+			 saved == EMFILE || saved == ENFILE || saved == ENOMEM;
+	errno = saved;
+	return status;
+}
+
+enum rv_status rv_context(struct rv_error *err, const char *fmt, ...)
+{
+	char inner[sizeof(err->message)];
+	memcpy(inner, err->message, sizeof(inner));
+	va_list ap;
+	va_start(ap, fmt);
+	int n = vsnprintf(err->message, sizeof(err->message), fmt, ap);
+	va_end(ap);
+	if (n >= 0 && (size_t)n < sizeof(err->message))
+		snprintf(err->message + n, sizeof(err->message) - (size_t)n, ": %s", inner);
+	trim_utf8_tail(err->message, sizeof(err->message));
+	neutralise(err->message);
+	return err->status;
+}
+
+void rv_hint(struct rv_error *err, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(err->hint, sizeof(err->hint), fmt, ap);
+	va_end(ap);
+	trim_utf8_tail(err->hint, sizeof(err->hint));
+	neutralise(err->hint);
+}
+
+void rv_error_at(struct rv_error *err, const char *file, uint64_t line, uint64_t column)
+{
+	snprintf(err->file, sizeof(err->file), "%s", file ? file : "");
+	trim_utf8_tail(err->file, sizeof(err->file));
+	neutralise(err->file);
+	err->line = line;
+	err->column = column;
+}
+
+void rv_bug_at(const char *file, int line, const char *fmt, ...)
+{
+	fprintf(stderr, "river: bug at %s:%d: ", file, line);
+	va_list ap;
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	_Exit(rv_status_exit_code(RV_INTERNAL));
+}

@@ -1,0 +1,390 @@
+/* Durable files: nothing half-written ever carries a final name. */
+#include "base/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/ulid.h"
+
+enum rv_status rv_read_file(const char *path, size_t max_bytes, struct rv_strbuf *ret,
+			    struct rv_error *err)
+{
+	RV_CLEANUP(rv_close_p) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0) {
+		if (errno == ENOENT || errno == ENOTDIR)
+			return rv_fail(err, RV_NOT_FOUND, "no file %s", path);
+		return rv_fail_errno(err, RV_LOCAL_IO, "open %s", path);
+	}
+	rv_strbuf_clear(ret);
+	for (;;) {
+		size_t want = 1 << 16, n;
+		rv_strbuf_reserve(ret, want);
+		if (rv_read_some(fd, ret->bytes + ret->len, want, &n, path, err) != RV_OK)
+			return err->status;
+		if (n == 0)
+			return RV_OK;
+		ret->len += n;
+		ret->bytes[ret->len] = '\0';
+		if (ret->len > max_bytes)
+			return rv_fail(err, RV_BAD_DATA, "%s is larger than %zu bytes", path,
+				       max_bytes);
+	}
+}
+
+enum rv_status rv_write_all(int fd, const void *p, size_t len, const char *what,
+			    struct rv_error *err)
+{
+	const char *at = p;
+	while (len) {
+		ssize_t n = write(fd, at, len);
+		if (n < 0) {
+			if (errno == EINTR)
+				continue;
+			return rv_fail_errno(err, RV_LOCAL_IO, "write %s", what);
+		}
+		at += n;
+		len -= (size_t)n;
+	}
+	return RV_OK;
+}
+
+enum rv_status rv_read_some(int fd, void *p, size_t size, size_t *ret_n, const char *what,
+			    struct rv_error *err)
+{
+	for (;;) {
+		ssize_t n = read(fd, p, size);
+		if (n >= 0) {
+			*ret_n = (size_t)n;
+			return RV_OK;
+		}
+		if (errno != EINTR)
+			return rv_fail_errno(err, RV_LOCAL_IO, "read %s", what);
+	}
+}
+
+enum rv_status rv_pread_full(int fd, void *p, size_t len, uint64_t offset, size_t *ret_n,
+			     const char *what, struct rv_error *err)
+{
+	size_t done = 0;
+	while (done < len) {
+		ssize_t n = pread(fd, (char *)p + done, len - done, (off_t)(offset + done));
+		if (n < 0) {
+			if (errno == EINTR)
+				continue;
+			return rv_fail_errno(err, RV_LOCAL_IO, "read %s", what);
+		}
+		if (n == 0)
+			break;
+		done += (size_t)n;
+	}
+	*ret_n = done;
+	return RV_OK;
+}
+
+enum rv_status rv_fsync(int fd, const char *what, struct rv_error *err)
+{
+	/* EINTR says nothing about the data, so that one may be asked again. */
+	while (fsync(fd) < 0)
+		if (errno != EINTR)
+			return rv_fail_errno(err, RV_LOCAL_IO, "fsync %s", what);
+	return RV_OK;
+}
+
+enum rv_status rv_fsync_folder(const char *path, struct rv_error *err)
+{
+	RV_CLEANUP(rv_close_p) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return rv_fail_errno(err, RV_LOCAL_IO, "open folder %s", path);
+	return rv_fsync(fd, path, err);
+}
+
+enum rv_status rv_fsync_parent(const char *path, struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p) char *parent = rv_path_parent(path);
+	return rv_fsync_folder(parent, err);
+}
+
+char *rv_temporary_beside(const char *path)
+{
+	char id[RV_ULID_TEXT];
+	rv_ulid_new(rv_clock_ms(), id);
+	RV_CLEANUP(rv_free_p) char *parent = rv_path_parent(path);
+	return rv_asprintf("%s/" RV_TEMPORARY_PREFIX "%s", parent, id);
+}
+
+/* Writes a durable temporary beside `path`; on failure nothing is left. */
+static enum rv_status write_temporary(const char *path, const void *p, size_t len, mode_t mode,
+				      char **ret_temporary, struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p) char *temporary = rv_temporary_beside(path);
+	RV_CLEANUP(rv_close_p)
+	int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+		      mode ? mode : 0666);
+	if (fd < 0)
+		return rv_fail_errno(err, RV_LOCAL_IO, "create %s", temporary);
+	enum rv_status status = RV_OK;
+	if (mode && fchmod(fd, mode) < 0)
+		status = rv_fail_errno(err, RV_LOCAL_IO, "chmod %s", temporary);
+	if (status == RV_OK)
+		status = rv_write_all(fd, p, len, temporary, err);
+	if (status == RV_OK)
+		status = rv_fsync(fd, temporary, err);
+	int to_close = fd;
+	fd = -1;
+	if (close(to_close) < 0 && status == RV_OK && errno != EINTR)
+		status = rv_fail_errno(err, RV_LOCAL_IO, "close %s", temporary);
+	if (status != RV_OK) {
+		unlink(temporary);
+		return status;
+	}
+	*ret_temporary = rv_take(temporary);
+	return RV_OK;
+}
+
+enum rv_status rv_replace_file(const char *path, const void *p, size_t len, mode_t mode,
+			       struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p) char *temporary = NULL;
+	if (write_temporary(path, p, len, mode, &temporary, err) != RV_OK)
+		return err->status;
+	if (rename(temporary, path) < 0) {
+		rv_fail_errno(err, RV_LOCAL_IO, "rename %s to %s", temporary, path);
+		unlink(temporary);
+		return err->status;
+	}
+	return rv_fsync_parent(path, err);
+}
+
+enum rv_status rv_create_file(const char *path, const void *p, size_t len, mode_t mode,
+			      struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p) char *temporary = NULL;
+	if (write_temporary(path, p, len, mode, &temporary, err) != RV_OK)
+		return err->status;
+	/* link(2), unlike rename(2), refuses a name that is taken. */
+	if (link(temporary, path) < 0) {
+		if (errno == EEXIST)
+			rv_fail(err, RV_CONFLICT, "%s exists already", path);
+		else
+			rv_fail_errno(err, RV_LOCAL_IO, "link %s", path);
+		unlink(temporary);
+		return err->status;
+	}
+	unlink(temporary);
+	return rv_fsync_parent(path, err);
+}
+
+enum rv_status rv_make_folders(const char *path, mode_t mode, struct rv_error *err)
+{
+	struct stat st;
+	if (stat(path, &st) == 0) {
+		if (S_ISDIR(st.st_mode))
+			return RV_OK;
+		errno = ENOTDIR;
+		return rv_fail_errno(err, RV_LOCAL_IO, "make folder %s", path);
+	}
+	RV_CLEANUP(rv_free_p) char *parent = rv_path_parent(path);
+	if (strcmp(parent, path) != 0 && rv_make_folders(parent, mode, err) != RV_OK)
+		return err->status;
+	if (mkdir(path, mode ? mode : 0777) < 0) {
+		if (errno == EEXIST)
+			return RV_OK; /* somebody else was faster */
+		return rv_fail_errno(err, RV_LOCAL_IO, "make folder %s", path);
+	}
+	if (mode && chmod(path, mode) < 0)
+		return rv_fail_errno(err, RV_LOCAL_IO, "chmod %s", path);
+	return rv_fsync_folder(parent, err);
+}
+
+enum rv_status rv_remove_file(const char *path, struct rv_error *err)
+{
+	if (unlink(path) < 0 && errno != ENOENT)
+		return rv_fail_errno(err, RV_LOCAL_IO, "remove %s", path);
+	return RV_OK;
+}
+
+static enum rv_status remove_below(int parent_fd, const char *name, const char *path,
+				   struct rv_error *err)
+{
+	int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0) {
+		if (errno == ENOENT)
+			return RV_OK;
+		return rv_fail_errno(err, RV_LOCAL_IO, "open folder %s", path);
+	}
+	DIR *dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return rv_fail_errno(err, RV_LOCAL_IO, "read folder %s", path);
+	}
+	enum rv_status status = RV_OK;
+	struct dirent *entry;
+	while (status == RV_OK && (errno = 0, entry = readdir(dir)) != NULL) {
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		RV_CLEANUP(rv_free_p) char *child = rv_path_join(path, entry->d_name);
+		if (unlinkat(fd, entry->d_name, 0) == 0)
+			continue;
+		if (errno != EISDIR && errno != EPERM)
+			status = rv_fail_errno(err, RV_LOCAL_IO, "remove %s", child);
+		else
+			status = remove_below(fd, entry->d_name, child, err);
+	}
+	if (status == RV_OK && errno != 0)
+		status = rv_fail_errno(err, RV_LOCAL_IO, "read folder %s", path);
+	closedir(dir);
+	if (status == RV_OK && unlinkat(parent_fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		status = rv_fail_errno(err, RV_LOCAL_IO, "remove folder %s", path);
+	return status;
+}
+
+enum rv_status rv_remove_tree(const char *path, struct rv_error *err)
+{
+	struct stat st;
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT ? RV_OK : rv_fail_errno(err, RV_LOCAL_IO, "look at %s", path);
+	if (!S_ISDIR(st.st_mode))
+		return rv_remove_file(path, err);
+	return remove_below(AT_FDCWD, path, path, err);
+}
+
+char *rv_path_join(const char *a, const char *b)
+{
+	if (b[0] == '/' || !*a)
+		return rv_strdup(b);
+	size_t len = strlen(a);
+	return rv_asprintf(a[len - 1] == '/' ? "%s%s" : "%s/%s", a, b);
+}
+
+char *rv_path_parent(const char *path)
+{
+	size_t len = strlen(path);
+	while (len > 1 && path[len - 1] == '/')
+		len--;
+	while (len > 0 && path[len - 1] != '/')
+		len--;
+	if (len == 0)
+		return rv_strdup(".");
+	while (len > 1 && path[len - 1] == '/')
+		len--;
+	return rv_strndup(path, len);
+}
+
+const char *rv_path_base(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	return slash ? slash + 1 : path;
+}
+
+char *rv_path_absolute(const char *path)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf full = RV_STRBUF_INIT;
+	if (path[0] != '/') {
+		char *cwd = getcwd(NULL, 0);
+		rv_strbuf_puts(&full, cwd ? cwd : "");
+		free(cwd);
+		rv_strbuf_putc(&full, '/');
+	}
+	rv_strbuf_puts(&full, path);
+	struct rv_strbuf out = RV_STRBUF_INIT;
+	for (char *save = NULL, *part = strtok_r(full.bytes, "/", &save); part;
+	     part = strtok_r(NULL, "/", &save)) {
+		if (strcmp(part, ".") == 0)
+			continue;
+		if (strcmp(part, "..") == 0) {
+			char *slash = out.len ? strrchr(out.bytes, '/') : NULL;
+			rv_strbuf_truncate(&out, slash ? (size_t)(slash - out.bytes) : 0);
+			continue;
+		}
+		rv_strbuf_putc(&out, '/');
+		rv_strbuf_puts(&out, part);
+	}
+	if (!out.len)
+		rv_strbuf_putc(&out, '/');
+	return rv_strbuf_take(&out);
+}
+
+/* One attempt; errno EAGAIN when somebody holds it. */
+static int try_lock(int fd, enum rv_lock_kind kind)
+{
+	struct flock range = {
+		.l_type = kind == RV_LOCK_SHARED ? F_RDLCK : F_WRLCK,
+		.l_whence = SEEK_SET,
+	};
+	int r = fcntl(fd, F_OFD_SETLK, &range);
+	if (r < 0 && errno == EACCES)
+		errno = EAGAIN;
+	return r;
+}
+
+enum rv_status rv_lock_take(struct rv_lock *lock, const char *path, enum rv_lock_kind kind,
+			    int64_t timeout_ms, mode_t mode, struct rv_error *err)
+{
+	int64_t deadline = timeout_ms < 0 ? INT64_MAX : rv_clock_monotonic_ms() + timeout_ms;
+	int64_t pause_ms = 1;
+	for (;;) {
+		RV_CLEANUP(rv_close_p)
+		int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode ? mode : 0600);
+		if (fd < 0)
+			return rv_fail_errno(err, RV_LOCAL_IO, "open lock %s", path);
+		while (try_lock(fd, kind) < 0) {
+			if (errno == EINTR)
+				continue;
+			if (errno != EAGAIN)
+				return rv_fail_errno(err, RV_LOCAL_IO, "lock %s", path);
+			if (rv_clock_monotonic_ms() >= deadline)
+				return rv_fail(err, RV_LOCKED, "%s is held by another process",
+					       path);
+			/* Polling, not F_OFD_SETLKW: the wait must end at a deadline. */
+			struct timespec ts = { pause_ms / 1000, pause_ms % 1000 * 1000000 };
+			nanosleep(&ts, NULL);
+			if (pause_ms < 50)
+				pause_ms *= 2;
+		}
+		struct stat mine, there;
+		if (fstat(fd, &mine) < 0)
+			return rv_fail_errno(err, RV_LOCAL_IO, "look at lock %s", path);
+		if (stat(path, &there) == 0 && mine.st_ino == there.st_ino &&
+		    mine.st_dev == there.st_dev) {
+			lock->fd = fd;
+			fd = -1;
+			return RV_OK;
+		}
+		/* The file was removed while we waited: the name is another file now. */
+	}
+}
+
+void rv_lock_release(struct rv_lock *lock)
+{
+	if (lock->fd >= 0)
+		close(lock->fd);
+	lock->fd = -1;
+}
+
+uint32_t rv_crc32c(uint32_t crc, const void *bytes, size_t len)
+{
+	/* Journal lines are short; the table is computed once by whoever comes first and every
+	 * thread computes the same values. */
+	static uint32_t table[256];
+	if (!__atomic_load_n(&table[1], __ATOMIC_ACQUIRE)) {
+		for (uint32_t i = 255; i > 0; i--) {
+			uint32_t c = i;
+			for (int k = 0; k < 8; k++)
+				c = c & 1 ? c >> 1 ^ 0x82F63B78u : c >> 1;
+			__atomic_store_n(&table[i], c, __ATOMIC_RELEASE);
+		}
+	}
+	const unsigned char *p = bytes;
+	crc = ~crc;
+	while (len--)
+		crc = table[(crc ^ *p++) & 0xff] ^ crc >> 8;
+	return ~crc;
+}

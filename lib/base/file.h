@@ -1,0 +1,91 @@
+/*
+ * Files and folders the way durable data needs them: whole writes, fsync of file and folder,
+ * names that appear complete or not at all, kernel locks. All descriptors are close-on-exec.
+ *
+ * Failures are RV_LOCAL_IO with the path and the system's reason, RV_NOT_FOUND for a path that is
+ * not there where the comment says so. An fsync that failed once is never retried: its bytes count
+ * as lost and the caller must write a new file.
+ */
+#ifndef RV_BASE_FILE_H
+#define RV_BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "base/strbuf.h"
+
+/* Reads the whole file into `ret` (emptied first). More than `max_bytes` is RV_BAD_DATA, a missing
+ * file RV_NOT_FOUND, a folder RV_LOCAL_IO. Works on FIFOs too. */
+enum rv_status rv_read_file(const char *path, size_t max_bytes, struct rv_strbuf *ret,
+			    struct rv_error *err) RV_MUST_CHECK;
+
+/* write(2) until all is written; EINTR and short writes are continued. */
+enum rv_status rv_write_all(int fd, const void *p, size_t len, const char *what,
+			    struct rv_error *err) RV_MUST_CHECK;
+/* read(2) once, EINTR continued; *ret_n = 0 at the end of the file. */
+enum rv_status rv_read_some(int fd, void *p, size_t size, size_t *ret_n, const char *what,
+			    struct rv_error *err) RV_MUST_CHECK;
+/* pread(2) until `len` bytes or the end; *ret_n says how many there were. */
+enum rv_status rv_pread_full(int fd, void *p, size_t len, uint64_t offset, size_t *ret_n,
+			     const char *what, struct rv_error *err) RV_MUST_CHECK;
+enum rv_status rv_fsync(int fd, const char *what, struct rv_error *err) RV_MUST_CHECK;
+enum rv_status rv_fsync_folder(const char *path, struct rv_error *err) RV_MUST_CHECK;
+/* The folder that holds `path`. */
+enum rv_status rv_fsync_parent(const char *path, struct rv_error *err) RV_MUST_CHECK;
+
+/* Replaces or creates `path` in one step (temporary, fsync, rename, fsync of the folder). `mode`
+ * is applied exactly when it is not 0, whatever the umask; 0 means 0666 under the umask. */
+enum rv_status rv_replace_file(const char *path, const void *p, size_t len, mode_t mode,
+			       struct rv_error *err) RV_MUST_CHECK;
+/* Creates `path` with these bytes in one step (temporary, fsync, link, fsync of the folder), or
+ * fails with RV_CONFLICT when the name is taken. */
+enum rv_status rv_create_file(const char *path, const void *p, size_t len, mode_t mode,
+			      struct rv_error *err) RV_MUST_CHECK;
+
+/* Makes the folder and its parents, each made durable in its parent; existing ones are left as
+ * they are. `mode` as in rv_replace_file, 0 meaning 0777 under the umask. */
+enum rv_status rv_make_folders(const char *path, mode_t mode, struct rv_error *err) RV_MUST_CHECK;
+/* unlink; a missing file is fine. */
+enum rv_status rv_remove_file(const char *path, struct rv_error *err) RV_MUST_CHECK;
+/* Removes a folder and all below it; a missing one is fine. Never follows symbolic links. */
+enum rv_status rv_remove_tree(const char *path, struct rv_error *err) RV_MUST_CHECK;
+/* Temporary names of rv_replace_file, rv_create_file and the stores start with this. A leftover of
+ * a killed process; it may be removed once older than an hour. */
+#define RV_TEMPORARY_PREFIX ".tmp-"
+/* "<folder of path>/.tmp-<random>"; caller frees. */
+char *rv_temporary_beside(const char *path);
+
+/* "a/b" joined with exactly one slash; b absolute gives b. Caller frees. */
+char *rv_path_join(const char *a, const char *b);
+/* Everything before the last slash, "." or "/"; caller frees. */
+char *rv_path_parent(const char *path);
+const char *rv_path_base(const char *path);
+/* `path` made absolute against the working folder, "." and ".." and doubled slashes resolved by
+ * text alone. Caller frees. */
+char *rv_path_absolute(const char *path);
+
+/*
+ * Kernel locks (open-file-description locks: they end with the process, whatever kills it).
+ * A lock file is never removed while it may be held; rv_lock_take re-checks the inode after
+ * locking, so a removed lock file does not let two holders in.
+ */
+enum rv_lock_kind { RV_LOCK_SHARED, RV_LOCK_EXCLUSIVE };
+struct rv_lock {
+	int fd; /* -1: not held */
+};
+#define RV_LOCK_INIT { .fd = -1 }
+/* timeout_ms: 0 do not wait, -1 wait for ever. RV_LOCKED when the time is over; RV_LOCAL_IO when
+ * the file system cannot lock (never runs unlocked). The file is created 0600 (`mode` 0) or as
+ * `mode` says. */
+enum rv_status rv_lock_take(struct rv_lock *lock, const char *path, enum rv_lock_kind kind,
+			    int64_t timeout_ms, mode_t mode, struct rv_error *err) RV_MUST_CHECK;
+void rv_lock_release(struct rv_lock *lock);
+
+/* CRC-32C (Castagnoli) of bytes, `crc` 0 to start; used by every line river journals. */
+uint32_t rv_crc32c(uint32_t crc, const void *p, size_t len);
+
+#endif
