@@ -1,0 +1,48 @@
+/*
+ * What a command gets: the globals, the opened profile, the lake and the output. cmd/wire.c is the
+ * only place that knows which implementation stands behind an interface.
+ */
+#ifndef RIVER_CONTEXT_H
+#define RIVER_CONTEXT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "cli/command.h"
+#include "cli/output.h"
+#include "config/profile.h"
+#include "store/store.h"
+
+enum rv_lock_policy { RV_LOCKS_WAIT, RV_LOCKS_SKIP, RV_LOCKS_FAIL };
+
+struct rv_config; /* config/config.h */
+struct rv_warehouse;
+struct rv_delivery;
+struct rv_command_context {
+	const struct rv_command *command;
+	const struct rv_config *config;    /* NULL unless RV_NEEDS_PROFILE */
+	const struct rv_profile *profile;  /* NULL unless RV_NEEDS_PROFILE */
+	struct rv_store *lake;             /* NULL unless RV_NEEDS_LAKE */
+	struct rv_out *out;
+	enum rv_out_format output;
+	bool quiet;
+	bool verbose;
+	enum rv_lock_policy locks;         /* --lock */
+	int64_t timeout_ms;                /* --timeout, -1: none */
+};
+
+/* Open what the profile names. */
+enum rv_status rv_wire_lake(const struct rv_profile *profile, struct rv_store **ret,
+			    struct rv_error *err) RV_MUST_CHECK;
+enum rv_status rv_wire_delivery(const struct rv_profile *profile, struct rv_store *lake,
+				struct rv_delivery **ret, struct rv_error *err) RV_MUST_CHECK;
+/* Does not open the database yet. */
+enum rv_status rv_wire_warehouse(const struct rv_profile *profile, struct rv_store *lake,
+				 struct rv_warehouse **ret, struct rv_error *err) RV_MUST_CHECK;
+
+/* Signals: main installs handlers for INT, TERM and HUP (first one asks for an orderly end, second
+ * one leaves at once) and ignores PIPE and XFSZ. Flows poll this between steps. */
+int rv_stop_signal(void); /* 0, or the signal that asked to stop */
+
+#endif

@@ -1,0 +1,72 @@
+/*
+ * Results on standard output, everything else on standard error. Text for people, one JSON object
+ * a line (with "v":1) for programs, csv where a command says so; both from the same values.
+ *
+ * Standard output is buffered here and checked: rv_out_finish fails with RV_LOCAL_IO when it was
+ * full or closed, so exit 0 means the result was delivered. Main thread only.
+ */
+#ifndef RV_CLI_OUTPUT_H
+#define RV_CLI_OUTPUT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+enum rv_out_format { RV_OUT_TEXT, RV_OUT_JSON, RV_OUT_CSV };
+
+struct rv_out;
+struct rv_out *rv_out_new(int fd, enum rv_out_format format);
+void rv_out_free(struct rv_out *out); /* does not flush */
+enum rv_out_format rv_out_format(const struct rv_out *out);
+bool rv_out_is_terminal(const struct rv_out *out);
+int rv_out_width(const struct rv_out *out); /* columns of the terminal, else 80 */
+
+/* Text as it is; nothing in other formats. */
+void rv_out_printf(struct rv_out *out, const char *fmt, ...) RV_PRINTF(2, 3);
+/* Bytes as they are in any format (query results). Failures are kept for rv_out_finish; *once* it
+ * has failed later writes are dropped, rv_out_failed says so. */
+void rv_out_write(struct rv_out *out, const void *p, size_t len);
+bool rv_out_failed(const struct rv_out *out);
+/* One JSON object a line with "v":1 first, keys in insertion order; nothing in text. Takes the
+ * reference. */
+void rv_out_json(struct rv_out *out, json_t *object);
+/* A text table: header, then rows of strings (NULL is empty), columns aligned, numbers right when
+ * `right[i]`; printed by rv_out_table_end. Control characters become '?'. Nothing in json. */
+void rv_out_table_begin(struct rv_out *out, const char *const *headers, const bool *right,
+			size_t columns);
+void rv_out_table_row(struct rv_out *out, const char *const *cells);
+void rv_out_table_end(struct rv_out *out);
+enum rv_status rv_out_finish(struct rv_out *out, struct rv_error *err) RV_MUST_CHECK;
+
+/* Standard error. "river: text"; control characters become '?'. rv_note is silent under -q,
+ * rv_verbose speaks only with -v, rv_warn always. */
+void rv_note(const char *fmt, ...) RV_PRINTF(1, 2);
+void rv_verbose(const char *fmt, ...) RV_PRINTF(1, 2);
+void rv_warn(const char *fmt, ...) RV_PRINTF(1, 2);
+/* How loud: -1 quiet, 0 normal, 1 and more verbose; and whether standard error is a terminal. */
+void rv_messages_init(int loudness, enum rv_out_format format);
+int rv_messages_loudness(void);
+bool rv_messages_terminal(void);
+/* The one place an error is printed: text with hint and place, or one JSON object on standard error
+ * with code, message, hint, file, line. */
+void rv_error_print(const struct rv_error *err);
+
+/*
+ * Progress: a line on standard error, only when that is a terminal and not -q, from one second
+ * after the start, ten times a second at most, wiped when done. The line shows done/total, rate and
+ * time left; total 0 is unknown.
+ */
+struct rv_progress {
+	const char *what;         /* "push web/clicks" */
+	int64_t started_ms, shown_ms;
+	bool visible;
+};
+void rv_progress_start(struct rv_progress *progress, const char *what);
+void rv_progress_update(struct rv_progress *progress, uint64_t done_bytes, uint64_t total_bytes,
+			uint64_t records);
+void rv_progress_end(struct rv_progress *progress); /* wipes the line */
+
+#endif

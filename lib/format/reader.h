@@ -1,0 +1,122 @@
+/*
+ * A reader turns the bytes of a source into records in lake form: one JSON object a line.
+ *
+ * It hands out spans: runs of whole records, each followed by one '\n', in input order, ready to
+ * be compressed; or one piece of a rejected line; or the news that it must wait or is at the end.
+ * Records are validated and hashed here (set hash: XXH3-64, seed 0, of each record without its
+ * newline, summed modulo 2^64; semantics 2.6). The bytes of a span live until the next call.
+ *
+ * Spans depend only on the input and the limits asked for, never on how the source cut its reads,
+ * when `max_records` or `max_bytes` cut them: a batch is the same batch when it is read again.
+ *
+ * Rules of the formats: design.md 4 and semantics.md 3, `river help formats`.
+ *  ndjson  a line holds one or more whole objects (also with nothing between them) and never
+ *          continues onto the next. One bad object makes the whole line a reject.
+ *  json    an array of objects, or objects over several lines; after an error reading resumes at
+ *          the next line that has '{' in column 0. Newlines between tokens become spaces.
+ *  csv     RFC 4180 with the dialect given; the first row is the header unless names are given;
+ *          a row becomes an object of strings, keys in column order; ragged rows are rejects.
+ *  text    a line becomes {"text":"..."}; invalid UTF-8 is a reject; CR before LF is dropped.
+ * A UTF-8 byte order mark is dropped at offset 0 only. Blank lines are skipped and not counted.
+ */
+#ifndef RV_FORMAT_READER_H
+#define RV_FORMAT_READER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/strbuf.h"
+#include "source/source.h"
+
+enum rv_format { RV_FORMAT_AUTO, RV_FORMAT_NDJSON, RV_FORMAT_JSON, RV_FORMAT_CSV, RV_FORMAT_TEXT };
+const char *rv_format_name(enum rv_format format);
+bool rv_format_parse(const char *name, enum rv_format *ret);
+
+struct rv_csv_dialect {
+	char delimiter;           /* default ',' */
+	char quote;               /* default '"'; 0: none */
+	bool no_header;           /* columns are then c1, c2, ... unless names are given */
+	char **names;             /* Optional: column names, instead of or over the header */
+	size_t names_count;
+	char **nulls;             /* Optional: unquoted fields equal to one of these become null */
+	size_t nulls_count;
+};
+#define RV_CSV_DIALECT_INIT { .delimiter = ',', .quote = '"' }
+
+enum rv_span_kind {
+	RV_SPAN_RECORDS,
+	RV_SPAN_REJECT,  /* one piece of a rejected line or region */
+	RV_SPAN_WAIT,    /* timeout or signal; ask again */
+	RV_SPAN_END,     /* end of the source; an unterminated rest may be pending, see below */
+};
+struct rv_span {
+	enum rv_span_kind kind;
+	const char *bytes;       /* RECORDS: records with newlines; REJECT: the original bytes */
+	size_t len;
+	uint64_t records;        /* RECORDS: how many */
+	uint64_t set_hash;       /* RECORDS: sum of their hashes */
+	uint64_t record_bytes;   /* RECORDS: bytes without the newlines */
+	uint64_t from, to;       /* extent in the (decompressed) input this span covers */
+	uint64_t line;           /* line of the span's first byte, from 1 */
+	/* REJECT only. A reject larger than 1 MiB comes in pieces whose lengths are multiples of 3,
+	 * `more` set on all but the last. */
+	bool more;
+	bool first;              /* first piece */
+	const char *reason;      /* "a lone surrogate escape"; lives until the next call */
+	const char *reason_code; /* "lone_surrogate": stable, for programs */
+	uint64_t fault_offset;   /* offset of the fault in the input */
+};
+
+struct rv_reader_limits {
+	uint64_t max_records;    /* at most so many records in the span; 0: no limit */
+	uint64_t max_bytes;      /* the span ends with the record that reaches so many record bytes */
+	int64_t timeout_ms;      /* -1: wait for ever */
+};
+
+struct rv_reader_params {
+	enum rv_format format;   /* AUTO: detected from the first MiB and `name` (design.md 4) */
+	const char *name;        /* Optional: file name, a hint for detection (.csv, .txt, .log) */
+	const struct rv_csv_dialect *csv; /* Optional */
+	uint64_t max_record_bytes;        /* default 16 MiB; longer records are rejects, in pieces */
+	unsigned max_depth;               /* default 1024 */
+	bool refuse_river_key;   /* a record with a top-level "_river" is a reject (stamped streams) */
+	/* To go on from a checkpoint: the source stands at `offset` already. */
+	uint64_t offset;
+	uint64_t line;           /* line number of that offset; 0 means 1 */
+	const char *csv_header;  /* header row as rv_reader_csv_header() gave it; required for csv
+				  * when offset > 0 */
+	/* json only: whether offset > 0 lies inside the top-level array. */
+	bool in_array;
+};
+
+struct rv_reader;
+/* `source` is borrowed and must outlive the reader. Reads ahead at once only for AUTO. */
+enum rv_status rv_reader_new(struct rv_source *source, const struct rv_reader_params *params,
+			     struct rv_reader **ret, struct rv_error *err) RV_MUST_CHECK;
+void rv_reader_free(struct rv_reader *reader);
+void rv_reader_free_p(struct rv_reader **reader);
+
+enum rv_status rv_reader_next(struct rv_reader *reader, const struct rv_reader_limits *limits,
+			      struct rv_span *ret, struct rv_error *err) RV_MUST_CHECK;
+
+enum rv_format rv_reader_format(const struct rv_reader *reader); /* after detection */
+/* csv: the header's column names as one CSV row, for a checkpoint; NULL before the header. */
+const char *rv_reader_csv_header(const struct rv_reader *reader);
+bool rv_reader_in_array(const struct rv_reader *reader);
+/* Where the next span will start, and the line there: all before has been handed out. */
+uint64_t rv_reader_offset(const struct rv_reader *reader);
+uint64_t rv_reader_line(const struct rv_reader *reader);
+
+/*
+ * After RV_SPAN_END: bytes behind the last line end that are not handed out: an ndjson line without
+ * newline that is no whole object, any csv or text row without newline, an unfinished json object.
+ * (An unterminated ndjson line that is one or more whole objects was handed out before END.)
+ * *ret_len = 0 when there are none. The caller decides: leave them for later (a file still being
+ * written), or rv_reader_finish() to have them handed out as records or as a reject, then END.
+ */
+void rv_reader_pending(const struct rv_reader *reader, uint64_t *ret_offset, uint64_t *ret_len);
+void rv_reader_finish(struct rv_reader *reader);
+
+#endif

@@ -1,0 +1,92 @@
+/*
+ * A warehouse is where loaded rows are queried. Every load of an object changes the tables and the
+ * warehouse's own ledger row of that object in one transaction, so the same object never loads
+ * twice, whoever else is loading.
+ *
+ * Tables of stream business/name: business.name (raw: record, file_name, file_row from 1,
+ * loaded_at), business.name_clean, _latest, _refused. semantics.md 3.3 and 6 are the rules.
+ *
+ * Statuses besides the usual: RV_LOCKED (another program has the file), RV_NOT_FOUND (engine not
+ * installed; the hint names the command that does), RV_DAMAGED. One thread at a time.
+ */
+#ifndef RV_WAREHOUSE_WAREHOUSE_H
+#define RV_WAREHOUSE_WAREHOUSE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "config/stream.h"
+#include "store/store.h"
+
+enum rv_load_state {
+	RV_LOAD_PENDING,   /* not tried */
+	RV_LOAD_LOADED,    /* by this call */
+	RV_LOAD_KNOWN,     /* was loaded before */
+	RV_LOAD_PARTIAL,   /* loaded, some lines were not records */
+	RV_LOAD_FAILED,    /* nothing of it is in the tables; `message` says why */
+};
+/* One object, and what became of it: a row of the warehouse's ledger. */
+struct rv_load {
+	char *object;          /* lake-relative name */
+	uint64_t bytes;        /* compressed */
+	enum rv_load_state state;
+	uint64_t rows;         /* in raw */
+	uint64_t rejected;     /* lines that are no records (foreign objects) */
+	uint64_t set_hash;     /* of the rows loaded */
+	int64_t loaded_ms;
+	char message[512];     /* first error, with line */
+};
+
+/* What is in the tables now, counted by looking. */
+struct rv_warehouse_counts {
+	uint64_t raw, clean, duplicates, refused, latest, tombstones;
+	bool has_clean, has_latest;
+};
+
+struct rv_rows; /* a batch of result rows; see rows.h */
+struct rv_warehouse;
+struct rv_warehouse_ops {
+	const char *name;
+	/* What has to change in the warehouse for this definition, as statements, one call of `each`
+	 * a statement; `apply` also does it (back-filling new columns from raw). No change: no call. */
+	enum rv_status (*plan)(struct rv_warehouse *, const struct rv_stream *, bool apply,
+			       void (*each)(void *arg, const char *statement), void *arg,
+			       struct rv_error *err);
+	/* Load these objects of the stream, in order; results in the items. RV_OK when every item has
+	 * a state, failed ones included. `progress` (Optional) is called between objects and chunks;
+	 * returning false stops after the current transaction. */
+	enum rv_status (*load)(struct rv_warehouse *, const struct rv_stream *, struct rv_load *items,
+			       size_t count, bool (*progress)(void *arg, uint64_t rows, uint64_t bytes),
+			       void *arg, struct rv_error *err);
+	/* The ledger of a stream, ordered by object name. */
+	enum rv_status (*history)(struct rv_warehouse *, const struct rv_stream *,
+				  enum rv_status (*each)(void *arg, const struct rv_load *,
+							 struct rv_error *err),
+				  void *arg, struct rv_error *err);
+	enum rv_status (*count)(struct rv_warehouse *, const struct rv_stream *,
+				struct rv_warehouse_counts *ret, struct rv_error *err);
+	/* Rows present in raw per object, ordered by name; with `hash`, their set hash as well
+	 * (reads every record). Only state, object, rows, set_hash are filled. */
+	enum rv_status (*present)(struct rv_warehouse *, const struct rv_stream *, bool hash,
+				  enum rv_status (*each)(void *arg, const struct rv_load *,
+							 struct rv_error *err),
+				  void *arg, struct rv_error *err);
+	/* Forget tables and ledger of the stream (rebuild, delete --data). */
+	enum rv_status (*drop)(struct rv_warehouse *, const struct rv_stream *, struct rv_error *err);
+	/* Run SQL; `writable` false refuses anything that changes data. Rows go to `sink` in batches. */
+	enum rv_status (*query)(struct rv_warehouse *, const char *sql, bool writable,
+				enum rv_status (*sink)(void *arg, const struct rv_rows *,
+						       struct rv_error *err),
+				void *arg, struct rv_error *err);
+	void (*free)(struct rv_warehouse *);
+};
+struct rv_warehouse {
+	const struct rv_warehouse_ops *ops;
+};
+
+void rv_warehouse_free(struct rv_warehouse *warehouse);
+void rv_warehouse_free_p(struct rv_warehouse **warehouse);
+
+#endif
