@@ -59,6 +59,10 @@ struct rv_stream {
 	char name[RV_STREAM_NAME_MAX + 1];
 	char id[RV_ULID_TEXT];            /* "" until created */
 	int64_t created_ms;               /* 0 until created */
+	char nonce[RV_ULID_TEXT];         /* of the create that made it; tells own puts from others' */
+	/* "" or a folder "dt=2026-11-20/hr=14": objects in earlier folders belong to a former stream
+	 * of that name (create --fresh) and are not this one's. Pass rv_stream_since as `after`. */
+	char since[24];
 	enum rv_format format;            /* AUTO: each push detects */
 	struct rv_csv_dialect csv;
 	struct rv_string_list key;
@@ -83,14 +87,38 @@ struct rv_stream {
 	bool pipe_notify;                 /* pipe: notify; default auto */
 };
 
-/* "business/name" or plain "name" (business main). RV_USAGE with what the grammar is, when wrong;
- * the reserved businesses and name endings of design.md 7 are refused too. */
+/* "business/name" or plain "name" (business main); fills business and name of an initialised
+ * stream. RV_USAGE with what the grammar is, when wrong; the reserved businesses and name endings
+ * of design.md 7 are refused too. */
 enum rv_status rv_stream_parse_name(const char *text, struct rv_stream *ret,
 				    struct rv_error *err) RV_MUST_CHECK;
 /* "business/name" into buf of RV_STREAM_TEXT bytes; returns buf. */
 const char *rv_stream_text(const struct rv_stream *stream, char *buf);
-void rv_stream_init(struct rv_stream *stream);      /* all defaults */
-void rv_stream_release(struct rv_stream *stream);
+void rv_stream_init(struct rv_stream *stream);      /* all defaults; layers raw */
+void rv_stream_release(struct rv_stream *stream);   /* may be initialised and used again */
 void rv_stream_release_p(struct rv_stream *stream); /* for RV_CLEANUP */
+
+/*
+ * What a stream is called elsewhere. Names hold no '-', no '/' and no upper case, so each of these
+ * is one-to-one; tests hold golden copies. All return `buf`.
+ */
+#define RV_STREAM_PLACE_MAX 128
+/* "_river/streams/web/clicks.json" */
+const char *rv_stream_catalog_name(const struct rv_stream *stream, char buf[RV_STREAM_PLACE_MAX]);
+/* "data/web/clicks/" */
+const char *rv_stream_data_prefix(const struct rv_stream *stream, char buf[RV_STREAM_PLACE_MAX]);
+/* What to list data objects after: "data/web/clicks/dt=2026-11-20/hr=14", or "" without `since`. */
+const char *rv_stream_since(const struct rv_stream *stream, char buf[RV_STREAM_PLACE_MAX]);
+enum rv_table { RV_TABLE_RAW, RV_TABLE_CLEAN, RV_TABLE_LATEST, RV_TABLE_REFUSED };
+/* "web.clicks", "web.clicks_clean": unquoted, for messages; the schema is the business. */
+const char *rv_stream_table(const struct rv_stream *stream, enum rv_table table,
+			    char buf[RV_STREAM_PLACE_MAX]);
+/* "river-web-clicks", at most 63 of the 64 characters Firehose allows */
+const char *rv_stream_firehose(const struct rv_stream *stream, char buf[RV_STREAM_PLACE_MAX]);
+
+const struct rv_column *rv_stream_column(const struct rv_stream *stream, const char *name);
+void rv_string_list_add(struct rv_string_list *list, const char *item, size_t len);
+bool rv_string_list_has(const struct rv_string_list *list, const char *item);
+void rv_string_list_release(struct rv_string_list *list);
 
 #endif
