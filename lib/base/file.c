@@ -120,66 +120,122 @@ char *rv_temporary_beside(const char *path)
 	return rv_asprintf("%s/" RV_TEMPORARY_PREFIX "%s", parent, id);
 }
 
-/* Writes a durable temporary beside `path`; on failure nothing is left. */
-static enum rv_status write_temporary(const char *path, const void *p, size_t len, mode_t mode,
-				      char **ret_temporary, struct rv_error *err)
+/* Without /proc an unnamed file could never get a name. */
+static bool can_name_descriptors(void)
 {
-	RV_CLEANUP(rv_free_p) char *temporary = rv_temporary_beside(path);
-	RV_CLEANUP(rv_close_p)
-	int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
-		      mode ? mode : 0666);
-	if (fd < 0)
-		return rv_fail_errno(err, RV_LOCAL_IO, "create %s", temporary);
-	enum rv_status status = RV_OK;
-	if (mode && fchmod(fd, mode) < 0)
-		status = rv_fail_errno(err, RV_LOCAL_IO, "chmod %s", temporary);
-	if (status == RV_OK)
-		status = rv_write_all(fd, p, len, temporary, err);
-	if (status == RV_OK)
-		status = rv_fsync(fd, temporary, err);
-	int to_close = fd;
-	fd = -1;
-	if (close(to_close) < 0 && status == RV_OK && errno != EINTR)
-		status = rv_fail_errno(err, RV_LOCAL_IO, "close %s", temporary);
-	if (status != RV_OK) {
-		unlink(temporary);
-		return status;
+	return access("/proc/self/fd", X_OK) == 0;
+}
+
+enum rv_status rv_new_file_open(struct rv_new_file *file, const char *folder, mode_t mode,
+				struct rv_error *err)
+{
+	*file = (struct rv_new_file)RV_NEW_FILE_INIT;
+	if (can_name_descriptors())
+		file->fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, mode ? mode : 0666);
+	if (file->fd < 0) {
+		/* Whatever the reason was, a named file either works or tells the better error. */
+		RV_CLEANUP(rv_free_p) char *inside = rv_path_join(folder, "x");
+		file->temporary = rv_temporary_beside(inside);
+		file->fd = open(file->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+				mode ? mode : 0666);
+		if (file->fd < 0) {
+			rv_fail_errno(err, RV_LOCAL_IO, "create a file in %s", folder);
+			free(rv_take(file->temporary));
+			return err->status;
+		}
 	}
-	*ret_temporary = rv_take(temporary);
+	if (mode && fchmod(file->fd, mode) < 0) {
+		rv_fail_errno(err, RV_LOCAL_IO, "chmod a file in %s", folder);
+		rv_new_file_discard(file);
+		return err->status;
+	}
 	return RV_OK;
+}
+
+static int give_name(const struct rv_new_file *file, const char *path)
+{
+	if (file->temporary)
+		return link(file->temporary, path);
+	char self[64];
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", file->fd);
+	return linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW);
+}
+
+static enum rv_status name_new(struct rv_new_file *file, const char *path, struct rv_error *err)
+{
+	/* link(2), unlike rename(2), refuses a name that is taken. */
+	if (give_name(file, path) < 0) {
+		if (errno != EEXIST)
+			return rv_fail_errno(err, RV_LOCAL_IO, "link %s", path);
+		/* Whoever made it may have died before its folder was durable. */
+		if (rv_fsync_parent(path, err) != RV_OK)
+			return err->status;
+		return rv_fail(err, RV_CONFLICT, "%s exists already", path);
+	}
+	if (file->temporary)
+		unlink(file->temporary);
+	return rv_fsync_parent(path, err);
+}
+
+static enum rv_status name_over(struct rv_new_file *file, const char *path, struct rv_error *err)
+{
+	if (!file->temporary) {
+		RV_CLEANUP(rv_free_p) char *temporary = rv_temporary_beside(path);
+		if (give_name(file, temporary) < 0)
+			return rv_fail_errno(err, RV_LOCAL_IO, "link %s", temporary);
+		file->temporary = rv_take(temporary);
+	}
+	if (rename(file->temporary, path) < 0)
+		return rv_fail_errno(err, RV_LOCAL_IO, "rename %s to %s", file->temporary, path);
+	free(rv_take(file->temporary));
+	return rv_fsync_parent(path, err);
+}
+
+enum rv_status rv_new_file_publish(struct rv_new_file *file, const char *path, bool replace,
+				   struct rv_error *err)
+{
+	enum rv_status status = rv_fsync(file->fd, path, err);
+	if (status == RV_OK)
+		status = replace ? name_over(file, path, err) : name_new(file, path, err);
+	if (status == RV_OK) {
+		free(rv_take(file->temporary));
+		close(file->fd); /* durable already: a failing close changes nothing */
+		file->fd = -1;
+	} else {
+		rv_new_file_discard(file);
+	}
+	return status;
+}
+
+void rv_new_file_discard(struct rv_new_file *file)
+{
+	if (file->temporary)
+		unlink(file->temporary);
+	free(rv_take(file->temporary));
+	rv_close_p(&file->fd);
+}
+
+static enum rv_status write_file(const char *path, const void *p, size_t len, mode_t mode,
+				 bool replace, struct rv_error *err)
+{
+	RV_CLEANUP(rv_new_file_discard) struct rv_new_file file = RV_NEW_FILE_INIT;
+	RV_CLEANUP(rv_free_p) char *folder = rv_path_parent(path);
+	if (rv_new_file_open(&file, folder, mode, err) != RV_OK ||
+	    rv_write_all(file.fd, p, len, path, err) != RV_OK)
+		return err->status;
+	return rv_new_file_publish(&file, path, replace, err);
 }
 
 enum rv_status rv_replace_file(const char *path, const void *p, size_t len, mode_t mode,
 			       struct rv_error *err)
 {
-	RV_CLEANUP(rv_free_p) char *temporary = NULL;
-	if (write_temporary(path, p, len, mode, &temporary, err) != RV_OK)
-		return err->status;
-	if (rename(temporary, path) < 0) {
-		rv_fail_errno(err, RV_LOCAL_IO, "rename %s to %s", temporary, path);
-		unlink(temporary);
-		return err->status;
-	}
-	return rv_fsync_parent(path, err);
+	return write_file(path, p, len, mode, true, err);
 }
 
 enum rv_status rv_create_file(const char *path, const void *p, size_t len, mode_t mode,
 			      struct rv_error *err)
 {
-	RV_CLEANUP(rv_free_p) char *temporary = NULL;
-	if (write_temporary(path, p, len, mode, &temporary, err) != RV_OK)
-		return err->status;
-	/* link(2), unlike rename(2), refuses a name that is taken. */
-	if (link(temporary, path) < 0) {
-		if (errno == EEXIST)
-			rv_fail(err, RV_CONFLICT, "%s exists already", path);
-		else
-			rv_fail_errno(err, RV_LOCAL_IO, "link %s", path);
-		unlink(temporary);
-		return err->status;
-	}
-	unlink(temporary);
-	return rv_fsync_parent(path, err);
+	return write_file(path, p, len, mode, false, err);
 }
 
 enum rv_status rv_make_folders(const char *path, mode_t mode, struct rv_error *err)

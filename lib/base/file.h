@@ -46,6 +46,24 @@ enum rv_status rv_replace_file(const char *path, const void *p, size_t len, mode
 enum rv_status rv_create_file(const char *path, const void *p, size_t len, mode_t mode,
 			      struct rv_error *err) RV_MUST_CHECK;
 
+/*
+ * A file on its way to a name. Where the file system can (O_TMPFILE) it has no name until it is
+ * published, so a killed process leaves nothing behind; elsewhere a temporary name beside.
+ */
+struct rv_new_file {
+	int fd;
+	char *temporary; /* NULL: has no name yet */
+};
+#define RV_NEW_FILE_INIT { .fd = -1 }
+/* Opens a new file in `folder` for reading and writing. `mode` as in rv_replace_file. */
+enum rv_status rv_new_file_open(struct rv_new_file *file, const char *folder, mode_t mode,
+				struct rv_error *err) RV_MUST_CHECK;
+/* fsync, give it the name (in the same file system), fsync the folder, close. Without `replace` a
+ * taken name is RV_CONFLICT, and that name is durable then. Discards the file on any failure. */
+enum rv_status rv_new_file_publish(struct rv_new_file *file, const char *path, bool replace,
+				   struct rv_error *err) RV_MUST_CHECK;
+void rv_new_file_discard(struct rv_new_file *file); /* for RV_CLEANUP; fine after publish */
+
 /* Makes the folder and its parents, each made durable in its parent; existing ones are left as
  * they are. `mode` as in rv_replace_file, 0 meaning 0777 under the umask. */
 enum rv_status rv_make_folders(const char *path, mode_t mode, struct rv_error *err) RV_MUST_CHECK;
@@ -53,8 +71,8 @@ enum rv_status rv_make_folders(const char *path, mode_t mode, struct rv_error *e
 enum rv_status rv_remove_file(const char *path, struct rv_error *err) RV_MUST_CHECK;
 /* Removes a folder and all below it; a missing one is fine. Never follows symbolic links. */
 enum rv_status rv_remove_tree(const char *path, struct rv_error *err) RV_MUST_CHECK;
-/* Temporary names of rv_replace_file, rv_create_file and the stores start with this. A leftover of
- * a killed process; it may be removed once older than an hour. */
+/* Temporary names start with this. One that is older than an hour is a leftover of a killed process
+ * and may be removed. */
 #define RV_TEMPORARY_PREFIX ".tmp-"
 /* "<folder of path>/.tmp-<random>"; caller frees. */
 char *rv_temporary_beside(const char *path);
