@@ -1,0 +1,29 @@
+/*
+ * Shared by the scanners of json_scan.h; nobody else includes this.
+ */
+#ifndef RV_FORMAT_JSON_SCAN_IMPL_H
+#define RV_FORMAT_JSON_SCAN_IMPL_H
+
+#include "format/json_scan.h"
+
+#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+#define RV_JSON_X86 1
+#else
+#define RV_JSON_X86 0
+#endif
+
+/* Byte by byte; the one that finds out what is wrong and where. */
+enum rv_json_fault rv_json_scan_portable(const char *p, size_t len, unsigned max_depth,
+					 unsigned flags, struct rv_json_scan *ret);
+
+/* The key whose opening quote is p[at] is "_river" once its escapes are decoded. */
+bool rv_json_is_river_key(const char *p, size_t len, size_t at);
+
+#if RV_JSON_X86
+enum rv_json_fault rv_json_scan_avx2(const char *p, size_t len, unsigned max_depth, unsigned flags,
+				     struct rv_json_scan *ret);
+enum rv_json_fault rv_json_scan_avx512(const char *p, size_t len, unsigned max_depth,
+				       unsigned flags, struct rv_json_scan *ret);
+#endif
+
+#endif
