@@ -2,8 +2,8 @@
  * YAML from outside as a small tree that remembers where everything stood.
  *
  * Over libyaml's events, with limits checked per event: file at most 1 MiB, depth at most 32,
- * 100,000 nodes; aliases, tags and merge keys are refused, duplicate keys too. Hostile input is
- * refused in milliseconds. Errors are RV_BAD_CONFIG with file, line and column.
+ * 100,000 nodes, 64 KiB a scalar; anchors, aliases, tags and merge keys are refused, duplicate keys
+ * too. Hostile input is refused in milliseconds. Errors are RV_BAD_CONFIG with file, line, column.
  */
 #ifndef RV_FORMAT_YAML_H
 #define RV_FORMAT_YAML_H
@@ -11,8 +11,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include "base/error.h"
+
+#define RV_YAML_MAX_BYTES (1 << 20)
+#define RV_YAML_MAX_DEPTH 32
+#define RV_YAML_MAX_NODES 100000
+#define RV_YAML_MAX_SCALAR_BYTES (64 << 10)
 
 enum rv_yaml_kind { RV_YAML_SCALAR, RV_YAML_SEQUENCE, RV_YAML_MAPPING };
 struct rv_yaml_node {
@@ -33,6 +39,10 @@ struct rv_yaml_documents {
 /* Parse all documents of `text`; `file` is for messages and copied. */
 enum rv_status rv_yaml_parse(const char *file, const char *text, size_t len,
 			     struct rv_yaml_documents *ret, struct rv_error *err) RV_MUST_CHECK;
+/* The same from a regular file: a missing one is RV_NOT_FOUND, a folder, FIFO or device
+ * RV_BAD_CONFIG, never a wait. `ret_stat` (Optional) is of the very file that was read. */
+enum rv_status rv_yaml_read(const char *path, struct stat *ret_stat, struct rv_yaml_documents *ret,
+			    struct rv_error *err) RV_MUST_CHECK;
 void rv_yaml_release(struct rv_yaml_documents *documents);
 
 /* MAPPING lookup; NULL when absent. */
