@@ -17,10 +17,14 @@
 enum rv_lock_policy { RV_LOCKS_WAIT, RV_LOCKS_SKIP, RV_LOCKS_FAIL };
 
 struct rv_config; /* config/config.h */
+struct rv_config_params;
 struct rv_warehouse;
 struct rv_delivery;
 struct rv_command_context {
 	const struct rv_command *command;
+	/* What the command line says about configuration; never NULL. For commands that load it
+	 * themselves because a broken one is their subject. */
+	const struct rv_config_params *config_params;
 	const struct rv_config *config;    /* NULL unless RV_NEEDS_PROFILE */
 	const struct rv_profile *profile;  /* NULL unless RV_NEEDS_PROFILE */
 	struct rv_store *lake;             /* NULL unless RV_NEEDS_LAKE */

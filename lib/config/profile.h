@@ -13,14 +13,22 @@
 struct rv_profile {
 	char *name;                 /* "local" */
 	char *lake;                 /* absolute folder, or s3://bucket/prefix */
-	char *delivery_type;        /* "direct" */
-	char *warehouse_type;       /* "duckdb", or "none" */
-	char *warehouse_path;       /* absolute path of the DuckDB file */
+	bool lake_is_folder;
+	char *delivery_type;        /* "direct", "firehose" */
+	char *warehouse_type;       /* "duckdb", "snowflake" or "none" */
+	char *warehouse_path;       /* absolute path of the DuckDB file; NULL for other types */
 	uint64_t warehouse_memory_limit_bytes;
 	uint64_t warehouse_threads; /* 0: as many as there are cores */
-	char *state_dir;            /* absolute; design.md 7 "State" */
+	bool has_businesses;        /* some business has an account of its own */
+	char *state_dir;            /* absolute; not made, not checked */
 	uint64_t spool_max_bytes;
 	uint64_t max_memory_bytes;
 };
+
+/* Whether this build can work with what the profile names: local lakes, direct delivery, DuckDB.
+ * RV_BAD_CONFIG with one sentence when not. Whoever opens a profile asks first. */
+enum rv_status rv_profile_check_supported(const struct rv_profile *profile,
+					  struct rv_error *err) RV_MUST_CHECK;
+void rv_profile_release(struct rv_profile *profile);
 
 #endif
