@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/stop.h" /* rv_stop_signal */
 #include "cli/command.h"
 #include "cli/output.h"
 #include "config/profile.h"
@@ -25,7 +26,7 @@ struct rv_command_context {
 	/* What the command line says about configuration; never NULL. For commands that load it
 	 * themselves because a broken one is their subject. */
 	const struct rv_config_params *config_params;
-	const struct rv_config *config;    /* NULL unless RV_NEEDS_PROFILE */
+	struct rv_config *config;          /* NULL unless RV_NEEDS_CONFIG or PROFILE */
 	const struct rv_profile *profile;  /* NULL unless RV_NEEDS_PROFILE */
 	struct rv_store *lake;             /* NULL unless RV_NEEDS_LAKE */
 	struct rv_out *out;
@@ -44,9 +45,5 @@ enum rv_status rv_wire_delivery(const struct rv_profile *profile, struct rv_stor
 /* Does not open the database yet. */
 enum rv_status rv_wire_warehouse(const struct rv_profile *profile, struct rv_store *lake,
 				 struct rv_warehouse **ret, struct rv_error *err) RV_MUST_CHECK;
-
-/* Signals: main installs handlers for INT, TERM and HUP (first one asks for an orderly end, second
- * one leaves at once) and ignores PIPE and XFSZ. Flows poll this between steps. */
-int rv_stop_signal(void); /* 0, or the signal that asked to stop */
 
 #endif

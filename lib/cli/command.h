@@ -18,12 +18,15 @@ enum rv_group {
 	RV_GROUP_LOOK,      /* query, status */
 	RV_GROUP_MEND,      /* spool, rejects, doctor */
 	RV_GROUP_HELP,      /* config, completion, help */
+	RV_GROUP_HIDDEN,    /* for scripts of river itself: __complete */
+	RV_GROUP_COUNT,
 };
 
 /* What the dispatcher opens before run: git's RUN_SETUP. */
 enum {
 	RV_NEEDS_PROFILE = 1,   /* cx->profile */
 	RV_NEEDS_LAKE = 2,      /* cx->lake, not made if missing; implies profile */
+	RV_NEEDS_CONFIG = 4,    /* cx->config only; the profile may be missing */
 };
 
 struct rv_example {
@@ -41,6 +44,8 @@ struct rv_command {
 	enum rv_opt_complete operand_complete[2]; /* first operand, the others */
 	const struct rv_opt *options;  /* ends with OPT_END */
 	size_t options_size;
+	bool csv;               /* --output csv is offered too */
+	bool raw;               /* everything behind the name is an operand, also "-h" and "--" */
 	const struct rv_example *examples; /* ends with { NULL } */
 	/* `options` points to options_size bytes filled from the table; `operands` are NULL-terminated
 	 * and checked by the command itself. */

@@ -3,7 +3,8 @@
  * a line (with "v":1) for programs, csv where a command says so; both from the same values.
  *
  * Standard output is buffered here and checked: rv_out_finish fails with RV_LOCAL_IO when it was
- * full or closed, so exit 0 means the result was delivered. Main thread only.
+ * full or closed, so exit 0 means the result was delivered. A reader that left (`river ... | head`)
+ * is no failure: what it no longer wants is dropped and rv_out_finish is RV_OK. Main thread only.
  */
 #ifndef RV_CLI_OUTPUT_H
 #define RV_CLI_OUTPUT_H
@@ -14,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/strbuf.h"
 
 enum rv_out_format { RV_OUT_TEXT, RV_OUT_JSON, RV_OUT_CSV };
 
@@ -46,10 +48,13 @@ enum rv_status rv_out_finish(struct rv_out *out, struct rv_error *err) RV_MUST_C
 void rv_note(const char *fmt, ...) RV_PRINTF(1, 2);
 void rv_verbose(const char *fmt, ...) RV_PRINTF(1, 2);
 void rv_warn(const char *fmt, ...) RV_PRINTF(1, 2);
-/* How loud: -1 quiet, 0 normal, 1 and more verbose; and whether standard error is a terminal. */
-void rv_messages_init(int loudness, enum rv_out_format format);
+/* How loud: -1 quiet, 0 normal, 1 and more verbose. With RV_OUT_JSON each message is a JSON object
+ * on a line: {"v":1,"note":"..."}. Colour is decided by the caller. */
+void rv_messages_init(int loudness, enum rv_out_format format, bool color);
 int rv_messages_loudness(void);
 bool rv_messages_terminal(void);
+/* `s` for a terminal: control characters and bytes that are not UTF-8 become '?'. */
+void rv_text_clean(struct rv_strbuf *sb, const char *s, size_t len);
 /* The one place an error is printed: text with hint and place, or one JSON object on standard error
  * with code, message, hint, file, line. */
 void rv_error_print(const struct rv_error *err);

@@ -1,0 +1,84 @@
+/* The one place that knows which implementation stands behind each interface. */
+#include "wire.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "config/config.h"
+#include "delivery/delivery.h"
+#include "store/store.h"
+#include "warehouse/warehouse.h"
+
+/* Until their rooms are furnished. */
+#pragma weak rv_config_load
+#pragma weak rv_config_profile
+#pragma weak rv_config_get
+#pragma weak rv_config_free
+#pragma weak rv_profile_check_supported
+
+enum rv_status river_open_config(struct rv_command_context *cx, const struct river_globals *globals,
+				 struct rv_error *err)
+{
+	if (!rv_config_load)
+		return rv_fail(err, RV_BAD_CONFIG, "this build reads no configuration");
+	struct rv_config_params params = {
+		.profile = globals->profile,
+		.overrides = globals->settings.items,
+		.overrides_count = globals->settings.count,
+	};
+	struct rv_config *config;
+	enum rv_status status = rv_config_load(&params, &config, err);
+	if (status != RV_OK)
+		return status;
+	cx->config = config;
+	cx->profile = rv_config_profile(config);
+	return RV_OK;
+}
+
+const char *river_config_lookup(void *arg, const char *config_key)
+{
+	const struct rv_command_context *cx = arg;
+	const char *value = NULL, *origin = NULL;
+	struct rv_error err = RV_ERROR_INIT;
+	if (rv_config_get(cx->config, config_key, &value, &origin, &err) != RV_OK)
+		rv_bug("option with the config key %s: %s", config_key, err.message);
+	return value;
+}
+
+void river_close(struct rv_command_context *cx)
+{
+	rv_store_free_p(&cx->lake);
+	if (cx->config)
+		rv_config_free(cx->config);
+	cx->config = NULL;
+	cx->profile = NULL;
+}
+
+enum rv_status rv_wire_lake(const struct rv_profile *profile, struct rv_store **ret,
+			    struct rv_error *err)
+{
+	enum rv_status status = rv_profile_check_supported(profile, err);
+	if (status != RV_OK)
+		return status;
+	if (!profile->lake_is_folder) {
+		rv_fail(err, RV_BAD_CONFIG, "the lake %s: this build has no S3", profile->lake);
+		rv_hint(err, "set 'lake' of profile %s to a folder", profile->name);
+		return RV_BAD_CONFIG;
+	}
+	*ret = rv_store_file_new(profile->lake);
+	return RV_OK;
+}
+
+enum rv_status rv_wire_delivery(const struct rv_profile *profile, struct rv_store *lake,
+				struct rv_delivery **ret, struct rv_error *err)
+{
+	if (strcmp(profile->delivery_type, "direct")) {
+		rv_fail(err, RV_BAD_CONFIG, "delivery %s: this build delivers directly only",
+			profile->delivery_type);
+		rv_hint(err, "set 'delivery' of profile %s to direct", profile->name);
+		return RV_BAD_CONFIG;
+	}
+	*ret = rv_delivery_direct_new(lake);
+	return RV_OK;
+}

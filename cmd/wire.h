@@ -1,0 +1,16 @@
+/* What main asks of the wiring, besides the constructors in context.h. */
+#ifndef RIVER_WIRE_H
+#define RIVER_WIRE_H
+
+#include "commands.h"
+#include "context.h"
+
+/* Reads the configuration and sets cx->config and cx->profile. */
+enum rv_status river_open_config(struct rv_command_context *cx, const struct river_globals *globals,
+				 struct rv_error *err) RV_MUST_CHECK;
+/* For rv_cli_parse; `arg` is the command's context. */
+const char *river_config_lookup(void *arg, const char *config_key);
+/* Frees what was opened. */
+void river_close(struct rv_command_context *cx);
+
+#endif
