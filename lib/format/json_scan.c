@@ -8,6 +8,7 @@
  */
 #include "format/json_scan_impl.h"
 
+#include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -246,6 +247,64 @@ static enum rv_json_fault scan_word(const char *p, size_t len, size_t *i, const 
 	return RV_JSON_OK;
 }
 
+bool rv_json_escape_fine(const char *p, size_t len, size_t at, size_t *low_at)
+{
+	static const char known[256] = {
+		['"'] = 1, ['\\'] = 1, ['/'] = 1, ['b'] = 1, ['f'] = 1,
+		['n'] = 1, ['r'] = 1, ['t'] = 1,
+	};
+	size_t i = at;
+
+	if (known[(unsigned char)p[at + 1]])
+		return true;
+	if (at == *low_at && at)
+		return true; /* judged together with its first half */
+	if (scan_escape(p, len, &i) != RV_JSON_OK)
+		return false;
+	if (i == at + 12)
+		*low_at = at + 6;
+	return true;
+}
+
+bool rv_json_scalar_fine(const char *p, size_t len, size_t at)
+{
+	enum rv_json_fault fault;
+
+	switch (p[at]) {
+	case 't':
+		fault = scan_word(p, len, &at, "true");
+		break;
+	case 'f':
+		fault = scan_word(p, len, &at, "false");
+		break;
+	case 'n':
+		fault = scan_word(p, len, &at, "null");
+		break;
+	default:
+		fault = scan_number(p, len, &at);
+	}
+	if (fault != RV_JSON_OK)
+		return false;
+	if (at >= len)
+		return true;
+	switch (p[at]) {
+	case ' ':
+	case '\t':
+	case '\n':
+	case '\r':
+	case '"':
+	case ',':
+	case ':':
+	case '{':
+	case '}':
+	case '[':
+	case ']':
+		return true;
+	default:
+		return false;
+	}
+}
+
 bool rv_json_is_river_key(const char *p, size_t len, size_t at)
 {
 	static const char name[] = "_river";
@@ -436,18 +495,52 @@ void rv_json_blank_newlines(char *p, size_t len)
 		p[i] = p[i] == '\n' || p[i] == '\r' ? ' ' : p[i];
 }
 
+#if RV_JSON_X86
+static const struct rv_json_scanner scanners[] = {
+	{ "portable", rv_json_scan_portable },
+	{ "avx2", rv_json_scan_avx2 },
+	{ "avx512", rv_json_scan_avx512 },
+};
+
+/* Each needs what the one before it needs, so a count says which ones can run. */
+static size_t count_scanners(void)
+{
+	__builtin_cpu_init();
+	if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("bmi") ||
+	    !__builtin_cpu_supports("bmi2") || !__builtin_cpu_supports("popcnt") ||
+	    !__builtin_cpu_supports("pclmul"))
+		return 1;
+	if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw"))
+		return 2;
+	return 3;
+}
+#else
+static const struct rv_json_scanner scanners[] = {
+	{ "portable", rv_json_scan_portable },
+};
+
+static size_t count_scanners(void)
+{
+	return 1;
+}
+#endif
+
 size_t rv_json_scanners(const struct rv_json_scanner **ret_list)
 {
-	static const struct rv_json_scanner list[] = {
-		{ "portable", rv_json_scan_portable },
-	};
-
-	*ret_list = list;
-	return sizeof(list) / sizeof(list[0]);
+	*ret_list = scanners;
+	return count_scanners();
 }
 
 enum rv_json_fault rv_json_scan_object(const char *p, size_t len, unsigned max_depth,
 				       unsigned flags, struct rv_json_scan *ret)
 {
-	return rv_json_scan_portable(p, len, max_depth, flags, ret);
+	/* Threads that come first together all find the same answer. */
+	static _Atomic size_t chosen;
+	size_t n = atomic_load_explicit(&chosen, memory_order_relaxed);
+
+	if (n == 0) {
+		n = count_scanners();
+		atomic_store_explicit(&chosen, n, memory_order_relaxed);
+	}
+	return scanners[n - 1].scan(p, len, max_depth, flags, ret);
 }
