@@ -70,6 +70,8 @@ CMD_OBJ := $(CMD_SRC:%.c=$(BUILD)/%.o)
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/unit/%)
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/tests/fuzz/%)
 TOOL_BIN := $(TOOL_SRC:%.c=$(BUILD)/%)
+PERF_SRC := $(sort $(wildcard tests/perf/*.c))
+PERF_BIN := $(PERF_SRC:%.c=$(BUILD)/%)
 CLI_TESTS := $(sort $(wildcard tests/cli/t[0-9]*.sh))
 
 .PHONY: all
@@ -109,6 +111,23 @@ $(BUILD)/tests/unit/test_%: tests/unit/test_%.c $(UNIT_COMMON) $(BUILD)/libriver
 $(BUILD)/tests/fuzz/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/replay_main.c $(BUILD)/libriver.a $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< tests/fuzz/replay_main.c $(BUILD)/libriver.a $(ALL_LIBS)
+
+# The same target under libFuzzer, with river itself instrumented: `make fuzz`, then for example
+# build/fuzz/fuzz_json_scan -max_total_time=120 <a scratch folder> tests/fuzz/corpus/json_scan
+FUZZ_CC ?= clang
+FUZZ_FLAGS := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+LIBFUZZER_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
+.PHONY: fuzz perf
+fuzz: $(LIBFUZZER_BIN)
+$(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(LIB_SRC) $(HEADERS) $(BUILD)/version.h
+	@mkdir -p $(@D)
+	$(call say,FUZZ,$@)$(FUZZ_CC) $(ALL_CPPFLAGS) -include $(BUILD)/version.h -std=c17 -pthread -O1 -g $(FUZZ_FLAGS) -o $@ $< $(LIB_SRC) $(ALL_LIBS)
+
+# Speed of one module, measured from inside; not part of `make check`.
+perf: $(PERF_BIN)
+$(BUILD)/tests/perf/%: tests/perf/%.c $(BUILD)/libriver.a $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(BUILD)/libriver.a $(ALL_LIBS)
 
 # Helpers of the tests: each is one file and links nothing of river.
 define tool_rule
