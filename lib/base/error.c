@@ -53,6 +53,7 @@ static void trim_utf8_tail(char *text, size_t size)
 		text[i - 1] = '\0';
 }
 
+__attribute__((format(printf, 3, 0)))
 static void set_message(struct rv_error *err, enum rv_status status, const char *fmt, va_list ap)
 {
 	*err = (struct rv_error)RV_ERROR_INIT;

@@ -53,7 +53,8 @@ void rv_strbuf_puts(struct rv_strbuf *sb, const char *s);
 void rv_strbuf_putc(struct rv_strbuf *sb, char c);
 void rv_strbuf_printf(struct rv_strbuf *sb, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
-void rv_strbuf_vprintf(struct rv_strbuf *sb, const char *fmt, va_list ap);
+void rv_strbuf_vprintf(struct rv_strbuf *sb, const char *fmt, va_list ap)
+	__attribute__((format(printf, 2, 0)));
 void rv_strbuf_truncate(struct rv_strbuf *sb, size_t len);
 /* `s` as a JSON string with its quotes; bytes that are not UTF-8 become U+FFFD. */
 void rv_strbuf_json(struct rv_strbuf *sb, const char *s, size_t len);

@@ -87,6 +87,7 @@ static void send_message(struct rv_strbuf *text)
 }
 
 /* `word` is what stands in front: "", "warning: "; `key` is its name in JSON. */
+__attribute__((format(printf, 4, 0)))
 static void say(const char *word, const char *key, const char *color, const char *fmt, va_list ap)
 {
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf raw = RV_STRBUF_INIT;
