@@ -72,6 +72,7 @@ FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/tests/fuzz/%)
 TOOL_BIN := $(TOOL_SRC:%.c=$(BUILD)/%)
 PERF_SRC := $(sort $(wildcard tests/perf/*.c))
 PERF_BIN := $(PERF_SRC:%.c=$(BUILD)/%)
+FAULT_TESTS := $(sort $(wildcard tests/fault/t[0-9]*.sh))
 CLI_TESTS := $(sort $(wildcard tests/cli/t[0-9]*.sh))
 
 .PHONY: all
@@ -130,6 +131,7 @@ $(BUILD)/tests/perf/%: tests/perf/%.c $(BUILD)/libriver.a $(BUILD)/flags
 	$(call say,CC,$<)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(BUILD)/libriver.a $(ALL_LIBS)
 
 # Helpers of the tests: each is one file and links nothing of river.
+TOOL_LIBS_jansson_lines := -ljansson
 define tool_rule
 $(BUILD)/$(1:.c=): $(1) $(BUILD)/flags
 	@mkdir -p $$(@D)
@@ -153,6 +155,19 @@ header-check: $(HEADERS:%.h=$(BUILD)/hdr/%.ok)
 $(BUILD)/hdr/%.ok: %.h $(BUILD)/flags
 	@mkdir -p $(@D)
 	@$(CC) $(ALL_CPPFLAGS) -std=c17 $(WARN) -fsyntax-only -x c $< && touch $@
+
+# Kill, fail and starve river at every system call that matters. Deep: at every one, and at length.
+.PHONY: check-faults check-deep
+check-faults: all $(TOOL_BIN)
+	$(if $(FAULT_TESTS),RIVER_BUILD=$(abspath $(BUILD)) $(PROVE) -e '' $(PROVE_OPTS) $(FAULT_TESTS),@echo 'there are no tests/fault/t*.sh')
+check-deep: all $(UNIT_BIN) $(FUZZ_BIN) $(TOOL_BIN)
+	@test "$$(id -u)" = 0 || { echo 'check-deep mounts and traces: run it as root' >&2; exit 1; }
+	CMOCKA_MESSAGE_OUTPUT=TAP RIVER_DEEP=1 RIVER_BUILD=$(abspath $(BUILD)) $(PROVE) -e '' $(PROVE_OPTS) \
+		$(UNIT_BIN) $(CLI_TESTS) $(FAULT_TESTS)
+
+.PHONY: bench
+bench: all $(TOOL_BIN) $(PERF_BIN)
+	RIVER_BUILD=$(abspath $(BUILD)) tests/bench/run.sh $(BENCH)
 
 .PHONY: clean
 clean:
