@@ -336,6 +336,8 @@ enum rv_status rv_yaml_read(const char *path, struct stat *ret_stat, struct rv_y
 	}
 	if (fstat(fd, &st) != 0)
 		return rv_fail_errno(err, RV_LOCAL_IO, "look at %s", path);
+	if (ret_stat)
+		*ret_stat = st;
 	if (!S_ISREG(st.st_mode)) {
 		rv_fail(err, RV_BAD_CONFIG, "%s",
 			S_ISDIR(st.st_mode) ? "is a folder, not a file" : "is not a regular file");
@@ -349,8 +351,6 @@ enum rv_status rv_yaml_read(const char *path, struct stat *ret_stat, struct rv_y
 		if (rv_read_some(fd, text.bytes + text.len, 1 << 16, &n, path, err) != RV_OK)
 			return err->status;
 	}
-	if (ret_stat)
-		*ret_stat = st;
 	return rv_yaml_parse(path, text.bytes, text.len, ret, err);
 }
 

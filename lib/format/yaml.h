@@ -40,7 +40,8 @@ struct rv_yaml_documents {
 enum rv_status rv_yaml_parse(const char *file, const char *text, size_t len,
 			     struct rv_yaml_documents *ret, struct rv_error *err) RV_MUST_CHECK;
 /* The same from a regular file: a missing one is RV_NOT_FOUND, a folder, FIFO or device
- * RV_BAD_CONFIG, never a wait. `ret_stat` (Optional) is of the very file that was read. */
+ * RV_BAD_CONFIG, never a wait. `ret_stat` (Optional) is of the very file that was opened, filled also
+ * when what is in it is refused. */
 enum rv_status rv_yaml_read(const char *path, struct stat *ret_stat, struct rv_yaml_documents *ret,
 			    struct rv_error *err) RV_MUST_CHECK;
 void rv_yaml_release(struct rv_yaml_documents *documents);

@@ -1,0 +1,533 @@
+/*
+ * Many places may set a value; exactly one does, and this says which. Files are read nearest first,
+ * layers are laid over one another value by value, and the origin travels with the value.
+ */
+#include "config/config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/number.h"
+#include "base/strbuf.h"
+#include "config/config_file.h"
+
+#define SYSTEM_PATH "/etc/river/config.yaml"
+#define LOCAL_NAME "river.yaml"
+
+struct rv_config {
+	char **paths;
+	struct rv_config_file *files; /* one for each path */
+	size_t files_count;
+	struct rv_config_value *values;
+	size_t values_count, values_capacity;
+	char *profile_origin;
+	struct rv_profile profile;
+};
+
+/* ---- which files ------------------------------------------------------------------------------ */
+
+/* Set to nothing counts as not set. */
+static const char *environment(const char *name)
+{
+	const char *value = getenv(name);
+	return value && value[0] ? value : NULL;
+}
+
+/* A folder above that may not be searched holds no configuration of ours. Anything else that is
+ * there, folder or FIFO, counts as found and is refused when it is read. */
+static bool exists(const char *path)
+{
+	struct stat st;
+	if (stat(path, &st) == 0)
+		return true;
+	return errno != ENOENT && errno != ENOTDIR && errno != EACCES;
+}
+
+char *rv_config_user_path(void)
+{
+	RV_CLEANUP(rv_free_p) char *folder = rv_xdg_folder("XDG_CONFIG_HOME", ".config");
+	return folder ? rv_path_join(folder, "river/config.yaml") : NULL;
+}
+
+static char *nearest_upwards(const char *start)
+{
+	RV_CLEANUP(rv_free_p) char *folder = rv_path_absolute(start);
+	for (;;) {
+		RV_CLEANUP(rv_free_p) char *path = rv_path_join(folder, LOCAL_NAME);
+		if (exists(path))
+			return rv_take(path);
+		if (strcmp(folder, "/") == 0)
+			return NULL;
+		char *parent = rv_path_parent(folder);
+		free(folder);
+		folder = parent;
+	}
+}
+
+enum rv_status rv_config_discover(const char *folder, char ***ret_paths, size_t *ret_count,
+				  struct rv_error *err)
+{
+	const char *only = environment("RIVER_CONFIG");
+	char **paths = rv_calloc(3, sizeof(*paths));
+	size_t n = 0;
+	if (only) {
+		paths[n] = rv_path_absolute(only);
+		if (!exists(paths[n])) {
+			rv_fail(err, RV_BAD_CONFIG, "RIVER_CONFIG names no file: %s", only);
+			rv_config_paths_free(paths, 1);
+			return err->status;
+		}
+		n++;
+	} else {
+		char *candidates[] = { nearest_upwards(folder ? folder : "."),
+				       rv_config_user_path(), rv_strdup(SYSTEM_PATH) };
+		for (size_t i = 0; i < 3; i++) {
+			if (candidates[i] && exists(candidates[i]))
+				paths[n++] = candidates[i];
+			else
+				free(candidates[i]);
+		}
+	}
+	*ret_paths = paths;
+	*ret_count = n;
+	return RV_OK;
+}
+
+void rv_config_paths_free(char **paths, size_t count)
+{
+	for (size_t i = 0; paths && i < count; i++)
+		free(paths[i]);
+	free(paths);
+}
+
+enum rv_status rv_config_check_file(const char *path,
+				    void (*report)(void *arg, const struct rv_error *problem),
+				    void *arg, struct rv_error *err)
+{
+	RV_CLEANUP(rv_config_file_release) struct rv_config_file file = { 0 };
+	RV_CLEANUP(rv_free_p) char *absolute = rv_path_absolute(path);
+	return rv_config_file_read(absolute, report, arg, &file, err);
+}
+
+static enum rv_status read_files(struct rv_config *c, const char *folder, struct rv_error *err)
+{
+	size_t count;
+	if (rv_config_discover(folder, &c->paths, &count, err) != RV_OK)
+		return err->status;
+	c->files = rv_calloc(count, sizeof(*c->files));
+	c->files_count = count;
+	for (size_t i = 0; i < count; i++)
+		if (rv_config_file_read(c->paths[i], NULL, NULL, &c->files[i], err) != RV_OK)
+			return err->status;
+	return RV_OK;
+}
+
+/* ---- which profile ---------------------------------------------------------------------------- */
+
+static enum rv_status no_such_profile(const struct rv_config *c, const char *name,
+				      struct rv_error *err)
+{
+	size_t n = 0, total = 1;
+	for (size_t i = 0; i < c->files_count; i++)
+		total += c->files[i].count;
+	RV_CLEANUP(rv_free_p) const char **names = rv_calloc(total, sizeof(*names));
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf list = RV_STRBUF_INIT;
+	for (size_t i = 0; i < c->files_count; i++) {
+		for (size_t j = 0; j < c->files[i].count; j++) {
+			names[n++] = c->files[i].profiles[j].name;
+			rv_strbuf_printf(&list, "%s%s", list.len ? ", " : "", names[n - 1]);
+		}
+	}
+	rv_fail(err, RV_BAD_CONFIG, "no profile %s in %s%s", name,
+		c->files_count ? c->paths[0] : "any file", c->files_count > 1 ? " and the others" : "");
+	const char *near = rv_nearest(name, names);
+	if (near)
+		rv_hint(err, "did you mean %s?", near);
+	else if (n)
+		rv_hint(err, "there is: %s; choose with --profile", list.bytes);
+	else
+		rv_hint(err, "river init writes a configuration");
+	return err->status;
+}
+
+/* The profile's settings, or NULL for `local` where no file has any profile. */
+static enum rv_status choose(struct rv_config *c, const char *wanted,
+			     const struct rv_config_profile **ret, struct rv_error *err)
+{
+	const struct rv_config_file *by = NULL;
+	size_t profiles = 0;
+	const char *name = wanted;
+	if (wanted) {
+		c->profile_origin = rv_strdup("--profile");
+	} else if ((name = environment("RIVER_PROFILE"))) {
+		c->profile_origin = rv_strdup("environment RIVER_PROFILE");
+	}
+	for (size_t i = 0; i < c->files_count; i++) {
+		profiles += c->files[i].count;
+		if (!name && c->files[i].default_profile) {
+			by = &c->files[i];
+			name = by->default_profile;
+			c->profile_origin =
+				rv_asprintf("file:%s:%llu", by->path,
+					    (unsigned long long)by->default_profile_line);
+		}
+	}
+	if (!name) {
+		name = "local";
+		c->profile_origin = rv_strdup("default");
+	}
+	c->profile.name = rv_strdup(name);
+	for (size_t i = 0; i < c->files_count; i++) {
+		*ret = rv_config_file_profile(&c->files[i], name);
+		if (*ret)
+			return RV_OK;
+	}
+	if (profiles == 0 && strcmp(name, "local") == 0)
+		return RV_OK;
+	no_such_profile(c, name, err);
+	if (by)
+		rv_error_at(err, by->path, by->default_profile_line, 0);
+	else if (strcmp(c->profile_origin, "default") == 0)
+		rv_context(err, "default_profile is not set");
+	else
+		rv_context(err, "%s", c->profile_origin);
+	return err->status;
+}
+
+/* ---- values ----------------------------------------------------------------------------------- */
+
+static struct rv_config_value *find_value(const struct rv_config *c, const char *name)
+{
+	for (size_t i = 0; i < c->values_count; i++)
+		if (strcmp(c->values[i].name, name) == 0)
+			return &c->values[i];
+	return NULL;
+}
+
+static const char *value_of(const struct rv_config *c, const char *name)
+{
+	const struct rv_config_value *value = find_value(c, name);
+	return value ? value->value : NULL;
+}
+
+/* Lays a value over what was there; takes `value` over. */
+static void set_value(struct rv_config *c, const struct rv_key *key, const char *name, char *value,
+		      const char *origin)
+{
+	struct rv_config_value *slot = find_value(c, name);
+	if (!slot) {
+		RV_GROW(c->values, c->values_count, c->values_capacity);
+		slot = &c->values[c->values_count++];
+		*slot = (struct rv_config_value){ .key = key, .name = rv_strdup(name) };
+	}
+	free(slot->value);
+	free(slot->origin);
+	slot->value = value;
+	slot->origin = rv_strdup(origin);
+}
+
+static void set_defaults(struct rv_config *c)
+{
+	for (size_t i = 0; i < rv_keys_count; i++) {
+		const struct rv_key *key = &rv_keys[i];
+		if (key->def && key->def[0] != '<' && !key->belongs_to)
+			set_value(c, key, key->name, rv_strdup(key->def), "default");
+	}
+}
+
+static enum rv_status set_from_environment(struct rv_config *c, const char *folder,
+					   struct rv_error *err)
+{
+	for (size_t i = 0; i < rv_keys_count; i++) {
+		const struct rv_key *key = &rv_keys[i];
+		if (rv_key_has_star(key))
+			continue;
+		RV_CLEANUP(rv_free_p) char *variable = rv_key_env(key);
+		const char *text = environment(variable);
+		if (!text && rv_ends_with(variable, "_TYPE")) {
+			/* RIVER_DELIVERY=direct, as delivery: direct */
+			variable[strlen(variable) - strlen("_TYPE")] = '\0';
+			text = environment(variable);
+		}
+		if (!text)
+			continue;
+		char *value = NULL;
+		if (rv_key_value(key, text, folder, &value, err) != RV_OK)
+			return rv_context(err, "environment %s", variable);
+		RV_CLEANUP(rv_free_p) char *origin = rv_asprintf("environment %s", variable);
+		set_value(c, key, key->name, value, origin);
+	}
+	return RV_OK;
+}
+
+static enum rv_status unknown_key(const char *name, struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p) char *near = rv_key_nearest(name);
+	rv_fail(err, RV_USAGE, "unknown key %s", name);
+	if (near)
+		rv_hint(err, "did you mean %s?", near);
+	else
+		rv_hint(err, "river config list shows the keys");
+	return err->status;
+}
+
+static enum rv_status set_override(struct rv_config *c, const char *text, const char *folder,
+				   struct rv_error *err)
+{
+	const char *equals = strchr(text, '=');
+	if (!equals || equals == text) {
+		rv_fail(err, RV_USAGE, "-c %s: not key=value", text);
+		return err->status;
+	}
+	RV_CLEANUP(rv_free_p) char *name = rv_strndup(text, (size_t)(equals - text));
+	const struct rv_key *key = rv_key_find(name);
+	if (!key) {
+		unknown_key(name, err);
+		return rv_context(err, "-c %s", text);
+	}
+	char *value = NULL;
+	if (rv_key_value(key, equals + 1, folder, &value, err) != RV_OK) {
+		err->status = RV_USAGE;
+		return rv_context(err, "-c %s", name);
+	}
+	set_value(c, key, rv_key_has_star(key) ? name : key->name, value, "-c");
+	return RV_OK;
+}
+
+/* ---- defaults that depend on others ----------------------------------------------------------- */
+
+static enum rv_status set_lake(struct rv_config *c, struct rv_error *err)
+{
+	if (value_of(c, "lake"))
+		return RV_OK;
+	RV_CLEANUP(rv_free_p) char *data = rv_xdg_folder("XDG_DATA_HOME", ".local/share");
+	if (!data) {
+		rv_fail(err, RV_BAD_CONFIG, "no place for a lake: there is no home folder");
+		rv_hint(err, "set HOME, or name a lake: RIVER_LAKE=/some/folder");
+		return err->status;
+	}
+	set_value(c, rv_key_find("lake"), "lake", rv_path_join(data, "river/lake"), "default");
+	return RV_OK;
+}
+
+/* The rows of a lake and their ledger belong together, so the file stands beside the lake: two
+ * profiles share a database only when they say so. */
+static enum rv_status set_warehouse(struct rv_config *c, struct rv_error *err)
+{
+	const char *type = value_of(c, "warehouse.type");
+	for (size_t i = 0; i < rv_keys_count; i++) {
+		const struct rv_key *key = &rv_keys[i];
+		if (key->belongs_to && strcmp(key->belongs_to, type) == 0 && key->def &&
+		    key->def[0] != '<' && !find_value(c, key->name))
+			set_value(c, key, key->name, rv_strdup(key->def), "default");
+	}
+	if (strcmp(type, "duckdb") != 0 || value_of(c, "warehouse.path"))
+		return RV_OK;
+	const char *lake = value_of(c, "lake");
+	RV_CLEANUP(rv_free_p) char *folder = NULL;
+	if (lake[0] == '/') {
+		folder = rv_path_parent(lake);
+	} else {
+		RV_CLEANUP(rv_free_p) char *data = rv_xdg_folder("XDG_DATA_HOME", ".local/share");
+		if (!data) {
+			rv_fail(err, RV_BAD_CONFIG,
+				"no place for the warehouse file: there is no home folder");
+			rv_hint(err, "set HOME, or warehouse.path");
+			return err->status;
+		}
+		folder = rv_path_join(data, "river");
+	}
+	set_value(c, rv_key_find("warehouse.path"), "warehouse.path",
+		  rv_path_join(folder, "warehouse.duckdb"), "default");
+	return RV_OK;
+}
+
+/* -c and RIVER_STATE_DIR over the file over what the surroundings offer. */
+static enum rv_status set_state(struct rv_config *c, const char *folder, struct rv_error *err)
+{
+	const struct rv_config_value *now = find_value(c, "state");
+	const struct rv_key *key = now->key;
+	bool is_auto = strcmp(now->value, "auto") == 0;
+	bool by_command_line = strcmp(now->origin, "-c") == 0;
+	const char *own = environment("RIVER_STATE_DIR");
+	if (own && !by_command_line) {
+		char *value = NULL;
+		if (rv_key_value(key, own, folder, &value, err) != RV_OK)
+			return rv_context(err, "environment RIVER_STATE_DIR");
+		set_value(c, key, "state", value, "environment RIVER_STATE_DIR");
+		return RV_OK;
+	}
+	if (!is_auto)
+		return RV_OK;
+	const char *services = environment("STATE_DIRECTORY"); /* "a:b" when a unit has several */
+	if (services && services[0] == '/') {
+		RV_CLEANUP(rv_free_p) char *first = rv_strndup(services, strcspn(services, ":"));
+		set_value(c, key, "state", rv_path_absolute(first),
+			  "environment STATE_DIRECTORY");
+		return RV_OK;
+	}
+	RV_CLEANUP(rv_free_p) char *base = rv_xdg_folder("XDG_STATE_HOME", ".local/state");
+	if (!base) {
+		rv_fail(err, RV_BAD_CONFIG, "no place for river's state: there is no home folder");
+		rv_hint(err, "set RIVER_STATE_DIR to a folder of your own");
+		return err->status;
+	}
+	RV_CLEANUP(rv_free_p) char *origin = rv_strdup(now->origin);
+	set_value(c, key, "state", rv_path_join(base, "river"), origin);
+	return RV_OK;
+}
+
+static enum rv_status check_combination(const struct rv_config *c, struct rv_error *err)
+{
+	static const char *const needs_s3[][2] = { { "delivery.type", "firehose" },
+						   { "warehouse.type", "snowflake" } };
+	const struct rv_config_value *lake = find_value(c, "lake");
+	if (lake->value[0] != '/')
+		return RV_OK;
+	for (size_t i = 0; i < 2; i++) {
+		const struct rv_config_value *other = find_value(c, needs_s3[i][0]);
+		if (strcmp(other->value, needs_s3[i][1]) != 0)
+			continue;
+		rv_fail(err, RV_BAD_CONFIG,
+			"profile %s: %s needs a lake on S3, but lake is the folder %s (%s: %s; "
+			"lake: %s)",
+			c->profile.name, other->value, lake->value, other->name, other->origin,
+			lake->origin);
+		rv_hint(err, "set lake to s3://bucket/prefix, or %s to %s", other->name,
+			i == 0 ? "direct" : "duckdb");
+		return err->status;
+	}
+	return RV_OK;
+}
+
+static uint64_t size_of(const struct rv_config *c, const char *name)
+{
+	uint64_t n = 0;
+	const char *text = value_of(c, name);
+	if (text && !rv_parse_size(text, &n))
+		rv_bug("%s: '%s' was checked before", name, text);
+	return n;
+}
+
+static void fill_profile(struct rv_config *c)
+{
+	struct rv_profile *p = &c->profile;
+	const char *threads = value_of(c, "warehouse.threads");
+	p->lake = rv_strdup(value_of(c, "lake"));
+	p->lake_is_folder = p->lake[0] == '/';
+	p->delivery_type = rv_strdup(value_of(c, "delivery.type"));
+	p->warehouse_type = rv_strdup(value_of(c, "warehouse.type"));
+	if (strcmp(p->warehouse_type, "duckdb") == 0)
+		p->warehouse_path = rv_strdup(value_of(c, "warehouse.path"));
+	p->warehouse_memory_limit_bytes = size_of(c, "warehouse.memory_limit");
+	if (threads && !rv_parse_u64(threads, strlen(threads), &p->warehouse_threads))
+		rv_bug("warehouse.threads was checked before");
+	p->state_dir = rv_strdup(value_of(c, "state"));
+	p->spool_max_bytes = size_of(c, "spool.max");
+	p->max_memory_bytes = size_of(c, "max_memory");
+	for (size_t i = 0; i < c->values_count; i++)
+		if (rv_starts_with(c->values[i].name, "businesses."))
+			p->has_businesses = true;
+}
+
+static int by_table(const void *a, const void *b)
+{
+	const struct rv_config_value *x = a, *y = b;
+	if (x->key != y->key)
+		return x->key < y->key ? -1 : 1;
+	return strcmp(x->name, y->name);
+}
+
+/* ---- outside ---------------------------------------------------------------------------------- */
+
+enum rv_status rv_config_load(const struct rv_config_params *params, struct rv_config **ret,
+			      struct rv_error *err)
+{
+	RV_CLEANUP(rv_config_free_p) struct rv_config *c = rv_calloc(1, sizeof(*c));
+	const struct rv_config_profile *chosen = NULL;
+	RV_CLEANUP(rv_free_p) char *folder = rv_path_absolute(params->folder ? params->folder : ".");
+	if (read_files(c, folder, err) != RV_OK ||
+	    choose(c, params->profile, &chosen, err) != RV_OK)
+		return err->status;
+	set_defaults(c);
+	for (size_t i = 0; chosen && i < chosen->count; i++) {
+		const struct rv_config_value *value = &chosen->values[i];
+		set_value(c, value->key, value->name, rv_strdup(value->value), value->origin);
+	}
+	if (set_from_environment(c, folder, err) != RV_OK)
+		return err->status;
+	for (size_t i = 0; i < params->overrides_count; i++)
+		if (set_override(c, params->overrides[i], folder, err) != RV_OK)
+			return err->status;
+	if (set_lake(c, err) != RV_OK || set_warehouse(c, err) != RV_OK ||
+	    set_state(c, folder, err) != RV_OK || check_combination(c, err) != RV_OK)
+		return err->status;
+	fill_profile(c);
+	qsort(c->values, c->values_count, sizeof(*c->values), by_table);
+	*ret = rv_take(c);
+	return RV_OK;
+}
+
+void rv_config_free(struct rv_config *config)
+{
+	if (!config)
+		return;
+	for (size_t i = 0; i < config->files_count; i++)
+		rv_config_file_release(&config->files[i]);
+	free(config->files);
+	rv_config_paths_free(config->paths, config->files_count);
+	for (size_t i = 0; i < config->values_count; i++)
+		rv_config_value_release(&config->values[i]);
+	free(config->values);
+	free(config->profile_origin);
+	rv_profile_release(&config->profile);
+	free(config);
+}
+
+void rv_config_free_p(struct rv_config **config)
+{
+	rv_config_free(*config);
+	*config = NULL;
+}
+
+const struct rv_profile *rv_config_profile(const struct rv_config *config)
+{
+	return &config->profile;
+}
+
+const char *rv_config_profile_origin(const struct rv_config *config)
+{
+	return config->profile_origin;
+}
+
+enum rv_status rv_config_get(const struct rv_config *config, const char *name,
+			     const char **ret_value, const char **ret_origin, struct rv_error *err)
+{
+	const struct rv_key *key = rv_key_find(name);
+	if (!key)
+		return unknown_key(name, err);
+	const struct rv_config_value *value =
+		find_value(config, rv_key_has_star(key) ? name : key->name);
+	*ret_value = value ? value->value : NULL;
+	*ret_origin = value ? value->origin : NULL;
+	return RV_OK;
+}
+
+void rv_config_each(const struct rv_config *config,
+		    void (*each)(void *arg, const struct rv_config_value *value), void *arg)
+{
+	for (size_t i = 0; i < config->values_count; i++)
+		each(arg, &config->values[i]);
+}
+
+const char *const *rv_config_files(const struct rv_config *config, size_t *ret_count)
+{
+	*ret_count = config->files_count;
+	return (const char *const *)config->paths;
+}
