@@ -18,7 +18,7 @@
 static const char *const reserved_businesses[] = {
 	"river", "temp", "system", "information_schema", "pg_catalog", NULL,
 };
-static const char *const reserved_endings[] = { "_clean", "_latest", "_refused", NULL };
+static const char *const reserved_endings[] = {"_clean", "_latest", "_refused", NULL};
 
 static bool is_name(const char *s, size_t len, size_t max)
 {
@@ -78,16 +78,18 @@ enum rv_status rv_stream_parse_name(const char *text, struct rv_stream *ret, str
 		    memcmp(business, reserved_businesses[i], business_len) == 0) {
 			rv_fail(err, RV_USAGE, "business '%s' is reserved (stream '%s')",
 				reserved_businesses[i], text);
-			rv_hint(err, "river, temp, system, information_schema and pg_catalog name other "
-				     "things in a warehouse; choose another business");
+			rv_hint(err,
+				"river, temp, system, information_schema and pg_catalog name other "
+				"things in a warehouse; choose another business");
 			return RV_USAGE;
 		}
 	for (size_t i = 0; reserved_endings[i]; i++)
 		if (rv_ends_with(name, reserved_endings[i])) {
 			rv_fail(err, RV_USAGE, "stream names may not end in %s ('%s')",
 				reserved_endings[i], text);
-			rv_hint(err, "_clean, _latest and _refused are the tables river makes beside a "
-				     "stream's own");
+			rv_hint(err,
+				"_clean, _latest and _refused are the tables river makes beside a "
+				"stream's own");
 			return RV_USAGE;
 		}
 	memcpy(ret->business, business, business_len);
@@ -137,7 +139,7 @@ static void free_strings(char **items, size_t count)
 void rv_string_list_release(struct rv_string_list *list)
 {
 	free_strings(list->items, list->count);
-	*list = (struct rv_string_list){ 0 };
+	*list = (struct rv_string_list){0};
 }
 
 void rv_stream_release(struct rv_stream *stream)
@@ -172,10 +174,10 @@ void rv_stream_release_p(struct rv_stream *stream)
 	rv_stream_release(stream);
 }
 
-const char *rv_stream_catalog_name(const struct rv_stream *stream,
-				   char buf[RV_STREAM_PLACE_MAX])
+const char *rv_stream_catalog_name(const struct rv_stream *stream, char buf[RV_STREAM_PLACE_MAX])
 {
-	snprintf(buf, RV_STREAM_PLACE_MAX, "_river/streams/%s/%s.json", stream->business, stream->name);
+	snprintf(buf, RV_STREAM_PLACE_MAX, "_river/streams/%s/%s.json", stream->business,
+		 stream->name);
 	return buf;
 }
 
@@ -198,9 +200,10 @@ const char *rv_stream_since(const struct rv_stream *stream, char buf[RV_STREAM_P
 const char *rv_stream_table(const struct rv_stream *stream, enum rv_table table,
 			    char buf[RV_STREAM_PLACE_MAX])
 {
-	static const char *const endings[] = { "", "_clean", "_latest", "_refused" };
+	static const char *const endings[] = {"", "_clean", "_latest", "_refused"};
 
-	snprintf(buf, RV_STREAM_PLACE_MAX, "%s.%s%s", stream->business, stream->name, endings[table]);
+	snprintf(buf, RV_STREAM_PLACE_MAX, "%s.%s%s", stream->business, stream->name,
+		 endings[table]);
 	return buf;
 }
 

@@ -1,0 +1,342 @@
+/*
+ * The columns of a contract: names, types, where values come from, how times are written. Checked
+ * here in full, because a slip found at load time has already refused a million records.
+ */
+#include "config/definition_parse.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/number.h"
+#include "format/json_path.h"
+
+static const char *const type_names[] = {
+	"string", "integer", "decimal", "double", "boolean", "date", "timestamp", "json", NULL,
+};
+
+const char *rv_column_type_name(enum rv_column_type type)
+{
+	return type_names[type];
+}
+
+static bool is_column_name(const char *s)
+{
+	size_t len = strlen(s);
+
+	if (len == 0 || len > 63 || !(s[0] == '_' || (s[0] >= 'a' && s[0] <= 'z')))
+		return false;
+	for (size_t i = 1; i < len; i++)
+		if (!(s[i] == '_' || (s[i] >= 'a' && s[i] <= 'z') || (s[i] >= '0' && s[i] <= '9')))
+			return false;
+	return true;
+}
+
+enum rv_status rv_def_check_column_name(struct rv_def *p, const struct rv_yaml_node *node,
+					const char *path, const char *name)
+{
+	/* Columns river adds to its own tables and fields it adds to records. */
+	static const char *const reserved[] = {"record", "file_name", "file_row", "loaded_at",
+					       NULL};
+
+	if (!is_column_name(name)) {
+		rv_def_bad(p, node, "%s: '%.200s' is not a column name", path, name);
+		rv_hint(p->err, "lower case letters, digits and _, at most 63, no digit first; the "
+				"field it comes from goes into `from`");
+		return p->err->status;
+	}
+	for (size_t i = 0; reserved[i]; i++)
+		if (strcmp(reserved[i], name) == 0 || rv_starts_with(name, "_river")) {
+			rv_def_bad(p, node, "%s: the column name '%s' is river's own", path, name);
+			rv_hint(p->err, "call it otherwise and say `from: %s`", name);
+			return p->err->status;
+		}
+	return RV_OK;
+}
+
+bool rv_def_take_number(const char **s, unsigned *ret)
+{
+	const char *start = *s;
+	uint64_t n;
+
+	while (**s >= '0' && **s <= '9')
+		(*s)++;
+	if (!rv_parse_u64(start, (size_t)(*s - start), &n) || n > 1000)
+		return false;
+	*ret = (unsigned)n;
+	return true;
+}
+
+const char *rv_def_skip_spaces(const char *s)
+{
+	while (*s == ' ')
+		s++;
+	return s;
+}
+
+/* What other systems call a type; NULL when nobody does. */
+static const char *other_name(const char *typed)
+{
+	static const char *const names[][2] = {
+		{"text", "string"},
+		{"varchar", "string"},
+		{"char", "string"},
+		{"int", "integer"},
+		{"bigint", "integer"},
+		{"long", "integer"},
+		{"int64", "integer"},
+		{"float", "double"},
+		{"real", "double"},
+		{"number", "decimal(38,0)"},
+		{"numeric", "decimal(18,4)"},
+		{"decimal", "decimal(18,4)"},
+		{"bool", "boolean"},
+		{"datetime", "timestamp"},
+		{"time", "timestamp"},
+		{"timestamptz", "timestamp"},
+		{"variant", "json"},
+		{"object", "json"},
+		{"array", "json"},
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(names[i][0], typed) == 0)
+			return names[i][1];
+	return NULL;
+}
+
+static enum rv_status parse_type(struct rv_def *p, const struct rv_yaml_node *node,
+				 const char *path, struct rv_column *column)
+{
+	if (rv_def_check_kind(p, node, RV_YAML_SCALAR, path) != RV_OK)
+		return p->err->status;
+	const char *s = node->text;
+
+	if (rv_starts_with(s, "decimal") && *rv_def_skip_spaces(s + 7) == '(') {
+		unsigned precision, scale = 0;
+
+		s = rv_def_skip_spaces(rv_def_skip_spaces(s + 7) + 1);
+		bool ok = rv_def_take_number(&s, &precision);
+
+		s = rv_def_skip_spaces(s);
+		if (ok && *s == ',') {
+			s = rv_def_skip_spaces(s + 1);
+			ok = rv_def_take_number(&s, &scale);
+			s = rv_def_skip_spaces(s);
+		}
+		if (!ok || strcmp(s, ")") != 0) {
+			rv_def_bad(p, node, "%s: '%.200s' is not a type", path, node->text);
+			rv_hint(p->err,
+				"write decimal(18,4): digits in all, digits behind the point");
+			return p->err->status;
+		}
+		if (precision < 1 || precision > 38)
+			return rv_def_bad(p, node, "%s: a decimal has 1 to 38 digits, not %u", path,
+					  precision);
+		if (scale > precision)
+			return rv_def_bad(p, node,
+					  "%s: %u digits behind the point are more than %u in all",
+					  path, scale, precision);
+		column->type = RV_COLUMN_DECIMAL;
+		column->precision = precision;
+		column->scale = scale;
+		return RV_OK;
+	}
+	for (int i = 0; type_names[i]; i++)
+		if (strcmp(type_names[i], s) == 0 && i != RV_COLUMN_DECIMAL) {
+			column->type = (enum rv_column_type)i;
+			return RV_OK;
+		}
+	rv_def_bad(p, node, "%s: '%.200s' is not a type", path, s);
+	const char *other = other_name(s);
+	const char *near = other ? other : rv_nearest(s, type_names);
+
+	if (near)
+		rv_hint(p->err, "did you mean %s?", near);
+	else
+		rv_hint(p->err, "types are string, integer, decimal(p,s), double, boolean, date, "
+				"timestamp, json");
+	return p->err->status;
+}
+
+/* What the reader of times understands, so that a slip is found here and not in a million rows. */
+static enum rv_status check_time_format(struct rv_def *p, const struct rv_yaml_node *node,
+					const char *path, const char *format)
+{
+	for (const char *s = format; *s; s++) {
+		if (*s != '%')
+			continue;
+		s++;
+		if (!*s || !strchr("YymdejbHIpMSfzsFT%", *s)) {
+			rv_def_bad(p, node, "%s: %%%.1s is not a directive river knows", path, s);
+			rv_hint(p->err,
+				"known are %%Y %%y %%m %%d %%e %%j %%b %%H %%I %%p %%M %%S %%f (fraction) "
+				"%%z %%s (seconds since 1970) %%F %%T %%%%");
+			return p->err->status;
+		}
+	}
+	return strchr(format, '%') ? RV_OK : rv_def_bad(p, node, "%s: has no %% directive", path);
+}
+
+static bool is_zone(const char *s)
+{
+	unsigned hours, minutes;
+
+	if (strcmp(s, "UTC") == 0)
+		return true;
+	if ((s[0] != '+' && s[0] != '-') || strlen(s) != 6 || s[3] != ':')
+		return false;
+	s++;
+	if (!rv_def_take_number(&s, &hours) || *s++ != ':' || !rv_def_take_number(&s, &minutes) ||
+	    *s)
+		return false;
+	return hours <= 14 && minutes <= 59;
+}
+
+static enum rv_status parse_column(struct rv_def *p, const struct rv_yaml_node *name_node,
+				   const struct rv_yaml_node *node)
+{
+	static const char *const known[] = {"name",   "type",     "required", "from",
+					    "format", "timezone", NULL};
+	struct rv_stream *stream = p->stream;
+	const char *name = name_node->text;
+
+	if (rv_def_check_column_name(p, name_node, "columns", name) != RV_OK)
+		return p->err->status;
+	if (rv_stream_column(stream, name))
+		return rv_def_bad(p, name_node, "columns: '%s' is there twice", name);
+	if (stream->columns_count == RV_COLUMNS_MAX)
+		return rv_def_bad(p, name_node, "columns: more than %d", RV_COLUMNS_MAX);
+	stream->columns = rv_realloc_array(stream->columns, stream->columns_count + 1,
+					   sizeof(*stream->columns));
+	struct rv_column *column = &stream->columns[stream->columns_count++];
+
+	*column = (struct rv_column){.name = rv_strdup(name), .line = name_node->line};
+	RV_CLEANUP(rv_free_p) char *path = rv_asprintf("columns.%s", name);
+
+	if (node->kind == RV_YAML_SCALAR && !rv_yaml_is_null(node))
+		return parse_type(p, node, path, column);
+	if (rv_def_check_kind(p, node, RV_YAML_MAPPING, path) != RV_OK ||
+	    rv_def_check_keys(p, node, path, known) != RV_OK)
+		return p->err->status;
+	const struct rv_yaml_node *type = rv_def_get(node, "type");
+	const struct rv_yaml_node *required = rv_def_get(node, "required");
+	const struct rv_yaml_node *from = rv_def_get(node, "from");
+	const struct rv_yaml_node *format = rv_def_get(node, "format");
+	const struct rv_yaml_node *zone = rv_def_get(node, "timezone");
+
+	if (!type) {
+		rv_def_bad(p, node, "%s: the type is missing", path);
+		rv_hint(p->err, "types are string, integer, decimal(p,s), double, boolean, date, "
+				"timestamp, json");
+		return p->err->status;
+	}
+	if (parse_type(p, type, path, column) != RV_OK ||
+	    (required && rv_def_parse_bool(p, required, path, &column->required) != RV_OK) ||
+	    (from && rv_def_parse_text(p, from, path, 1024, &column->from) != RV_OK))
+		return p->err->status;
+	if (from) {
+		const char *const paths[] = {column->from};
+		struct rv_json_paths *compiled = NULL;
+
+		if (rv_json_paths_new(paths, 1, &compiled, p->err) != RV_OK) {
+			RV_CLEANUP(rv_free_p) char *why = rv_strdup(p->err->message);
+
+			rv_def_bad(p, from, "%s.from: %s", path, why);
+			rv_hint(p->err, "write payload.price, or /payload/price (JSON Pointer)");
+			return p->err->status;
+		}
+		rv_json_paths_free(compiled);
+		if (strcmp(column->from, column->name) ==
+		    0) { /* the default: say it one way only */
+			free(column->from);
+			column->from = NULL;
+		}
+	}
+	bool is_time = column->type == RV_COLUMN_DATE || column->type == RV_COLUMN_TIMESTAMP;
+
+	if (format) {
+		if (!is_time)
+			return rv_def_bad(p, format, "%s.format: is for date and timestamp columns",
+					  path);
+		if (rv_def_parse_text(p, format, path, 200, &column->format) != RV_OK ||
+		    check_time_format(p, format, path, column->format) != RV_OK)
+			return p->err->status;
+	}
+	if (zone) {
+		if (column->type != RV_COLUMN_TIMESTAMP)
+			return rv_def_bad(p, zone, "%s.timezone: is for timestamp columns", path);
+		if (rv_def_parse_text(p, zone, path, 64, &column->timezone) != RV_OK)
+			return p->err->status;
+		if (!is_zone(column->timezone)) {
+			rv_def_bad(p, zone, "%s.timezone: '%s' is neither UTC nor an offset", path,
+				   column->timezone);
+			rv_hint(p->err,
+				"write UTC or +02:00; names of places change their offset and are not "
+				"supported");
+			return p->err->status;
+		}
+	}
+	return RV_OK;
+}
+
+/* A mapping by name (files), or a list of mappings with names (the catalog, where order matters).
+ */
+enum rv_status rv_def_parse_columns(struct rv_def *p, const struct rv_yaml_node *node)
+{
+	if (node->kind == RV_YAML_SCALAR)
+		return rv_def_check_kind(p, node, RV_YAML_MAPPING, "columns");
+	for (size_t i = 0; i < node->count; i++) {
+		const struct rv_yaml_node *name =
+			node->kind == RV_YAML_MAPPING ? node->keys[i] : NULL;
+
+		if (node->kind == RV_YAML_SEQUENCE) {
+			if (rv_def_check_kind(p, node->items[i], RV_YAML_MAPPING, "columns") !=
+			    RV_OK)
+				return p->err->status;
+			name = rv_yaml_get(node->items[i], "name");
+			if (!name || name->kind != RV_YAML_SCALAR)
+				return rv_def_bad(p, node->items[i],
+						  "columns: a column has no name");
+		} else if (node->items[i]->kind == RV_YAML_MAPPING &&
+			   rv_yaml_get(node->items[i], "name")) {
+			return rv_def_bad(p, node->items[i],
+					  "columns.%s: is named by its key already, not by `name`",
+					  name->text);
+		}
+		if (parse_column(p, name, node->items[i]) != RV_OK)
+			return p->err->status;
+	}
+	return RV_OK;
+}
+
+/* Key columns need no declaration: whatever they hold is compared as text. */
+void rv_def_imply_key_columns(struct rv_stream *stream)
+{
+	size_t missing = 0;
+
+	for (size_t i = 0; i < stream->key.count; i++)
+		missing += !rv_stream_column(stream, stream->key.items[i]);
+	if (missing) {
+		struct rv_column *columns =
+			rv_calloc(stream->columns_count + missing, sizeof(*columns));
+		size_t n = 0;
+
+		for (size_t i = 0; i < stream->key.count; i++)
+			if (!rv_stream_column(stream, stream->key.items[i]))
+				columns[n++] = (struct rv_column){
+					.name = rv_strdup(stream->key.items[i]),
+					.type = RV_COLUMN_STRING,
+				};
+		if (stream->columns_count)
+			memcpy(columns + n, stream->columns,
+			       stream->columns_count * sizeof(*columns));
+		free(stream->columns);
+		stream->columns = columns;
+		stream->columns_count += missing;
+	}
+	/* A null key is refused whatever the declaration says (semantics.md 6.4). */
+	for (size_t i = 0; i < stream->columns_count; i++)
+		if (rv_string_list_has(&stream->key, stream->columns[i].name))
+			stream->columns[i].required = true;
+}

@@ -1,0 +1,47 @@
+/*
+ * Shared by the files that turn a tree into a stream (definition.c, definition_columns.c,
+ * definition_tree.c); nobody else includes this.
+ */
+#ifndef RV_CONFIG_DEFINITION_PARSE_H
+#define RV_CONFIG_DEFINITION_PARSE_H
+
+#include "config/definition.h"
+
+struct rv_def {
+	const char *file; /* NULL: flags */
+	bool catalog;     /* id, created and the like are known keys */
+	struct rv_stream *stream;
+	struct rv_error *err;
+};
+
+/* Fails with the message at the node's place: RV_BAD_CONFIG, or RV_USAGE for flags. */
+enum rv_status rv_def_bad(struct rv_def *p, const struct rv_yaml_node *node, const char *fmt, ...)
+	RV_PRINTF(3, 4);
+/* Lookup; absent and null are the same: the setting keeps its default. */
+const struct rv_yaml_node *rv_def_get(const struct rv_yaml_node *map, const char *key);
+enum rv_status rv_def_check_kind(struct rv_def *p, const struct rv_yaml_node *node,
+				 enum rv_yaml_kind kind, const char *path) RV_MUST_CHECK;
+/* Refuses keys that are not in `known` (NULL-terminated), with the nearest one. */
+enum rv_status rv_def_check_keys(struct rv_def *p, const struct rv_yaml_node *map, const char *path,
+				 const char *const *known) RV_MUST_CHECK;
+enum rv_status rv_def_parse_choice(struct rv_def *p, const struct rv_yaml_node *node,
+				   const char *path, const char *const *words, int *ret) RV_MUST_CHECK;
+enum rv_status rv_def_parse_bool(struct rv_def *p, const struct rv_yaml_node *node,
+				 const char *path, bool *ret) RV_MUST_CHECK;
+enum rv_status rv_def_parse_text(struct rv_def *p, const struct rv_yaml_node *node,
+				 const char *path, size_t max, char **ret) RV_MUST_CHECK;
+
+enum rv_status rv_def_check_column_name(struct rv_def *p, const struct rv_yaml_node *node,
+					const char *path, const char *name) RV_MUST_CHECK;
+/* A mapping by name (files), or a list of mappings with names (the catalog, where order matters). */
+enum rv_status rv_def_parse_columns(struct rv_def *p, const struct rv_yaml_node *node) RV_MUST_CHECK;
+/* Adds key columns that are not declared, and makes all of them required. */
+void rv_def_imply_key_columns(struct rv_stream *stream);
+/* Digits up to 1000; moves *s behind them. */
+bool rv_def_take_number(const char **s, unsigned *ret);
+const char *rv_def_skip_spaces(const char *s);
+
+/* Caller frees with rv_definition_node_free. */
+struct rv_yaml_node *rv_def_node_of_json(const json_t *json);
+
+#endif
