@@ -273,7 +273,7 @@ static enum rv_status unknown_key(const char *name, struct rv_error *err)
 	if (near)
 		rv_hint(err, "did you mean %s?", near);
 	else
-		rv_hint(err, "river config list shows the keys");
+		rv_hint(err, "river config list --all shows the keys");
 	return err->status;
 }
 

@@ -115,7 +115,7 @@ static void unknown_key(struct reading *r, const char *profile, const char *name
 	if (near)
 		rv_hint(&problem, "did you mean %s?", near);
 	else
-		rv_hint(&problem, "river config list shows the keys");
+		rv_hint(&problem, "river config list --all shows the keys");
 	note_problem(r, &problem, at);
 }
 
