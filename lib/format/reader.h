@@ -14,7 +14,7 @@
  *          continues onto the next. One bad object makes the whole line a reject.
  *  json    an array of objects, or objects over several lines; after an error reading resumes at
  *          the next line that has '{' in column 0. Newlines between tokens become spaces.
- *  csv     RFC 4180 with the dialect given; the first row is the header unless names are given;
+ *  csv     RFC 4180 with the dialect given; the first row is the header unless no_header is set;
  *          a row becomes an object of strings, keys in column order; ragged rows are rejects.
  *  text    a line becomes {"text":"..."}; invalid UTF-8 is a reject; CR before LF is dropped.
  * A UTF-8 byte order mark is dropped at offset 0 only. Blank lines are skipped and not counted.
@@ -49,7 +49,8 @@ enum rv_span_kind {
 	RV_SPAN_RECORDS,
 	RV_SPAN_REJECT,  /* one piece of a rejected line or region */
 	RV_SPAN_WAIT,    /* timeout or signal; ask again */
-	RV_SPAN_END,     /* end of the source; an unterminated rest may be pending, see below */
+	RV_SPAN_END,     /* end of the source; an unterminated rest may be pending, see below;
+			  * from..to holds blanks that came last */
 };
 struct rv_span {
 	enum rv_span_kind kind;
@@ -58,11 +59,14 @@ struct rv_span {
 	uint64_t records;        /* RECORDS: how many */
 	uint64_t set_hash;       /* RECORDS: sum of their hashes */
 	uint64_t record_bytes;   /* RECORDS: bytes without the newlines */
-	uint64_t from, to;       /* extent in the (decompressed) input this span covers */
-	uint64_t line;           /* line of the span's first byte, from 1 */
+	/* Extent of the (decompressed) input this span covers. Each span starts where the one before
+	 * ended: blank lines, a header, an array's punctuation belong to the span that follows them.
+	 * A reject's bytes are the last `len` of its extent, line end included. */
+	uint64_t from, to;
+	uint64_t line;           /* line of the first byte of `bytes`, from 1 */
 	/* REJECT only. A reject larger than 1 MiB comes in pieces whose lengths are multiples of 3,
 	 * `more` set on all but the last. */
-	bool more;
+	bool more;               /* an offset inside of a reject is none to go on from */
 	bool first;              /* first piece */
 	const char *reason;      /* "a lone surrogate escape"; lives until the next call */
 	const char *reason_code; /* "lone_surrogate": stable, for programs */
@@ -87,12 +91,12 @@ struct rv_reader_params {
 	uint64_t line;           /* line number of that offset; 0 means 1 */
 	const char *csv_header;  /* header row as rv_reader_csv_header() gave it; required for csv
 				  * when offset > 0 */
-	/* json only: whether offset > 0 lies inside the top-level array. */
-	bool in_array;
+	/* json only: what rv_reader_in_array() said there. */
+	unsigned in_array;
 };
 
 struct rv_reader;
-/* `source` is borrowed and must outlive the reader. Reads ahead at once only for AUTO. */
+/* `source` is borrowed and must outlive the reader. Nothing is read yet. */
 enum rv_status rv_reader_new(struct rv_source *source, const struct rv_reader_params *params,
 			     struct rv_reader **ret, struct rv_error *err) RV_MUST_CHECK;
 void rv_reader_free(struct rv_reader *reader);
@@ -101,11 +105,15 @@ void rv_reader_free_p(struct rv_reader **reader);
 enum rv_status rv_reader_next(struct rv_reader *reader, const struct rv_reader_limits *limits,
 			      struct rv_span *ret, struct rv_error *err) RV_MUST_CHECK;
 
-enum rv_format rv_reader_format(const struct rv_reader *reader); /* after detection */
+/* AUTO until the bytes that decide have been read: certain after the first span that is not WAIT. */
+enum rv_format rv_reader_format(const struct rv_reader *reader);
 /* csv: the header's column names as one CSV row, for a checkpoint; NULL before the header. */
 const char *rv_reader_csv_header(const struct rv_reader *reader);
-bool rv_reader_in_array(const struct rv_reader *reader);
-/* Where the next span will start, and the line there: all before has been handed out. */
+/* json: where the grammar stands at rv_reader_offset(): 0 outside of the top-level array; other
+ * values are the reader's own, to be kept with the offset and given back. */
+unsigned rv_reader_in_array(const struct rv_reader *reader);
+/* Where the next span will start, and the line there: all before has been handed out. May lie inside
+ * of an ndjson line that holds several objects. */
 uint64_t rv_reader_offset(const struct rv_reader *reader);
 uint64_t rv_reader_line(const struct rv_reader *reader);
 

@@ -108,7 +108,7 @@ do
 		test_done
 		EOS
 		test "$code" = 1 &&
-		test_grep "Bail out! bug in ask-crash" out
+		test_grep "# fatal: bug in ask-crash" out
 	'
 
 	test_expect_success $need "$sh: exit in a body, or no test_done, is a failure" '
@@ -118,12 +118,12 @@ do
 		EOS
 		test "$code" = 1 &&
 		test_grep "^not ok 1 - leaves" out &&
-		test_grep "^Bail out!" out &&
+		test_grep "^# fatal:" out &&
 		run_sub $sh no-done <<-\EOS &&
 		test_expect_success "fine" "true"
 		EOS
 		test "$code" = 1 &&
-		test_grep "^Bail out!" out
+		test_grep "^# fatal:" out
 	'
 
 	test_expect_success $need "$sh: return in a body ends the body only" '
@@ -284,7 +284,7 @@ test_expect_success 'SIGTERM to a script runs its way out' '
 	test_done
 	EOS
 	test_expect_code 1 sh sleeps.sh --root="$TRASH_DIRECTORY/below" >out 2>err &&
-	test_grep "Bail out" out
+	test_grep "# fatal" out
 '
 
 test_done

@@ -38,7 +38,7 @@ do
 	--run=*) run_list=${opt#--run=} ;;
 	--root=*) trash_root=${opt#--root=} ;;
 	*)
-		echo "Bail out! unknown option '$opt'"
+		echo "# fatal: unknown option '$opt'"
 		exit 2
 		;;
 	esac
@@ -49,7 +49,7 @@ TEST_DIRECTORY=$(cd "$(dirname "$0")" && pwd -P) || exit 1
 TEST_NAME=$(basename "$0" .sh)
 RIVER_SOURCE=${RIVER_SOURCE:-$(cd "$TEST_DIRECTORY/../.." && pwd -P)}
 RIVER_BUILD=$(cd "${RIVER_BUILD:-$RIVER_SOURCE/build}" && pwd -P) || {
-	echo "Bail out! no build folder: run make first"
+	echo "# fatal: no build folder: run make first"
 	exit 1
 }
 test_deep=$RIVER_DEEP
@@ -109,7 +109,7 @@ test_remove_trash () {
 }
 test_remove_trash && mkdir -p "$TRASH_DIRECTORY" "$HOME" "$TMPDIR" &&
 mkdir -m 700 "$XDG_RUNTIME_DIR" && cd "$TRASH_DIRECTORY" || {
-	echo "Bail out! cannot make the scratch folder $TRASH_ROOT"
+	echo "# fatal: cannot make the scratch folder $TRASH_ROOT"
 	exit 1
 }
 
@@ -132,7 +132,7 @@ test_at_exit () {
 		sed 's/^/#	/' "$test_log" >&5 2>/dev/null
 		echo "not ok $test_count - $test_title" >&4
 	fi
-	echo "Bail out! $TEST_NAME ended with code $test_code before test_done" >&4
+	echo "# fatal: $TEST_NAME ended with code $test_code before test_done" >&4
 	exit 1
 }
 trap test_at_exit EXIT
@@ -142,7 +142,7 @@ trap 'exit 143' TERM
 
 # A mistake in the test script itself.
 test_bug () {
-	echo "Bail out! bug in $TEST_NAME: $*" >&4
+	echo "# fatal: bug in $TEST_NAME: $*" >&4
 	test_finished=t
 	exit 1
 }
@@ -302,7 +302,7 @@ test_expect_success () {
 		test "$test_chain" -eq 117 || echo "# > broken && chain"
 	} >&5
 	test -z "$immediate" || {
-		echo "Bail out! stopped at the first failure; see $TRASH_ROOT" >&4
+		echo "# fatal: stopped at the first failure; see $TRASH_ROOT" >&4
 		test_finished=t
 		exit 1
 	}

@@ -1,0 +1,150 @@
+# Walks over every system call of a command; for scripts in tests/fault, after test-lib.sh:
+#
+#	. "$(dirname "$0")/../lib/test-lib.sh"
+#	. "$RIVER_SOURCE/tests/lib/fault-lib.sh"
+#
+#	fresh () { rm -rf lake && mkdir lake; }
+#	again () { river push web/clicks in.ndjson && checker ...; }
+#	test_expect_success 'push survives a kill anywhere' '
+#		walk_kills fresh again river push web/clicks in.ndjson
+#	'
+#
+# Each walk does for N = 1, 2, 3 ...: SETUP, the command with its fault at call N, CHECK; until the
+# command gets through without the fault. SETUP and CHECK are functions or words to eval; CHECK finds the
+# number in $walk_n and the code of the command in $walk_code, and fails the walk by failing. What failed
+# is in walk.report and walk.log, and the state the command left is still there.
+#
+# Without RIVER_DEEP only calls others can see are hit (walk --file-ops), and at most $walk_max of them
+# (default 60), evenly spread, the first and the last one among them. With it, every call.
+#
+# Variables that change a walk, to be unset again by who set them:
+#	walk_input=FILE   standard input of the command
+#	walk_pipe=FILE    the same, through a pipe
+#	walk_path=TEXT    only calls on files whose path contains TEXT
+#	walk_max=N        points to try without RIVER_DEEP
+# Afterwards $walk_points says how many faults were given.
+
+walk=$RIVER_BUILD/tests/fault/walk
+checker=$RIVER_BUILD/tests/fault/checker
+gen_events=$RIVER_BUILD/tests/bench/gen_events
+for tool in "$walk" "$checker" "$gen_events"
+do
+	test -x "$tool" || test_bug "$tool is not built: make check-faults builds it"
+done
+unset tool walk_input walk_pipe walk_path walk_max
+# the leak checker wants to trace the program itself
+test_no_leak_check
+
+# walk_run OPTION-AND-VERB... -- CMD...
+walk_run () {
+	set -- ${walk_path:+--path "$walk_path"} "$@"
+	test -n "$test_deep" || set -- --file-ops "$@"
+	if test -n "$walk_pipe"
+	then
+		cat "$walk_pipe" 2>/dev/null | "$walk" --report walk.report "$@"
+	else
+		"$walk" --report walk.report "$@" <"${walk_input:-/dev/null}"
+	fi >walk.out 2>walk.err
+	walk_code=$?
+}
+
+walk_show () {
+	echo "the walk failed: $1 at call $walk_n of $walk_total (the command ended with $walk_code)"
+	cat walk.report
+	head -c 3000 walk.out
+	head -c 3000 walk.err
+}
+
+# How many calls there are: leaves walk_total, walk_step and walk_code, and the log of a clean run.
+walk_measure () {
+	walk_points=0 walk_n=0 walk_total=0 walk_step=1
+	eval "$walk_setup" || { walk_show "setup"; return 1; }
+	walk_run --log walk.log "$@"
+	walk_total=$(sed -n '1s/^[a-z-]* \([0-9]*\).*/\1/p' walk.report)
+	case "$walk_total" in
+	''|0) walk_show "a run without a fault"; return 1 ;;
+	esac
+	test -n "$test_deep" || walk_step=$((walk_total / ${walk_max:-60} + 1))
+}
+
+# The next point; the last call of a run is never stepped over.
+walk_next () {
+	if test $walk_n -eq 0
+	then
+		walk_n=1
+	elif test $walk_n -lt $walk_total && test $((walk_n + walk_step)) -gt $walk_total
+	then
+		walk_n=$walk_total
+	else
+		walk_n=$((walk_n + walk_step))
+	fi
+}
+
+# 124 is a hang, 125 walk itself, 137 somebody else's SIGKILL.
+walk_is_crash () {
+	case $walk_code in
+	124|125|137) return 0 ;;
+	esac
+	test_is_crash $walk_code
+}
+
+# walk_kills SETUP CHECK CMD...: SIGKILL to all of the command. Ends when it gets through, with code 0.
+walk_kills () {
+	walk_setup=$1 walk_check=$2
+	shift 2
+	walk_measure count -- "$@" || return 1
+	test $walk_code -eq 0 || { walk_show "a run without a fault"; return 1; }
+	while walk_next
+	do
+		eval "$walk_setup" || { walk_show "setup"; return 1; }
+		walk_run kill $walk_n -- "$@"
+		case $walk_code in
+		90) walk_points=$((walk_points + 1)) ;;
+		0) ;;
+		*) walk_show "an unexpected code"; return 1 ;;
+		esac
+		eval "$walk_check" || { walk_show "the check"; return 1; }
+		test $walk_code -ne 0 || return 0
+	done
+}
+
+# walk_signals SIG SETUP CHECK CMD...: the signal to the command, which may end as it likes but crash.
+walk_signals () {
+	walk_signal=$1 walk_setup=$2 walk_check=$3
+	shift 3
+	walk_measure count -- "$@" || return 1
+	while walk_next
+	do
+		eval "$walk_setup" || { walk_show "setup"; return 1; }
+		walk_run signal "$walk_signal" $walk_n -- "$@"
+		if walk_is_crash
+		then
+			walk_show "a crash or a hang"
+			return 1
+		fi
+		eval "$walk_check" || { walk_show "the check"; return 1; }
+		grep -q "^reached" walk.report || return 0
+		walk_points=$((walk_points + 1))
+	done
+}
+
+# walk_fails CLASS HOW WHEN SETUP CHECK CMD...: as in `walk fail`; a crash or a hang fails the walk.
+walk_fails () {
+	walk_class=$1 walk_how=$2 walk_when=$3 walk_setup=$4 walk_check=$5
+	shift 5
+	# by its own count, as only calls of this class have numbers: one past any end is never reached
+	walk_measure fail "$walk_class" "$walk_how" 1000000000 -- "$@" || return 1
+	while walk_next
+	do
+		eval "$walk_setup" || { walk_show "setup"; return 1; }
+		walk_run fail "$walk_class" "$walk_how" $walk_n "$walk_when" -- "$@"
+		if walk_is_crash
+		then
+			walk_show "a crash or a hang"
+			return 1
+		fi
+		eval "$walk_check" || { walk_show "the check"; return 1; }
+		grep -q "^reached" walk.report || return 0
+		walk_points=$((walk_points + 1))
+	done
+}

@@ -1,0 +1,212 @@
+/* Sources: bytes come whole, in order and once, whatever the sizes; trouble is named. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "base/strbuf.h"
+#include "source/source.h"
+
+static enum rv_status read_all(struct rv_source *s, size_t size, struct rv_strbuf *out,
+			       struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p) char *buf = rv_malloc(size);
+
+	for (;;) {
+		enum rv_source_state state;
+		size_t n = 0;
+
+		if (s->ops->read(s, buf, size, -1, &n, &state, err) != RV_OK)
+			return err->status;
+		if (state == RV_SOURCE_END)
+			return RV_OK;
+		if (state == RV_SOURCE_BYTES)
+			assert_in_range(n, 1, size);
+		rv_strbuf_add(out, buf, n);
+	}
+}
+
+static int temporary(const char *p, size_t len)
+{
+	char path[] = "/tmp/river-test-XXXXXX";
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	unlink(path);
+	assert_int_equal(write(fd, p, len), (ssize_t)len);
+	lseek(fd, 0, SEEK_SET);
+	return fd;
+}
+
+static void test_mem_pieces(void **state RV_UNUSED)
+{
+	static const char text[] = "0123456789";
+
+	for (size_t piece = 0; piece < 12; piece++)
+		for (size_t size = 1; size < 12; size++) {
+			struct rv_error err = RV_ERROR_INIT;
+			RV_CLEANUP(rv_strbuf_release) struct rv_strbuf out = RV_STRBUF_INIT;
+			RV_CLEANUP(rv_source_free_p) struct rv_source *s =
+				rv_source_mem_new(text, 10, piece, UINT64_MAX);
+
+			assert_int_equal(read_all(s, size, &out, &err), RV_OK);
+			assert_string_equal(out.bytes, text);
+		}
+}
+
+static void test_mem_fails_where_told(void **state RV_UNUSED)
+{
+	for (uint64_t at = 0; at <= 10; at++) {
+		struct rv_error err = RV_ERROR_INIT;
+		RV_CLEANUP(rv_strbuf_release) struct rv_strbuf out = RV_STRBUF_INIT;
+		RV_CLEANUP(rv_source_free_p) struct rv_source *s =
+			rv_source_mem_new("0123456789", 10, 0, at);
+
+		assert_int_equal(read_all(s, 4, &out, &err), RV_LOCAL_IO);
+		assert_int_equal(out.len, at);
+	}
+}
+
+static void test_file_extent_and_seek(void **state RV_UNUSED)
+{
+	struct rv_error err = RV_ERROR_INIT;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf out = RV_STRBUF_INIT;
+	RV_CLEANUP(rv_source_free_p) struct rv_source *s = NULL;
+
+	assert_int_equal(rv_source_file_new(temporary("0123456789", 10), "digits", 7, &s, &err),
+			 RV_OK);
+	assert_string_equal(s->label, "digits");
+	assert_int_equal(read_all(s, 4, &out, &err), RV_OK);
+	assert_string_equal(out.bytes, "0123456");
+	assert_int_equal(s->ops->seek(s, 5, &err), RV_OK);
+	rv_strbuf_clear(&out);
+	assert_int_equal(read_all(s, 100, &out, &err), RV_OK);
+	assert_string_equal(out.bytes, "56");
+	assert_int_equal(s->ops->seek(s, 9, &err), RV_OK); /* behind the extent */
+	rv_strbuf_clear(&out);
+	assert_int_equal(read_all(s, 100, &out, &err), RV_OK);
+	assert_int_equal(out.len, 0);
+}
+
+static void test_folders_are_refused(void **state RV_UNUSED)
+{
+	struct rv_error err = RV_ERROR_INIT;
+	struct rv_source *s = NULL;
+	int fd = open("/", O_RDONLY | O_DIRECTORY);
+
+	assert_int_equal(rv_source_file_new(fd, "etc", UINT64_MAX, &s, &err), RV_LOCAL_IO);
+	assert_non_null(strstr(err.message, "etc"));
+	assert_non_null(strstr(err.message, "folder"));
+	assert_null(s);
+	assert_int_equal(fcntl(fd, F_GETFD), -1); /* it was ours to close */
+
+	int keep = dup(0);
+
+	fd = open("/", O_RDONLY | O_DIRECTORY);
+	dup2(fd, 0);
+	enum rv_status status = rv_source_stdin_new(&s, &err);
+
+	dup2(keep, 0);
+	close(keep);
+	close(fd);
+	assert_int_equal(status, RV_LOCAL_IO);
+	assert_non_null(strstr(err.message, "standard input"));
+}
+
+static void on_alarm(int sig RV_UNUSED)
+{
+}
+
+/* A pipe behind descriptor 0: a timeout, a signal, bytes, the end. */
+static void pipe_through_stdin(bool nonblocking)
+{
+	struct rv_error err = RV_ERROR_INIT;
+	RV_CLEANUP(rv_source_free_p) struct rv_source *s = NULL;
+	enum rv_source_state state;
+	char buf[16];
+	size_t n = 99;
+	int fds[2], keep = dup(0);
+
+	assert_int_equal(pipe(fds), 0);
+	dup2(fds[0], 0);
+	close(fds[0]);
+	if (nonblocking)
+		fcntl(0, F_SETFL, fcntl(0, F_GETFL) | O_NONBLOCK);
+	assert_int_equal(rv_source_stdin_new(&s, &err), RV_OK);
+	assert_int_equal(s->ops->read(s, buf, sizeof(buf), 0, &n, &state, &err), RV_OK);
+	assert_int_equal(state, RV_SOURCE_WAIT);
+	assert_int_equal(n, 0);
+
+	/* SA_RESTART, which would keep a plain read for ever. */
+	struct sigaction sa = { .sa_handler = on_alarm, .sa_flags = SA_RESTART };
+
+	sigaction(SIGALRM, &sa, NULL);
+	ualarm(20000, 20000);
+	assert_int_equal(s->ops->read(s, buf, sizeof(buf), -1, &n, &state, &err), RV_OK);
+	ualarm(0, 0);
+	assert_int_equal(state, RV_SOURCE_WAIT);
+
+	assert_int_equal(write(fds[1], "abc", 3), 3);
+	assert_int_equal(s->ops->read(s, buf, sizeof(buf), -1, &n, &state, &err), RV_OK);
+	assert_int_equal(state, RV_SOURCE_BYTES);
+	assert_int_equal(n, 3);
+	assert_memory_equal(buf, "abc", 3);
+	close(fds[1]);
+	assert_int_equal(s->ops->read(s, buf, sizeof(buf), -1, &n, &state, &err), RV_OK);
+	assert_int_equal(state, RV_SOURCE_END);
+	dup2(keep, 0);
+	close(keep);
+}
+
+static void test_stdin_waits(void **state RV_UNUSED)
+{
+	pipe_through_stdin(false);
+	pipe_through_stdin(true);
+}
+
+static void test_compression_names(void **state RV_UNUSED)
+{
+	enum rv_compression c;
+
+	assert_int_equal(rv_compression_detect("\x1f\x8b\x08", 3), RV_COMPRESSION_GZIP);
+	assert_int_equal(rv_compression_detect("\x28\xb5\x2f\xfd", 4), RV_COMPRESSION_ZSTD);
+	assert_int_equal(rv_compression_detect("BZh9", 4), RV_COMPRESSION_BZIP2);
+	assert_int_equal(rv_compression_detect("BZh,1", 5), RV_COMPRESSION_NONE);
+	assert_int_equal(rv_compression_detect("\xfd"
+					       "7zXZ\0",
+					       6),
+			 RV_COMPRESSION_XZ);
+	assert_int_equal(rv_compression_detect("{\"a\":1}", 7), RV_COMPRESSION_NONE);
+	assert_int_equal(rv_compression_detect("", 0), RV_COMPRESSION_NONE);
+	for (int i = RV_COMPRESSION_NONE; i <= RV_COMPRESSION_XZ; i++) {
+		assert_true(rv_compression_parse(rv_compression_name((enum rv_compression)i), &c));
+		assert_int_equal(c, i);
+	}
+	assert_false(rv_compression_parse("lzma", &c));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_mem_pieces),
+		cmocka_unit_test(test_mem_fails_where_told),
+		cmocka_unit_test(test_file_extent_and_seek),
+		cmocka_unit_test(test_folders_are_refused),
+		cmocka_unit_test(test_stdin_waits),
+		cmocka_unit_test(test_compression_names),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
