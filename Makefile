@@ -43,10 +43,14 @@ else
 SAN := -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 endif
 LIBS_PKG := jansson yaml-0.1 libzstd libxxhash
-# Fetched once; the pkg-config call is skipped for targets that compile nothing.
-ifeq ($(filter deps clean help,$(MAKECMDGOALS)),)
+# Asked once, and not for goals that compile nothing themselves: check and demo first run deps and
+# then make again, which sees what deps has installed.
+ifneq ($(filter-out deps clean check demo,$(or $(MAKECMDGOALS),all)),)
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIBS_PKG) 2>/dev/null)
 PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(LIBS_PKG) 2>/dev/null)
+ifeq ($(PKG_LIBS),)
+$(error $(PKG_CONFIG) does not find all of: $(LIBS_PKG). 'make deps' lists what is missing and installs it)
+endif
 endif
 ALL_CPPFLAGS := -D_GNU_SOURCE -Ilib -Icmd -DRIVER_PREFIX='"$(PREFIX)"' $(PKG_CFLAGS) $(CPPFLAGS)
 ALL_CFLAGS := -std=c17 -pthread $(OPT) $(WARN) $(HARDEN) $(SAN) -ffile-prefix-map=$(CURDIR)=. $(CFLAGS)
@@ -93,6 +97,17 @@ FORCE:
 
 $(BUILD)/cmd/%.o $(BUILD)/lib/cli/%.o: ALL_CPPFLAGS += -include $(BUILD)/version.h
 $(CMD_OBJ) $(filter $(BUILD)/lib/cli/%,$(LIB_OBJ)): $(BUILD)/version.h
+
+# `river completion` prints the files of completions/; they are there once.
+$(BUILD)/completion_files.h: completions/river.bash completions/river.zsh completions/river.fish
+	@mkdir -p $(@D)
+	@for f in bash zsh fish; do \
+		echo "static const char completion_$$f[] ="; \
+		sed -e 's/[\\"]/\\&/g' -e 's/^/"/' -e 's/$$/\\n"/' completions/river.$$f; \
+		echo ';'; \
+	 done >$@.new && mv $@.new $@
+$(BUILD)/cmd/completion.o: ALL_CPPFLAGS += -include $(BUILD)/completion_files.h
+$(BUILD)/cmd/completion.o: $(BUILD)/completion_files.h
 
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -142,16 +157,18 @@ $(foreach t,$(TOOL_SRC),$(eval $(call tool_rule,$(t))))
 -include $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(UNIT_BIN:%=%.d)
 
 # ---- tests -----------------------------------------------------------------
-.PHONY: check-build check check-unit check-cli check-fuzz header-check
-check: all $(UNIT_BIN) $(FUZZ_BIN) $(TOOL_BIN) header-check
+.PHONY: check check-all check-build check-unit check-cli check-fuzz header-check
+check: deps
+	@+$(MAKE) --no-print-directory check-all
+check-all: all man $(UNIT_BIN) $(FUZZ_BIN) $(TOOL_BIN) header-check
 	CMOCKA_MESSAGE_OUTPUT=TAP RIVER_BUILD=$(abspath $(BUILD)) $(PROVE) -e '' $(PROVE_OPTS) $(UNIT_BIN) $(CLI_TESTS)
 
 # All that a check would run, built and not run.
-check-build: all $(UNIT_BIN) $(FUZZ_BIN) $(TOOL_BIN) $(PERF_BIN) header-check
+check-build: all man $(UNIT_BIN) $(FUZZ_BIN) $(TOOL_BIN) $(PERF_BIN) header-check
 
 check-unit: $(UNIT_BIN) $(FUZZ_BIN)
 	CMOCKA_MESSAGE_OUTPUT=TAP RIVER_BUILD=$(abspath $(BUILD)) $(PROVE) -e '' $(PROVE_OPTS) $(UNIT_BIN)
-check-cli: all $(TOOL_BIN)
+check-cli: all man $(TOOL_BIN)
 	RIVER_BUILD=$(abspath $(BUILD)) $(PROVE) -e '' $(PROVE_OPTS) $(CLI_TESTS)
 
 header-check: $(HEADERS:%.h=$(BUILD)/hdr/%.ok)
@@ -163,7 +180,7 @@ $(BUILD)/hdr/%.ok: %.h $(BUILD)/flags
 .PHONY: check-faults check-deep
 check-faults: all $(TOOL_BIN)
 	$(if $(FAULT_TESTS),RIVER_BUILD=$(abspath $(BUILD)) $(PROVE) -e '' $(PROVE_OPTS) $(FAULT_TESTS),@echo 'there are no tests/fault/t*.sh')
-check-deep: all $(UNIT_BIN) $(FUZZ_BIN) $(TOOL_BIN)
+check-deep: all man $(UNIT_BIN) $(FUZZ_BIN) $(TOOL_BIN)
 	@test "$$(id -u)" = 0 || { echo 'check-deep mounts and traces: run it as root' >&2; exit 1; }
 	CMOCKA_MESSAGE_OUTPUT=TAP RIVER_DEEP=1 RIVER_BUILD=$(abspath $(BUILD)) $(PROVE) -e '' $(PROVE_OPTS) \
 		$(UNIT_BIN) $(CLI_TESTS) $(FAULT_TESTS)
@@ -171,6 +188,72 @@ check-deep: all $(UNIT_BIN) $(FUZZ_BIN) $(TOOL_BIN)
 .PHONY: bench
 bench: all $(TOOL_BIN) $(PERF_BIN)
 	RIVER_BUILD=$(abspath $(BUILD)) tests/bench/run.sh $(BENCH)
+
+# ---- manual ----------------------------------------------------------------
+# A cross build points RIVER_HOST at a river that runs here.
+RIVER_HOST ?= $(BUILD)/river
+MAN_SRC := $(sort $(wildcard man/*.in))
+MAN_PAGES := $(MAN_SRC:man/%.in=$(BUILD)/man/%)
+.PHONY: man
+man: $(MAN_PAGES)
+$(BUILD)/man/%: man/%.in man/render.sh $(BUILD)/river
+	@mkdir -p $(@D)
+	$(call say,MAN,$@)sh man/render.sh $(RIVER_HOST) $< >$@.new && mv $@.new $@
+
+# ---- installing ------------------------------------------------------------
+.PHONY: install check-install
+install: all man
+	$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(MANDIR)/man5' \
+		'$(DESTDIR)$(BASHCOMPDIR)' '$(DESTDIR)$(ZSHCOMPDIR)' '$(DESTDIR)$(FISHCOMPDIR)'
+	$(INSTALL) -m 755 $(BUILD)/river '$(DESTDIR)$(BINDIR)/river'
+	$(INSTALL) -m 644 $(filter %.1,$(MAN_PAGES)) '$(DESTDIR)$(MANDIR)/man1/'
+	$(INSTALL) -m 644 $(filter %.5,$(MAN_PAGES)) '$(DESTDIR)$(MANDIR)/man5/'
+	$(INSTALL) -m 644 completions/river.bash '$(DESTDIR)$(BASHCOMPDIR)/river'
+	$(INSTALL) -m 644 completions/river.zsh '$(DESTDIR)$(ZSHCOMPDIR)/_river'
+	$(INSTALL) -m 644 completions/river.fish '$(DESTDIR)$(FISHCOMPDIR)/river.fish'
+	if test -f '$(DUCKDB_LIB)'; then \
+		$(INSTALL) -d '$(DESTDIR)$(LIBDIR)' && \
+		$(INSTALL) -m 644 '$(DUCKDB_LIB)' '$(DESTDIR)$(LIBDIR)/libduckdb.so'; \
+	fi
+# Installs below $(BUILD)/install and runs what is there; the build tree is not in its way.
+check-install:
+	rm -rf '$(BUILD)/install'
+	+$(MAKE) --no-print-directory install DESTDIR='$(abspath $(BUILD)/install)'
+	sh tests/lib/check-install.sh '$(abspath $(BUILD)/install)' '$(BINDIR)' '$(MANDIR)' '$(LIBDIR)' \
+		'$(BASHCOMPDIR)' '$(ZSHCOMPDIR)' '$(FISHCOMPDIR)'
+
+# ---- what is needed, and a first look ----------------------------------------
+# The embedded warehouse is opened at run time only; any file does: make deps LIBDUCKDB=FILE
+DUCKDB_LIB := build/lib/libduckdb.so
+.PHONY: deps demo
+deps:
+	@CC='$(CC)' PKG_CONFIG='$(PKG_CONFIG)' YES='$(YES)' LIBDUCKDB='$(LIBDUCKDB)' sh tests/lib/deps.sh '$(DUCKDB_LIB)'
+	@test '$(BUILD)' = build || { mkdir -p '$(BUILD)/lib' && \
+		ln -sf '$(abspath $(DUCKDB_LIB))' '$(BUILD)/lib/libduckdb.so'; }
+demo: deps
+	@+$(MAKE) --no-print-directory demo-run
+.PHONY: demo-run
+demo-run: all $(BUILD)/tests/bench/gen_events
+	@sh tests/demo.sh '$(abspath $(BUILD))'
+
+# ---- looking for mistakes ------------------------------------------------------
+SHELL_FILES := $(sort $(wildcard tests/*.sh tests/*/*.sh man/*.sh))
+LINT_SRC ?= $(LIB_SRC) $(CMD_SRC)
+CLANG_FORMAT ?= clang-format
+CLANG_TIDY ?= clang-tidy
+.PHONY: lint
+lint: header-check $(BUILD)/completion_files.h $(BUILD)/version.h
+	@for f in $(SHELL_FILES); do sh -n $$f || exit 1; done
+	@bash -n completions/river.bash
+	@if command -v mandoc >/dev/null; then $(MAKE) --no-print-directory man && \
+		mandoc -Tlint -Wwarning $(MAN_PAGES); fi
+	@if command -v $(CLANG_FORMAT) >/dev/null; then \
+		n=$$($(CLANG_FORMAT) --dry-run $(LINT_SRC) 2>&1 | grep -c 'warning:'); \
+		echo "clang-format would change $$n places (for information: format your diff)"; fi
+	@if command -v $(CLANG_TIDY) >/dev/null; then \
+		$(CLANG_TIDY) --quiet $(LINT_SRC) -- $(ALL_CPPFLAGS) -std=c17 \
+			-include $(BUILD)/version.h -include $(BUILD)/completion_files.h; \
+	 else echo 'clang-tidy is not installed: skipped'; fi
 
 .PHONY: clean
 clean:

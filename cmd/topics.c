@@ -1,9 +1,19 @@
 /* `river help <topic>`: what the tables know, and what no single command can say. */
 #include "help.h"
 
+#include <stdlib.h>
+
+#include "base/memory.h"
 #include "cli/help.h"
 #include "cli/parse.h"
 #include "commands.h"
+#include "config/keys.h"
+
+static void paragraph(struct rv_strbuf *sb, const char *text)
+{
+	rv_help_wrap(sb, text, 0, 0);
+	rv_strbuf_putc(sb, '\n');
+}
 
 static void topic_exit_codes(struct rv_strbuf *sb)
 {
@@ -26,7 +36,159 @@ static void topic_exit_codes(struct rv_strbuf *sb)
 		     "rest.", 0, 0);
 }
 
+/* ---- environment -------------------------------------------------------------------------- */
+
+static void option_variables(struct rv_strbuf *sb, const struct rv_opt *table, const char *scope)
+{
+	for (const struct rv_opt *o = table; o && o->type != RV_OPT_END; o++) {
+		char name[RV_CLI_ENV_TEXT];
+		if (rv_cli_env(o, scope, name))
+			rv_help_entry(sb, name, o->help, 36);
+	}
+}
+
+static void topic_environment(struct rv_strbuf *sb)
+{
+	paragraph(sb, "Every long option can be given as an environment variable, and every "
+		      "configuration key too. What is typed wins over the variable, the variable "
+		      "over river.yaml, and that over the default. A variable that is set to "
+		      "nothing counts as not set; a value that cannot be read is an error that "
+		      "names the variable.");
+	rv_help_entry(sb, "RIVER_<OPTION>", "an option of every command: --output is RIVER_OUTPUT",
+		      28);
+	rv_help_entry(sb, "RIVER_<COMMAND>_<OPTION>",
+		      "an option of one command: 'river stream list --long' is "
+		      "RIVER_STREAM_LIST_LONG", 28);
+	rv_help_entry(sb, "RIVER_<KEY>",
+		      "a configuration key: warehouse.path is RIVER_WAREHOUSE_PATH", 28);
+	rv_strbuf_putc(sb, '\n');
+	paragraph(sb, "Flags take 1, true, yes, on or 0, false, no, off. An option that may be "
+		      "repeated takes one item a line, or commas between where it takes commas. "
+		      "Secrets are never options; there is no variable that sets one on a command "
+		      "line.");
+	rv_strbuf_puts(sb, "Options of every command:\n");
+	option_variables(sb, river_globals_table, NULL);
+	for (const struct rv_command *const *c = river_commands; *c; c++) {
+		RV_CLEANUP(rv_strbuf_release) struct rv_strbuf lines = RV_STRBUF_INIT;
+		option_variables(&lines, (*c)->options, (*c)->name);
+		if ((*c)->group != RV_GROUP_HIDDEN && lines.len)
+			rv_strbuf_printf(sb, "\nriver %s:\n%s", (*c)->name, lines.bytes);
+	}
+	rv_strbuf_puts(sb, "\nConfiguration keys of the chosen profile:\n");
+	for (size_t i = 0; i < rv_keys_count; i++) {
+		if (rv_key_has_star(&rv_keys[i]))
+			continue;
+		RV_CLEANUP(rv_free_p) char *name = rv_key_env(&rv_keys[i]);
+		rv_help_entry(sb, name, rv_keys[i].help, 36);
+	}
+	rv_strbuf_puts(sb, "\nOthers:\n");
+	static const char *const others[][2] = {
+		{ "RIVER_CONFIG", "one file that replaces all river.yaml files" },
+		{ "RIVER_STATE_DIR", "folder of journals, checkpoints and spool" },
+		{ "RIVER_DUCKDB", "the libduckdb.so to open" },
+		{ "STATE_DIRECTORY", "as set by systemd: state goes there without RIVER_STATE_DIR" },
+		{ "XDG_CONFIG_HOME", "river/config.yaml in it is the user's configuration" },
+		{ "XDG_DATA_HOME", "holds the lake of the profile local when nothing is configured" },
+		{ "XDG_STATE_HOME", "river in it holds the state of the user's runs" },
+		{ "NO_COLOR", "set to anything: no colors, unless --color=always" },
+	};
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		rv_help_entry(sb, others[i][0], others[i][1], 36);
+}
+
+/* ---- formats ------------------------------------------------------------------------------ */
+
+static void topic_formats(struct rv_strbuf *sb)
+{
+	paragraph(sb, "What 'river push' reads. Input may be plain or compressed with gzip, zstd, "
+		      "bzip2 or xz; the first bytes decide, not the name. Without --format it is "
+		      "json when the first character is '[', ndjson when any line of the first MiB "
+		      "stands alone as objects, and else json. Files called .csv, .txt or .log are "
+		      "csv and text when they do not hold JSON; a pipe needs --format for those.");
+	rv_help_entry(sb, "ndjson",
+		      "A line holds one or more whole objects, also with nothing between them "
+		      "({}{}), and never goes on in the next line: a bad line costs only itself.", 10);
+	rv_help_entry(sb, "json",
+		      "An array of objects, or objects over several lines. Newlines between tokens "
+		      "become spaces. After an error reading goes on at the next line with '{' in "
+		      "its first column.", 10);
+	rv_help_entry(sb, "csv",
+		      "RFC 4180: quoted fields may hold line ends, delimiters and doubled quotes; "
+		      "CRLF and LF end rows. The first row names the columns unless the stream's "
+		      "definition does. A row becomes an object of strings, exactly as they stand, "
+		      "keys in the order of the columns. A row with more or fewer fields is a "
+		      "reject.", 10);
+	rv_help_entry(sb, "text",
+		      "A line becomes {\"text\":\"...\"}. A carriage return before the line end is "
+		      "dropped.", 10);
+	rv_strbuf_putc(sb, '\n');
+	paragraph(sb, "A byte order mark is dropped at the beginning of the input. Blank lines are "
+		      "skipped and not counted.");
+	paragraph(sb, "A record is one JSON object as RFC 8259 has it, in UTF-8. Its bytes are kept "
+		      "as they came: the order of keys, spaces, 1.50, 1e400, numbers of any length, "
+		      "duplicate keys (the last one counts for columns) and \\u0000 are all kept.");
+	rv_strbuf_puts(sb, "Rejected, with file, line, byte offset and reason:\n");
+	static const char *const rejected[] = {
+		"what is not an object, or more than one on an unfinished line",
+		"bytes that are not UTF-8, and control characters inside strings",
+		"lone surrogate escapes such as \\ud800: one makes a warehouse refuse a whole file",
+		"arrays and objects nested deeper than 1024",
+		"records over 16 MiB (--max-record changes that, up to 128 MiB)",
+		"a top-level key _river, where the stream is stamped with it",
+	};
+	for (size_t i = 0; i < sizeof(rejected) / sizeof(rejected[0]); i++)
+		rv_help_entry(sb, "-", rejected[i], 4);
+	rv_strbuf_putc(sb, '\n');
+	rv_help_wrap(sb,
+		     "push checks the format, never a stream's contract: a record that does not fit "
+		     "the declared columns is kept in raw, and the table <stream>_refused says why it "
+		     "is not in clean.", 0, 0);
+}
+
+/* ---- concepts ----------------------------------------------------------------------------- */
+
+static void topic_concepts(struct rv_strbuf *sb)
+{
+	static const char *const words[][2] = {
+		{ "record", "One JSON object. Its bytes are kept as they came." },
+		{ "stream", "A named flow business/name, defined in the lake's catalog. A plain name "
+			    "means main/name." },
+		{ "lake", "A folder, or s3://bucket/prefix. Everything lands there first." },
+		{ "delivery", "How batches become objects in the lake. direct: river writes them." },
+		{ "warehouse", "Where loaded rows are queried. duckdb is embedded: one file." },
+		{ "pipe", "What loads a stream's objects into its raw table. auto: whoever looks "
+			  "loads first; notify: 'river snowpipe notify' does." },
+		{ "layer", "raw: every record with its origin. clean: the contract's typed columns, "
+			   "de-duplicated. latest: the newest row of each key." },
+		{ "refused", "The table of records the contract refuses, with the reason." },
+		{ "reject", "Input that is no record: its bytes are kept aside with reason, file, "
+			    "line and offset." },
+		{ "spool", "The local, durable waiting room of accepted batches." },
+		{ "checkpoint", "How far a file has been pushed, so that the same file again sends "
+				"only what was added." },
+		{ "run", "One push. Its name is part of every object it writes, so the same run "
+			 "again writes nothing twice." },
+		{ "receipt", "What a run leaves behind in the lake: its counts and hashes." },
+		{ "ledger", "Receipts, object names and the warehouse's load records, joined: "
+			    "'river status' shows it." },
+		{ "profile", "A named choice of lake, delivery and warehouse in river.yaml." },
+	};
+	paragraph(sb, "The words river uses:");
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		rv_help_entry(sb, words[i][0], words[i][1], 14);
+	rv_strbuf_puts(sb, "\nThe way of a record, and what must be equal at every hop:\n\n");
+	rv_strbuf_puts(sb, "  read   = accepted + rejected\n"
+			   "  accepted = spooled + sent + landed\n"
+			   "  landed = loaded + load-rejected + pending\n"
+			   "  raw    = clean + duplicates + refused\n\n");
+	rv_help_wrap(sb, "Each number is counted on its own; 'river status --check' compares them.",
+		     0, 0);
+}
+
 const struct river_topic river_topics[] = {
+	{ "concepts", "the words river uses", topic_concepts },
+	{ "environment", "every environment variable", topic_environment },
 	{ "exit-codes", "what each exit code means", topic_exit_codes },
+	{ "formats", "what 'river push' reads, keeps and rejects", topic_formats },
 	{ NULL }
 };

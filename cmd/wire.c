@@ -10,20 +10,12 @@
 #include "store/store.h"
 #include "warehouse/warehouse.h"
 
-/* Until their rooms are furnished. */
-#pragma weak rv_config_load
-#pragma weak rv_config_profile
-#pragma weak rv_config_get
-#pragma weak rv_config_free
-#pragma weak rv_profile_check_supported
-
 enum rv_status river_open_config(struct rv_command_context *cx, const struct river_globals *globals,
 				 struct rv_error *err)
 {
-	if (!rv_config_load)
-		return rv_fail(err, RV_BAD_CONFIG, "this build reads no configuration");
 	struct rv_config_params params = {
-		.profile = globals->profile,
+		/* RIVER_PROFILE is config's own, so that it can say where the name came from */
+		.profile = globals->profile_typed ? globals->profile : NULL,
 		.overrides = globals->settings.items,
 		.overrides_count = globals->settings.count,
 	};

@@ -88,8 +88,9 @@ static void environment_part(struct rv_strbuf *sb, const struct rv_opt *table, c
 	}
 	rv_strbuf_puts(sb, open ? ".El\n" : "");
 	if (scope)
-		rv_strbuf_printf(sb, "%s\n.Xr river 1\nlists the variables of every command.\n",
-				 open ? ".Pp" : "No variables of its own;");
+		rv_strbuf_printf(sb, "%s\n.Ic river help environment\nlists the variables of every "
+				     "command.\n",
+				 open ? ".Pp" : "None of its own.");
 }
 
 static void synopsis_part(struct rv_strbuf *sb, const struct rv_command *command,
