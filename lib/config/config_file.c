@@ -296,7 +296,7 @@ enum rv_status rv_config_file_read(const char *path,
 	 * read. A wrong owner is said first: the rest of such a file is nobody's business. */
 	enum rv_status status = rv_yaml_read(path, &st, &documents, &problem);
 	struct rv_error owner = RV_ERROR_INIT;
-	if (st.st_mode != 0 && check_owner(path, &st, &owner) != RV_OK)
+	if (S_ISREG(st.st_mode) && check_owner(path, &st, &owner) != RV_OK)
 		status = (problem = owner).status;
 	if (status != RV_OK) {
 		note_problem(&r, &problem, NULL);
