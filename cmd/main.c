@@ -188,8 +188,10 @@ static enum rv_status run_command(const struct rv_command *command,
 				  const struct river_globals *globals, struct rv_cli_args *args,
 				  struct rv_error *err)
 {
+	const struct rv_config_params params = river_config_params(globals);
 	struct rv_command_context cx = {
 		.command = command,
+		.config_params = &params,
 		.output = (enum rv_out_format)globals->output,
 		.quiet = globals->quiet,
 		.verbose = globals->verbose,

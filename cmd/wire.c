@@ -10,15 +10,20 @@
 #include "store/store.h"
 #include "warehouse/warehouse.h"
 
-enum rv_status river_open_config(struct rv_command_context *cx, const struct river_globals *globals,
-				 struct rv_error *err)
+struct rv_config_params river_config_params(const struct river_globals *globals)
 {
-	struct rv_config_params params = {
+	return (struct rv_config_params){
 		/* RIVER_PROFILE is config's own, so that it can say where the name came from */
 		.profile = globals->profile_typed ? globals->profile : NULL,
 		.overrides = globals->settings.items,
 		.overrides_count = globals->settings.count,
 	};
+}
+
+enum rv_status river_open_config(struct rv_command_context *cx, const struct river_globals *globals,
+				 struct rv_error *err)
+{
+	const struct rv_config_params params = river_config_params(globals);
 	struct rv_config *config;
 	enum rv_status status = rv_config_load(&params, &config, err);
 	if (status != RV_OK)

@@ -3,8 +3,11 @@
 #define RIVER_WIRE_H
 
 #include "commands.h"
+#include "config/config.h"
 #include "context.h"
 
+/* What the globals say about configuration; borrows from them. */
+struct rv_config_params river_config_params(const struct river_globals *globals);
 /* Reads the configuration and sets cx->config and cx->profile. */
 enum rv_status river_open_config(struct rv_command_context *cx, const struct river_globals *globals,
 				 struct rv_error *err) RV_MUST_CHECK;

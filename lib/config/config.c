@@ -163,14 +163,11 @@ static enum rv_status choose(struct rv_config *c, const char *wanted,
 	const struct rv_config_file *by = NULL;
 	size_t profiles = 0;
 	const char *name = wanted;
-	const char *variable = environment("RIVER_PROFILE");
-	if (!wanted)
-		name = variable;
-	/* An option's variable may have been taken for the option already. */
-	if (name)
-		c->profile_origin = rv_strdup(variable && strcmp(name, variable) == 0
-						      ? "environment RIVER_PROFILE"
-						      : "--profile");
+	if (wanted) {
+		c->profile_origin = rv_strdup("--profile");
+	} else if ((name = environment("RIVER_PROFILE"))) {
+		c->profile_origin = rv_strdup("environment RIVER_PROFILE");
+	}
 	for (size_t i = 0; i < c->files_count; i++) {
 		profiles += c->files[i].count;
 		if (!name && c->files[i].default_profile) {
