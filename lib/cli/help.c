@@ -91,14 +91,14 @@ void rv_help_options(struct rv_strbuf *sb, const struct rv_opt *table)
 
 void rv_help_command(struct rv_strbuf *sb, const struct rv_command *command)
 {
-	size_t start = sb->len;
-	rv_strbuf_printf(sb, "usage: river %s%s", command->name,
-			 command->options && command->options->type != RV_OPT_END ? " [options] "
-										   : " ");
-	rv_help_wrap(sb, command->operands, sb->len - start, 15);
+	bool has_options = command->options && command->options->type != RV_OPT_END;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf usage = RV_STRBUF_INIT;
+	rv_strbuf_printf(&usage, "usage: river %s%s %s", command->name,
+			 has_options ? " [options]" : "", command->operands);
+	rv_help_wrap(sb, usage.bytes, 0, 15);
 	rv_strbuf_putc(sb, '\n');
 	rv_help_wrap(sb, command->summary, 0, 0);
-	if (command->options && command->options->type != RV_OPT_END) {
+	if (has_options) {
 		rv_strbuf_puts(sb, "\noptions:\n");
 		rv_help_options(sb, command->options);
 	}
