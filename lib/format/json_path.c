@@ -2,14 +2,18 @@
  * Cutting values out of valid JSON without building a tree.
  *
  * All paths of a set are compiled into one trie, so a record is walked once however many columns
- * are cut from it, and a value no path leads into is skipped over: to skip, only quotes and brackets
- * matter. The text is known to be valid, so nothing is checked twice; invalid text gives nonsense,
- * but every step is bounded by the end.
+ * are cut from it, and a value no path leads into is skipped over: to skip, only quotes and
+ * brackets matter. The text is known to be valid, so nothing is checked twice; invalid text gives
+ * nonsense, but every step is bounded by the end.
  */
 #include "format/json_path.h"
 
 #include <stdint.h>
 #include <string.h>
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "base/memory.h"
 #include "base/strbuf.h"
@@ -24,43 +28,56 @@ static const char *skip_blank(const char *p, const char *end)
 	return p;
 }
 
-/* Marks bytes equal to `c`; the lowest mark is exact, those above it may not be. */
-static inline uint64_t mark_equal(uint64_t w, char c)
+/* The first quote or backslash; `end` if there is none. */
+static inline const char *find_quote_or_slash(const char *p, const char *end)
 {
-	const uint64_t ones = 0x0101010101010101u;
+#ifdef __SSE2__
+	for (; end - p >= 16; p += 16) {
+		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+		int hits = _mm_movemask_epi8(_mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')),
+							  _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))));
 
-	w ^= ones * (unsigned char)c;
-	return (w - ones) & ~w & ones << 7;
+		if (hits)
+			return p + __builtin_ctz((unsigned)hits);
+	}
+#endif
+	while (p < end && *p != '"' && *p != '\\')
+		p++;
+	return p;
+}
+
+/* The first bracket or quote; `end` if there is none. */
+static inline const char *find_bracket_or_quote(const char *p, const char *end)
+{
+#ifdef __SSE2__
+	for (; end - p >= 16; p += 16) {
+		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+		__m128i folded = _mm_or_si128(v, _mm_set1_epi8(0x20)); /* [ to {, ] to } */
+		__m128i hit = _mm_or_si128(_mm_cmpeq_epi8(folded, _mm_set1_epi8('{')),
+					   _mm_cmpeq_epi8(folded, _mm_set1_epi8('}')));
+		int hits = _mm_movemask_epi8(
+			_mm_or_si128(hit, _mm_cmpeq_epi8(v, _mm_set1_epi8('"'))));
+
+		if (hits)
+			return p + __builtin_ctz((unsigned)hits);
+	}
+#endif
+	while (p < end && *p != '"' && *p != '{' && *p != '[' && *p != '}' && *p != ']')
+		p++;
+	return p;
 }
 
 /* `p` behind the opening quote; returns the closing one, or `end`. */
-static const char *find_quote(const char *p, const char *end, bool *ret_escaped)
+static inline const char *find_quote(const char *p, const char *end, bool *ret_escaped)
 {
 	for (;;) {
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-		while (end - p >= 8) {
-			uint64_t w;
-
-			memcpy(&w, p, 8);
-			w = mark_equal(w, '"') | mark_equal(w, '\\');
-			if (w) {
-				p += __builtin_ctzll(w) / 8;
-				break;
-			}
-			p += 8;
-		}
-#endif
-		if (p >= end)
-			return end;
-		if (*p == '"')
+		p = find_quote_or_slash(p, end);
+		if (p >= end || *p == '"')
 			return p;
-		if (*p == '\\') {
-			*ret_escaped = true;
-			p++;
-			if (p >= end)
-				return end;
-		}
-		p++;
+		*ret_escaped = true;
+		if (end - p < 2)
+			return end;
+		p += 2;
 	}
 }
 
@@ -71,24 +88,15 @@ static const char *skip_container(const char *p, const char *end)
 	size_t depth = 0;
 	bool escaped;
 
-	for (; p < end; p++) {
-		switch (*p) {
-		case '{':
-		case '[':
-			depth++;
-			break;
-		case '}':
-		case ']':
-			if (--depth == 0)
-				return p + 1;
-			break;
-		case '"':
+	for (; (p = find_bracket_or_quote(p, end)) < end; p++) {
+		if (*p == '"') {
 			p = find_quote(p + 1, end, &escaped);
 			if (p == end)
 				return end;
-			break;
-		default:
-			break;
+		} else if (*p == '{' || *p == '[') {
+			depth++;
+		} else if (--depth == 0) {
+			return p + 1;
 		}
 	}
 	return end;
@@ -177,7 +185,8 @@ static bool next_member(struct rv_json_iter *it, struct rv_json_key *key)
 	return true;
 }
 
-bool rv_json_iter_next(struct rv_json_iter *it, struct rv_json_key *key, struct rv_json_value *value)
+bool rv_json_iter_next(struct rv_json_iter *it, struct rv_json_key *key,
+		       struct rv_json_value *value)
 {
 	struct rv_json_key own_key;
 	struct rv_json_value own_value;
@@ -486,8 +495,8 @@ static const struct node *find_child(const struct node *parent, const struct rv_
 
 /* Walks the container at `p`, which has paths below it; returns what is behind it. Depth of the
  * recursion is that of the paths, not of the record. */
-static const char *extract(const struct rv_json_paths *paths, const struct node *node, const char *p,
-			   const char *end, struct rv_json_value *values)
+static const char *extract(const struct rv_json_paths *paths, const struct node *node,
+			   const char *p, const char *end, struct rv_json_value *values)
 {
 	struct rv_json_iter it;
 	struct rv_json_key key;

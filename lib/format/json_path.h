@@ -42,19 +42,20 @@ struct rv_json_iter {
 	const char *p, *end;
 	bool in_array;
 };
-/* `text` begins with the '{' or '[' (leading white space is skipped). Anything else has no members. */
+/* `p` begins with the '{' or '[' (white space before it is skipped); anything else has no
+ * members. */
 void rv_json_iter_init(struct rv_json_iter *it, const char *p, size_t len);
 /* False at the end. `key` and `value` may be NULL; an array's elements have empty keys. */
 bool rv_json_iter_next(struct rv_json_iter *it, struct rv_json_key *key,
 		       struct rv_json_value *value);
 
-/* Decodes the inside of a string (no quotes) into `out`, which has room for `len` bytes; returns the
- * length. `out` may be `p` itself. */
+/* Decodes the inside of a string (no quotes) into `out`, which has room for `len` bytes; returns
+ * the length. `out` may be `p` itself. */
 size_t rv_json_unescape(const char *p, size_t len, char *out);
 
 /*
- * Paths: keys joined by dots ("payload.price"), or a JSON Pointer (RFC 6901) when it starts with '/'.
- * A piece of decimal digits without leading zero is also an index where the value is an array.
+ * Paths: keys joined by dots ("payload.price"), or a JSON Pointer (RFC 6901) when it starts with
+ * '/'. A piece of decimal digits without leading zero is also an index where the value is an array.
  */
 struct rv_json_paths;
 /* `paths` holds `n` texts. Fails with RV_USAGE for a path that is empty, has an empty dotted piece
@@ -63,7 +64,7 @@ enum rv_status rv_json_paths_new(const char *const *paths, size_t n, struct rv_j
 				 struct rv_error *err) RV_MUST_CHECK;
 void rv_json_paths_free(struct rv_json_paths *paths);
 void rv_json_paths_freep(struct rv_json_paths **paths); /* for RV_CLEANUP */
-/* Fills values[0..n) in the order of the paths. Of duplicate keys the last wins, with all below it. */
+/* Fills values[0..n) in the order of the paths. Of duplicate keys the last wins, with all below. */
 void rv_json_paths_extract(const struct rv_json_paths *paths, const char *p, size_t len,
 			   struct rv_json_value *values);
 

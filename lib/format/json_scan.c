@@ -2,9 +2,9 @@
  * The portable JSON validator, and the choice between it and the vector ones.
  *
  * One loop over tokens with a stack of bits (object or array) instead of recursion. Inside strings,
- * where most bytes are, eight bytes are looked at together. The vector scanners only ever say "valid,
- * ends here"; whenever they are not sure they ask this one, so faults and their offsets have a
- * single source.
+ * where most bytes are, eight bytes are looked at together. The vector scanners only ever say
+ * "valid, ends here"; whenever they are not sure they ask this one, so faults and their offsets
+ * have a single source.
  */
 #include "format/json_scan_impl.h"
 
@@ -47,19 +47,22 @@ static size_t skip_plain(const char *p, size_t len, size_t i)
 	return i;
 }
 
-static int hex_digit(char c)
+/* The value of each hexadecimal digit, with 16 added: 0 for all other bytes. */
+static const unsigned char hex_values[256] = {
+	['0'] = 16, ['1'] = 17, ['2'] = 18, ['3'] = 19, ['4'] = 20, ['5'] = 21, ['6'] = 22,
+	['7'] = 23, ['8'] = 24, ['9'] = 25, ['a'] = 26, ['b'] = 27, ['c'] = 28, ['d'] = 29,
+	['e'] = 30, ['f'] = 31, ['A'] = 26, ['B'] = 27, ['C'] = 28, ['D'] = 29, ['E'] = 30,
+	['F'] = 31,
+};
+
+/* Negative when it is none. */
+static inline int hex_digit(char c)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
+	return hex_values[(unsigned char)c] - 16;
 }
 
-/* One escape at p[*i] == '\\'. On success *i stands behind it (both halves of a pair). On failure *i
- * is where the fault is. */
+/* One escape at p[*i] == '\\'. On success *i stands behind it (both halves of a pair). On failure
+ * *i is where the fault is. */
 static enum rv_json_fault scan_escape(const char *p, size_t len, size_t *i)
 {
 	size_t at = *i;
@@ -259,6 +262,17 @@ bool rv_json_escape_fine(const char *p, size_t len, size_t at, size_t *low_at)
 		return true;
 	if (at == *low_at && at)
 		return true; /* judged together with its first half */
+	/* The usual \uXXXX without a branch for every digit. */
+	if (p[at + 1] == 'u' && len - at >= 6) {
+		unsigned a = hex_values[(unsigned char)p[at + 2]];
+		unsigned b = hex_values[(unsigned char)p[at + 3]];
+		unsigned c = hex_values[(unsigned char)p[at + 4]];
+		unsigned d = hex_values[(unsigned char)p[at + 5]];
+
+		/* All are digits, and it is not \ud8.. to \udf.. */
+		if ((a & b & c & d & 16) && !(a == 29 && b >= 24))
+			return true;
+	}
 	if (scan_escape(p, len, &i) != RV_JSON_OK)
 		return false;
 	if (i == at + 12)

@@ -1,6 +1,7 @@
 /*
  * Is this one RFC 8259 object? A validator that builds nothing: it reads bytes, allocates nothing
- * and stops right behind the object's closing brace, so it can walk a large buffer record by record.
+ * and stops right behind the object's closing brace, so it can walk a large buffer record by
+ * record.
  *
  * Accepted: exactly RFC 8259 objects in strict UTF-8 (no overlong forms, no encoded surrogates,
  * nothing above U+10FFFF), with duplicate keys, \u0000, -0 and numbers of any size. Refused beyond

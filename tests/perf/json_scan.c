@@ -1,6 +1,6 @@
 /*
- * How fast the JSON validator is: every scanner of this processor and jansson's json_loadb, in turns
- * over the same newline-delimited records held in memory.
+ * How fast the JSON validator is: every scanner of this processor and jansson's json_loadb, in
+ * turns over the same newline-delimited records held in memory.
  *
  *	json_scan FILE [ROUNDS]
  *

@@ -31,8 +31,8 @@ static void expect(const struct rv_json_value *value, enum rv_json_type type, co
 
 static void test_iter_object(void **state)
 {
-	static const char text[] = " {\"a\":1, \"b\\\"\" : \"x\\\\\" ,\n\"c\":[1,{\"]\":2}],\"d\":{\"e\":{}}"
-				   ",\"f\":true,\"g\":false ,\"h\":null,\"\":-1.5e+3}{\"z\":1}";
+	static const char text[] = " {\"a\":1, \"b\\\"\" : \"x\\\\\" ,\n\"c\":[1,{\"]\":2}],"
+				   "\"d\":{\"e\":{}},\"f\":true,\"g\":false ,\"h\":null,\"\":-1.5e+3}{\"z\":1}";
 	static const struct {
 		const char *key;
 		bool key_escaped;

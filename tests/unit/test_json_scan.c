@@ -17,8 +17,8 @@
 #include "base/strbuf.h"
 #include "format/json_scan.h"
 
-/* Scans a copy of exactly `len` bytes, so that AddressSanitizer sees a read past the end, with every
- * scanner; demands one answer and returns it. */
+/* Scans a copy of exactly `len` bytes, so that AddressSanitizer sees a read past the end, with
+ * every scanner; demands one answer and returns it. */
 static struct rv_json_scan scan_with(const char *p, size_t len, unsigned depth, unsigned flags)
 {
 	const struct rv_json_scanner *list;
