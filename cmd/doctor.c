@@ -317,7 +317,6 @@ static void check_warehouse_file(struct doctor *d, const char *path)
 	bool database = false;
 	pid_t holder = 0;
 	if (stat(path, &st) < 0) {
-		RV_CLEANUP(rv_free_p) char *folder = rv_path_parent(path);
 		if (errno == ENOENT)
 			check_can_be_made(d, "warehouse", path, "the first load");
 		else
