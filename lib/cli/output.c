@@ -188,7 +188,9 @@ static size_t text_width(const char *s)
 
 void rv_out_table_end(struct rv_out *out)
 {
-	size_t *widths = rv_calloc(out->columns ? out->columns : 1, sizeof(*widths));
+	if (out->columns == 0) /* not text */
+		return;
+	size_t *widths = rv_calloc(out->columns, sizeof(*widths));
 	for (size_t i = 0; i < out->cells_count; i++) {
 		size_t width = text_width(out->cells[i]);
 		if (width > widths[i % out->columns])
