@@ -37,6 +37,9 @@ struct rv_command_context {
 	int64_t timeout_ms;                /* --timeout, -1: none */
 };
 
+/* How long to wait for a lock, as rv_lock_take wants it: from --lock and --timeout. */
+int64_t rv_lock_timeout_ms(const struct rv_command_context *cx);
+
 /* Open what the profile names. */
 enum rv_status rv_wire_lake(const struct rv_profile *profile, struct rv_store **ret,
 			    struct rv_error *err) RV_MUST_CHECK;
@@ -45,5 +48,8 @@ enum rv_status rv_wire_delivery(const struct rv_profile *profile, struct rv_stor
 /* Does not open the database yet. */
 enum rv_status rv_wire_warehouse(const struct rv_profile *profile, struct rv_store *lake,
 				 struct rv_warehouse **ret, struct rv_error *err) RV_MUST_CHECK;
+/* Files as tables, without profile and lake; `files` is borrowed until the warehouse is freed. */
+enum rv_status rv_wire_files(const char *const *files, size_t count, struct rv_warehouse **ret,
+			     struct rv_error *err) RV_MUST_CHECK;
 
 #endif

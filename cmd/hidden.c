@@ -165,6 +165,11 @@ static enum rv_status check_run(struct rv_command_context *cx, void *options, in
 		problems += rv_cli_check(*c, river_globals_table, print_problem, cx->out);
 		for (const struct rv_opt *o = (*c)->options; o && o->type != RV_OPT_END; o++) {
 			char variable[RV_CLI_ENV_TEXT];
+			if (o->config_key && !rv_key_find(o->config_key)) {
+				rv_out_printf(cx->out, "%s: no configuration key %s\n",
+					      (*c)->name, o->config_key);
+				problems++;
+			}
 			if (rv_cli_env(o, (*c)->name, variable))
 				problems += check_variable(cx->out, variable, *c, o);
 		}

@@ -10,6 +10,9 @@
 #include "store/store.h"
 #include "warehouse/warehouse.h"
 
+/* --lock and --timeout, for what waits for locks of its own. Set when the profile is opened. */
+static int64_t lock_timeout_ms RV_UNUSED = -1;
+
 struct rv_config_params river_config_params(const struct river_globals *globals)
 {
 	return (struct rv_config_params){
@@ -30,7 +33,13 @@ enum rv_status river_open_config(struct rv_command_context *cx, const struct riv
 		return status;
 	cx->config = config;
 	cx->profile = rv_config_profile(config);
+	lock_timeout_ms = rv_lock_timeout_ms(cx);
 	return RV_OK;
+}
+
+int64_t rv_lock_timeout_ms(const struct rv_command_context *cx)
+{
+	return cx->locks == RV_LOCKS_WAIT ? cx->timeout_ms : 0;
 }
 
 const char *river_config_lookup(void *arg, const char *config_key)
@@ -79,3 +88,42 @@ enum rv_status rv_wire_delivery(const struct rv_profile *profile, struct rv_stor
 	*ret = rv_delivery_direct_new(lake);
 	return RV_OK;
 }
+
+#if __has_include("warehouse/duckdb.h")
+#include "warehouse/duckdb.h"
+
+enum rv_status rv_wire_warehouse(const struct rv_profile *profile, struct rv_store *lake,
+				 struct rv_warehouse **ret, struct rv_error *err)
+{
+	if (strcmp(profile->warehouse_type, "duckdb")) {
+		rv_fail(err, RV_BAD_CONFIG, "profile %s has warehouse: %s, and this needs duckdb",
+			profile->name, profile->warehouse_type);
+		rv_hint(err, "set 'warehouse' of the profile to duckdb");
+		return RV_BAD_CONFIG;
+	}
+	struct rv_duckdb_params params = {
+		.path = profile->warehouse_path,
+		.memory_limit_bytes = profile->warehouse_memory_limit_bytes,
+		.threads = profile->warehouse_threads,
+		.lock_timeout_ms = lock_timeout_ms,
+		.stop = rv_stop_signal,
+		.note = rv_note,
+	};
+	*ret = rv_warehouse_duckdb_new(&params, lake);
+	return RV_OK;
+}
+
+enum rv_status rv_wire_files(const char *const *files, size_t count, struct rv_warehouse **ret,
+			     struct rv_error *err)
+{
+	(void)err;
+	struct rv_duckdb_params params = {
+		.stop = rv_stop_signal,
+		.note = rv_note,
+		.files = files,
+		.files_count = count,
+	};
+	*ret = rv_warehouse_duckdb_new(&params, NULL);
+	return RV_OK;
+}
+#endif
