@@ -328,6 +328,12 @@ static enum rv_step step(struct rv_reader *rd, const struct rv_reader_limits *li
 		if (s != RV_STEP_FULL)
 			return s;
 	}
+	if (rd->format == RV_FORMAT_AUTO) {
+		enum rv_step s = rv_detect_step(rd, limits, err);
+
+		if (s != RV_STEP_FULL)
+			return s;
+	}
 	return rd->step(rd, limits, err);
 }
 
@@ -395,12 +401,19 @@ enum rv_status rv_reader_new(struct rv_source *source, const struct rv_reader_pa
 	rd->line = rd->from_line = params->line ? params->line : 1;
 	rd->state = rd->from_state = params->in_array;
 	rd->bom_done = params->offset > 0;
-	if (rd->format == RV_FORMAT_AUTO)
-		rd->format = RV_FORMAT_NDJSON;
-	if (rd->format != RV_FORMAT_NDJSON)
-		return rv_fail(err, RV_USAGE, "the format %s cannot be read by this build",
-			       rv_format_name(rd->format));
-	rd->step = rv_ndjson_step;
+	if (rv_csv_setup(rd, params, err) != RV_OK)
+		return err->status;
+	if (rd->format == RV_FORMAT_AUTO && params->name)
+		rd->format = rv_format_by_name(params->name,
+					       params->csv ? NULL : &rd->dialect.delimiter,
+					       &rd->is_log);
+	if (rd->format == RV_FORMAT_CSV && params->offset && !params->csv_header)
+		rv_bug("reading csv from byte %llu needs its header",
+		       (unsigned long long)params->offset);
+	rd->step = rd->format == RV_FORMAT_JSON   ? rv_json_step
+		   : rd->format == RV_FORMAT_CSV  ? rv_csv_step
+		   : rd->format == RV_FORMAT_TEXT ? rv_text_step
+						  : rv_ndjson_step;
 	*ret = rv_take(rd);
 	return RV_OK;
 }
@@ -409,6 +422,7 @@ void rv_reader_free(struct rv_reader *rd)
 {
 	if (!rd)
 		return;
+	rv_csv_release(rd);
 	rv_strbuf_release(&rd->side);
 	free(rd->buf);
 	free(rd);

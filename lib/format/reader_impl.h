@@ -62,6 +62,7 @@ struct rv_reader {
 	bool eof;            /* the source has ended */
 	bool finished;       /* rv_reader_finish() was called */
 	bool bom_done;
+	bool is_log;         /* by its name */
 	size_t want;         /* trying again is not worth it before so many bytes from pos on */
 	uint64_t searched;   /* there is no line end from pos up to this input offset */
 	uint64_t judged;     /* ndjson: the line is known to be whole objects up to here */
@@ -98,7 +99,6 @@ struct rv_reader {
 	struct rv_csv_column *columns;
 	size_t columns_count;
 	char *csv_header;
-	size_t longest_row;             /* of output, to reserve by */
 };
 
 static inline uint64_t rv_reader_at(const struct rv_reader *rd, size_t i)
@@ -165,7 +165,8 @@ rv_step_fn rv_ndjson_step, rv_json_step, rv_csv_step, rv_text_step, rv_detect_st
 enum rv_status rv_csv_setup(struct rv_reader *rd, const struct rv_reader_params *params,
 			    struct rv_error *err) RV_MUST_CHECK;
 void rv_csv_release(struct rv_reader *rd);
-/* What the name says: CSV or TEXT, else AUTO. "*.tsv" also sets the delimiter, unless it is NULL. */
-enum rv_format rv_format_by_name(const char *name, char *delimiter);
+/* What the name says: CSV or TEXT, else AUTO. "*.tsv" also sets the delimiter, unless it is NULL.
+ * *ret_log: it is a "*.log", which may be either. */
+enum rv_format rv_format_by_name(const char *name, char *delimiter, bool *ret_log);
 
 #endif

@@ -1,0 +1,329 @@
+/* csv and text: cells come out as RFC 4180 says, bad rows cost only themselves. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "base/memory.h"
+#include "format/csv.h"
+#include "format/text_copy.h"
+#include "unit/reader_util.h"
+
+static const struct rv_reader_params csv = { .format = RV_FORMAT_CSV };
+static const struct rv_reader_params text = { .format = RV_FORMAT_TEXT };
+
+#define EXPECT(input, params, records, rejects)                                                    \
+	expect_reading(input, sizeof(input) - 1, params, records, rejects)
+
+static void test_cells(void **state RV_UNUSED)
+{
+	EXPECT("a,b\n1,2\n", &csv, "{\"a\":\"1\",\"b\":\"2\"}\n", "");
+	EXPECT("a,b\r\n1,2\r\n3,4", &csv, "{\"a\":\"1\",\"b\":\"2\"}\n{\"a\":\"3\",\"b\":\"4\"}\n",
+	       "");
+	EXPECT("\xef\xbb\xbf\"a\",b\n,\n\"\",\"\"\n", &csv,
+	       "{\"a\":\"\",\"b\":\"\"}\n{\"a\":\"\",\"b\":\"\"}\n", "");
+	EXPECT("a,b\n\"x\ny\",\"1\r\n2\"\n3,4\n", &csv,
+	       "{\"a\":\"x\\ny\",\"b\":\"1\\r\\n2\"}\n{\"a\":\"3\",\"b\":\"4\"}\n", "");
+	EXPECT("a,b\n\"say \"\"hi\"\"\",\"\"\"\"\n", &csv,
+	       "{\"a\":\"say \\\"hi\\\"\",\"b\":\"\\\"\"}\n", "");
+	/* A quote inside of an unquoted field is text; so are blanks, backslashes, a lone CR. */
+	EXPECT("a,b\n5\" disk, \"x\"\n", &csv, "{\"a\":\"5\\\" disk\",\"b\":\" \\\"x\\\"\"}\n", "");
+	EXPECT("a\n\\N\n x \nq\rr\n\x01\x7f\t\n", &csv,
+	       "{\"a\":\"\\\\N\"}\n{\"a\":\" x \"}\n{\"a\":\"q\\rr\"}\n"
+	       "{\"a\":\"\\u0001\x7f\\t\"}\n",
+	       "");
+	EXPECT("a\n\0\n", &csv, "{\"a\":\"\\u0000\"}\n", "");
+	/* Blank lines anywhere; a header alone; nothing at all; no newline at the end. */
+	EXPECT("\n\r\na,b\n\n1,2\n\r\n\n", &csv, "{\"a\":\"1\",\"b\":\"2\"}\n", "");
+	EXPECT("a,b\n", &csv, "", "");
+	EXPECT("a,b", &csv, "", "");
+	EXPECT("", &csv, "", "");
+	EXPECT("a,b\n1,\"2\"", &csv, "{\"a\":\"1\",\"b\":\"2\"}\n", "");
+	EXPECT("a,b\n1,2\r", &csv, "{\"a\":\"1\",\"b\":\"2\"}\n", "");
+	EXPECT("\"x\"\"y\",\"n\nl\",\"b\\s\"\n1,2,3\n", &csv,
+	       "{\"x\\\"y\":\"1\",\"n\\nl\":\"2\",\"b\\\\s\":\"3\"}\n", "");
+	/* Long fields, so that every place in a vector is met. */
+	EXPECT("k\n0123456789abcdefghijklmnopqrstuvwxyz\n\"0123456789abcdefghijklmnopqr,tuvwxyz\"\n"
+	       "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80 0123456789\n",
+	       &csv,
+	       "{\"k\":\"0123456789abcdefghijklmnopqrstuvwxyz\"}\n"
+	       "{\"k\":\"0123456789abcdefghijklmnopqr,tuvwxyz\"}\n"
+	       "{\"k\":\"\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80 0123456789\"}\n",
+	       "");
+}
+
+static void test_bad_rows(void **state RV_UNUSED)
+{
+	EXPECT("a,b\n1\n1,2,3\n1,2,\n1,2\n", &csv, "{\"a\":\"1\",\"b\":\"2\"}\n",
+	       "2:ragged_row:4:1\n|3:ragged_row:6:1,2,3\n|4:ragged_row:12:1,2,\n|");
+	EXPECT("a,b\n\"x\"y,2\n\"x\" ,2\n1,2\n", &csv, "{\"a\":\"1\",\"b\":\"2\"}\n",
+	       "2:text_after_quote:7:\"x\"y,2\n|3:text_after_quote:14:\"x\" ,2\n|");
+	EXPECT("a,b\n1,\xff\n1,\xed\xa0\x80\n\xc0\xaf,2\n1,2\n", &csv, "{\"a\":\"1\",\"b\":\"2\"}\n",
+	       "2:invalid_utf8:6:1,\xff\n|3:invalid_utf8:10:1,\xed\xa0\x80\n|"
+	       "4:invalid_utf8:14:\xc0\xaf,2\n|");
+	/* The header again, in the middle, is a row like others; rows over lines are counted right. */
+	EXPECT("a,b\n\"x\n\ny\",1\nbad\n", &csv, "{\"a\":\"x\\n\\ny\",\"b\":\"1\"}\n",
+	       "5:ragged_row:13:bad\n|");
+}
+
+static void test_unterminated_quote(void **state RV_UNUSED)
+{
+	struct rv_reader_params p = csv;
+
+	/* Only the line of the quote is lost; the rest is read as rows. */
+	EXPECT("a,b\n1,2\n3,\"4\n5,6\n7,8\n", &csv,
+	       "{\"a\":\"1\",\"b\":\"2\"}\n{\"a\":\"5\",\"b\":\"6\"}\n{\"a\":\"7\",\"b\":\"8\"}\n",
+	       "3:unterminated_quote:10:3,\"4\n|");
+	EXPECT("a,b\n\"1", &csv, "", "2:unterminated_quote:4:\"1|");
+	p.max_record_bytes = 24;
+	EXPECT("a,b\n3,\"4\n5,6666666666666\n7,8\n9,\"10\"\n", &p,
+	       "{\"a\":\"7\",\"b\":\"8\"}\n{\"a\":\"9\",\"b\":\"10\"}\n",
+	       "2:unterminated_quote:6:3,\"4\n|3:too_long:9:5,6666666666666\n|");
+	/* It opened on the row's second line. */
+	EXPECT("a,b\n\"x\ny\",\"z\n7,8888888888888888888888888\n1,2\n", &p,
+	       "{\"a\":\"1\",\"b\":\"2\"}\n",
+	       "2:unterminated_quote:10:\"x\ny\",\"z\n|4:too_long:37:7,8888888888888888888888888\n|");
+}
+
+static void test_row_limit(void **state RV_UNUSED)
+{
+	struct rv_reader_params p = csv;
+
+	p.max_record_bytes = 20;
+	/* {"a":"............."} has 20 bytes with 12 of them in the field. */
+	EXPECT("a\n012345678901\n0123456789012\n01234567890123456789\n"
+	       "012345678901234567890123456789\nx\n",
+	       &p, "{\"a\":\"012345678901\"}\n{\"a\":\"x\"}\n",
+	       "3:too_long:15:0123456789012\n|4:too_long:29:01234567890123456789\n|"
+	       "5:too_long:70:012345678901234567890123456789\n|");
+}
+
+static void test_dialects(void **state RV_UNUSED)
+{
+	char *nulls[] = { (char[]){ "NULL" }, (char[]){ "" } };
+	char *names[] = { (char[]){ "x" }, (char[]){ "y\"z" } };
+	struct rv_csv_dialect d = RV_CSV_DIALECT_INIT;
+	struct rv_reader_params p = csv;
+
+	p.csv = &d;
+	d.delimiter = ';';
+	d.quote = '\'';
+	EXPECT("a;b\n'1;1';\"2\"\n'it''s';,\n", &p,
+	       "{\"a\":\"1;1\",\"b\":\"\\\"2\\\"\"}\n{\"a\":\"it's\",\"b\":\",\"}\n", "");
+	d.delimiter = '\t';
+	d.quote = 0;
+	EXPECT("a\tb\n'1\t\"2\n", &p, "{\"a\":\"'1\",\"b\":\"\\\"2\"}\n", "");
+	d = (struct rv_csv_dialect)RV_CSV_DIALECT_INIT;
+	d.nulls = nulls;
+	d.nulls_count = 2;
+	EXPECT("a,b\nNULL,\"NULL\"\n,\"\"\nNUL,NULLS\n", &p,
+	       "{\"a\":null,\"b\":\"NULL\"}\n{\"a\":null,\"b\":\"\"}\n"
+	       "{\"a\":\"NUL\",\"b\":\"NULLS\"}\n",
+	       "");
+	d = (struct rv_csv_dialect)RV_CSV_DIALECT_INIT;
+	d.no_header = true;
+	EXPECT("1,2\n3,4\n5\n", &p, "{\"c1\":\"1\",\"c2\":\"2\"}\n{\"c1\":\"3\",\"c2\":\"4\"}\n",
+	       "3:ragged_row:8:5\n|");
+	d.names = names;
+	d.names_count = 2;
+	EXPECT("1,2\n", &p, "{\"x\":\"1\",\"y\\\"z\":\"2\"}\n", "");
+	d.no_header = false;
+	EXPECT("1,2\n3,4\n", &p, "{\"x\":\"3\",\"y\\\"z\":\"4\"}\n", "");
+}
+
+static void expect_failure(const char *input, size_t len, const struct rv_reader_params *params,
+			   const char *words)
+{
+	for (size_t piece = 0; piece <= len; piece++) {
+		struct read_result r;
+
+		read_text(input, len, params, &(struct read_how){ .piece = piece }, &r);
+		assert_int_equal(r.status, RV_BAD_DATA);
+		if (!strstr(r.err.message, words))
+			fail_msg("\"%s\" does not say \"%s\"", r.err.message, words);
+		assert_int_equal(r.count, 0);
+		read_result_release(&r);
+	}
+}
+#define EXPECT_FAILURE(input, params, words) expect_failure(input, sizeof(input) - 1, params, words)
+
+static void test_headers_refused(void **state RV_UNUSED)
+{
+	char *names[] = { (char[]){ "x" } };
+	struct rv_csv_dialect d = RV_CSV_DIALECT_INIT;
+	struct rv_reader_params p = csv;
+
+	EXPECT_FAILURE("a,b,a\n1,2,3\n", &csv, "the column \"a\" twice");
+	EXPECT_FAILURE("a,,c\n1,2,3\n", &csv, "column 2 of the header has no name");
+	EXPECT_FAILURE("a,b,\n1,2,3\n", &csv, "column 3");
+	EXPECT_FAILURE("a,\"b\n1,2\n", &csv, "never closed");
+	EXPECT_FAILURE("a,\"b\"c\n1,2\n", &csv, "closing quote");
+	EXPECT_FAILURE("a,\xff\n1,2\n", &csv, "not UTF-8");
+	EXPECT_FAILURE("a,b\r1,2\r3,4\n", &csv, "carriage return");
+	EXPECT_FAILURE("\xff\xfe" "a\0,\0b\0", &csv, "UTF-16");
+	p.csv = &d;
+	d.names = names;
+	d.names_count = 1;
+	EXPECT_FAILURE("a,b\n1,2\n", &p, "1 column names were given, the header has 2");
+	d.delimiter = '"';
+	struct rv_error err = RV_ERROR_INIT;
+	struct rv_reader *rd = NULL;
+	RV_CLEANUP(rv_source_free_p) struct rv_source *s = rv_source_mem_new("", 0, 0, UINT64_MAX);
+
+	assert_int_equal(rv_reader_new(s, &p, &rd, &err), RV_USAGE);
+}
+
+static void test_reasons_name_counts(void **state RV_UNUSED)
+{
+	static const char input[] = "a,b,c,d,e\n1,2,3\n1,2,3,4,5\nx,\"y\n";
+	struct rv_error err = RV_ERROR_INIT;
+	RV_CLEANUP(rv_source_free_p) struct rv_source *source =
+		rv_source_mem_new(input, sizeof(input) - 1, 0, UINT64_MAX);
+	RV_CLEANUP(rv_reader_free_p) struct rv_reader *rd = NULL;
+	struct rv_reader_limits limits = { .timeout_ms = -1 };
+	struct rv_span s;
+
+	assert_int_equal(rv_reader_new(source, &csv, &rd, &err), RV_OK);
+	assert_int_equal(rv_reader_next(rd, &limits, &s, &err), RV_OK);
+	assert_int_equal(s.kind, RV_SPAN_REJECT);
+	assert_string_equal(s.reason, "3 fields where the header has 5");
+	assert_string_equal(rv_reader_csv_header(rd), "\"a\",\"b\",\"c\",\"d\",\"e\"");
+	assert_int_equal(rv_reader_next(rd, &limits, &s, &err), RV_OK);
+	assert_int_equal(s.kind, RV_SPAN_RECORDS);
+	assert_int_equal(rv_reader_next(rd, &limits, &s, &err), RV_OK);
+	assert_int_equal(s.kind, RV_SPAN_END);
+
+	uint64_t offset, len;
+
+	rv_reader_pending(rd, &offset, &len); /* a row without newline is never sure */
+	assert_int_equal(offset, 26);
+	assert_int_equal(len, 5);
+	rv_reader_finish(rd);
+	assert_int_equal(rv_reader_next(rd, &limits, &s, &err), RV_OK);
+	assert_int_equal(s.kind, RV_SPAN_REJECT);
+	assert_string_equal(s.reason,
+			    "the quote opened at line 4, byte 3 is not closed before the end");
+}
+
+/* Random rows, written by the plain rules, come back as they were. */
+static void test_round_trip(void **state RV_UNUSED)
+{
+	static const char *const bits[] = { "", "a", "\"", ",", "\n", "\r\n", "longer text here",
+					    "\xc3\xbc", "\\", "\t" };
+	uint32_t seed = 99;
+
+	for (int round = 0; round < 40; round++) {
+		RV_CLEANUP(rv_strbuf_release) struct rv_strbuf in = RV_STRBUF_INIT;
+		RV_CLEANUP(rv_strbuf_release) struct rv_strbuf want = RV_STRBUF_INIT;
+
+		rv_strbuf_puts(&in, "a,b,c\n");
+		for (int row = 0; row < 6; row++) {
+			for (int col = 0; col < 3; col++) {
+				RV_CLEANUP(rv_strbuf_release) struct rv_strbuf cell = RV_STRBUF_INIT;
+
+				for (int i = 0; i < 4; i++) {
+					seed = seed * 1664525u + 1013904223u;
+					rv_strbuf_puts(&cell, bits[(seed >> 16) % 10]);
+				}
+				bool quote = strpbrk(cell.bytes, "\",\n\r") || (seed >> 8) % 2;
+
+				rv_strbuf_puts(&in, col ? "," : "");
+				if (quote)
+					rv_strbuf_putc(&in, '"');
+				for (const char *c = cell.bytes; *c; c++)
+					rv_strbuf_printf(&in, *c == '"' ? "\"\"" : "%c", *c);
+				if (quote)
+					rv_strbuf_putc(&in, '"');
+				rv_strbuf_printf(&want, "%c\"%c\":", col ? ',' : '{', 'a' + col);
+				rv_strbuf_json(&want, cell.bytes, cell.len);
+			}
+			rv_strbuf_puts(&in, round % 2 ? "\r\n" : "\n");
+			rv_strbuf_puts(&want, "}\n");
+		}
+		expect_reading(in.bytes, in.len, &csv, want.bytes, "");
+	}
+}
+
+static void test_many_columns(void **state RV_UNUSED)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf in = RV_STRBUF_INIT;
+	struct read_result r;
+	enum { COLUMNS = 100000 };
+
+	for (int row = 0; row < 2; row++)
+		for (int i = 0; i < COLUMNS; i++)
+			rv_strbuf_printf(&in, "%sn%d%s", i ? "," : "", i, i == COLUMNS - 1 ? "\n" : "");
+	read_text(in.bytes, in.len, &csv, &(struct read_how){ .piece = 4096 }, &r);
+	assert_int_equal(r.status, RV_OK);
+	assert_int_equal(r.count, 1);
+	assert_int_equal(r.reject_count, 0);
+	read_result_release(&r);
+}
+
+static void test_text(void **state RV_UNUSED)
+{
+	struct rv_reader_params p = text;
+
+	EXPECT("one\ntwo\r\n\n\r\n \"q\" \\ \t\nno end", &text,
+	       "{\"text\":\"one\"}\n{\"text\":\"two\"}\n{\"text\":\" \\\"q\\\" \\\\ \\t\"}\n"
+	       "{\"text\":\"no end\"}\n",
+	       "");
+	EXPECT("\xef\xbb\xbf" "a\n\xc3\xa4 0123456789abcdefg\rh\n", &text,
+	       "{\"text\":\"a\"}\n{\"text\":\"\xc3\xa4 0123456789abcdefg\\rh\"}\n", "");
+	EXPECT("ok\n\xf8\n0123456789abcdef\xe2\x82\nok\n", &text,
+	       "{\"text\":\"ok\"}\n{\"text\":\"ok\"}\n",
+	       "2:invalid_utf8:3:\xf8\n|3:invalid_utf8:21:0123456789abcdef\xe2\x82\n|");
+	p.max_record_bytes = 20;
+	EXPECT("012345678\n0123456789\n012345678901234567890\n\x01\x01\n\n", &p,
+	       "{\"text\":\"012345678\"}\n",
+	       "2:too_long:10:0123456789\n|3:too_long:41:012345678901234567890\n|"
+	       "4:too_long:43:\x01\x01\n|");
+}
+
+static void test_utf8(void **state RV_UNUSED)
+{
+	static const struct {
+		const char *p;
+		size_t bad; /* SIZE_MAX: good */
+	} cases[] = {
+		{ "plain and long enough for words", SIZE_MAX },
+		{ "\xc2\x80\xdf\xbf\xe0\xa0\x80\xed\x9f\xbf\xee\x80\x80\xef\xbf\xbf", SIZE_MAX },
+		{ "\xf0\x90\x80\x80\xf4\x8f\xbf\xbf", SIZE_MAX },
+		{ "ab\xc0\x80", 2 },         { "\xc1\xbf", 0 },
+		{ "\xe0\x9f\xbf", 0 },       { "\xed\xa0\x80", 0 },
+		{ "\xf0\x8f\xbf\xbf", 0 },   { "\xf4\x90\x80\x80", 0 },
+		{ "\xf5\x80\x80\x80", 0 },   { "12345678\x80", 8 },
+		{ "\xe2\x82", 0 },           { "\xf0\x9f\x98", 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		size_t len = strlen(cases[i].p);
+
+		assert_int_equal(rv_utf8_check(cases[i].p, len),
+				 cases[i].bad == SIZE_MAX ? len : cases[i].bad);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_cells),
+		cmocka_unit_test(test_bad_rows),
+		cmocka_unit_test(test_unterminated_quote),
+		cmocka_unit_test(test_row_limit),
+		cmocka_unit_test(test_dialects),
+		cmocka_unit_test(test_headers_refused),
+		cmocka_unit_test(test_reasons_name_counts),
+		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_many_columns),
+		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_utf8),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
