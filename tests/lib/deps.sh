@@ -148,7 +148,12 @@ install_packages () {
 		*) echo "deps: nothing was installed" >&2; return 1 ;;
 		esac
 	fi
-	$as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install $missing
+	# lists that are out of date name files that are gone
+	$as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install $missing ||
+	{
+		$as_root apt-get -q update &&
+		$as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install $missing
+	}
 }
 if test -n "$missing"
 then
