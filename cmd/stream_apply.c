@@ -1,0 +1,173 @@
+/* `river stream apply` and `diff`: definition files against the catalog. */
+#include <string.h>
+
+#include "base/memory.h"
+#include "config/definition.h"
+#include "stream_plan.h"
+
+struct apply_options {
+	const char *file;
+	bool prune, adopt, fresh, dry_run, sql;
+};
+
+/* clang-format off */
+static const struct rv_opt apply_options_table[] = {
+	OPT_STRING(struct apply_options, 'f', "file", file, "path",
+		   "definitions: a file, a folder of *.yaml files, or - for standard input",
+		   .complete = RV_COMPLETE_FILE),
+	OPT_FLAG(struct apply_options, 0, "prune", prune,
+		 "delete streams without a definition, in the businesses the definitions are about; "
+		 "their data stays"),
+	OPT_FLAG(struct apply_options, 0, "adopt", adopt,
+		 "objects a former stream of that name left are part of the new one"),
+	OPT_FLAG(struct apply_options, 0, "fresh", fresh,
+		 "objects a former stream of that name left are not part of the new one"),
+	OPT_FLAG(struct apply_options, 'n', "dry-run", dry_run,
+		 "print the exact plan and change nothing"),
+	OPT_FLAG(struct apply_options, 0, "sql", sql,
+		 "with --dry-run: also the statements for the warehouse"),
+	OPT_END
+};
+/* clang-format on */
+
+static enum rv_status apply_run(struct rv_command_context *cx, void *options, int operands_count,
+				char **operands, struct rv_error *err)
+{
+	const struct apply_options *o = options;
+	struct river_plan_params params = {
+		.update = true,
+		.prune = o->prune,
+		.adopt = o->adopt,
+		.fresh = o->fresh,
+	};
+	RV_CLEANUP(river_definitions_release) struct river_definitions definitions = { 0 };
+	RV_CLEANUP(river_plan_release) struct river_plan plan = { 0 };
+
+	if (operands_count > 0)
+		return rv_fail(err, RV_USAGE, "unexpected argument '%s'", operands[0]);
+	if (!o->file)
+		return rv_fail(err, RV_USAGE, "-f is needed: a file, a folder, or - for standard input");
+	if (o->adopt && o->fresh)
+		return rv_fail(err, RV_USAGE, "--adopt and --fresh say the opposite");
+	if (river_definitions_read(o->file, &definitions, err) != RV_OK ||
+	    river_plan_make(cx, &definitions, &params, &plan, err) != RV_OK)
+		return err->status;
+	if (definitions.problems || plan.problems) {
+		rv_note("nothing was changed");
+		return river_printed(definitions.problems ? definitions.worst : plan.worst, err);
+	}
+	if (o->dry_run)
+		return river_plan_print(cx, &plan, o->sql || cx->verbose, err);
+	return river_plan_run(cx, &plan, &params, err);
+}
+
+static const struct rv_example apply_examples[] = {
+	{ "river stream apply -f streams/", "create and change streams until they are as defined" },
+	{ "river stream apply -f streams/ --prune --dry-run", "what would be changed and deleted" },
+	{ NULL, NULL },
+};
+
+const struct rv_command cmd_stream_apply = {
+	.name = "stream apply",
+	.group = RV_GROUP_START,
+	.summary = "make streams as files define them",
+	.operands = "",
+	.needs = RV_NEEDS_LAKE,
+	.options = apply_options_table,
+	.options_size = sizeof(struct apply_options),
+	.examples = apply_examples,
+	.run = apply_run,
+};
+
+/* ---- diff ------------------------------------------------------------------------------------- */
+
+struct diff_options {
+	const char *file;
+	bool prune;
+};
+
+/* clang-format off */
+static const struct rv_opt diff_options_table[] = {
+	OPT_STRING(struct diff_options, 'f', "file", file, "path",
+		   "definitions: a file, a folder of *.yaml files, or - for standard input",
+		   .complete = RV_COMPLETE_FILE, .def = "streams"),
+	OPT_FLAG(struct diff_options, 0, "prune", prune,
+		 "also streams without a definition, in the businesses the definitions are about"),
+	OPT_END
+};
+/* clang-format on */
+
+static void print_change(void *arg, const char *key, const char *from, const char *to)
+{
+	if (from)
+		rv_out_printf(arg, "- %s: %s\n", key, from);
+	if (to)
+		rv_out_printf(arg, "+ %s: %s\n", key, to);
+}
+
+static void change_json(void *arg, const char *key, const char *from, const char *to)
+{
+	json_array_append_new(arg, json_pack("{s:s, s:s?, s:s?}", "key", key, "from", from, "to", to));
+}
+
+static void print_difference(struct rv_out *out, const struct river_step *step)
+{
+	static const char *const titles[] = { "not in the lake", "differs", "same", "not defined" };
+	static const char *const words[] = { "create", "update", "unchanged", "delete" };
+	char name[RV_STREAM_TEXT];
+	json_t *changes = json_array();
+
+	rv_stream_text(&step->stream, name);
+	rv_out_printf(out, "%s: %s\n", name, titles[step->action]);
+	if (step->action == RIVER_UPDATE) {
+		rv_definition_diff(&step->existing, &step->stream, print_change, out);
+		rv_definition_diff(&step->existing, &step->stream, change_json, changes);
+	}
+	rv_out_json(out, json_pack("{s:s, s:s, s:o}", "stream", name, "action", words[step->action],
+				   "changes", changes));
+}
+
+static enum rv_status diff_run(struct rv_command_context *cx, void *options, int operands_count,
+			       char **operands, struct rv_error *err)
+{
+	const struct diff_options *o = options;
+	/* objects of former streams are a matter of creating, not of comparing */
+	struct river_plan_params params = { .update = true, .prune = o->prune, .adopt = true };
+	RV_CLEANUP(river_definitions_release) struct river_definitions definitions = { 0 };
+	RV_CLEANUP(river_plan_release) struct river_plan plan = { 0 };
+	bool differs = false;
+
+	if (operands_count > 0)
+		return rv_fail(err, RV_USAGE, "unexpected argument '%s'", operands[0]);
+	if (river_definitions_read(o->file, &definitions, err) != RV_OK ||
+	    river_plan_make(cx, &definitions, &params, &plan, err) != RV_OK)
+		return err->status;
+	if (definitions.problems)
+		return river_printed(definitions.worst, err);
+	if (plan.problems)
+		return river_printed(plan.worst, err);
+	for (size_t i = 0; i < plan.count; i++) {
+		if (plan.steps[i].action == RIVER_UNCHANGED)
+			continue;
+		differs = true;
+		print_difference(cx->out, &plan.steps[i]);
+	}
+	return differs ? river_printed(RV_FAILED, err) : RV_OK;
+}
+
+static const struct rv_example diff_examples[] = {
+	{ "river stream diff -f streams/", "exits 0 when the lake is as defined, 1 when not" },
+	{ NULL, NULL },
+};
+
+const struct rv_command cmd_stream_diff = {
+	.name = "stream diff",
+	.group = RV_GROUP_START,
+	.summary = "compare definition files with the lake",
+	.operands = "",
+	.needs = RV_NEEDS_LAKE,
+	.options = diff_options_table,
+	.options_size = sizeof(struct diff_options),
+	.examples = diff_examples,
+	.run = diff_run,
+};

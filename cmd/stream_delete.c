@@ -1,0 +1,213 @@
+/*
+ * `river stream delete`: the definition, and with --data everything the stream left.
+ *
+ * Order with --data: tables, definition, objects. Tables first, because once the definition is gone
+ * nobody knows of them; objects last, because while the definition is there somebody may push.
+ * Whatever was interrupted, the same command again finishes, also when the definition is gone.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "base/number.h"
+#include "config/definition.h"
+#include "context.h"
+#include "flow/catalog.h"
+#include "warehouse/warehouse.h"
+
+/* Until the room is furnished: without it there is no warehouse to ask. */
+#pragma weak rv_wire_warehouse
+#pragma weak rv_warehouse_free_p
+
+struct delete_options {
+	bool data, yes, dry_run;
+};
+
+/* clang-format off */
+static const struct rv_opt delete_options_table[] = {
+	OPT_FLAG(struct delete_options, 0, "data", data,
+		 "also remove its objects, receipts and rejects from the lake, and its tables"),
+	OPT_FLAG(struct delete_options, 'y', "yes", yes, "do not ask"),
+	OPT_FLAG(struct delete_options, 'n', "dry-run", dry_run,
+		 "say what would be removed and what stays, and remove nothing"),
+	OPT_END
+};
+/* clang-format on */
+
+struct target {
+	struct rv_stream stream;
+	bool defined;
+	char etag[RV_ETAG_TEXT];
+	struct rv_catalog_contents contents;
+	bool tables;                /* there is a warehouse file that may hold some */
+};
+
+static enum rv_status look(struct rv_command_context *cx, const char *name, bool data,
+			   struct target *ret, struct rv_error *err)
+{
+	enum rv_status status = rv_catalog_get(cx->lake, name, &ret->stream, ret->etag, err);
+	struct rv_error why = *err;
+
+	ret->defined = status == RV_OK;
+	if (status == RV_DAMAGED) /* not readable is no reason to keep it */
+		ret->defined = true;
+	if (status != RV_OK && status != RV_NOT_FOUND && status != RV_DAMAGED)
+		return status;
+	if (status != RV_OK && rv_stream_parse_name(name, &ret->stream, err) != RV_OK)
+		return err->status;
+	if (rv_catalog_contents(cx->lake, &ret->stream, &ret->contents, err) != RV_OK)
+		return err->status;
+	bool empty = true;
+
+	for (int i = 0; i < RV_CATALOG_PARTS; i++)
+		empty &= ret->contents.count[i] == 0;
+	if (!ret->defined && (!data || empty)) {
+		*err = why;
+		return err->status;
+	}
+	ret->tables = rv_wire_warehouse && cx->profile->warehouse_path &&
+		      access(cx->profile->warehouse_path, F_OK) == 0;
+	return RV_OK;
+}
+
+static void describe(const struct target *target, struct rv_strbuf *sb)
+{
+	char size[RV_NUMBER_TEXT], count[RV_NUMBER_TEXT];
+
+	for (int i = 0; i < RV_CATALOG_PARTS; i++)
+		if (target->contents.count[i])
+			rv_strbuf_printf(sb, "%s%s %s (%s)", sb->len ? ", " : "",
+					 rv_format_count(target->contents.count[i], count),
+					 rv_catalog_part_names[i],
+					 rv_format_size(target->contents.bytes[i], size));
+	if (!sb->len)
+		rv_strbuf_puts(sb, "nothing");
+}
+
+static enum rv_status confirm(const struct target *target, bool data, struct rv_error *err)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf what = RV_STRBUF_INIT;
+	char answer[16] = "", name[RV_STREAM_TEXT];
+
+	rv_stream_text(&target->stream, name);
+	if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
+		rv_fail(err, RV_USAGE, "deleting %s needs --yes where nobody can be asked", name);
+		rv_hint(err, "look first: river stream delete %s%s --dry-run", name, data ? " --data" : "");
+		return err->status;
+	}
+	describe(target, &what);
+	rv_note("delete stream %s, %s %s? [y/N]", name, data ? "and with it" : "but keep", what.bytes);
+	if (!fgets(answer, sizeof(answer), stdin) || (answer[0] != 'y' && answer[0] != 'Y'))
+		return rv_fail(err, RV_FAILED, "nothing was deleted");
+	return RV_OK;
+}
+
+/* The tables and what the warehouse remembers of loads. */
+static enum rv_status drop_tables(struct rv_command_context *cx, struct target *target,
+				  struct rv_error *err)
+{
+	struct rv_warehouse *warehouse = NULL;
+	enum rv_status status = rv_wire_warehouse(cx->profile, cx->lake, &warehouse, err);
+
+	if (status == RV_OK)
+		status = warehouse->ops->drop(warehouse, &target->stream, err);
+	if (warehouse)
+		rv_warehouse_free_p(&warehouse);
+	if (status == RV_NOT_FOUND) {
+		rv_warn("the tables in %s stay: %s", cx->profile->warehouse_path, err->message);
+		target->tables = false;
+		return RV_OK;
+	}
+	return status == RV_OK ? RV_OK : rv_context(err, "drop the tables; nothing was deleted yet");
+}
+
+static void print_result(struct rv_command_context *cx, const struct target *target, bool data,
+			 bool dry_run)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf what = RV_STRBUF_INIT;
+	char name[RV_STREAM_TEXT], prefix[RV_STREAM_PLACE_MAX], table[RV_STREAM_PLACE_MAX];
+
+	const char *verb = !data ? "stays" : dry_run ? "goes" : "gone";
+
+	describe(target, &what);
+	rv_stream_text(&target->stream, name);
+	rv_stream_data_prefix(&target->stream, prefix);
+	rv_stream_table(&target->stream, RV_TABLE_RAW, table);
+	rv_out_printf(cx->out, "%s: %s\n", name, dry_run ? "delete" : "deleted");
+	/* what data goes, or stays behind and still takes room */
+	rv_out_printf(cx->out, "  %s in the lake: %s (%s and below _river/)\n", verb, what.bytes, prefix);
+	if (target->tables)
+		rv_out_printf(cx->out, "  %s in the warehouse: %s and the tables beside it, if any\n", verb,
+			      table);
+	json_t *json = json_pack("{s:s, s:s, s:b, s:s}", "stream", name, "action",
+				 dry_run ? "delete" : "deleted", "dry_run", (int)dry_run, "data",
+				 data ? "removed" : "kept");
+
+	for (int i = 0; i < RV_CATALOG_PARTS; i++)
+		json_object_set_new(json, rv_catalog_part_names[i],
+				    json_pack("{s:I, s:I}", "count",
+					      (json_int_t)target->contents.count[i], "bytes",
+					      (json_int_t)target->contents.bytes[i]));
+	rv_out_json(cx->out, json);
+}
+
+static enum rv_status delete_target(struct rv_command_context *cx, const char *name,
+				    struct target *target, const struct delete_options *o,
+				    struct rv_error *err)
+{
+	if (look(cx, name, o->data, target, err) != RV_OK)
+		return err->status;
+	if (o->dry_run) {
+		print_result(cx, target, o->data, true);
+		return RV_OK;
+	}
+	if (!o->yes && confirm(target, o->data, err) != RV_OK)
+		return err->status;
+	if (o->data && target->tables && drop_tables(cx, target, err) != RV_OK)
+		return err->status;
+	if (target->defined &&
+	    rv_catalog_delete(cx->lake, name, target->etag[0] ? target->etag : NULL, err) != RV_OK)
+		return err->status;
+	if (o->data && rv_catalog_remove_contents(cx->lake, &target->stream, &target->contents, err) !=
+			       RV_OK) {
+		rv_hint(err, "the same command again removes the rest");
+		return err->status;
+	}
+	print_result(cx, target, o->data, false);
+	return RV_OK;
+}
+
+static enum rv_status delete_run(struct rv_command_context *cx, void *options, int operands_count,
+				 char **operands, struct rv_error *err)
+{
+	struct target target = { .defined = false };
+
+	if (operands_count != 1)
+		return rv_fail(err, RV_USAGE, "one stream is needed, %d are given", operands_count);
+	rv_stream_init(&target.stream);
+	enum rv_status status = delete_target(cx, operands[0], &target, options, err);
+
+	rv_stream_release(&target.stream);
+	return status;
+}
+
+static const struct rv_example delete_examples[] = {
+	{ "river stream delete web/clicks --dry-run", "what would be deleted, and what stays" },
+	{ "river stream delete web/clicks --data --yes", "the stream and all it holds, without asking" },
+	{ NULL, NULL },
+};
+
+const struct rv_command cmd_stream_delete = {
+	.name = "stream delete",
+	.group = RV_GROUP_START,
+	.summary = "delete a stream, and its data when asked",
+	.operands = "<stream>",
+	.needs = RV_NEEDS_LAKE,
+	.operand_complete = { RV_COMPLETE_STREAM, RV_COMPLETE_NOTHING },
+	.options = delete_options_table,
+	.options_size = sizeof(struct delete_options),
+	.examples = delete_examples,
+	.run = delete_run,
+};

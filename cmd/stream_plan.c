@@ -1,0 +1,412 @@
+/*
+ * Plans for streams. Everything is compared before anything is changed, because half of a set of
+ * definitions in force is a state nobody asked for. What can still go wrong afterwards is told with
+ * how far it came; the same command again does the rest.
+ */
+#include "stream_plan.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "config/definition.h"
+#include "flow/catalog.h"
+#include "warehouse/warehouse.h"
+
+/* Until the room is furnished: without it there is no warehouse to ask. */
+#pragma weak rv_wire_warehouse
+#pragma weak rv_warehouse_free_p
+
+static const char *const planned[] = { "create", "update", "unchanged", "delete" };
+static const char *const done[] = { "created", "updated", "unchanged", "deleted" };
+
+void river_plan_release(struct river_plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		rv_stream_release(&plan->steps[i].stream);
+		rv_stream_release(&plan->steps[i].existing);
+	}
+	free(plan->steps);
+	*plan = (struct river_plan){ 0 };
+}
+
+static struct river_step *add_step(struct river_plan *plan, enum river_action action)
+{
+	RV_GROW(plan->steps, plan->count, plan->capacity);
+	struct river_step *step = &plan->steps[plan->count++];
+
+	*step = (struct river_step){ .action = action };
+	rv_stream_init(&step->stream);
+	rv_stream_init(&step->existing);
+	return step;
+}
+
+/* A definition of its own for a step: through its JSON, which is what will be written. */
+static void copy_stream(struct rv_stream *to, const struct rv_stream *from)
+{
+	struct rv_stream bare = *from;
+	struct rv_error err = RV_ERROR_INIT;
+
+	if (!bare.id[0]) { /* the catalog's form has them */
+		rv_ulid_new(0, bare.id);
+		rv_ulid_new(0, bare.nonce);
+	}
+	json_t *json = rv_definition_json(&bare);
+	RV_CLEANUP(rv_free_p) char *text = json_dumps(json, JSON_COMPACT);
+
+	json_decref(json);
+	if (rv_definition_from_json("copy", text, strlen(text), to, &err) != RV_OK)
+		rv_bug("a definition does not survive its own JSON: %s", err.message);
+	memcpy(to->id, from->id, sizeof(to->id));
+	memcpy(to->nonce, from->nonce, sizeof(to->nonce));
+	to->created_ms = from->created_ms;
+}
+
+/* ---- making ----------------------------------------------------------------------------------- */
+
+static void add_change(void *arg, const char *key, const char *from, const char *to)
+{
+	struct rv_strbuf *text = arg;
+
+	rv_strbuf_printf(text, "%s%s: %s -> %s", text->len ? "; " : "", key, from ? from : "(absent)",
+			 to ? to : "(absent)");
+}
+
+static void conflict(struct river_plan *plan, const struct rv_error *err)
+{
+	rv_error_print(err);
+	plan->problems++;
+	if (plan->worst == RV_OK || err->status == RV_BAD_CONFIG)
+		plan->worst = err->status;
+}
+
+static void told_difference(const struct rv_stream *existing, const struct rv_stream *wanted,
+			    struct rv_error *err)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf changes = RV_STRBUF_INIT;
+
+	rv_definition_diff(existing, wanted, add_change, &changes);
+	rv_fail(err, RV_CONFLICT, "stream %s/%s exists with another definition, this would change %s", existing->business,
+		existing->name, changes.bytes);
+	rv_hint(err, "to change it: river stream apply -f FILE; to see it: river stream show %s/%s",
+		existing->business, existing->name);
+}
+
+/* Whether the failure is about this one stream, so that the others are still worth a look. */
+static bool is_about_one(enum rv_status status)
+{
+	return status == RV_CONFLICT || status == RV_BAD_CONFIG || status == RV_DAMAGED;
+}
+
+static enum rv_status plan_one(struct rv_command_context *cx, const struct river_definition *definition,
+			       const struct river_plan_params *params, struct river_plan *plan,
+			       struct rv_error *err)
+{
+	struct rv_catalog_create create = {
+		.adopt = params->adopt,
+		.fresh = params->fresh,
+		.dry_run = true,
+		.now_ms = rv_clock_ms(),
+	};
+	RV_CLEANUP(rv_stream_release_p) struct rv_stream existing;
+	RV_CLEANUP(rv_stream_release_p) struct rv_stream wanted;
+	enum rv_catalog_outcome outcome;
+	char name[RV_STREAM_TEXT];
+
+	rv_stream_init(&existing);
+	rv_stream_init(&wanted);
+	copy_stream(&wanted, &definition->stream);
+	if (rv_catalog_create(cx->lake, &wanted, &create, &outcome, &existing, err) != RV_OK)
+		return err->status;
+	if (outcome == RV_CATALOG_DIFFERS && !params->update) {
+		told_difference(&existing, &wanted, err);
+		if (definition->file)
+			rv_error_at(err, definition->file, definition->line, 1);
+		return err->status;
+	}
+	struct river_step *step = add_step(plan, RIVER_CREATE);
+
+	step->stream = wanted;
+	rv_stream_init(&wanted);
+	if (outcome == RV_CATALOG_UNCHANGED) {
+		step->action = RIVER_UNCHANGED;
+	} else if (outcome == RV_CATALOG_DIFFERS) {
+		step->action = RIVER_UPDATE;
+		rv_stream_text(&step->stream, name);
+		if (rv_catalog_get(cx->lake, name, &step->existing, step->etag, err) != RV_OK)
+			return err->status;
+		/* as it will be written, but for the nonce */
+		memcpy(step->stream.id, step->existing.id, sizeof(step->stream.id));
+		memcpy(step->stream.nonce, step->existing.nonce, sizeof(step->stream.nonce));
+		memcpy(step->stream.since, step->existing.since, sizeof(step->stream.since));
+		step->stream.created_ms = step->existing.created_ms;
+	}
+	return RV_OK;
+}
+
+struct pruning {
+	struct rv_command_context *cx;
+	const struct river_definitions *definitions;
+	struct river_plan *plan;
+	char **names;
+	size_t count, capacity;
+};
+
+static enum rv_status find_undefined(void *arg, const char *name, struct rv_error *err RV_UNUSED)
+{
+	struct pruning *pruning = arg;
+	size_t business = strcspn(name, "/");
+	bool same_business = false;
+
+	for (size_t i = 0; i < pruning->definitions->count; i++) {
+		const struct rv_stream *stream = &pruning->definitions->items[i].stream;
+
+		if (strlen(stream->business) != business ||
+		    memcmp(stream->business, name, business) != 0)
+			continue;
+		same_business = true;
+		if (strcmp(stream->name, name + business + 1) == 0)
+			return RV_OK;
+	}
+	if (same_business) {
+		RV_GROW(pruning->names, pruning->count, pruning->capacity);
+		pruning->names[pruning->count++] = rv_strdup(name);
+	}
+	return RV_OK;
+}
+
+static enum rv_status plan_pruning(struct rv_command_context *cx,
+				   const struct river_definitions *definitions,
+				   struct river_plan *plan, struct rv_error *err)
+{
+	struct pruning pruning = { .cx = cx, .definitions = definitions, .plan = plan };
+	enum rv_status status =
+		rv_catalog_list(cx->lake, "", NULL, find_undefined, &pruning, err);
+
+	for (size_t i = 0; i < pruning.count; i++) {
+		if (status == RV_OK) {
+			struct river_step *step = add_step(plan, RIVER_DELETE);
+
+			status = rv_catalog_get(cx->lake, pruning.names[i], &step->stream, step->etag, err);
+		}
+		free(pruning.names[i]);
+	}
+	free(pruning.names);
+	return status;
+}
+
+enum rv_status river_plan_make(struct rv_command_context *cx,
+			       const struct river_definitions *definitions,
+			       const struct river_plan_params *params, struct river_plan *ret,
+			       struct rv_error *err)
+{
+	if (rv_catalog_check_lake(cx->lake, err) != RV_OK)
+		return err->status;
+	for (size_t i = 0; i < definitions->count; i++) {
+		if (plan_one(cx, &definitions->items[i], params, ret, err) == RV_OK)
+			continue;
+		if (!is_about_one(err->status))
+			return err->status;
+		conflict(ret, err);
+	}
+	if (params->prune && definitions->problems == 0)
+		return plan_pruning(cx, definitions, ret, err);
+	return RV_OK;
+}
+
+/* ---- printing --------------------------------------------------------------------------------- */
+
+static void print_change(void *arg, const char *key, const char *from, const char *to)
+{
+	rv_out_printf(arg, "  %s: %s -> %s\n", key, from ? from : "(absent)", to ? to : "(absent)");
+}
+
+static void change_json(void *arg, const char *key, const char *from, const char *to)
+{
+	json_array_append_new(arg, json_pack("{s:s, s:s?, s:s?}", "key", key, "from", from, "to", to));
+}
+
+static bool rebuilds(const struct river_step *step)
+{
+	return step->action == RIVER_UPDATE && rv_definition_rebuilds(&step->existing, &step->stream);
+}
+
+static json_t *step_json(const struct river_step *step, const char *action)
+{
+	char name[RV_STREAM_TEXT];
+	json_t *json = json_pack("{s:s, s:s}", "stream", rv_stream_text(&step->stream, name), "action",
+				 action);
+
+	if (step->stream.id[0])
+		json_object_set_new(json, "id", json_string(step->stream.id));
+	if (step->action == RIVER_UPDATE) {
+		json_t *changes = json_array();
+
+		rv_definition_diff(&step->existing, &step->stream, change_json, changes);
+		json_object_set_new(json, "changes", changes);
+		json_object_set_new(json, "rebuild", json_boolean(rebuilds(step)));
+	}
+	return json;
+}
+
+static void print_step(struct rv_out *out, const struct river_step *step, const char *action)
+{
+	char name[RV_STREAM_TEXT];
+
+	rv_out_printf(out, "%s: %s\n", rv_stream_text(&step->stream, name), action);
+	if (step->action != RIVER_UPDATE)
+		return;
+	rv_definition_diff(&step->existing, &step->stream, print_change, out);
+	if (rebuilds(step))
+		rv_out_printf(out, "  clean and latest are made again from raw at the next load\n");
+}
+
+struct statements {
+	struct rv_out *out;
+	json_t *array;
+};
+
+static void print_statement(void *arg, const char *statement)
+{
+	struct statements *statements = arg;
+
+	rv_out_printf(statements->out, "  %s;\n", statement);
+	json_array_append_new(statements->array, json_string(statement));
+}
+
+static bool has_warehouse(const struct rv_command_context *cx)
+{
+	return rv_wire_warehouse && strcmp(cx->profile->warehouse_type, "none") != 0;
+}
+
+static enum rv_status print_statements(struct rv_command_context *cx, const struct rv_stream *stream,
+				       json_t *json, struct rv_error *err)
+{
+	struct statements statements = { cx->out, json_array() };
+	struct rv_warehouse *warehouse = NULL;
+
+	json_object_set_new(json, "statements", statements.array);
+	if (!has_warehouse(cx))
+		return RV_OK;
+	enum rv_status status = rv_wire_warehouse(cx->profile, cx->lake, &warehouse, err);
+
+	if (status == RV_OK)
+		status = warehouse->ops->plan(warehouse, stream, false, print_statement, &statements, err);
+	if (warehouse)
+		rv_warehouse_free_p(&warehouse);
+	return status;
+}
+
+enum rv_status river_plan_print(struct rv_command_context *cx, const struct river_plan *plan, bool sql,
+				struct rv_error *err)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct river_step *step = &plan->steps[i];
+		char object[RV_STREAM_PLACE_MAX];
+		json_t *json = step_json(step, planned[step->action]);
+		enum rv_status status = RV_OK;
+
+		rv_stream_catalog_name(&step->stream, object);
+		json_object_set_new(json, "dry_run", json_true());
+		json_object_set_new(json, "object", json_string(object));
+		print_step(cx->out, step, planned[step->action]);
+		if (step->action == RIVER_CREATE || step->action == RIVER_UPDATE) {
+			json_t *definition = rv_definition_json(&step->stream);
+			RV_CLEANUP(rv_free_p) char *text = json_dumps(definition, JSON_COMPACT);
+
+			rv_out_printf(cx->out, "  write %s\n  %s\n", object, text);
+			json_object_set_new(json, "definition", definition);
+			if (sql)
+				status = print_statements(cx, &step->stream, json, err);
+		} else if (step->action == RIVER_DELETE) {
+			rv_out_printf(cx->out, "  remove %s; its data stays\n", object);
+		}
+		rv_out_json(cx->out, json);
+		if (status != RV_OK)
+			return status;
+	}
+	return RV_OK;
+}
+
+/* ---- doing ------------------------------------------------------------------------------------ */
+
+static void no_statement(void *arg RV_UNUSED, const char *statement RV_UNUSED)
+{
+}
+
+/* Brings tables that exist already in line now, so that new columns are filled. A stream that was
+ * never loaded has none, and whatever is in the way the next load does it as well. */
+static void update_tables(struct rv_command_context *cx, const struct rv_stream *stream)
+{
+	struct rv_warehouse *warehouse = NULL;
+	struct rv_error err = RV_ERROR_INIT;
+
+	if (!has_warehouse(cx) || !cx->profile->warehouse_path ||
+	    access(cx->profile->warehouse_path, F_OK) != 0)
+		return;
+	enum rv_status status = rv_wire_warehouse(cx->profile, cx->lake, &warehouse, &err);
+
+	if (status == RV_OK)
+		status = warehouse->ops->plan(warehouse, stream, true, no_statement, NULL, &err);
+	if (status != RV_OK)
+		rv_warn("the tables of %s/%s follow at the next load: %s", stream->business, stream->name,
+			err.message);
+	if (warehouse)
+		rv_warehouse_free_p(&warehouse);
+}
+
+static enum rv_status run_step(struct rv_command_context *cx, struct river_step *step,
+			       const struct river_plan_params *params, struct rv_error *err)
+{
+	char name[RV_STREAM_TEXT];
+	enum rv_catalog_outcome outcome;
+	RV_CLEANUP(rv_stream_release_p) struct rv_stream existing;
+	struct rv_catalog_create create = {
+		.adopt = params->adopt,
+		.fresh = params->fresh,
+		.now_ms = rv_clock_ms(),
+	};
+
+	rv_stream_init(&existing);
+	rv_stream_text(&step->stream, name);
+	switch (step->action) {
+	case RIVER_CREATE:
+	case RIVER_UNCHANGED: /* seen once more: what is half made is finished */
+		if (rv_catalog_create(cx->lake, &step->stream, &create, &outcome, &existing, err) != RV_OK)
+			return err->status;
+		if (outcome == RV_CATALOG_DIFFERS) {
+			told_difference(&existing, &step->stream, err);
+			return err->status;
+		}
+		step->action = outcome == RV_CATALOG_CREATED ? RIVER_CREATE : RIVER_UNCHANGED;
+		return RV_OK;
+	case RIVER_UPDATE:
+		return rv_catalog_update(cx->lake, &step->existing, step->etag, &step->stream, err);
+	case RIVER_DELETE:
+		return rv_catalog_delete(cx->lake, name, step->etag, err);
+	}
+	rv_bug("action %d", (int)step->action);
+}
+
+enum rv_status river_plan_run(struct rv_command_context *cx, const struct river_plan *plan,
+			      const struct river_plan_params *params, struct rv_error *err)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		struct river_step *step = &plan->steps[i];
+
+		if (rv_stop_signal())
+			return rv_fail(err, RV_FAILED, "stopped after %zu of %zu streams", i, plan->count);
+		if (run_step(cx, step, params, err) != RV_OK)
+			return i ? rv_context(err, "after %zu of %zu streams", i, plan->count)
+				 : err->status;
+		print_step(cx->out, step, done[step->action]);
+		if (step->action == RIVER_UPDATE)
+			update_tables(cx, &step->stream);
+		rv_out_json(cx->out, step_json(step, done[step->action]));
+	}
+	return RV_OK;
+}

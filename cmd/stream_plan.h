@@ -1,0 +1,67 @@
+/*
+ * What `stream create`, `apply` and `diff` share: reading definition files, comparing all of them
+ * with the catalog before the first change, printing the plan, and doing it.
+ */
+#ifndef RIVER_STREAM_PLAN_H
+#define RIVER_STREAM_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "config/stream.h"
+#include "context.h"
+#include "store/store.h"
+
+/* Definitions that were read, and how many could not be: those are printed when they are found. */
+struct river_definitions {
+	struct river_definition {
+		struct rv_stream stream;
+		char *file;         /* NULL: flags */
+		uint64_t line;
+	} *items;
+	size_t count, capacity;
+	size_t problems;
+	enum rv_status worst;       /* of the problems; RV_BAD_CONFIG wins */
+};
+void river_definitions_release(struct river_definitions *definitions);
+/* `path`: a file, a folder of *.yaml and *.yml, or "-". All problems are printed and counted;
+ * fails itself only when there is nothing to read. */
+enum rv_status river_definitions_read(const char *path, struct river_definitions *ret,
+				      struct rv_error *err) RV_MUST_CHECK;
+/* Takes what is in `stream`. */
+void river_definitions_add(struct river_definitions *definitions, struct rv_stream *stream);
+
+enum river_action { RIVER_CREATE, RIVER_UPDATE, RIVER_UNCHANGED, RIVER_DELETE };
+struct river_plan {
+	struct river_step {
+		enum river_action action;
+		struct rv_stream stream;    /* as it is wanted; DELETE: as it is */
+		struct rv_stream existing;  /* UPDATE */
+		char etag[RV_ETAG_TEXT];    /* UPDATE, DELETE */
+	} *steps;
+	size_t count, capacity;
+	size_t problems;
+	enum rv_status worst;
+};
+struct river_plan_params {
+	bool update;        /* a stream that differs is updated; else that is a conflict */
+	bool prune;         /* streams of the same businesses without a definition are deleted */
+	bool adopt, fresh;  /* rv_catalog_create */
+};
+void river_plan_release(struct river_plan *plan);
+/* Conflicts are printed and counted, not returned; what stops everything is returned. */
+enum rv_status river_plan_make(struct rv_command_context *cx,
+			       const struct river_definitions *definitions,
+			       const struct river_plan_params *params, struct river_plan *ret,
+			       struct rv_error *err) RV_MUST_CHECK;
+/* What would be done: the catalog objects to write and, with `sql`, the warehouse's statements. */
+enum rv_status river_plan_print(struct rv_command_context *cx, const struct river_plan *plan,
+				bool sql, struct rv_error *err) RV_MUST_CHECK;
+/* Does it, printing each step when it is done. */
+enum rv_status river_plan_run(struct rv_command_context *cx, const struct river_plan *plan,
+			      const struct river_plan_params *params,
+			      struct rv_error *err) RV_MUST_CHECK;
+/* The status for `problems` that were printed already: main prints nothing more. */
+enum rv_status river_printed(enum rv_status worst, struct rv_error *err);
+
+#endif

@@ -1,0 +1,157 @@
+#!/bin/sh
+test_description='stream apply and diff: all or nothing, from files'
+. "$(dirname "$0")/../lib/test-lib.sh"
+
+cat >river.yaml <<\EOF
+profiles:
+  local: { lake: ./lake, warehouse: { type: none } }
+EOF
+
+define () {
+	printf "stream: web/%s\n$2" "$1" >"streams/$1.yaml"
+}
+mkdir streams
+snapshot () {
+	(cd lake/_river/streams && find . -type f | sort | xargs cat)
+}
+
+test_expect_success 'diff says what is missing, apply makes it, diff is content' '
+	define clicks "key: event_id\n" &&
+	define views "" &&
+	test_expect_code 1 river stream diff >out &&
+	printf "web/%s: not in the lake\n" clicks views >expected &&
+	test_cmp expected out &&
+	river stream apply -f streams >out &&
+	printf "web/%s: created\n" clicks views >expected &&
+	test_cmp expected out &&
+	river stream diff -f streams >out &&
+	test_must_be_empty out &&
+	river stream apply -f streams >out &&
+	printf "web/%s: unchanged\n" clicks views >expected &&
+	test_cmp expected out
+'
+
+test_expect_success 'a change is shown, planned, made, and keeps the id' '
+	river stream show web/views --output json >before &&
+	define views "key: id\nbatch: { size: 1MiB }\n" &&
+	test_expect_code 1 river stream diff -f streams >out &&
+	cat >expected <<-\EOF &&
+	web/views: differs
+	- layers: [raw]
+	+ layers: [raw, clean, latest]
+	- batch.size: 64MiB
+	+ batch.size: 1MiB
+	+ key: [id]
+	+ columns.id: { type: string, required: true }
+	EOF
+	test_cmp expected out &&
+	snapshot >was &&
+	river stream apply -f streams --dry-run >out &&
+	test_grep "^web/views: update" out &&
+	test_grep "  batch.size: 64MiB -> 1MiB" out &&
+	test_grep "write _river/streams/web/views.json" out &&
+	snapshot >is &&
+	test_cmp was is &&
+	river stream apply -f streams >out &&
+	test_grep "^web/views: updated" out &&
+	test_grep "^web/clicks: unchanged" out &&
+	river stream show web/views --output json >after &&
+	sed "s/.*\"id\":\"\([a-z0-9]*\)\".*/\1/" before >id.before &&
+	sed "s/.*\"id\":\"\([a-z0-9]*\)\".*/\1/" after >id.after &&
+	test_cmp id.before id.after
+'
+
+test_expect_success 'a change of the key says that tables are made again, a new column does not' '
+	define views "key: [id, part]\nbatch: { size: 1MiB }\n" &&
+	river stream apply -f streams >out &&
+	test_grep "made again from raw at the next load" out &&
+	define views "key: [id, part]\nbatch: { size: 1MiB }\ncolumns: { price: \"decimal(9,2)\" }\n" &&
+	river stream apply -f streams >out &&
+	test_grep ! "made again" out &&
+	test_grep "columns.price: (absent) -> { type: \"decimal(9,2)\" }" out &&
+	define views "key: [id, part]\nbatch: { size: 1MiB }\ncolumns: { price: string }\n" &&
+	river stream apply -f streams --output json >out &&
+	test_grep "\"action\":\"updated\".*\"changes\":\[{\"key\":\"columns.price\",\"from\":.*\"rebuild\":true" out
+'
+
+test_expect_success 'on any error nothing changes and all are listed' '
+	define clicks "key: other\n" &&
+	define new "" &&
+	define broken1 "key: [a, a]\n" &&
+	printf "stream: web/ok\n---\nstream: Web/nok\n" >streams/broken2.yaml &&
+	snapshot >was &&
+	test_expect_code 3 river stream apply -f streams >out 2>err &&
+	test_must_be_empty out &&
+	test_grep "broken1.yaml:2:" err &&
+	test_grep "broken2.yaml:3:9" err &&
+	test_grep "nothing was changed" err &&
+	snapshot >is &&
+	test_cmp was is &&
+	rm streams/broken1.yaml streams/broken2.yaml &&
+	mkdir -p lake/data/web/new/dt=2020-01-01/hr=00 &&
+	: >lake/data/web/new/dt=2020-01-01/hr=00/x &&
+	test_expect_code 6 river stream apply -f streams >out 2>err &&
+	test_must_be_empty out &&
+	test_grep "data/web/new/ already holds objects" err &&
+	snapshot >is &&
+	test_cmp was is &&
+	river stream apply -f streams --adopt >out &&
+	test_grep "^web/new: created" out &&
+	test_grep "^web/clicks: updated" out
+'
+
+test_expect_success 'nothing is deleted without --prune, and no other business with it' '
+	river stream create other/safe &&
+	rm streams/new.yaml &&
+	river stream apply -f streams >out &&
+	test_grep ! "web/new" out &&
+	river stream show web/new >out &&
+	river stream diff -f streams &&
+	test_expect_code 1 river stream diff -f streams --prune >out &&
+	echo "web/new: not defined" >expected &&
+	test_cmp expected out &&
+	river stream apply -f streams --prune -n >out &&
+	test_grep "^web/new: delete" out &&
+	river stream show web/new >out &&
+	river stream apply -f streams --prune >out &&
+	test_grep "^web/new: deleted" out &&
+	test_expect_code 5 river stream show web/new &&
+	river stream show other/safe >out &&
+	test_path_is_file lake/data/web/new/dt=2020-01-01/hr=00/x
+'
+
+test_expect_success 'a wrong path prunes nothing' '
+	mkdir -p none &&
+	test_expect_code 3 river stream apply -f none --prune 2>err &&
+	test_expect_code 5 river stream apply -f nowhere --prune 2>err &&
+	river stream show web/clicks >out
+'
+
+test_expect_success 'what was shown can be applied' '
+	river stream show web/clicks web/views >shown.yaml &&
+	river stream apply -f shown.yaml >out &&
+	printf "web/%s: unchanged\n" clicks views >expected &&
+	test_cmp expected out &&
+	river stream diff -f - <shown.yaml
+'
+
+test_expect_success 'diff in json' '
+	define views "" &&
+	test_expect_code 1 river stream diff --output json >out 2>err &&
+	test_must_be_empty err &&
+	test_line_count = 1 out &&
+	test_grep "^{\"v\":1,\"stream\":\"web/views\",\"action\":\"update\",\"changes\":\[{\"key\":\"key\"" out
+'
+
+test_expect_success 'usage' '
+	test_expect_code 2 river stream apply 2>err &&
+	test_grep -e "-f is needed" err &&
+	test_expect_code 2 river stream apply -f streams web/clicks 2>err &&
+	test_expect_code 2 river stream apply -f streams --adopt --fresh 2>err &&
+	test_expect_code 2 river stream diff web/clicks 2>err &&
+	printf "stream: web/x\nkye: a\n" >bad.yaml &&
+	test_expect_code 3 river stream diff -f bad.yaml 2>err &&
+	test_grep "bad.yaml:2:1" err
+'
+
+test_done
