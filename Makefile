@@ -147,6 +147,7 @@ $(BUILD)/tests/perf/%: tests/perf/%.c $(BUILD)/libriver.a $(BUILD)/flags
 
 # Helpers of the tests: each is one file and links nothing of river.
 TOOL_LIBS_jansson_lines := -ljansson
+TOOL_LIBS_lakeobject := -lzstd -lxxhash
 define tool_rule
 $(BUILD)/$(1:.c=): $(1) $(BUILD)/flags
 	@mkdir -p $$(@D)

@@ -49,13 +49,22 @@ struct rv_rows; /* a batch of result rows; see rows.h */
 struct rv_warehouse;
 struct rv_warehouse_ops {
 	const char *name;
+	/* Keep the warehouse open over several calls, all of which then see one state; each begin
+	 * wants its end. `writing` must be set when load, drop or plan with apply come. Without them
+	 * each call opens and closes for itself. */
+	enum rv_status (*begin)(struct rv_warehouse *, bool writing, struct rv_error *err);
+	void (*end)(struct rv_warehouse *);
 	/* What has to change in the warehouse for this definition, as statements, one call of `each`
 	 * a statement; `apply` also does it (back-filling new columns from raw). No change: no call. */
 	enum rv_status (*plan)(struct rv_warehouse *, const struct rv_stream *, bool apply,
 			       void (*each)(void *arg, const char *statement), void *arg,
 			       struct rv_error *err);
 	/* Load these objects of the stream, in order; results in the items. RV_OK when every item has
-	 * a state, failed ones included. `progress` (Optional) is called between objects and chunks;
+	 * a state, failed ones included; after an error items still PENDING were not loaded. Several
+	 * objects may share one transaction. An object whose name is one of river's (object_name.h)
+	 * must hold what the name says, records and set hash, or it FAILS whole; any other one is
+	 * foreign: its lines are validated, and what is no record is counted as rejected. Foreign
+	 * objects are loaded only because they are in `items`: flow/load.h never finds them pending. `progress` (Optional) is called between objects and chunks;
 	 * returning false stops after the current transaction. */
 	enum rv_status (*load)(struct rv_warehouse *, const struct rv_stream *, struct rv_load *items,
 			       size_t count, bool (*progress)(void *arg, uint64_t rows, uint64_t bytes),
@@ -75,7 +84,8 @@ struct rv_warehouse_ops {
 				  void *arg, struct rv_error *err);
 	/* Forget tables and ledger of the stream (rebuild, delete --data). */
 	enum rv_status (*drop)(struct rv_warehouse *, const struct rv_stream *, struct rv_error *err);
-	/* Run SQL; `writable` false refuses anything that changes data. Rows go to `sink` in batches. */
+	/* Run SQL; `writable` false refuses anything that changes data (RV_USAGE). Rows go to `sink`
+	 * in batches, at least one batch (perhaps of no rows) for each statement that has a result. */
 	enum rv_status (*query)(struct rv_warehouse *, const char *sql, bool writable,
 				enum rv_status (*sink)(void *arg, const struct rv_rows *,
 						       struct rv_error *err),

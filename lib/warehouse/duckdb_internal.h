@@ -1,0 +1,105 @@
+/*
+ * What the files of the embedded warehouse share: the open database, running statements, walking
+ * results, quoting. Not for use outside lib/warehouse/duckdb*.c.
+ */
+#ifndef RV_WAREHOUSE_DUCKDB_INTERNAL_H
+#define RV_WAREHOUSE_DUCKDB_INTERNAL_H
+
+#include <stdbool.h>
+
+#include "base/file.h"
+#include "base/strbuf.h"
+#include "warehouse/duckdb.h"
+#include "warehouse/duckdb_api.h"
+
+#define DUCK_FORMAT_VERSION 1
+
+struct rv_duckdb {
+	struct rv_warehouse base;
+	struct rv_duckdb_params params;
+	struct rv_store *store;
+	const struct rv_duckdb_api *api;
+	struct rv_lock lock;
+	duck_database database;
+	duck_connection connection;
+	unsigned held;         /* begins without their end */
+	bool writing;          /* how it is open */
+	bool made;             /* _river is there (always true while writing) */
+	bool has_hash;         /* river_hash is registered */
+	void *feed_slot;       /* duckdb_feed.c: what the registered function reads from */
+};
+
+/* Open for one call, or join what begin opened; each wants its duck_leave. */
+enum rv_status duck_enter(struct rv_duckdb *d, bool writing, struct rv_error *err) RV_MUST_CHECK;
+void duck_leave(struct rv_duckdb *d);
+/* Whether params.stop asks to end. */
+bool duck_stopped(const struct rv_duckdb *d);
+
+/* Fill err from a failed result, prepared statement or text. */
+enum rv_status duck_fail(struct rv_duckdb *d, struct rv_error *err, struct duck_result *result);
+enum rv_status duck_fail_text(struct rv_error *err, const char *text);
+
+/* One or more statements, results dropped. *ret_changed (Optional) is how many rows changed. */
+enum rv_status duck_run(struct rv_duckdb *d, const char *sql, uint64_t *ret_changed,
+			struct rv_error *err) RV_MUST_CHECK;
+enum rv_status duck_runf(struct rv_duckdb *d, struct rv_error *err, const char *fmt, ...)
+	RV_PRINTF(3, 4) RV_MUST_CHECK;
+/* Ends a transaction without result; for error paths. */
+void duck_rollback(struct rv_duckdb *d);
+
+/* Walks a small result: RV_CLEANUP(duck_cursor_close). */
+struct duck_cursor {
+	struct rv_duckdb *d;
+	struct duck_result result;
+	duck_chunk chunk;
+	duck_idx row, rows;
+	bool open;
+};
+enum rv_status duck_select(struct rv_duckdb *d, struct duck_cursor *cursor, const char *sql,
+			   struct rv_error *err) RV_MUST_CHECK;
+bool duck_next(struct duck_cursor *cursor);
+bool duck_is_null(struct duck_cursor *cursor, unsigned column);
+uint64_t duck_u64(struct duck_cursor *cursor, unsigned column);   /* (U)BIGINT, HUGEINT's low half */
+struct rv_str duck_text(struct duck_cursor *cursor, unsigned column); /* VARCHAR; until next */
+void duck_cursor_close(struct duck_cursor *cursor);
+/* The first column of the first row; 0 for none. */
+enum rv_status duck_number(struct rv_duckdb *d, const char *sql, uint64_t *ret,
+			   struct rv_error *err) RV_MUST_CHECK;
+
+/* 'text' and "name" with their quotes doubled. */
+void duck_literal(struct rv_strbuf *sql, const char *text);
+void duck_name(struct rv_strbuf *sql, const char *name);
+/* "web"."clicks" + ending */
+void duck_table(struct rv_strbuf *sql, const struct rv_stream *stream, const char *ending);
+/* _river."web/clicks/" + part */
+void duck_inner(struct rv_strbuf *sql, const struct rv_stream *stream, const char *part);
+/* Whether a table or view is there: schema "web", name "clicks_clean". */
+enum rv_status duck_has_table(struct rv_duckdb *d, const char *schema, const char *name, bool *ret,
+			      struct rv_error *err) RV_MUST_CHECK;
+
+/* duckdb_load.c */
+enum rv_status duck_load(struct rv_warehouse *w, const struct rv_stream *stream,
+			 struct rv_load *items, size_t count,
+			 bool (*progress)(void *arg, uint64_t rows, uint64_t bytes), void *arg,
+			 struct rv_error *err) RV_MUST_CHECK;
+/* Makes river_hash(record): the hash of semantics 2.6 as an UBIGINT. */
+enum rv_status duck_register_hash(struct rv_duckdb *d, struct rv_error *err) RV_MUST_CHECK;
+/* duckdb_clean.c */
+enum rv_status duck_plan(struct rv_warehouse *w, const struct rv_stream *stream, bool apply,
+			 void (*each)(void *arg, const char *statement), void *arg,
+			 struct rv_error *err) RV_MUST_CHECK;
+/* Brings clean, latest and refused up to date with the raw rows of one loaded_at, or with all of
+ * them when `rebuild`; inside the caller's transaction. */
+enum rv_status duck_derive(struct rv_duckdb *d, const struct rv_stream *stream, bool rebuild,
+			   int64_t loaded_us, struct rv_error *err) RV_MUST_CHECK;
+enum rv_status duck_drop(struct rv_warehouse *w, const struct rv_stream *stream,
+			 struct rv_error *err) RV_MUST_CHECK;
+/* duckdb_query.c */
+enum rv_status duck_query(struct rv_warehouse *w, const char *sql, bool writable,
+			  enum rv_status (*sink)(void *arg, const struct rv_rows *,
+						 struct rv_error *err),
+			  void *arg, struct rv_error *err) RV_MUST_CHECK;
+/* Views over params.files. */
+enum rv_status duck_make_views(struct rv_duckdb *d, struct rv_error *err) RV_MUST_CHECK;
+
+#endif

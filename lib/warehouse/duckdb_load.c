@@ -1,0 +1,548 @@
+/*
+ * Loading objects: groups of them, each group one transaction of rows, layers and ledger. What an
+ * object's name says is checked before the transaction ends; an object that does not hold it is
+ * taken out and the rest of its group is loaded without it.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "flow/object_name.h"
+#include "warehouse/duckdb_feed.h"
+#include "warehouse/duckdb_internal.h"
+
+/* A group closes at either; small objects share a transaction's fsyncs, large ones do not pile up. */
+#define GROUP_BYTES (256u << 20)
+#define GROUP_OBJECTS 4096
+
+/* ---- what is in the ledger ---- */
+
+struct known {
+	char *object;
+	char run[RV_RUN_MAX + 1]; /* "" for foreign ones */
+	uint64_t seq;
+	uint64_t rows, rejected, set_hash;
+	int64_t loaded_ms;
+	bool partial;
+};
+struct ledger {
+	struct known *items;
+	size_t count, capacity;
+	size_t *by_name, *by_run;     /* open hash tables of index + 1 */
+	size_t mask;
+	int64_t newest_us;
+};
+
+static void ledger_release(struct ledger *ledger)
+{
+	for (size_t i = 0; i < ledger->count; i++)
+		free(ledger->items[i].object);
+	free(ledger->items);
+	free(ledger->by_name);
+	free(ledger->by_run);
+}
+
+static uint64_t run_hash(const char *run, uint64_t seq)
+{
+	return XXH3_64bits_withSeed(run, strlen(run), seq);
+}
+
+static void enter_index(struct ledger *ledger, size_t i)
+{
+	const struct known *known = &ledger->items[i];
+	uint64_t at = XXH3_64bits(known->object, strlen(known->object));
+
+	while (ledger->by_name[at & ledger->mask])
+		at++;
+	ledger->by_name[at & ledger->mask] = i + 1;
+	if (!known->run[0])
+		return;
+	at = run_hash(known->run, known->seq);
+	while (ledger->by_run[at & ledger->mask])
+		at++;
+	ledger->by_run[at & ledger->mask] = i + 1;
+}
+
+static void ledger_add(struct ledger *ledger, const struct known *known)
+{
+	RV_GROW(ledger->items, ledger->count, ledger->capacity);
+	ledger->items[ledger->count++] = *known;
+	if (ledger->by_name && ledger->count * 2 <= ledger->mask) {
+		enter_index(ledger, ledger->count - 1);
+		return;
+	}
+	size_t size = 64;
+
+	while (size < ledger->count * 4)
+		size *= 2;
+	ledger->mask = size - 1;
+	free(ledger->by_name);
+	free(ledger->by_run);
+	ledger->by_name = rv_calloc(size, sizeof(size_t));
+	ledger->by_run = rv_calloc(size, sizeof(size_t));
+	for (size_t i = 0; i < ledger->count; i++)
+		enter_index(ledger, i);
+}
+
+static const struct known *find_object(const struct ledger *ledger, const char *object)
+{
+	if (!ledger->count)
+		return NULL;
+	for (uint64_t at = XXH3_64bits(object, strlen(object));; at++) {
+		size_t i = ledger->by_name[at & ledger->mask];
+
+		if (!i)
+			return NULL;
+		if (strcmp(ledger->items[i - 1].object, object) == 0)
+			return &ledger->items[i - 1];
+	}
+}
+
+static const struct known *find_run(const struct ledger *ledger, const char *run, uint64_t seq)
+{
+	if (!ledger->count)
+		return NULL;
+	for (uint64_t at = run_hash(run, seq);; at++) {
+		size_t i = ledger->by_run[at & ledger->mask];
+
+		if (!i)
+			return NULL;
+		if (ledger->items[i - 1].seq == seq && strcmp(ledger->items[i - 1].run, run) == 0)
+			return &ledger->items[i - 1];
+	}
+}
+
+static enum rv_status read_ledger(struct rv_duckdb *d, const struct rv_stream *stream,
+				  struct ledger *ledger, struct rv_error *err)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf sql = RV_STRBUF_INIT;
+	RV_CLEANUP(duck_cursor_close) struct duck_cursor cursor = { 0 };
+
+	rv_strbuf_printf(&sql,
+			 "SELECT object, run, seq, record_count, rejected, set_hash,"
+			 " epoch_us(loaded_at), status FROM river._river.loads"
+			 " WHERE stream = '%s/%s'",
+			 stream->business, stream->name);
+	if (duck_select(d, &cursor, sql.bytes, err) != RV_OK)
+		return err->status;
+	while (duck_next(&cursor)) {
+		struct rv_str object = duck_text(&cursor, 0), run = duck_text(&cursor, 1);
+		int64_t loaded_us = (int64_t)duck_u64(&cursor, 6);
+		struct known known = {
+			.seq = duck_u64(&cursor, 2),
+			.rows = duck_u64(&cursor, 3),
+			.rejected = duck_u64(&cursor, 4),
+			.set_hash = duck_u64(&cursor, 5),
+			.loaded_ms = loaded_us / 1000,
+			.partial = rv_str_is(duck_text(&cursor, 7), "partial"),
+		};
+
+		if (loaded_us > ledger->newest_us)
+			ledger->newest_us = loaded_us;
+		if (rv_str_is(duck_text(&cursor, 7), "failed"))
+			continue;
+		known.object = rv_strndup(object.p, object.len);
+		snprintf(known.run, sizeof(known.run), "%.*s", (int)run.len, run.p);
+		ledger_add(ledger, &known);
+	}
+	return RV_OK;
+}
+
+/* ---- one group, one transaction ---- */
+
+struct member {
+	struct rv_load *item;
+	bool foreign;
+	struct rv_object_name name; /* unless foreign */
+	bool out;                   /* failed: not part of the group any more */
+};
+struct loading {
+	struct rv_duckdb *d;
+	const struct rv_stream *stream;
+	bool (*progress)(void *arg, uint64_t rows, uint64_t bytes);
+	void *arg;
+	uint64_t rows, bytes;       /* of finished groups */
+	bool stop;
+	int64_t loaded_us;          /* of the last group */
+};
+
+static void fail_item(struct rv_load *item, const char *fmt, ...) RV_PRINTF(2, 3);
+static void fail_item(struct rv_load *item, const char *fmt, ...)
+{
+	va_list ap;
+
+	item->state = RV_LOAD_FAILED;
+	item->rows = item->rejected = item->set_hash = 0;
+	va_start(ap, fmt);
+	vsnprintf(item->message, sizeof(item->message), fmt, ap);
+	va_end(ap);
+}
+
+static void tell_progress(struct loading *l, struct duck_feed *feed)
+{
+	uint64_t rows = 0, bytes = 0;
+
+	if (feed)
+		duck_feed_so_far(feed, &rows, &bytes);
+	if (l->progress && !l->progress(l->arg, l->rows + rows, l->bytes + bytes))
+		l->stop = true;
+}
+
+/* INSERT while telling progress. */
+static enum rv_status insert_raw(struct loading *l, struct duck_feed *feed, struct rv_error *err)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf sql = RV_STRBUF_INIT;
+	const struct rv_duckdb_api *api = l->d->api;
+	struct duck_result result = { 0 };
+	duck_prepared statement = NULL;
+	duck_pending pending = NULL;
+	enum rv_status status = RV_OK;
+
+	rv_strbuf_puts(&sql, "INSERT INTO ");
+	duck_table(&sql, l->stream, "");
+	rv_strbuf_printf(&sql,
+			 " SELECT record, file_name, file_row, make_timestamp(%" PRId64
+			 ") FROM river_feed()",
+			 l->loaded_us);
+	if (api->prepare(l->d->connection, sql.bytes, &statement) != 0)
+		status = duck_fail_text(err, api->prepare_error(statement));
+	else if (api->pending_prepared(statement, &pending) != 0)
+		status = duck_fail_text(err, api->pending_error(pending));
+	for (int64_t told_ms = rv_clock_monotonic_ms(); status == RV_OK;) {
+		int state = api->pending_execute_task(pending);
+
+		if (state == DUCK_PENDING_ERROR)
+			status = duck_fail_text(err, api->pending_error(pending));
+		if (state != DUCK_PENDING_NOT_READY)
+			break;
+		if (rv_clock_monotonic_ms() - told_ms >= 100) {
+			tell_progress(l, feed);
+			told_ms = rv_clock_monotonic_ms();
+		}
+	}
+	if (status == RV_OK && api->execute_pending(pending, &result) != 0)
+		status = duck_fail(l->d, err, &result);
+	api->destroy_result(&result);
+	api->destroy_pending(&pending);
+	api->destroy_prepare(&statement);
+	return status;
+}
+
+/* Whether the object held what its name says; else its item says why not. */
+static bool check_object(const struct member *m, const struct duck_feed_object *object)
+{
+	struct rv_load *item = m->item;
+
+	if (object->error.status != RV_OK) {
+		fail_item(item, "%s", object->error.message);
+		return false;
+	}
+	if (!m->foreign && object->rejected) {
+		fail_item(item, "object does not hold what its name says: line %" PRIu64 ": %s",
+			  object->fault_line, object->fault);
+		return false;
+	}
+	if (!m->foreign &&
+	    (object->rows != object->expect_rows || object->set_hash != object->expect_hash)) {
+		fail_item(item,
+			  "object does not hold what its name says: %" PRIu64
+			  " records of set hash %016" PRIx64 ", not %" PRIu64 " of %016" PRIx64,
+			  object->rows, object->set_hash, object->expect_rows, object->expect_hash);
+		return false;
+	}
+	item->bytes = object->bytes;
+	item->rows = object->rows;
+	item->rejected = object->rejected;
+	item->set_hash = object->set_hash;
+	item->message[0] = '\0';
+	if (object->rejected)
+		snprintf(item->message, sizeof(item->message), "line %" PRIu64 ": %s",
+			 object->fault_line, object->fault);
+	return true;
+}
+
+static void ledger_row(struct rv_strbuf *sql, const struct loading *l, const struct member *m,
+		       const char *status)
+{
+	const struct rv_load *item = m->item;
+
+	rv_strbuf_printf(sql, "('%s/%s', '%s', ", l->stream->business, l->stream->name,
+			 l->stream->id);
+	duck_literal(sql, item->object);
+	if (m->foreign)
+		rv_strbuf_puts(sql, ", NULL, NULL");
+	else
+		rv_strbuf_printf(sql, ", '%s', %" PRIu64, m->name.run, m->name.seq);
+	rv_strbuf_printf(sql, ", %" PRIu64 ", %" PRIu64 ", %" PRIu64 ", %" PRIu64 ", '%s', ",
+			 item->bytes, item->rows, item->rejected, item->set_hash, status);
+	if (item->message[0])
+		duck_literal(sql, item->message);
+	else
+		rv_strbuf_puts(sql, "NULL");
+	rv_strbuf_printf(sql, ", make_timestamp(%" PRId64 "))", l->loaded_us);
+}
+
+/* Rows of the ledger for the members that are in (or, with `failed`, for those that are out), each
+ * taking the place of an earlier failure. */
+static enum rv_status write_ledger(const struct loading *l, const struct member *members,
+				   size_t count, bool failed, struct rv_error *err)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf gone = RV_STRBUF_INIT;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf rows = RV_STRBUF_INIT;
+	size_t n = 0;
+
+	rv_strbuf_printf(&gone,
+			 "DELETE FROM river._river.loads WHERE stream = '%s/%s' AND status = 'failed'"
+			 " AND object IN (",
+			 l->stream->business, l->stream->name);
+	rv_strbuf_puts(&rows, "INSERT INTO river._river.loads VALUES ");
+	for (size_t i = 0; i < count; i++) {
+		const struct member *m = &members[i];
+
+		if (m->out != failed)
+			continue;
+		if (n++) {
+			rv_strbuf_puts(&gone, ", ");
+			rv_strbuf_puts(&rows, ", ");
+		}
+		duck_literal(&gone, m->item->object);
+		ledger_row(&rows, l, m,
+			   failed ? "failed" : m->item->rejected ? "partial" : "loaded");
+	}
+	if (!n)
+		return RV_OK;
+	rv_strbuf_putc(&gone, ')');
+	if (duck_run(l->d, gone.bytes, NULL, err) != RV_OK)
+		return err->status;
+	return duck_run(l->d, rows.bytes, NULL, err);
+}
+
+/* One try with the members that are not out. RV_OK with *ret_again when some of them turned out
+ * bad and the others have to be loaded without them. */
+static enum rv_status try_group(struct loading *l, struct member *members, size_t count,
+				bool *ret_again, struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p) struct duck_feed_object *objects =
+		rv_calloc(count, sizeof(*objects));
+	RV_CLEANUP(duck_feed_finish_p) struct duck_feed *feed = NULL;
+	size_t n = 0;
+
+	*ret_again = false;
+	for (size_t i = 0; i < count; i++) {
+		if (members[i].out)
+			continue;
+		objects[n++] = (struct duck_feed_object){
+			.name = members[i].item->object,
+			.foreign = members[i].foreign,
+			.expect_rows = members[i].name.records,
+			.expect_hash = members[i].name.set_hash,
+		};
+	}
+	if (!n)
+		return RV_OK;
+	if (duck_feed_start(l->d, objects, n, &feed, err) != RV_OK)
+		return err->status;
+	enum rv_status status = insert_raw(l, feed, err);
+	uint64_t rows = 0, bytes = 0;
+
+	duck_feed_so_far(feed, &rows, &bytes);
+	duck_feed_finish(feed);
+	feed = NULL;
+	/* Fewer rows than a name promises prove nothing when the insert itself failed. */
+	for (size_t i = 0, k = 0; i < count; i++) {
+		if (members[i].out)
+			continue;
+		const struct duck_feed_object *object = &objects[k++];
+
+		if (status != RV_OK && object->error.status == RV_OK)
+			continue;
+		if (!check_object(&members[i], object)) {
+			members[i].out = true;
+			*ret_again = true;
+		}
+	}
+	if (*ret_again)
+		return RV_OK;
+	if (status != RV_OK)
+		return status;
+	l->rows += rows;
+	l->bytes += bytes;
+	return duck_derive(l->d, l->stream, false, l->loaded_us, err);
+}
+
+static enum rv_status commit(struct rv_duckdb *d, struct rv_error *err)
+{
+	if (duck_run(d, "COMMIT", NULL, err) != RV_OK)
+		return err->status;
+	/* The log is synced by DuckDB; that it has a name is for us to see to. */
+	return d->params.path ? rv_fsync_parent(d->params.path, err) : RV_OK;
+}
+
+static enum rv_status load_group(struct loading *l, struct member *members, size_t count,
+				 struct rv_error *err)
+{
+	bool again = true;
+	size_t in = 0;
+
+	for (; again; ) {
+		int64_t now_us = rv_clock_ms() * 1000;
+
+		/* One group, one loaded_at: it finds the group's rows again. */
+		l->loaded_us = now_us > l->loaded_us ? now_us : l->loaded_us + 1;
+		if (duck_run(l->d, "BEGIN", NULL, err) != RV_OK)
+			return err->status;
+		enum rv_status status = try_group(l, members, count, &again, err);
+
+		if (status == RV_OK && !again)
+			status = write_ledger(l, members, count, false, err);
+		if (status == RV_OK && !again)
+			status = write_ledger(l, members, count, true, err);
+		if (status == RV_OK && !again)
+			status = commit(l->d, err);
+		if (status != RV_OK || again)
+			duck_rollback(l->d);
+		if (status != RV_OK)
+			return status;
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (members[i].out)
+			continue;
+		members[i].item->state = members[i].item->rejected ? RV_LOAD_PARTIAL
+								   : RV_LOAD_LOADED;
+		members[i].item->loaded_ms = l->loaded_us / 1000;
+		in++;
+	}
+	return RV_OK;
+}
+
+/* ---- which objects ---- */
+
+/* Decides what the ledger alone can tell; false when the item has its state. */
+static bool wants_loading(const struct loading *l, struct ledger *ledger, struct member *m)
+{
+	struct rv_load *item = m->item;
+	const struct known *known = find_object(ledger, item->object);
+
+	if (known) {
+		item->state = known->partial ? RV_LOAD_PARTIAL : RV_LOAD_KNOWN;
+		item->rows = known->rows;
+		item->rejected = known->rejected;
+		item->set_hash = known->set_hash;
+		item->loaded_ms = known->loaded_ms;
+		return false;
+	}
+	m->foreign = !rv_object_name_parse(item->object, &m->name) ||
+		     strcmp(m->name.business, l->stream->business) != 0 ||
+		     strcmp(m->name.stream, l->stream->name) != 0;
+	known = m->foreign ? NULL : find_run(ledger, m->name.run, m->name.seq);
+	if (known) {
+		fail_item(item, "%s holds the same run and sequence number", known->object);
+		m->out = true;
+		return true;
+	}
+	struct known entry = { .object = rv_strdup(item->object), .seq = m->name.seq };
+
+	if (!m->foreign)
+		memcpy(entry.run, m->name.run, sizeof(entry.run));
+	ledger_add(ledger, &entry); /* the same name or run again within these items */
+	return true;
+}
+
+static enum rv_status load_entered(struct loading *l, struct rv_load *items, size_t count,
+				   struct rv_error *err)
+{
+	RV_CLEANUP(ledger_release) struct ledger ledger = { 0 };
+	RV_CLEANUP(rv_free_p) struct member *members = rv_calloc(count, sizeof(*members));
+	size_t n = 0;
+
+	if (duck_run(l->d, "SET preserve_insertion_order = false", NULL, err) != RV_OK ||
+	    duck_feed_register(l->d, err) != RV_OK ||
+	    read_ledger(l->d, l->stream, &ledger, err) != RV_OK)
+		return err->status;
+	l->loaded_us = ledger.newest_us;
+	for (size_t i = 0; i < count; i++) {
+		members[n] = (struct member){ .item = &items[i] };
+		if (wants_loading(l, &ledger, &members[n]))
+			n++;
+	}
+	for (size_t from = 0; from < n && !l->stop && !duck_stopped(l->d);) {
+		uint64_t bytes = 0;
+		size_t to = from;
+
+		while (to < n && to - from < GROUP_OBJECTS && bytes < GROUP_BYTES)
+			bytes += members[to++].item->bytes;
+		if (load_group(l, members + from, to - from, err) != RV_OK)
+			return err->status;
+		tell_progress(l, NULL);
+		from = to;
+	}
+	return RV_OK;
+}
+
+enum rv_status duck_load(struct rv_warehouse *w, const struct rv_stream *stream,
+			 struct rv_load *items, size_t count,
+			 bool (*progress)(void *arg, uint64_t rows, uint64_t bytes), void *arg,
+			 struct rv_error *err)
+{
+	struct rv_duckdb *d = (struct rv_duckdb *)w;
+	struct loading l = { .d = d, .stream = stream, .progress = progress, .arg = arg };
+
+	if (duck_enter(d, true, err) != RV_OK)
+		return err->status;
+	enum rv_status status = duck_plan(w, stream, true, NULL, NULL, err);
+
+	if (status == RV_OK)
+		status = load_entered(&l, items, count, err);
+	duck_leave(d);
+	if (status != RV_OK)
+		rv_context(err, "load %s/%s", stream->business, stream->name);
+	return status;
+}
+
+/* ---- river_hash(record) ---- */
+
+static void hash_rows(duck_function_info info, duck_chunk input, duck_vector output)
+{
+	const struct rv_duckdb_api *api = NULL;
+	struct rv_error err = RV_ERROR_INIT;
+
+	if (rv_duckdb_api(&api, &err) != RV_OK) {
+		(void)info;
+		return;
+	}
+	duck_idx n = api->data_chunk_get_size(input);
+	const union duck_string *records =
+		api->vector_get_data(api->data_chunk_get_vector(input, 0));
+	uint64_t *hashes = api->vector_get_data(output);
+
+	for (duck_idx i = 0; i < n; i++)
+		hashes[i] = XXH3_64bits(duck_string_bytes(&records[i]), records[i].near.len);
+}
+
+enum rv_status duck_register_hash(struct rv_duckdb *d, struct rv_error *err)
+{
+	if (d->has_hash)
+		return RV_OK;
+	const struct rv_duckdb_api *api = d->api;
+	duck_scalar_function function = api->create_scalar_function();
+	duck_type text = api->create_logical_type(DUCK_VARCHAR);
+	duck_type number = api->create_logical_type(DUCK_UBIGINT);
+
+	api->scalar_function_set_name(function, "river_hash");
+	api->scalar_function_add_parameter(function, text);
+	api->scalar_function_set_return_type(function, number);
+	api->scalar_function_set_function(function, hash_rows);
+	bool failed = api->register_scalar_function(d->connection, function) != 0;
+
+	api->destroy_scalar_function(&function);
+	api->destroy_logical_type(&text);
+	api->destroy_logical_type(&number);
+	if (failed)
+		return rv_fail(err, RV_FAILED, "DuckDB takes no function");
+	d->has_hash = true;
+	return RV_OK;
+}

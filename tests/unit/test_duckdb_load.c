@@ -1,0 +1,327 @@
+/* Loading objects into raw: once, whole, and only when they hold what their names say. */
+#include "duckdb_world.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static struct rv_warehouse_counts counts(struct world *w)
+{
+	struct rv_warehouse_counts c = { 0 };
+
+	assert_ok(w, w->warehouse->ops->count(w->warehouse, &w->stream, &c, &w->err));
+	return c;
+}
+
+static void test_loads_once(void **state)
+{
+	struct world w;
+	(void)state;
+
+	world_open(&w, "web/clicks");
+	assert_int_equal(counts(&w).raw, 0); /* before the file is there */
+	char *a = world_object(&w, "run1", 1, "{\"a\":1}\n{\"a\" : 2.50}\n{\"a\":\"x\"}\n");
+	struct rv_load item = world_load(&w, a);
+
+	assert_int_equal(item.state, RV_LOAD_LOADED);
+	assert_int_equal(item.rows, 3);
+	assert_true(item.loaded_ms > 0);
+	item = world_load(&w, a);
+	assert_int_equal(item.state, RV_LOAD_KNOWN);
+	assert_int_equal(item.rows, 3);
+	assert_int_equal(counts(&w).raw, 3);
+	free(a);
+	world_close(&w);
+}
+
+/* A thousand objects over several blocks, one of them large. */
+static void test_many_and_large(void **state)
+{
+	struct world w;
+	struct rv_load items[40] = { 0 };
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf large = RV_STRBUF_INIT;
+	uint64_t rows = 0;
+	(void)state;
+
+	world_open(&w, "web/clicks");
+	for (unsigned i = 0; i < 200000; i++)
+		rv_strbuf_printf(&large, "{\"n\":%u,\"text\":\"%0*d\"}\n", i, (int)(i % 40), 7);
+	/* and a record larger than a block */
+	rv_strbuf_printf(&large, "{\"wide\":\"%03000000d\"}\n", 1);
+	items[0].object = world_object(&w, "large", 1, large.bytes);
+	for (unsigned i = 1; i < 40; i++)
+		items[i].object = world_object(&w, "small", i, "{\"b\":1}\n{\"b\":2}\n");
+	assert_ok(&w, w.warehouse->ops->load(w.warehouse, &w.stream, items, 40, NULL, NULL, &w.err));
+	for (unsigned i = 0; i < 40; i++) {
+		assert_int_equal(items[i].state, RV_LOAD_LOADED);
+		rows += items[i].rows;
+		free(items[i].object);
+	}
+	assert_int_equal(rows, 200001 + 39 * 2);
+	assert_int_equal(counts(&w).raw, rows);
+	world_close(&w);
+}
+
+static enum rv_status check_present(void *arg, const struct rv_load *load, struct rv_error *err)
+{
+	struct rv_object_name name;
+	unsigned *seen = arg;
+	(void)err;
+
+	assert_true(rv_object_name_parse(load->object, &name));
+	assert_int_equal(name.records, load->rows);
+	assert_true(name.set_hash == load->set_hash);
+	++*seen;
+	return RV_OK;
+}
+
+/* present() hashes what is in the table: that must be what was in the objects, byte for byte. */
+static void test_present_hashes(void **state)
+{
+	struct world w;
+	unsigned seen = 0;
+	(void)state;
+
+	world_open(&w, "web/clicks");
+	char *a = world_object(&w, "r", 1, "{ \"x\" :\t1.10 , \"x\":2}\n{\"e\":\"\\u0000\\/\"}\n");
+	char *b = world_object(&w, "r", 2, "{\"n\":1e400,\"m\":12345678901234567890.123}\n{}\n");
+
+	world_load(&w, b);
+	world_load(&w, a);
+	assert_ok(&w, w.warehouse->ops->present(w.warehouse, &w.stream, true, check_present, &seen,
+						&w.err));
+	assert_int_equal(seen, 2);
+	seen = 0;
+	assert_ok(&w, w.warehouse->ops->history(w.warehouse, &w.stream, check_present, &seen,
+						&w.err));
+	assert_int_equal(seen, 2);
+	free(a);
+	free(b);
+	world_close(&w);
+}
+
+static void test_wrong_content_fails_alone(void **state)
+{
+	struct world w;
+	struct rv_load items[5] = { 0 };
+	(void)state;
+
+	world_open(&w, "web/clicks");
+	items[0].object = world_object(&w, "r", 1, "{\"a\":1}\n");
+	/* one byte other, one record fewer, no record at all */
+	items[1].object = world_object_named(&w, "r", 2, "{\"a\":1}\n", "{\"a\":2}\n");
+	items[2].object = world_object_named(&w, "r", 3, "{\"a\":1}\n", "{\"a\":1}\n{\"a\":1}\n");
+	items[3].object = world_object(&w, "r", 4, "{\"a\":1}\n[1]\n");
+	items[4].object = world_object(&w, "r", 5, "{\"a\":5}\n");
+	assert_ok(&w, w.warehouse->ops->load(w.warehouse, &w.stream, items, 5, NULL, NULL, &w.err));
+	assert_int_equal(items[0].state, RV_LOAD_LOADED);
+	assert_int_equal(items[4].state, RV_LOAD_LOADED);
+	for (int i = 1; i < 4; i++) {
+		assert_int_equal(items[i].state, RV_LOAD_FAILED);
+		assert_non_null(strstr(items[i].message, "does not hold what its name says"));
+	}
+	assert_non_null(strstr(items[3].message, "line 2"));
+	assert_int_equal(counts(&w).raw, 2);
+	for (int i = 0; i < 5; i++)
+		free(items[i].object);
+	world_close(&w);
+}
+
+static void test_damaged_and_missing(void **state)
+{
+	struct world w;
+	struct rv_load items[3] = { 0 };
+	struct rv_store_put put = { 0 };
+	(void)state;
+
+	world_open(&w, "web/clicks");
+	items[0].object = world_object(&w, "r", 1, "{\"a\":1}\n");
+	items[1].object = world_object(&w, "r", 2, "{\"a\":1}\n");
+	assert_ok(&w, rv_store_put_bytes(w.store, items[1].object, "\x28\xb5\x2f\xfd garbage", 12,
+					 &put, &w.err));
+	items[2].object = world_object(&w, "r", 3, "{\"a\":1}\n");
+	assert_ok(&w, w.store->ops->remove(w.store, items[2].object, NULL, &w.err));
+	assert_ok(&w, w.warehouse->ops->load(w.warehouse, &w.stream, items, 3, NULL, NULL, &w.err));
+	assert_int_equal(items[0].state, RV_LOAD_LOADED);
+	assert_int_equal(items[1].state, RV_LOAD_FAILED);
+	assert_non_null(strstr(items[1].message, "zstd"));
+	assert_int_equal(items[2].state, RV_LOAD_FAILED);
+	assert_int_equal(counts(&w).raw, 1);
+	for (int i = 0; i < 3; i++)
+		free(items[i].object);
+	world_close(&w);
+}
+
+static void test_same_run_and_seq_is_refused(void **state)
+{
+	struct world w;
+	(void)state;
+
+	world_open(&w, "web/clicks");
+	char *a = world_object(&w, "r", 1, "{\"a\":1}\n");
+	char *b = world_object(&w, "r", 1, "{\"a\":2}\n");
+
+	assert_int_equal(world_load(&w, a).state, RV_LOAD_LOADED);
+	struct rv_load item = world_load(&w, b);
+
+	assert_int_equal(item.state, RV_LOAD_FAILED);
+	assert_non_null(strstr(item.message, a));
+	assert_int_equal(counts(&w).raw, 1);
+	free(a);
+	free(b);
+	world_close(&w);
+}
+
+static void test_foreign_lines(void **state)
+{
+	static const char text[] = "{\"a\":1}\r\n\n  {\"a\":2} \nnot json\n{\"a\":\"\\ud800\"}\n{}{}\n"
+				   "{\"a\":3}";
+	struct rv_store_put put = { 0 };
+	struct world w;
+	(void)state;
+
+	world_open(&w, "web/clicks");
+	assert_ok(&w, rv_store_put_bytes(w.store, "data/web/clicks/other.ndjson", text,
+					 sizeof(text) - 1, &put, &w.err));
+	char name[] = "data/web/clicks/other.ndjson";
+	struct rv_load item = world_load(&w, name);
+
+	assert_int_equal(item.state, RV_LOAD_PARTIAL);
+	assert_int_equal(item.rows, 3);
+	assert_int_equal(item.rejected, 3);
+	assert_non_null(strstr(item.message, "line 4"));
+	assert_int_equal(counts(&w).raw, 3);
+	assert_int_equal(world_load(&w, name).state, RV_LOAD_PARTIAL);
+	assert_int_equal(counts(&w).raw, 3);
+	world_close(&w);
+}
+
+/* Processes that load the same objects at once: none fails, nothing doubles. */
+static void test_loaders_at_once(void **state)
+{
+	struct world w;
+	struct rv_load items[6] = { 0 };
+	pid_t pids[3];
+	(void)state;
+
+	world_open(&w, "web/clicks");
+	for (unsigned i = 0; i < 6; i++)
+		items[i].object = world_object(&w, "r", i, "{\"a\":1}\n{\"a\":2}\n");
+	for (int k = 0; k < 3; k++) {
+		pids[k] = fork();
+		if (pids[k] == 0) {
+			for (int i = 0; i < 6; i++) {
+				struct rv_load *item = &items[(i + k * 2) % 6];
+
+				if (w.warehouse->ops->load(w.warehouse, &w.stream, item, 1, NULL,
+							   NULL, &w.err) != RV_OK ||
+				    (item->state != RV_LOAD_LOADED && item->state != RV_LOAD_KNOWN))
+					_exit(1);
+			}
+			_exit(0);
+		}
+	}
+	for (int k = 0; k < 3; k++) {
+		int status = -1;
+
+		assert_int_equal(waitpid(pids[k], &status, 0), pids[k]);
+		assert_true(WIFEXITED(status));
+		assert_int_equal(WEXITSTATUS(status), 0);
+	}
+	assert_int_equal(counts(&w).raw, 12);
+	for (int i = 0; i < 6; i++)
+		free(items[i].object);
+	world_close(&w);
+}
+
+static bool die_late(void *arg, uint64_t rows, uint64_t bytes)
+{
+	(void)arg, (void)bytes;
+	if (rows > 0)
+		kill(getpid(), SIGKILL);
+	return true;
+}
+
+/* Killed in the middle of a transaction and right behind one: the next load finishes the job. */
+static void test_killed_and_again(void **state)
+{
+	struct world w;
+	struct rv_load items[2] = { 0 };
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
+	(void)state;
+
+	world_open(&w, "web/clicks");
+	for (unsigned i = 0; i < 300000; i++)
+		rv_strbuf_printf(&text, "{\"n\":%u}\n", i);
+	items[0].object = world_object(&w, "r", 1, text.bytes);
+	items[1].object = world_object(&w, "r", 2, "{\"z\":1}\n");
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (w.warehouse->ops->load(w.warehouse, &w.stream, items, 2, die_late, NULL,
+					   &w.err) != RV_OK)
+			_exit(1);
+		_exit(0);
+	}
+	int status = 0;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+	assert_ok(&w, w.warehouse->ops->load(w.warehouse, &w.stream, items, 2, NULL, NULL, &w.err));
+	assert_int_equal(counts(&w).raw, 300001);
+	free(items[0].object);
+	free(items[1].object);
+	world_close(&w);
+}
+
+static void test_drop_and_rebuild(void **state)
+{
+	struct world w;
+	(void)state;
+
+	world_open(&w, "web/clicks");
+	char *a = world_object(&w, "r", 1, "{\"a\":1}\n");
+
+	world_load(&w, a);
+	assert_ok(&w, w.warehouse->ops->drop(w.warehouse, &w.stream, &w.err));
+	assert_int_equal(counts(&w).raw, 0);
+	assert_int_equal(world_load(&w, a).state, RV_LOAD_LOADED);
+	assert_int_equal(counts(&w).raw, 1);
+	free(a);
+	world_close(&w);
+}
+
+static void test_not_a_database(void **state)
+{
+	struct world w;
+	struct rv_warehouse_counts c;
+	(void)state;
+
+	world_open(&w, "web/clicks");
+	char junk[5000];
+
+	memset(junk, 'x', sizeof(junk));
+	assert_ok(&w, rv_replace_file(w.path, junk, sizeof(junk), 0, &w.err));
+	assert_int_equal(w.warehouse->ops->count(w.warehouse, &w.stream, &c, &w.err), RV_DAMAGED);
+	assert_non_null(strstr(w.err.message, "web.duckdb"));
+	world_close(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_loads_once),
+		cmocka_unit_test(test_many_and_large),
+		cmocka_unit_test(test_present_hashes),
+		cmocka_unit_test(test_wrong_content_fails_alone),
+		cmocka_unit_test(test_damaged_and_missing),
+		cmocka_unit_test(test_same_run_and_seq_is_refused),
+		cmocka_unit_test(test_foreign_lines),
+		cmocka_unit_test(test_loaders_at_once),
+		cmocka_unit_test(test_killed_and_again),
+		cmocka_unit_test(test_drop_and_rebuild),
+		cmocka_unit_test(test_not_a_database),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
