@@ -1,6 +1,7 @@
 /* `river completion SHELL`, and the words the shells ask for while one types. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/memory.h"
@@ -207,10 +208,20 @@ static void complete(struct complete *c, char **words)
 		for (char **w = words; *w; w++)
 			ended = ended || !strcmp(*w, "--");
 	}
+	/* A variable that cannot be read is not this command's to complain of, and how things are
+	 * printed does not matter here. */
+	for (const struct rv_opt *o = river_globals_table; o->type != RV_OPT_END; o++) {
+		char variable[RV_CLI_ENV_TEXT];
+		if (o->type != RV_OPT_STRING && rv_cli_env(o, NULL, variable))
+			unsetenv(variable);
+	}
 	struct rv_cli_source source = { .table = river_globals_table };
 	struct rv_error err = RV_ERROR_INIT;
 	if (rv_cli_parse(&source, &c->args, &c->globals, &err) != RV_OK)
 		memset(&c->globals, 0, sizeof(c->globals));
+
+	if (c->globals.folder && chdir(c->globals.folder) != 0)
+		return;
 
 	const char *equals = strchr(c->typed, '=');
 	if (pending) {

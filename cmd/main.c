@@ -225,8 +225,10 @@ static enum rv_status run_command(const struct rv_command *command,
 static enum rv_status run_parsed(const struct rv_command *command, struct rv_cli_args *args,
 				 struct rv_error *err)
 {
-	struct river_globals globals = { .help = false };
+	struct river_globals globals = { .timeout_ms = -1 };
 	struct rv_cli_source source = { .table = river_globals_table };
+	if (command->raw) /* a shell asks, whatever the environment says */
+		return run_command(command, &globals, args, err);
 	enum rv_status status = rv_cli_parse(&source, args, &globals, err);
 	if (status != RV_OK)
 		return usage_error(err, command->name);

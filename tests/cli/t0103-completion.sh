@@ -66,6 +66,12 @@ test_expect_success 'profiles come from river.yaml' '
 	test_cmp want out &&
 	offers 4 config list --profile t >out &&
 	echo there >want &&
+	test_cmp want out &&
+	mkdir -p elsewhere &&
+	mv river.yaml elsewhere &&
+	offers 4 -C elsewhere --profile t >out &&
+	test_cmp want out &&
+	env RIVER_OUTPUT=nonsense river __complete 4 -C elsewhere --profile t >out &&
 	test_cmp want out
 '
 
