@@ -518,6 +518,10 @@ static void test_table(void **state RV_UNUSED)
 
 int main(void)
 {
+	if (access("/etc/river/config.yaml", F_OK) == 0) {
+		puts("1..0 # SKIP this host has a configuration of river's own");
+		return 0;
+	}
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(test_no_file),
