@@ -17,10 +17,6 @@
 #include "flow/catalog.h"
 #include "warehouse/warehouse.h"
 
-/* Until the room is furnished: without it there is no warehouse to ask. */
-#pragma weak rv_wire_warehouse
-#pragma weak rv_warehouse_free_p
-
 struct delete_options {
 	bool data, yes, dry_run;
 };
@@ -67,7 +63,7 @@ static enum rv_status look(struct rv_command_context *cx, const char *name, bool
 		*err = why;
 		return err->status;
 	}
-	ret->tables = rv_wire_warehouse && cx->profile->warehouse_path &&
+	ret->tables = cx->profile->warehouse_path &&
 		      access(cx->profile->warehouse_path, F_OK) == 0;
 	return RV_OK;
 }

@@ -17,10 +17,6 @@
 #include "flow/catalog.h"
 #include "warehouse/warehouse.h"
 
-/* Until the room is furnished: without it there is no warehouse to ask. */
-#pragma weak rv_wire_warehouse
-#pragma weak rv_warehouse_free_p
-
 static const char *const planned[] = { "create", "update", "unchanged", "delete" };
 static const char *const done[] = { "created", "updated", "unchanged", "deleted" };
 
@@ -280,7 +276,7 @@ static void print_statement(void *arg, const char *statement)
 
 static bool has_warehouse(const struct rv_command_context *cx)
 {
-	return rv_wire_warehouse && strcmp(cx->profile->warehouse_type, "none") != 0;
+	return strcmp(cx->profile->warehouse_type, "none") != 0;
 }
 
 static enum rv_status print_statements(struct rv_command_context *cx, const struct rv_stream *stream,

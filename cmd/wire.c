@@ -8,10 +8,10 @@
 #include "config/config.h"
 #include "delivery/delivery.h"
 #include "store/store.h"
-#include "warehouse/warehouse.h"
+#include "warehouse/duckdb.h"
 
 /* --lock and --timeout, for what waits for locks of its own. Set when the profile is opened. */
-static int64_t lock_timeout_ms RV_UNUSED = -1;
+static int64_t lock_timeout_ms = -1;
 
 struct rv_config_params river_config_params(const struct river_globals *globals)
 {
@@ -89,9 +89,6 @@ enum rv_status rv_wire_delivery(const struct rv_profile *profile, struct rv_stor
 	return RV_OK;
 }
 
-#if __has_include("warehouse/duckdb.h")
-#include "warehouse/duckdb.h"
-
 enum rv_status rv_wire_warehouse(const struct rv_profile *profile, struct rv_store *lake,
 				 struct rv_warehouse **ret, struct rv_error *err)
 {
@@ -126,4 +123,3 @@ enum rv_status rv_wire_files(const char *const *files, size_t count, struct rv_w
 	*ret = rv_warehouse_duckdb_new(&params, NULL);
 	return RV_OK;
 }
-#endif

@@ -75,6 +75,26 @@ test_expect_success 'profiles come from river.yaml' '
 	test_cmp want out
 '
 
+test_expect_success 'streams come from the catalog of the lake' '
+	rm -rf shop && mkdir shop &&
+	river -C shop init >/dev/null &&
+	for stream in web/clicks web/views orders
+	do
+		river -C shop -q stream create $stream || return 1
+	done &&
+	offers 5 -C shop stream show "" >out &&
+	printf "%s\n" orders web/clicks web/views >want &&
+	test_cmp want out &&
+	offers 5 -C shop stream show web/c >out &&
+	echo web/clicks >want &&
+	test_cmp want out &&
+	offers 5 -C shop stream show main/ >out &&
+	echo main/orders >want &&
+	test_cmp want out &&
+	river __complete 3 stream show "" >out 2>err &&
+	test_must_be_empty err
+'
+
 test_expect_success 'what cannot be completed offers nothing and says nothing' '
 	: >want &&
 	for words in "1 zzz" "2 nonsense x" "3 config nonsense x" "3 --nonsense config l"
