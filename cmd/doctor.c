@@ -21,6 +21,7 @@
 #include "cli/output.h"
 #include "config/config.h"
 #include "context.h"
+#include "warehouse/duckdb.h"
 
 #define LITTLE_FREE_BYTES (1ull << 30) /* a few batches and a load's temporary files */
 #define NO_FREE_BYTES (16ull << 20)
@@ -294,6 +295,16 @@ static void check_spool(struct doctor *d, const struct rv_profile *profile)
 
 /* ---- warehouse -------------------------------------------------------------------------------- */
 
+static void check_engine(struct doctor *d)
+{
+	struct rv_error err = RV_ERROR_INIT;
+	char path[1024], version[1024];
+	if (rv_duckdb_locate(path, version, sizeof(path), &err) != RV_OK)
+		say_error(d, "duckdb", &err);
+	else
+		say(d, OK, "duckdb", NULL, "%s at %s", version, path);
+}
+
 /* "DUCK" stands at byte 8 of every DuckDB file (DuckDB documentation, storage format). */
 static bool is_database(const char *path, bool *ret, struct rv_error *err)
 {
@@ -356,6 +367,7 @@ static void check_warehouse(struct doctor *d, const struct rv_profile *profile)
 		say(d, OK, "warehouse", NULL, "the profile has none");
 		return;
 	}
+	check_engine(d);
 	check_warehouse_file(d, profile->warehouse_path);
 }
 

@@ -194,6 +194,29 @@ test_expect_success 'a warehouse file that another program has open is named wit
 	says ok warehouse "can be opened"
 '
 
+test_lazy_prereq DUCKDB 'env RIVER_WAREHOUSE=duckdb river doctor | grep "^ok *duckdb "'
+
+test_expect_success DUCKDB 'the engine: which version, and where' '
+	env RIVER_WAREHOUSE=duckdb river doctor >out &&
+	says ok duckdb "v1\..* at /.*libduckdb"
+'
+
+test_expect_success 'an engine that is not there, or is another library' '
+	test_expect_code 1 env RIVER_WAREHOUSE=duckdb RIVER_DUCKDB=/nonexistent/libduckdb.so \
+		river doctor >out 2>err &&
+	says fail duckdb &&
+	test_grep "^  *-> " out &&
+	echo "no library" >libduckdb.so &&
+	test_expect_code 1 env RIVER_WAREHOUSE=duckdb RIVER_DUCKDB="$PWD/libduckdb.so" \
+		river doctor >out 2>err &&
+	says fail duckdb
+'
+
+test_expect_success 'without a warehouse the engine is not asked for' '
+	env RIVER_DUCKDB=/nonexistent/libduckdb.so river doctor >out &&
+	test_grep ! " duckdb " out
+'
+
 test_expect_success 'an operand is a mistake' '
 	test_expect_code 2 river doctor lake 2>err &&
 	test_grep "unexpected argument" err
