@@ -87,6 +87,26 @@ do
 	'
 done <"$TRASH_DIRECTORY/commands"
 
+test_expect_success 'the comparison of pages with tables notices what is missing and what is too much' '
+	river help config list >help && options_in_help help >in-help &&
+	page=$RIVER_BUILD/man/river-config-list.1 &&
+	options_in_page "$page" >in-page && test_cmp in-help in-page &&
+	sed "/^\.It.*show/d" "$page" | options_in_page - >in-page && ! cmp -s in-help in-page &&
+	{ cat "$page" && echo ".It Fl x , Fl \\-invented Ar \"n\"" ; } | options_in_page - >in-page &&
+	test_grep -x invented in-page && ! cmp -s in-help in-page
+'
+
+test_expect_success 'the environment topic names every variable that is read by name' '
+	grep -rhoE "\((\"[A-Z]+_[A-Z_]+\")" "$RIVER_SOURCE/lib" "$RIVER_SOURCE/cmd" --include="*.c" |
+		tr -d "(\"" | grep -E "^(RIVER|STATE|XDG|NO)_" | sort -u >variables &&
+	test_line_count -gt 3 variables &&
+	river help environment >environment &&
+	for variable in $(cat variables)
+	do
+		test_grep "^  $variable\$\|^  $variable " environment || return 1
+	done
+'
+
 test_expect_success 'no page without a command' '
 	for page in "$RIVER_SOURCE"/man/river-*.1.in
 	do
