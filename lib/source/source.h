@@ -63,9 +63,10 @@ const char *rv_compression_name(enum rv_compression compression); /* "none", "gz
 bool rv_compression_parse(const char *name, enum rv_compression *ret);
 /* A source of the decompressed bytes of `inner`, which it owns from now on (also on failure).
  * All members of a concatenated file are read; a truncated or damaged stream is RV_BAD_DATA with
- * the offset, never a quiet end. libarchive is opened with dlopen for bzip2 and xz (and gzip) at
- * this call, so that river starts without it; zstd uses libzstd. `pending` (may be NULL) are bytes
- * already read from inner that come first; they are copied. */
+ * the offset, never a quiet end, and so are bytes behind the last member. Waits as `inner` does. The
+ * libraries for bzip2 and xz are opened with dlopen at this call, so that river starts without
+ * them; gzip uses ISA-L, zstd libzstd. `pending` (may be NULL) are bytes already read from inner
+ * that come first; they are copied. Seek goes forward only, by decompressing. */
 enum rv_status rv_source_decompress_new(struct rv_source *inner, enum rv_compression compression,
 					const void *pending, size_t pending_len,
 					struct rv_source **ret, struct rv_error *err) RV_MUST_CHECK;
