@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -198,6 +199,24 @@ void rv_error_print(const struct rv_error *err)
 #define PROGRESS_AFTER_MS 1000
 #define PROGRESS_EVERY_MS 100
 
+static size_t terminal_width(void)
+{
+	struct winsize size;
+	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1)
+		return size.ws_col;
+	return 80;
+}
+
+/* How many bytes of `text` are at most `width` characters: a line that wraps could not be wiped. */
+static size_t fitting_bytes(const char *text, size_t width)
+{
+	const char *p = text;
+	for (; *p; p++)
+		if (((unsigned char)*p & 0xC0) != 0x80 && width-- == 0)
+			break;
+	return (size_t)(p - text);
+}
+
 void rv_progress_start(struct rv_progress *progress, const char *what)
 {
 	*progress = (struct rv_progress){
@@ -234,10 +253,9 @@ void rv_progress_update(struct rv_progress *progress, uint64_t done_bytes, uint6
 		double left_ms = (double)(total_bytes - done_bytes) / rate * 1000;
 		rv_strbuf_printf(&line, ", %s left", rv_format_duration((int64_t)left_ms, a));
 	}
-	/* A line that wraps could not be wiped. */
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
 	rv_strbuf_puts(&text, WIPE);
-	rv_strbuf_add(&text, line.bytes, line.len < 79 ? line.len : 79);
+	rv_strbuf_add(&text, line.bytes, fitting_bytes(line.bytes, terminal_width() - 1));
 	messages.progress_shown = false; /* wiped here already */
 	send_message(&text);
 	messages.progress_shown = true;
@@ -245,9 +263,9 @@ void rv_progress_update(struct rv_progress *progress, uint64_t done_bytes, uint6
 
 void rv_progress_end(struct rv_progress *progress)
 {
-	if (!progress->visible || !messages.progress_shown)
+	progress->visible = false;
+	if (!messages.progress_shown)
 		return;
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf nothing = RV_STRBUF_INIT;
 	send_message(&nothing);
-	progress->visible = false;
 }

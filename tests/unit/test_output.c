@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/memory.h"
@@ -164,6 +165,75 @@ static void test_errors(void **state)
 	error_says(RV_OUT_JSON, NULL, "{\"v\":1,\"warning\":\"odd\\tthing\"}\n");
 }
 
+/* A terminal as standard error; what was written to it ends up in `text`. */
+static void on_terminal(void (*body)(void), int loudness, unsigned short columns, char *text,
+			size_t size)
+{
+	int master = posix_openpt(O_RDWR | O_NOCTTY);
+	assert_true(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
+	int slave = open(ptsname(master), O_RDWR | O_NOCTTY);
+	assert_true(slave >= 0);
+	struct winsize window = { .ws_col = columns, .ws_row = 25 };
+	assert_int_equal(ioctl(slave, TIOCSWINSZ, &window), 0);
+	int saved = dup(STDERR_FILENO);
+	dup2(slave, STDERR_FILENO);
+	rv_messages_init(loudness, RV_OUT_TEXT, false);
+	body();
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	fcntl(master, F_SETFL, O_NONBLOCK);
+	ssize_t n = read(master, text, size - 1);
+	text[n > 0 ? n : 0] = '\0';
+	close(slave);
+	close(master);
+	rv_messages_init(0, RV_OUT_TEXT, false);
+	assert_false(rv_messages_terminal());
+}
+
+static void show_progress(void)
+{
+	struct rv_progress progress;
+	rv_progress_start(&progress, "push web/clicks");
+	rv_progress_update(&progress, 1 << 20, 4 << 20, 1000); /* in the first second: nothing */
+	progress.started_ms -= 2000;
+	progress.shown_ms -= 2000;
+	rv_progress_update(&progress, 2 << 20, 4 << 20, 2000);
+	rv_progress_update(&progress, 3 << 20, 4 << 20, 3000); /* too soon after the last */
+	rv_note("a note between");
+	rv_progress_end(&progress);
+	progress.shown_ms -= 2000;
+	rv_progress_update(&progress, 4 << 20, 4 << 20, 4000); /* it is over */
+}
+
+static void test_progress(void **state)
+{
+	(void)state;
+	char text[1024];
+	on_terminal(show_progress, 0, 80, text, sizeof(text));
+	/* rate and time left depend on how busy the machine is */
+	static const char shown[] = "\r\033[Kpush web/clicks: 2.00 MiB of 4.00 MiB, 2,000 records, ";
+	static const char end[] = " left\r\033[Kriver: a note between\r\n";
+	assert_memory_equal(text, shown, sizeof(shown) - 1);
+	assert_non_null(strstr(text, "iB/s, "));
+	assert_string_equal(strstr(text, " left"), end);
+	on_terminal(show_progress, 0, 20, text, sizeof(text));
+	assert_string_equal(text, "\r\033[Kpush web/clicks: 2.\r\033[Kriver: a note between\r\n");
+	on_terminal(show_progress, -1, 80, text, sizeof(text));
+	assert_string_equal(text, "");
+}
+
+static void test_no_progress(void **state)
+{
+	(void)state;
+	int saved = dup(STDERR_FILENO), fd = scratch();
+	dup2(fd, STDERR_FILENO);
+	rv_messages_init(0, RV_OUT_TEXT, false);
+	show_progress();
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	assert_holds(fd, "river: a note between\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -173,6 +243,8 @@ int main(void)
 		cmocka_unit_test(test_full_disk),
 		cmocka_unit_test(test_reader_left),
 		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_progress),
+		cmocka_unit_test(test_no_progress),
 	};
 	return cmocka_run_group_tests_name("output", tests, NULL, NULL);
 }
