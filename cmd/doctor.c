@@ -69,6 +69,15 @@ static void say_error(struct doctor *d, const char *check, const struct rv_error
 		say(d, FAIL, check, err->hint, "%s", err->message);
 }
 
+/* What errno says about a path, while it still holds. */
+static void say_errno(struct doctor *d, const char *check, const char *hint, const char *path)
+{
+	struct rv_error err = RV_ERROR_INIT;
+	rv_fail_errno(&err, RV_LOCAL_IO, "%s", path);
+	rv_hint(&err, "%s", hint);
+	say_error(d, check, &err);
+}
+
 /* ---- configuration ---------------------------------------------------------------------------- */
 
 static bool check_config(struct doctor *d, struct rv_config **ret)
@@ -157,8 +166,11 @@ static bool check_can_be_made(struct doctor *d, const char *check, const char *p
 		return false;
 	}
 	if (access(above, W_OK | X_OK) < 0) {
-		say(d, FAIL, check, "choose a folder of yours, or have this one made for you",
-		    "%s is not there and cannot be made: %s: %s", path, above, strerror(errno));
+		struct rv_error err = RV_ERROR_INIT;
+		rv_fail_errno(&err, RV_LOCAL_IO, "%s is not there and cannot be made: %s", path,
+			      above);
+		rv_hint(&err, "choose a folder of yours, or have this one made for you");
+		say_error(d, check, &err);
 		return false;
 	}
 	say(d, OK, check, NULL, "%s is not there yet; %s makes it", path, when);
@@ -196,8 +208,8 @@ static void check_lake(struct doctor *d, const struct rv_profile *profile)
 		if (errno == ENOENT)
 			check_can_be_made(d, "lake", profile->lake, "the first use");
 		else
-			say(d, FAIL, "lake", "choose another folder with lake in river.yaml",
-			    "%s: %s", profile->lake, strerror(errno));
+			say_errno(d, "lake", "choose another folder with lake in river.yaml",
+				  profile->lake);
 		return;
 	}
 	if (!S_ISDIR(st.st_mode)) {
@@ -219,7 +231,7 @@ static bool check_state(struct doctor *d, const struct rv_profile *profile)
 		if (errno == ENOENT)
 			check_can_be_made(d, "state", path, "the first push");
 		else
-			say(d, FAIL, "state", hint, "%s: %s", path, strerror(errno));
+			say_errno(d, "state", hint, path);
 		return false;
 	}
 	bool shared = (st.st_mode & S_ISGID) && (st.st_mode & S_IWGRP);
@@ -331,15 +343,14 @@ static void check_warehouse_file(struct doctor *d, const char *path)
 		if (errno == ENOENT)
 			check_can_be_made(d, "warehouse", path, "the first load");
 		else
-			say(d, FAIL, "warehouse", "choose another file with warehouse.path",
-			    "%s: %s", path, strerror(errno));
+			say_errno(d, "warehouse", "choose another file with warehouse.path", path);
 		return;
 	}
 	if (!S_ISREG(st.st_mode)) {
 		say(d, FAIL, "warehouse", "set warehouse.path to a file", "%s is not a file", path);
 	} else if (access(path, R_OK | W_OK) < 0) {
-		say(d, FAIL, "warehouse", "make it yours, or choose another file with warehouse.path",
-		    "%s: %s", path, strerror(errno));
+		say_errno(d, "warehouse", "make it yours, or choose another file with warehouse.path",
+			  path);
 	} else if (!is_database(path, &database, &err) ||
 		   rv_probe_locked_by(path, &holder, &err) != RV_OK) {
 		say_error(d, "warehouse", &err);

@@ -117,7 +117,7 @@ enum rv_status rv_config_check_file(const char *path,
 
 static enum rv_status read_files(struct rv_config *c, const char *folder, struct rv_error *err)
 {
-	size_t count;
+	size_t count = 0;
 	if (rv_config_discover(folder, &c->paths, &count, err) != RV_OK)
 		return err->status;
 	c->files = rv_calloc(count, sizeof(*c->files));
