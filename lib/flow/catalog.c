@@ -227,7 +227,7 @@ static enum rv_status take_first(void *arg, const struct rv_store_object *object
 static enum rv_status find_first(struct rv_store *lake, const char *prefix, const char *after,
 				 struct first_object *ret, struct rv_error *err)
 {
-	struct rv_store_list list = {.prefix = prefix, .after = after};
+	struct rv_store_list list = {.prefix = prefix, .after = after, .names_only = true};
 
 	*ret = (struct first_object){0};
 	enum rv_status status = lake->ops->list(lake, &list, take_first, ret, err);
@@ -562,6 +562,7 @@ enum rv_status rv_catalog_list(struct rv_store *lake, const char *prefix, const 
 	RV_CLEANUP(rv_free_p)
 	char *behind = after ? rv_asprintf("%s%s.json", RV_CATALOG_PREFIX, after) : NULL;
 
-	return lake->ops->list(lake, &(struct rv_store_list){.prefix = full, .after = behind},
-			       name_of_object, &naming, err);
+	struct rv_store_list list = {.prefix = full, .after = behind, .names_only = true};
+
+	return lake->ops->list(lake, &list, name_of_object, &naming, err);
 }

@@ -331,7 +331,7 @@ static enum rv_status emit(struct listing *listing, int folder_fd, const char *n
 	    (params->after && strcmp(name, params->after) <= 0))
 		return RV_OK;
 	struct rv_store_object object = { .name = name };
-	if (base_name) {
+	if (base_name && !params->names_only) {
 		struct stat st;
 		if (fstatat(folder_fd, base_name, &st, 0) < 0) {
 			if (errno == ENOENT)

@@ -48,6 +48,7 @@ struct rv_store_list {
 	const char *after;         /* Optional: only names that sort after this one (bytewise) */
 	bool folders;              /* stop at the next '/' behind the prefix: names that end in '/'
 				    * stand for all below, once each */
+	bool names_only;           /* bytes and modified_ms may be left 0: saves a look at each */
 };
 
 struct rv_store;

@@ -163,6 +163,18 @@ test_expect_success 'delete --data removes all of it and nothing else, also behi
 	test_expect_code 2 river stream delete a b --yes 2>err
 '
 
+test_lazy_prereq PTY 'command -v script && script -qec true /dev/null </dev/null'
+test_expect_success PTY 'on a terminal it asks, and takes only yes' '
+	river stream create web/asked >out &&
+	echo n | test_expect_code 1 script -qec "river stream delete web/asked" /dev/null >out &&
+	test_grep "delete stream web/asked, but keep nothing" out &&
+	test_grep "nothing was deleted" out &&
+	river stream show web/asked >out &&
+	echo y | script -qec "river stream delete web/asked" /dev/null >out &&
+	test_grep "web/asked: deleted" out &&
+	test_expect_code 5 river stream show web/asked
+'
+
 test_expect_success 'a deleted and created stream is another one' '
 	river stream create web/twice >out &&
 	cp lake/_river/streams/web/twice.json one &&

@@ -344,6 +344,79 @@ static void other_operations_report_failures(void **state RV_UNUSED)
 	rv_stream_release(&stream);
 }
 
+/* The same store as it would be elsewhere: without conditions, or with answers that get lost. */
+static struct rv_store_ops other_ops;
+static enum rv_status (*true_put)(struct rv_store *, const char *, const struct rv_store_body *,
+				  const struct rv_store_put *, char *, struct rv_error *);
+
+static enum rv_status put_and_lose_the_answer(struct rv_store *store, const char *name,
+					      const struct rv_store_body *body,
+					      const struct rv_store_put *conditions, char *etag,
+					      struct rv_error *err)
+{
+	enum rv_status status = true_put(store, name, body, conditions, etag, err);
+
+	/* what the store says to the second attempt of one that had worked */
+	return status == RV_OK ? rv_fail(err, RV_CONFLICT, "object %s exists already", name) : status;
+}
+
+static void a_lost_answer_is_recognised(void **state RV_UNUSED)
+{
+	RV_CLEANUP(rv_store_free_p) struct rv_store *lake = rv_store_mem_new();
+	RV_CLEANUP(rv_stream_release_p) struct rv_stream old;
+	RV_CLEANUP(rv_stream_release_p) struct rv_stream new;
+	struct rv_error err = RV_ERROR_INIT;
+	enum rv_catalog_outcome outcome;
+	char etag[RV_ETAG_TEXT];
+
+	rv_stream_init(&old);
+	define("web/clicks", "id", &new);
+	other_ops = *lake->ops;
+	true_put = lake->ops->put;
+	other_ops.put = put_and_lose_the_answer;
+	lake->ops = &other_ops;
+	assert_int_equal(create(lake, "web/clicks", NULL, &outcome, &err), RV_OK);
+	assert_int_equal(outcome, RV_CATALOG_CREATED);
+	assert_int_equal(rv_catalog_get(lake, "web/clicks", &old, etag, &err), RV_OK);
+	assert_int_equal(rv_catalog_update(lake, &old, etag, &new, &err), RV_OK);
+	assert_int_equal(create(lake, "web/clicks", "id", &outcome, &err), RV_OK);
+	assert_int_equal(outcome, RV_CATALOG_UNCHANGED);
+}
+
+/* Another one writes behind our back on a store that cannot prevent it: read back, so seen. */
+static enum rv_status put_and_be_overwritten(struct rv_store *store, const char *name,
+					     const struct rv_store_body *body,
+					     const struct rv_store_put *conditions RV_UNUSED,
+					     char *etag, struct rv_error *err)
+{
+	static const struct rv_store_put unconditional;
+	static const char theirs[] =
+		"{\"v\":1,\"stream\":\"web/clicks\",\"id\":\"01arz3ndektsv4rrffq69g5fav\","
+		"\"created\":\"2026-11-20T16:58:51.123Z\",\"creator\":\"01arz3ndektsv4rrffq69g5faw\","
+		"\"format\":\"csv\"}";
+	struct rv_store_body other = { .bytes = theirs, .len = sizeof(theirs) - 1, .fd = -1 };
+
+	return true_put(store, name, rv_starts_with(name, RV_CATALOG_PREFIX) ? &other : body,
+			&unconditional, etag, err);
+}
+
+static void without_conditions_what_is_there_decides(void **state RV_UNUSED)
+{
+	RV_CLEANUP(rv_store_free_p) struct rv_store *lake = rv_store_mem_new();
+	struct rv_error err = RV_ERROR_INIT;
+	enum rv_catalog_outcome outcome;
+
+	other_ops = *lake->ops;
+	true_put = lake->ops->put;
+	other_ops.conditional_puts = false;
+	lake->ops = &other_ops;
+	assert_int_equal(create(lake, "web/views", NULL, &outcome, &err), RV_OK);
+	assert_int_equal(outcome, RV_CATALOG_CREATED);
+	other_ops.put = put_and_be_overwritten;
+	assert_int_equal(create(lake, "web/clicks", NULL, &outcome, &err), RV_OK);
+	assert_int_equal(outcome, RV_CATALOG_DIFFERS);
+}
+
 static enum rv_status collect(void *arg, const char *name, struct rv_error *err RV_UNUSED)
 {
 	rv_strbuf_printf(arg, "%s ", name);
@@ -482,6 +555,8 @@ int main(void)
 		cmocka_unit_test(create_survives_every_failure),
 		cmocka_unit_test(lost_races),
 		cmocka_unit_test(other_operations_report_failures),
+		cmocka_unit_test(a_lost_answer_is_recognised),
+		cmocka_unit_test(without_conditions_what_is_there_decides),
 		cmocka_unit_test(lists),
 		cmocka_unit_test(contents_are_counted_and_removed),
 		cmocka_unit_test(fifty_at_once_make_one),
