@@ -78,7 +78,7 @@ static void say_errno(struct doctor *d, const char *check, const char *hint, con
 	say_error(d, check, &err);
 }
 
-/* ---- configuration ---------------------------------------------------------------------------- */
+/* ---- configuration --------------------------------------------------------------------------- */
 
 static bool check_config(struct doctor *d, struct rv_config **ret)
 {
@@ -118,7 +118,7 @@ static bool check_config(struct doctor *d, struct rv_config **ret)
 	return true;
 }
 
-/* ---- folders ---------------------------------------------------------------------------------- */
+/* ---- folders --------------------------------------------------------------------------------- */
 
 /* Its line is called "<what> disk". */
 static void check_file_system(struct doctor *d, const char *what, const char *path)
@@ -257,7 +257,7 @@ static bool check_state(struct doctor *d, const struct rv_profile *profile)
 	return true;
 }
 
-/* ---- spool ------------------------------------------------------------------------------------ */
+/* ---- spool ----------------------------------------------------------------------------------- */
 
 /* Runs end while one looks: what is gone takes no room. */
 static enum rv_status bytes_below(const char *path, uint64_t *ret, struct rv_error *err)
@@ -305,7 +305,7 @@ static void check_spool(struct doctor *d, const struct rv_profile *profile)
 	    "%s of state and spooled batches, %s allowed by spool.max", used, most);
 }
 
-/* ---- warehouse -------------------------------------------------------------------------------- */
+/* ---- warehouse ------------------------------------------------------------------------------- */
 
 static void check_engine(struct doctor *d)
 {
@@ -382,7 +382,7 @@ static void check_warehouse(struct doctor *d, const struct rv_profile *profile)
 	check_warehouse_file(d, profile->warehouse_path);
 }
 
-/* ---- the rest --------------------------------------------------------------------------------- */
+/* ---- the rest -------------------------------------------------------------------------------- */
 
 static void check_clock(struct doctor *d)
 {

@@ -30,7 +30,7 @@ struct rv_config {
 	struct rv_profile profile;
 };
 
-/* ---- which files ------------------------------------------------------------------------------ */
+/* ---- which files ----------------------------------------------------------------------------- */
 
 /* Set to nothing counts as not set. */
 static const char *environment(const char *name)
@@ -128,7 +128,7 @@ static enum rv_status read_files(struct rv_config *c, const char *folder, struct
 	return RV_OK;
 }
 
-/* ---- which profile ---------------------------------------------------------------------------- */
+/* ---- which profile --------------------------------------------------------------------------- */
 
 static enum rv_status no_such_profile(const struct rv_config *c, const char *name,
 				      struct rv_error *err)
@@ -200,7 +200,7 @@ static enum rv_status choose(struct rv_config *c, const char *wanted,
 	return err->status;
 }
 
-/* ---- values ----------------------------------------------------------------------------------- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 static struct rv_config_value *find_value(const struct rv_config *c, const char *name)
 {
@@ -300,7 +300,7 @@ static enum rv_status set_override(struct rv_config *c, const char *text, const 
 	return RV_OK;
 }
 
-/* ---- defaults that depend on others ----------------------------------------------------------- */
+/* ---- defaults that depend on others ---------------------------------------------------------- */
 
 static enum rv_status set_lake(struct rv_config *c, struct rv_error *err)
 {
@@ -444,7 +444,7 @@ static int by_table(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
-/* ---- outside ---------------------------------------------------------------------------------- */
+/* ---- outside --------------------------------------------------------------------------------- */
 
 enum rv_status rv_config_load(const struct rv_config_params *params, struct rv_config **ret,
 			      struct rv_error *err)
