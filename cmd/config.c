@@ -31,8 +31,8 @@ static void list_row(const struct listing *l, const char *key, const char *value
 {
 	struct rv_out *out = l->cx->out;
 	if (l->cx->output == RV_OUT_JSON) {
-		rv_out_json(out, json_pack("{s:s, s:s?, s:s?}", "key", key, "value", value,
-					   "origin", origin));
+		rv_out_json(out, json_pack("{s:o, s:o, s:o}", "key", rv_out_text(key), "value",
+					   rv_out_text(value), "origin", rv_out_text(origin)));
 		return;
 	}
 	const char *cells[] = { key, value ? value : "", origin ? origin : "not set" };
@@ -121,8 +121,8 @@ static enum rv_status get_run(struct rv_command_context *cx, void *options, int 
 		rv_hint(err, "set it in river.yaml, or with -c %s=...", key);
 		return err->status;
 	}
-	rv_out_json(cx->out, json_pack("{s:s, s:s, s:s}", "key", key, "value", value, "origin",
-				       origin));
+	rv_out_json(cx->out, json_pack("{s:o, s:o, s:o}", "key", rv_out_text(key), "value",
+				       rv_out_text(value), "origin", rv_out_text(origin)));
 	if (o->show_origin)
 		rv_out_printf(cx->out, "%s\t%s\n", value, origin);
 	else
@@ -172,7 +172,7 @@ static void check_one(struct rv_command_context *cx, const char *path, enum rv_s
 	if (*worst == RV_OK || (status != RV_OK && *worst == RV_NOT_FOUND))
 		*worst = status;
 	if (cx->output == RV_OUT_JSON)
-		rv_out_json(cx->out, json_pack("{s:s, s:b, s:I}", "file", path, "ok",
+		rv_out_json(cx->out, json_pack("{s:o, s:b, s:I}", "file", rv_out_text(path), "ok",
 					       status == RV_OK, "problems",
 					       (json_int_t)problems));
 	else if (status == RV_OK)

@@ -51,8 +51,9 @@ static void say(struct doctor *d, enum result result, const char *check, const c
 	d->counts[result]++;
 	if (hint && !hint[0])
 		hint = NULL;
-	rv_out_json(d->cx->out, json_pack("{s:s, s:s, s:s, s:s?}", "check", check, "result",
-					  results[result], "message", text.bytes, "hint", hint));
+	rv_out_json(d->cx->out, json_pack("{s:s, s:s, s:o, s:o}", "check", check, "result",
+					  results[result], "message", rv_out_text(text.bytes), "hint",
+					  rv_out_text(hint)));
 	rv_out_printf(d->cx->out, "%-4s  %-14s  %s\n", results[result], check, text.bytes);
 	if (hint)
 		rv_out_printf(d->cx->out, "                      -> %s\n", hint);

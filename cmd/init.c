@@ -89,7 +89,8 @@ static void say(struct rv_command_context *cx, const struct init_options *o, con
 {
 	const char *action = !made ? "exists" : o->dry_run ? "would create" : "created";
 	if (cx->output == RV_OUT_JSON)
-		rv_out_json(cx->out, json_pack("{s:s, s:s}", "path", path, "action", action));
+		rv_out_json(cx->out, json_pack("{s:o, s:s}", "path", rv_out_text(path), "action",
+					       action));
 	else if (o->dry_run)
 		rv_out_printf(cx->out, "%s %s\n", action, path);
 	else

@@ -148,6 +148,21 @@ void rv_out_json(struct rv_out *out, json_t *object)
 	json_decref(object);
 }
 
+json_t *rv_out_text(const char *s)
+{
+	if (!s)
+		return json_null();
+	json_t *text = json_string(s);
+	if (text)
+		return text;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf valid = RV_STRBUF_INIT;
+	rv_strbuf_json(&valid, s, strlen(s));
+	text = json_loadb(valid.bytes, valid.len, JSON_DECODE_ANY, NULL);
+	if (!text)
+		rv_bug("a string that is no JSON string");
+	return text;
+}
+
 /* ---- tables ------------------------------------------------------------------------------- */
 
 static void add_cell(struct rv_out *out, const char *text)

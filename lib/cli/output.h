@@ -35,6 +35,9 @@ bool rv_out_failed(const struct rv_out *out);
 /* One JSON object a line with "v":1 first, keys in insertion order; nothing in text. Takes the
  * reference. */
 void rv_out_json(struct rv_out *out, json_t *object);
+/* `s` as a JSON string for such an object, null for NULL. Paths and what came from outside may not
+ * be UTF-8, which json_pack refuses: bytes that are not become U+FFFD. */
+json_t *rv_out_text(const char *s);
 /* A text table: header, then rows of strings (NULL is empty), columns aligned, numbers right when
  * `right[i]`; printed by rv_out_table_end. Control characters become '?'. Nothing in json. */
 void rv_out_table_begin(struct rv_out *out, const char *const *headers, const bool *right,

@@ -26,6 +26,17 @@ test_expect_success 'closed descriptors: nothing meant for them lands in a file 
 	test_cmp open/river.yaml closed/river.yaml
 '
 
+test_expect_success 'paths that are not UTF-8 do not break JSON' '
+	bad=$(printf "x\377y") &&
+	test_expect_code 5 river config check "$bad" --output json >out 2>err &&
+	grep "^{\"v\":1,\"file\":\"x$(printf "\357\277\275")y\",\"ok\":false" out &&
+	mkdir -p "$bad" &&
+	river -C "$bad" init --output json >out &&
+	test_line_count = 2 out &&
+	river -C "$bad" config list --output json >out &&
+	test_grep "^{\"v\":1,\"key\":\"lake\"" out
+'
+
 # a reader takes one line of what river prints and goes; river must have more to say than a pipe holds
 leave_reader () {
 	{

@@ -59,8 +59,11 @@ static void test_formats(void **state)
 	rv_out_printf(out, "%d records\n", 3);
 	rv_out_json(out, json_pack("{s:i,s:s}", "records", 3, "name", "a\n"));
 	rv_out_json(out, json_object());
+	rv_out_json(out, json_pack("{s:o, s:o}", "path", rv_out_text("a\377\"b"), "none",
+				   rv_out_text(NULL)));
 	finish_good(out);
-	assert_holds(fd, "{\"v\":1,\"records\":3,\"name\":\"a\\n\"}\n{\"v\":1}\n");
+	assert_holds(fd, "{\"v\":1,\"records\":3,\"name\":\"a\\n\"}\n{\"v\":1}\n"
+			 "{\"v\":1,\"path\":\"a\357\277\275\\\"b\",\"none\":null}\n");
 }
 
 static void test_table(void **state)
@@ -170,7 +173,9 @@ static void on_terminal(void (*body)(void), int loudness, unsigned short columns
 			size_t size)
 {
 	int master = posix_openpt(O_RDWR | O_NOCTTY);
-	assert_true(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
+	if (master < 0)
+		skip();
+	assert_true(grantpt(master) == 0 && unlockpt(master) == 0);
 	int slave = open(ptsname(master), O_RDWR | O_NOCTTY);
 	assert_true(slave >= 0);
 	struct winsize window = { .ws_col = columns, .ws_row = 25 };
