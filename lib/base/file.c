@@ -312,6 +312,33 @@ enum rv_status rv_remove_tree(const char *path, struct rv_error *err)
 	return remove_below(AT_FDCWD, path, path, err);
 }
 
+static int visible(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.';
+}
+
+enum rv_status rv_each_entry(const char *path,
+			     enum rv_status (*each)(void *arg, const char *name,
+						    struct rv_error *err),
+			     void *arg, struct rv_error *err)
+{
+	struct dirent **entries = NULL;
+	int count = scandir(path, &entries, visible, alphasort);
+	if (count < 0) {
+		if (errno == ENOENT || errno == ENOTDIR)
+			return RV_OK;
+		return rv_fail_errno(err, RV_LOCAL_IO, "read folder %s", path);
+	}
+	enum rv_status status = RV_OK;
+	for (int i = 0; i < count; i++) {
+		if (status == RV_OK)
+			status = each(arg, entries[i]->d_name, err);
+		free(entries[i]);
+	}
+	free(entries);
+	return status;
+}
+
 char *rv_path_join(const char *a, const char *b)
 {
 	if (b[0] == '/' || !*a)

@@ -77,6 +77,13 @@ enum rv_status rv_remove_tree(const char *path, struct rv_error *err) RV_MUST_CH
 /* "<folder of path>/.tmp-<random>"; caller frees. */
 char *rv_temporary_beside(const char *path);
 
+/* Calls `each` with the names in folder `path`, in bytewise order, without those that start with a
+ * dot. A missing folder is an empty one; `each` returning other than RV_OK ends it. */
+enum rv_status rv_each_entry(const char *path,
+			     enum rv_status (*each)(void *arg, const char *name,
+						    struct rv_error *err),
+			     void *arg, struct rv_error *err) RV_MUST_CHECK;
+
 /* "a/b" joined with exactly one slash; b absolute gives b. Caller frees. */
 char *rv_path_join(const char *a, const char *b);
 /* Everything before the last slash, "." or "/"; caller frees. */

@@ -1,0 +1,285 @@
+/* The steps from a finished batch to an object, in the order that survives being killed. */
+#include "flow/deliver.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "base/memory.h"
+#include "flow/receipt.h"
+#include "spool/checkpoint.h"
+
+#define VERIFY_BYTES (256u << 10)
+
+struct same_seq {
+	const char *mine;
+	char other[RV_OBJECT_NAME_MAX];
+};
+
+static enum rv_status find_other(void *arg, const struct rv_store_object *object,
+				 struct rv_error *err RV_UNUSED)
+{
+	struct same_seq *find = arg;
+	if (strcmp(object->name, find->mine) != 0)
+		snprintf(find->other, sizeof(find->other), "%s", object->name);
+	return RV_OK;
+}
+
+static enum rv_status check_named(struct rv_deliver *deliver, const struct rv_run *run,
+				  const struct rv_batch_entry *entry, struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p)
+	char *prefix = rv_asprintf("data/%s/%s/%s/%s-%06" PRIu64 "-r", deliver->stream->business,
+				   deliver->stream->name, run->lake_folder, run->name, entry->seq);
+	struct same_seq find = { .mine = entry->name };
+	struct rv_store_list list = { .prefix = prefix };
+	if (deliver->lake->ops->list(deliver->lake, &list, find_other, &find, err) != RV_OK)
+		return err->status;
+	if (!find.other[0])
+		return RV_OK;
+	rv_fail(err, RV_CONFLICT, "run %s has sent other data as its batch %" PRIu64 ": %s", run->name,
+		entry->seq, find.other);
+	rv_hint(err, "--run makes one input repeatable; give another input another name");
+	return err->status;
+}
+
+static enum rv_status sync_body(const struct rv_body *body, struct rv_error *err)
+{
+	return body->path ? rv_fsync(body->fd, body->path, err) : RV_OK;
+}
+
+enum rv_status rv_deliver_promise(struct rv_deliver *deliver, struct rv_run *run,
+				  struct rv_finished *finished, struct rv_error *err)
+{
+	if (run->named && check_named(deliver, run, &finished->entry, err) != RV_OK)
+		return err->status;
+	if (run->pipe) {
+		if (sync_body(&finished->body, err) != RV_OK ||
+		    sync_body(&finished->rejects, err) != RV_OK ||
+		    rv_fsync_folder(run->folder, err) != RV_OK)
+			return err->status;
+	}
+	return rv_run_promise(run, &finished->entry, err);
+}
+
+static struct rv_batch_entry *entry_of(struct rv_run *run, uint64_t seq)
+{
+	for (size_t i = run->batches_count; i-- > 0;)
+		if (run->batches[i].seq == seq)
+			return &run->batches[i];
+	rv_bug("batch %" PRIu64 " was never promised", seq);
+}
+
+static struct rv_store_body store_body(const struct rv_body *body)
+{
+	return (struct rv_store_body){
+		.bytes = body->memory.bytes,
+		.len = body->len,
+		.fd = body->fd,
+		.staged = body->stage,
+	};
+}
+
+/* The store has taken the staged file, whatever became of it. */
+static void stage_used(struct rv_body *body)
+{
+	if (body->stage) {
+		body->stage = NULL;
+		body->fd = -1;
+	}
+}
+
+static enum rv_status move_checkpoints(struct rv_deliver *deliver, struct rv_run *run,
+				       const struct rv_batch_entry *entry, struct rv_error *err)
+{
+	for (size_t i = 0; i < entry->extents_count; i++) {
+		const struct rv_extent *extent = &entry->extents[i];
+		RV_CLEANUP(rv_checkpoint_release) struct rv_checkpoint checkpoint = { .offset = 0 };
+		if (!rv_checkpoint_parse(extent->checkpoint, &checkpoint))
+			return rv_fail(err, RV_DAMAGED, "run %s holds no checkpoint for %s", run->name,
+				       rv_run_file(run, extent->file)->path);
+		if (rv_checkpoint_note_batch(deliver->state, checkpoint.key, run, entry, extent, err) !=
+			    RV_OK ||
+		    rv_checkpoint_save(deliver->state, &checkpoint, err) != RV_OK)
+			return err->status;
+	}
+	return RV_OK;
+}
+
+enum rv_status rv_deliver_batch(struct rv_deliver *deliver, struct rv_run *run, uint64_t seq,
+				struct rv_body *body, struct rv_body *rejects, struct rv_error *err)
+{
+	const struct rv_batch_entry *entry = entry_of(run, seq);
+	if (deliver->opened != run) {
+		if (rv_receipt_put_open(deliver->lake, deliver->stream, run, err) != RV_OK)
+			return rv_context(err, "receipt of run %s", run->name);
+		deliver->opened = run;
+	}
+	if (entry->rejected) {
+		struct rv_store_body bytes = store_body(rejects);
+		struct rv_store_put conditions = { .if_absent = true };
+		char etag[RV_ETAG_TEXT];
+		enum rv_status status = deliver->lake->ops->put(deliver->lake, entry->rejects_name,
+								&bytes, &conditions, etag, err);
+		if (status != RV_OK && status != RV_CONFLICT)
+			return rv_context(err, "keep the rejects of batch %" PRIu64, seq);
+	}
+	if (entry->records) {
+		struct rv_delivery_batch batch = {
+			.name = entry->name,
+			.body = store_body(body),
+			.records = entry->records,
+			.set_hash = entry->set_hash,
+		};
+		enum rv_delivery_level level;
+		enum rv_status status = deliver->delivery->ops->send(deliver->delivery, &batch, &level, err);
+		stage_used(body);
+		if (status != RV_OK)
+			return rv_context(err, "deliver batch %" PRIu64 " of run %s", seq, run->name);
+	}
+	if (move_checkpoints(deliver, run, entry, err) != RV_OK)
+		return err->status;
+	return rv_run_landed(run, seq, err);
+}
+
+/* *ret_found false: no such file. */
+static enum rv_status open_body(char *path, struct rv_body *body, bool *ret_found,
+				struct rv_error *err)
+{
+	*body = (struct rv_body)RV_BODY_INIT;
+	body->path = path;
+	body->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	*ret_found = body->fd >= 0;
+	if (body->fd < 0)
+		return errno == ENOENT ? RV_OK : rv_fail_errno(err, RV_LOCAL_IO, "open %s", path);
+	struct stat st;
+	if (fstat(body->fd, &st) < 0)
+		return rv_fail_errno(err, RV_LOCAL_IO, "look at %s", path);
+	body->len = (uint64_t)st.st_size;
+	return RV_OK;
+}
+
+/* The journal's note that it landed may be lost with a power cut after the spool file went. */
+static enum rv_status landed_already(struct rv_deliver *deliver, struct rv_run *run,
+				     const struct rv_batch_entry *entry, const char *path,
+				     struct rv_error *err)
+{
+	struct rv_store_object object;
+	const char *name = entry->records ? entry->name : entry->rejects_name;
+	enum rv_status status = deliver->lake->ops->head(deliver->lake, name, &object, err);
+	if (status == RV_NOT_FOUND)
+		return rv_fail(err, RV_DAMAGED, "the spooled batch %s is gone and %s is not in the lake",
+			       path, name);
+	return status == RV_OK ? rv_run_landed(run, entry->seq, err) : status;
+}
+
+static enum rv_status check_body(const struct rv_body *body, const struct rv_batch_entry *entry,
+				 struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p) char *piece = rv_malloc(VERIFY_BYTES);
+	XXH3_state_t *hash = XXH3_createState();
+	if (!hash)
+		return rv_fail(err, RV_LOCAL_IO, "no memory for a hash");
+	XXH3_64bits_reset(hash);
+	enum rv_status status = RV_OK;
+	for (uint64_t at = 0; status == RV_OK && at < body->len;) {
+		size_t n;
+		status = rv_pread_full(body->fd, piece, VERIFY_BYTES, at, &n, body->path, err);
+		if (status == RV_OK && n == 0)
+			break;
+		XXH3_64bits_update(hash, piece, n);
+		at += n;
+	}
+	if (status == RV_OK && (body->len != entry->bytes || XXH3_64bits_digest(hash) != entry->body_hash))
+		status = rv_fail(err, RV_DAMAGED,
+				 "the spooled batch %s is not what was promised (%" PRIu64 " bytes of %" PRIu64
+				 ")", body->path, body->len, entry->bytes);
+	XXH3_freeState(hash);
+	return status;
+}
+
+static enum rv_status deliver_spooled_batch(struct rv_deliver *deliver, struct rv_run *run,
+					    uint64_t seq, struct rv_error *err)
+{
+	struct rv_batch_entry *entry = entry_of(run, seq);
+	RV_CLEANUP(rv_body_release) struct rv_body body = RV_BODY_INIT;
+	RV_CLEANUP(rv_body_release) struct rv_body rejects = RV_BODY_INIT;
+	bool found, rejects_found;
+	if (open_body(rv_run_body_path(run, seq), &body, &found, err) != RV_OK ||
+	    open_body(rv_run_rejects_path(run, seq), &rejects, &rejects_found, err) != RV_OK)
+		return err->status;
+	if (!found || (entry->rejected && !rejects_found)) {
+		if (landed_already(deliver, run, entry, body.path, err) != RV_OK)
+			return err->status;
+	} else if (check_body(&body, entry, err) != RV_OK ||
+		   rv_deliver_batch(deliver, run, seq, &body, &rejects, err) != RV_OK) {
+		return err->status;
+	}
+	if (rv_remove_file(body.path, err) != RV_OK)
+		return err->status;
+	return rv_remove_file(rejects.path, err);
+}
+
+enum rv_status rv_deliver_drop(struct rv_deliver *deliver, struct rv_run *run, uint64_t seq,
+			       const struct rv_error *why, struct rv_error *err)
+{
+	if (deliver->loss.status == RV_OK)
+		deliver->loss = *why;
+	return rv_run_dropped(run, seq, err);
+}
+
+static enum rv_status set_aside(struct rv_deliver *deliver, struct rv_run *run, uint64_t seq,
+				struct rv_error *why, struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p) char *folder = rv_state_path(deliver->state, "damaged");
+	RV_CLEANUP(rv_free_p) char *body = rv_run_body_path(run, seq);
+	RV_CLEANUP(rv_free_p) char *rejects = rv_run_rejects_path(run, seq);
+	RV_CLEANUP(rv_free_p)
+	char *aside = rv_asprintf("%s/%s-%06" PRIu64 ".body", folder, run->name, seq);
+	RV_CLEANUP(rv_free_p)
+	char *rejects_aside = rv_asprintf("%s/%s-%06" PRIu64 ".rejects", folder, run->name, seq);
+	if (rv_make_folders(folder, 0700, err) != RV_OK)
+		return err->status;
+	if ((rename(body, aside) < 0 && errno != ENOENT) ||
+	    (rename(rejects, rejects_aside) < 0 && errno != ENOENT))
+		return rv_fail_errno(err, RV_LOCAL_IO, "set aside %s", body);
+	rv_hint(why, "what is left of it was set aside in %s", folder);
+	return rv_deliver_drop(deliver, run, seq, why, err);
+}
+
+enum rv_status rv_deliver_spooled(struct rv_deliver *deliver, struct rv_run *run,
+				  struct rv_error *err)
+{
+	for (size_t i = 0; i < run->batches_count; i++) {
+		if (run->batches[i].state != RV_BATCH_WAITING)
+			continue;
+		uint64_t seq = run->batches[i].seq;
+		if (deliver_spooled_batch(deliver, run, seq, err) == RV_OK)
+			continue;
+		if (err->status != RV_DAMAGED)
+			return err->status;
+		struct rv_error why = *err;
+		if (set_aside(deliver, run, seq, &why, err) != RV_OK)
+			return err->status;
+	}
+	return RV_OK;
+}
+
+enum rv_status rv_deliver_finish(struct rv_deliver *deliver, struct rv_run *run,
+				 struct rv_error *err)
+{
+	if (run->batches_count &&
+	    rv_receipt_put_closed(deliver->lake, deliver->stream, run, err) != RV_OK)
+		return rv_context(err, "close the receipt of run %s", run->name);
+	if (!run->pipe && rv_checkpoint_sync(deliver->state, err) != RV_OK)
+		return err->status;
+	if (deliver->opened == run)
+		deliver->opened = NULL;
+	return rv_run_remove(run, err);
+}

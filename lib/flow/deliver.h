@@ -1,0 +1,47 @@
+/*
+ * From promised to landed: the one path by which batches reach the lake, used by push while it
+ * reads, by recovery after a crash, and by `river spool flush`.
+ */
+#ifndef RV_FLOW_DELIVER_H
+#define RV_FLOW_DELIVER_H
+
+#include "base/error.h"
+#include "config/stream.h"
+#include "delivery/delivery.h"
+#include "flow/batch.h"
+#include "spool/run.h"
+#include "spool/state.h"
+#include "store/store.h"
+
+struct rv_deliver {
+	const struct rv_stream *stream;
+	const struct rv_state *state;
+	struct rv_store *lake;
+	struct rv_delivery *delivery;
+	const struct rv_run *opened; /* the run whose open receipt has been put */
+	/* The first batch that could not be saved (damaged on disk, or its file changed): reported at
+	 * the end, while everything else goes on. RV_OK: none. */
+	struct rv_error loss;
+};
+
+/* Promise a finished batch: what it spooled is made durable, then the journal. For a named run the
+ * lake is asked first: an object of the same run and number with other content is RV_CONFLICT. */
+enum rv_status rv_deliver_promise(struct rv_deliver *deliver, struct rv_run *run,
+				  struct rv_finished *finished, struct rv_error *err) RV_MUST_CHECK;
+/* Put one promised batch into the lake (receipt, rejects, object), note it and move checkpoints.
+ * `body` and `rejects` belong to the caller; a staged body is used up. */
+enum rv_status rv_deliver_batch(struct rv_deliver *deliver, struct rv_run *run, uint64_t seq,
+				struct rv_body *body, struct rv_body *rejects,
+				struct rv_error *err) RV_MUST_CHECK;
+/* Put every waiting batch of a spooled run, in order, and remove what has landed from the spool.
+ * A damaged batch is moved to <state>/damaged/, noted as `loss`, and the next one goes on. */
+enum rv_status rv_deliver_spooled(struct rv_deliver *deliver, struct rv_run *run,
+				  struct rv_error *err) RV_MUST_CHECK;
+/* Give up a batch that can not be made again; remembers the error as `loss`. */
+enum rv_status rv_deliver_drop(struct rv_deliver *deliver, struct rv_run *run, uint64_t seq,
+			       const struct rv_error *why, struct rv_error *err) RV_MUST_CHECK;
+/* All batches have landed: closed receipt, durable checkpoints, and the run is forgotten. */
+enum rv_status rv_deliver_finish(struct rv_deliver *deliver, struct rv_run *run,
+				 struct rv_error *err) RV_MUST_CHECK;
+
+#endif

@@ -1,0 +1,86 @@
+/* FILE operands: what they are, and sources of their extents. */
+#include "flow/input.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "source/limit.h"
+
+enum rv_status rv_input_file_open(const char *path, struct rv_input_file *ret, bool *ret_regular,
+				  struct rv_error *err)
+{
+	RV_CLEANUP(rv_input_file_release) struct rv_input_file file = RV_INPUT_FILE_INIT;
+	file.path = rv_path_absolute(path);
+	file.fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (file.fd < 0) {
+		if (errno == ENOENT || errno == ENOTDIR)
+			return rv_fail(err, RV_NOT_FOUND, "no file %s", path);
+		return rv_fail_errno(err, RV_LOCAL_IO, "open %s", path);
+	}
+	if (fstat(file.fd, &file.stat) < 0)
+		return rv_fail_errno(err, RV_LOCAL_IO, "look at %s", path);
+	if (S_ISDIR(file.stat.st_mode)) {
+		rv_fail(err, RV_USAGE, "%s is a folder", path);
+		rv_hint(err, "name the files in it: river push <stream> %s/*", path);
+		return err->status;
+	}
+	*ret_regular = S_ISREG(file.stat.st_mode);
+	if (*ret_regular) {
+		unsigned char magic[8];
+		size_t n;
+		if (rv_pread_full(file.fd, magic, sizeof(magic), 0, &n, path, err) != RV_OK)
+			return err->status;
+		file.compression = rv_compression_detect(magic, n);
+	}
+	*ret = file;
+	file = (struct rv_input_file)RV_INPUT_FILE_INIT;
+	return RV_OK;
+}
+
+void rv_input_file_release(struct rv_input_file *file)
+{
+	rv_close_p(&file->fd);
+	free(rv_take(file->path));
+}
+
+enum rv_status rv_input_file_source(const struct rv_input_file *file, uint64_t from, uint64_t to,
+				    struct rv_source **ret, struct rv_error *err)
+{
+	/* Opened anew through the descriptor: the offset is then not shared with other sources. */
+	char self[64];
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", file->fd);
+	int fd = open(self, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0) {
+		fd = fcntl(file->fd, F_DUPFD_CLOEXEC, 3);
+		if (fd < 0 || lseek(fd, 0, SEEK_SET) < 0) {
+			rv_fail_errno(err, RV_LOCAL_IO, "open %s again", file->path);
+			if (fd >= 0)
+				close(fd);
+			return err->status;
+		}
+	}
+	bool plain = file->compression == RV_COMPRESSION_NONE;
+	struct rv_source *source = NULL;
+	if (rv_source_file_new(fd, file->path, plain ? to : UINT64_MAX, &source, err) != RV_OK)
+		return err->status;
+	if (plain) {
+		if (from && source->ops->seek(source, from, err) != RV_OK) {
+			rv_source_free(source);
+			return err->status;
+		}
+		*ret = source;
+		return RV_OK;
+	}
+	if (rv_source_decompress_new(source, file->compression, NULL, 0, &source, err) != RV_OK)
+		return err->status;
+	if (from == 0 && to == UINT64_MAX) {
+		*ret = source;
+		return RV_OK;
+	}
+	return rv_source_limit_new(source, from, to, ret, err);
+}

@@ -1,0 +1,209 @@
+/* What a run tells the lake about itself. */
+#include "flow/receipt.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/number.h"
+#include "format/json_text.h"
+
+void rv_receipt_prefix(const struct rv_stream *stream, char ret[RV_OBJECT_NAME_MAX])
+{
+	snprintf(ret, RV_OBJECT_NAME_MAX, "_river/receipts/%s/%s/", stream->business, stream->name);
+}
+
+void rv_receipt_name_format(const struct rv_receipt_name *name, char ret[RV_OBJECT_NAME_MAX])
+{
+	if (name->open)
+		snprintf(ret, RV_OBJECT_NAME_MAX, "_river/receipts/%s/%s/%s/%s-open.json",
+			 name->business, name->stream, name->day, name->run);
+	else
+		snprintf(ret, RV_OBJECT_NAME_MAX,
+			 "_river/receipts/%s/%s/%s/%s-a%" PRIu64 "-x%" PRIu64 "-b%" PRIu64
+			 "-h%016" PRIx64 ".json",
+			 name->business, name->stream, name->day, name->run, name->accepted,
+			 name->rejected, name->batches, name->set_hash);
+}
+
+static bool take_part(const char **p, char *field, size_t size)
+{
+	const char *end = strchr(*p, '/');
+	if (!end || end == *p || (size_t)(end - *p) >= size)
+		return false;
+	memcpy(field, *p, (size_t)(end - *p));
+	field[end - *p] = '\0';
+	*p = end + 1;
+	return true;
+}
+
+/* Takes "-<letter><number>" off the end of p[0..*len). */
+static bool take_count(const char *p, size_t *len, char letter, uint64_t *ret)
+{
+	size_t digits = 0;
+	while (digits < *len && p[*len - 1 - digits] >= '0' && p[*len - 1 - digits] <= '9')
+		digits++;
+	if (*len < digits + 2 || p[*len - digits - 1] != letter || p[*len - digits - 2] != '-' ||
+	    !rv_parse_u64(p + *len - digits, digits, ret))
+		return false;
+	*len -= digits + 2;
+	return true;
+}
+
+bool rv_receipt_name_parse(const char *text, struct rv_receipt_name *ret)
+{
+	struct rv_receipt_name name = { .open = false };
+	const char *p = text;
+	if (!rv_starts_with(p, "_river/receipts/"))
+		return false;
+	p += strlen("_river/receipts/");
+	if (!take_part(&p, name.business, sizeof(name.business)) ||
+	    !take_part(&p, name.stream, sizeof(name.stream)) ||
+	    !take_part(&p, name.day, sizeof(name.day)) || !rv_ends_with(p, ".json"))
+		return false;
+	size_t len = strlen(p) - strlen(".json");
+	if (len > 5 && memcmp(p + len - 5, "-open", 5) == 0) {
+		name.open = true;
+		len -= 5;
+	} else {
+		if (len < 18 || p[len - 18] != '-' || p[len - 17] != 'h' ||
+		    !rv_parse_hex64(p + len - 16, 16, &name.set_hash))
+			return false;
+		len -= 18;
+		if (!take_count(p, &len, 'b', &name.batches) ||
+		    !take_count(p, &len, 'x', &name.rejected) ||
+		    !take_count(p, &len, 'a', &name.accepted))
+			return false;
+	}
+	if (len == 0 || len > RV_RUN_MAX)
+		return false;
+	memcpy(name.run, p, len);
+	name.run[len] = '\0';
+	char again[RV_OBJECT_NAME_MAX];
+	rv_receipt_name_format(&name, again);
+	if (!rv_run_name_valid(name.run) || strcmp(again, text) != 0)
+		return false;
+	*ret = name;
+	return true;
+}
+
+json_t *rv_receipt_json(const struct rv_stream *stream, struct rv_run *run, const char *state)
+{
+	struct rv_run_totals totals;
+	char text[RV_TIME_TEXT], stream_text[RV_STREAM_TEXT];
+	rv_run_totals(run, &totals);
+	json_t *o = json_pack("{s:i, s:s, s:s, s:s, s:s}", "v", RV_RECEIPT_VERSION, "run", run->name,
+			      "stream", rv_stream_text(stream, stream_text), "stream_id", stream->id,
+			      "state", state);
+	json_object_set_new(o, "host", rv_json_bytes(run->host));
+	json_object_set_new(o, "source", rv_json_bytes(run->source));
+	json_object_set_new(o, "started", json_string(rv_format_time(run->started_ms, text)));
+	if (strcmp(state, "open") == 0)
+		return o;
+	json_object_set_new(o, "ended", json_string(rv_format_time(rv_clock_ms(), text)));
+	json_object_set_new(o, "read", json_integer((json_int_t)(totals.records + totals.rejected)));
+	json_object_set_new(o, "accepted", json_integer((json_int_t)totals.records));
+	json_object_set_new(o, "rejected", json_integer((json_int_t)totals.rejected));
+	json_object_set_new(o, "record_bytes", json_integer((json_int_t)totals.record_bytes));
+	json_object_set_new(o, "bytes", json_integer((json_int_t)totals.bytes));
+	json_object_set_new(o, "hash", rv_json_hex64(totals.set_hash));
+	json_object_set_new(o, "rejects_hash", rv_json_hex64(totals.rejects_hash));
+	json_t *objects = json_array(), *rejects = json_array();
+	for (size_t i = 0; i < run->batches_count; i++) {
+		if (run->batches[i].records)
+			json_array_append_new(objects, json_string(run->batches[i].name));
+		if (run->batches[i].rejected)
+			json_array_append_new(rejects, json_string(run->batches[i].rejects_name));
+	}
+	json_object_set_new(o, "objects", objects);
+	json_object_set_new(o, "rejects", rejects);
+	return o;
+}
+
+static void name_of(const struct rv_stream *stream, const struct rv_run *run,
+		    struct rv_receipt_name *ret)
+{
+	*ret = (struct rv_receipt_name){ .open = true };
+	snprintf(ret->business, sizeof(ret->business), "%s", stream->business);
+	snprintf(ret->stream, sizeof(ret->stream), "%s", stream->name);
+	/* The day of the run's folder, so that a re-run of a named run finds it. */
+	snprintf(ret->day, sizeof(ret->day), "%.10s", run->lake_folder + 3);
+	snprintf(ret->run, sizeof(ret->run), "%s", run->name);
+}
+
+static enum rv_status put_document(struct rv_store *lake, const char *name, json_t *document,
+				   struct rv_error *err)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
+	rv_json_dump(&text, document);
+	json_decref(document);
+	rv_strbuf_putc(&text, '\n');
+	struct rv_store_put conditions = { .if_absent = true };
+	return rv_store_put_bytes(lake, name, text.bytes, text.len, &conditions, err);
+}
+
+enum rv_status rv_receipt_put_open(struct rv_store *lake, const struct rv_stream *stream,
+				   struct rv_run *run, struct rv_error *err)
+{
+	struct rv_receipt_name name;
+	char text[RV_OBJECT_NAME_MAX];
+	name_of(stream, run, &name);
+	rv_receipt_name_format(&name, text);
+	enum rv_status status = put_document(lake, text, rv_receipt_json(stream, run, "open"), err);
+	return status == RV_CONFLICT ? RV_OK : status;
+}
+
+struct find_closed {
+	struct rv_receipt_name mine;
+	bool other;
+};
+
+static enum rv_status compare_closed(void *arg, const struct rv_store_object *object,
+				     struct rv_error *err RV_UNUSED)
+{
+	struct find_closed *find = arg;
+	struct rv_receipt_name there;
+	if (rv_receipt_name_parse(object->name, &there) && !there.open &&
+	    strcmp(there.run, find->mine.run) == 0 &&
+	    (there.accepted != find->mine.accepted || there.rejected != find->mine.rejected ||
+	     there.set_hash != find->mine.set_hash || there.batches != find->mine.batches))
+		find->other = true;
+	return RV_OK;
+}
+
+enum rv_status rv_receipt_put_closed(struct rv_store *lake, const struct rv_stream *stream,
+				     struct rv_run *run, struct rv_error *err)
+{
+	struct rv_run_totals totals;
+	struct rv_receipt_name name;
+	char text[RV_OBJECT_NAME_MAX], open_text[RV_OBJECT_NAME_MAX];
+	rv_run_totals(run, &totals);
+	name_of(stream, run, &name);
+	rv_receipt_name_format(&name, open_text);
+	name.open = false;
+	name.accepted = totals.records;
+	name.rejected = totals.rejected;
+	name.batches = totals.batches;
+	name.set_hash = totals.set_hash;
+	rv_receipt_name_format(&name, text);
+	if (run->named) {
+		struct find_closed find = { .mine = name };
+		RV_CLEANUP(rv_free_p)
+		char *prefix = rv_asprintf("_river/receipts/%s/%s/%s/%s-a", name.business, name.stream,
+					   name.day, name.run);
+		struct rv_store_list list = { .prefix = prefix };
+		if (lake->ops->list(lake, &list, compare_closed, &find, err) != RV_OK)
+			return err->status;
+		if (find.other)
+			return rv_fail(err, RV_CONFLICT,
+				       "run %s was closed before with another number of records",
+				       run->name);
+	}
+	enum rv_status status =
+		put_document(lake, text, rv_receipt_json(stream, run, "closed"), err);
+	if (status != RV_OK && status != RV_CONFLICT)
+		return status;
+	return lake->ops->remove(lake, open_text, NULL, err);
+}

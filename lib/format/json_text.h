@@ -1,0 +1,27 @@
+/*
+ * Small help around jansson for what river writes itself: journals, checkpoints, receipts. Never
+ * for records.
+ */
+#ifndef RV_FORMAT_JSON_TEXT_H
+#define RV_FORMAT_JSON_TEXT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/strbuf.h"
+
+/* Append `value` on one line, keys in insertion order. */
+void rv_json_dump(struct rv_strbuf *sb, const json_t *value);
+/* Bytes that may not be UTF-8 (file names): a string if they are, else {"hex":"..."}. */
+json_t *rv_json_bytes(const char *s);
+/* The way back; NULL when it is neither. Caller frees. */
+char *rv_json_bytes_value(const json_t *value);
+
+/* 64-bit hashes are written as 16 hex digits: JSON numbers would lose bits in other programs. */
+json_t *rv_json_hex64(uint64_t v);
+bool rv_json_get_hex64(const json_t *object, const char *key, uint64_t *ret);
+/* 0 when absent or not a number from 0. */
+uint64_t rv_json_get_u64(const json_t *object, const char *key);
+
+#endif

@@ -1,0 +1,358 @@
+/* How far files have been pushed, and how a rotated file is known again. */
+#include "spool/checkpoint.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "format/json_text.h"
+
+#define CHECKPOINT_MAX_BYTES (4u << 20) /* a csv header may be long */
+
+void rv_checkpoint_release(struct rv_checkpoint *c)
+{
+	free(c->path);
+	free(c->format);
+	free(c->compression);
+	free(c->csv_header);
+	*c = (struct rv_checkpoint){ .offset = 0 };
+}
+
+enum rv_status rv_file_key(int fd, const char *path, char ret[RV_FILE_KEY_TEXT],
+			   struct rv_error *err)
+{
+	struct statx st;
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &st) < 0)
+		return rv_fail_errno(err, RV_LOCAL_IO, "look at %s", path);
+	uint64_t birth = st.stx_mask & STATX_BTIME
+				 ? (uint64_t)st.stx_btime.tv_sec * 1000000000u + st.stx_btime.tv_nsec
+				 : 0;
+	snprintf(ret, RV_FILE_KEY_TEXT, "%x%08x-%" PRIx64 "-%" PRIx64, st.stx_dev_major,
+		 st.stx_dev_minor, (uint64_t)st.stx_ino, birth);
+	return RV_OK;
+}
+
+json_t *rv_checkpoint_json(const struct rv_checkpoint *c)
+{
+	json_t *o = json_pack("{s:i, s:s, s:s, s:s, s:I, s:I}", "v", RV_CHECKPOINT_VERSION, "key",
+			      c->key, "format", c->format, "compression", c->compression, "offset",
+			      (json_int_t)c->offset, "line", (json_int_t)c->line);
+	json_object_set_new(o, "path", rv_json_bytes(c->path));
+	if (c->csv_header)
+		json_object_set_new(o, "header", rv_json_bytes(c->csv_header));
+	if (c->in_array)
+		json_object_set_new(o, "in_array", json_true());
+	json_object_set_new(o, "head_len", json_integer((json_int_t)c->head_len));
+	json_object_set_new(o, "head", rv_json_hex64(c->head_hash));
+	json_object_set_new(o, "tail_len", json_integer((json_int_t)c->tail_len));
+	json_object_set_new(o, "tail", rv_json_hex64(c->tail_hash));
+	json_object_set_new(o, "first", rv_json_hex64(c->first_record));
+	json_object_set_new(o, "records", json_integer((json_int_t)c->records));
+	json_object_set_new(o, "rejected", json_integer((json_int_t)c->rejected));
+	json_object_set_new(o, "hash", rv_json_hex64(c->set_hash));
+	json_object_set_new(o, "pushed", json_integer((json_int_t)c->pushed_ms));
+	return o;
+}
+
+bool rv_checkpoint_parse(const json_t *o, struct rv_checkpoint *ret)
+{
+	const char *key = json_string_value(json_object_get(o, "key"));
+	const char *format = json_string_value(json_object_get(o, "format"));
+	const char *compression = json_string_value(json_object_get(o, "compression"));
+	struct rv_checkpoint c = {
+		.offset = rv_json_get_u64(o, "offset"),
+		.line = rv_json_get_u64(o, "line"),
+		.in_array = json_is_true(json_object_get(o, "in_array")),
+		.head_len = rv_json_get_u64(o, "head_len"),
+		.tail_len = rv_json_get_u64(o, "tail_len"),
+		.records = rv_json_get_u64(o, "records"),
+		.rejected = rv_json_get_u64(o, "rejected"),
+		.pushed_ms = json_integer_value(json_object_get(o, "pushed")),
+	};
+	c.path = rv_json_bytes_value(json_object_get(o, "path"));
+	if (json_integer_value(json_object_get(o, "v")) != RV_CHECKPOINT_VERSION || !key ||
+	    strlen(key) >= sizeof(c.key) || !format || !compression || !c.path ||
+	    c.head_len > RV_CHECKPOINT_WINDOW || c.tail_len > RV_CHECKPOINT_WINDOW ||
+	    c.head_len > c.offset || c.tail_len > c.offset ||
+	    !rv_json_get_hex64(o, "head", &c.head_hash) ||
+	    !rv_json_get_hex64(o, "tail", &c.tail_hash) ||
+	    !rv_json_get_hex64(o, "first", &c.first_record) ||
+	    !rv_json_get_hex64(o, "hash", &c.set_hash)) {
+		free(c.path);
+		return false;
+	}
+	snprintf(c.key, sizeof(c.key), "%s", key);
+	c.format = rv_strdup(format);
+	c.compression = rv_strdup(compression);
+	c.csv_header = rv_json_bytes_value(json_object_get(o, "header"));
+	*ret = c;
+	return true;
+}
+
+static char *file_path(const struct rv_state *state, const char *key)
+{
+	return rv_asprintf("%s/files/%s", state->folder, key);
+}
+
+static char *head_path(const struct rv_state *state, const struct rv_checkpoint *c)
+{
+	return rv_asprintf("%s/heads/%016" PRIx64 "-%s", state->folder, c->first_record, c->key);
+}
+
+enum rv_status rv_checkpoint_load(const struct rv_state *state, const char *key,
+				  struct rv_checkpoint *ret, bool *ret_found, struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p) char *path = file_path(state, key);
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
+	*ret_found = false;
+	enum rv_status status = rv_read_file(path, CHECKPOINT_MAX_BYTES, &text, err);
+	if (status == RV_NOT_FOUND)
+		return RV_OK;
+	if (status != RV_OK && status != RV_BAD_DATA)
+		return status;
+	json_error_t at;
+	json_t *o = status == RV_OK ? json_loadb(text.bytes, text.len, JSON_REJECT_DUPLICATES, &at)
+				    : NULL;
+	json_int_t version = json_integer_value(json_object_get(o, "v"));
+	if (version > RV_CHECKPOINT_VERSION) {
+		json_decref(o);
+		rv_fail(err, RV_BAD_CONFIG, "checkpoint %s was written by a newer river (version %d)",
+			path, (int)version);
+		return err->status;
+	}
+	*ret_found = o && rv_checkpoint_parse(o, ret);
+	json_decref(o);
+	if (*ret_found)
+		return RV_OK;
+	RV_CLEANUP(rv_free_p) char *aside = rv_asprintf("%s/files/.damaged-%s", state->folder, key);
+	if (rename(path, aside) < 0)
+		return rv_fail_errno(err, RV_LOCAL_IO, "set aside %s", path);
+	rv_fail(err, RV_DAMAGED, "the checkpoint %s is damaged and was set aside as %s", path, aside);
+	rv_hint(err, "run the command again: the file is then pushed from its start; the warehouse "
+		     "shows what it held before");
+	return err->status;
+}
+
+enum rv_status rv_checkpoint_save(const struct rv_state *state, const struct rv_checkpoint *c,
+				  struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p) char *path = file_path(state, c->key);
+	RV_CLEANUP(rv_free_p) char *temporary = rv_temporary_beside(path);
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
+	json_t *o = rv_checkpoint_json(c);
+	rv_json_dump(&text, o);
+	json_decref(o);
+	rv_strbuf_putc(&text, '\n');
+	RV_CLEANUP(rv_close_p)
+	int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return rv_fail_errno(err, RV_LOCAL_IO, "create %s", temporary);
+	enum rv_status status = rv_write_all(fd, text.bytes, text.len, temporary, err);
+	if (status == RV_OK && rename(temporary, path) < 0)
+		status = rv_fail_errno(err, RV_LOCAL_IO, "rename %s to %s", temporary, path);
+	if (status != RV_OK) {
+		unlink(temporary);
+		return status;
+	}
+	if (c->first_record) {
+		RV_CLEANUP(rv_free_p) char *head = head_path(state, c);
+		RV_CLEANUP(rv_close_p)
+		int head_fd = open(head, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+		if (head_fd < 0)
+			return rv_fail_errno(err, RV_LOCAL_IO, "create %s", head);
+	}
+	return RV_OK;
+}
+
+enum rv_status rv_checkpoint_remove(const struct rv_state *state, const struct rv_checkpoint *c,
+				    struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p) char *path = file_path(state, c->key);
+	RV_CLEANUP(rv_free_p) char *head = head_path(state, c);
+	if (rv_remove_file(path, err) != RV_OK)
+		return err->status;
+	return rv_remove_file(head, err);
+}
+
+enum rv_status rv_checkpoint_sync(const struct rv_state *state, struct rv_error *err)
+{
+	RV_CLEANUP(rv_close_p) int fd = open(state->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return rv_fail_errno(err, RV_LOCAL_IO, "open folder %s", state->folder);
+	/* One call for however many small files there are. */
+	if (syncfs(fd) < 0)
+		return rv_fail_errno(err, RV_LOCAL_IO, "sync %s", state->folder);
+	return RV_OK;
+}
+
+enum rv_status rv_checkpoint_move(const struct rv_state *state, struct rv_checkpoint *c,
+				  const char *key, const char *path, struct rv_error *err)
+{
+	struct rv_checkpoint old = *c;
+	RV_CLEANUP(rv_free_p) char *old_batches = rv_asprintf("%s/files/%s.batches", state->folder, c->key);
+	RV_CLEANUP(rv_free_p) char *new_batches = rv_asprintf("%s/files/%s.batches", state->folder, key);
+	char old_key[RV_FILE_KEY_TEXT];
+	snprintf(old_key, sizeof(old_key), "%s", c->key);
+	snprintf(c->key, sizeof(c->key), "%s", key);
+	c->path = rv_strdup(path);
+	free(old.path);
+	old.path = NULL;
+	if (rv_checkpoint_save(state, c, err) != RV_OK)
+		return err->status;
+	if (rename(old_batches, new_batches) < 0 && errno != ENOENT)
+		return rv_fail_errno(err, RV_LOCAL_IO, "rename %s", old_batches);
+	if (rv_checkpoint_remove(state, &old, err) != RV_OK)
+		return err->status;
+	return rv_checkpoint_sync(state, err);
+}
+
+enum rv_status rv_checkpoint_detach(const struct rv_state *state, struct rv_checkpoint *c,
+				    struct rv_error *err)
+{
+	char id[RV_ULID_TEXT], key[RV_FILE_KEY_TEXT];
+	rv_ulid_new(rv_clock_ms(), id);
+	snprintf(key, sizeof(key), "gone-%s", id);
+	RV_CLEANUP(rv_free_p) char *path = rv_strdup(c->path);
+	return rv_checkpoint_move(state, c, key, path, err);
+}
+
+struct head_walk {
+	const struct rv_state *state;
+	char prefix[18];
+	enum rv_status (*each)(void *arg, struct rv_checkpoint *checkpoint, struct rv_error *err);
+	void *arg;
+};
+
+static enum rv_status head_step(void *arg, const char *name, struct rv_error *err)
+{
+	struct head_walk *walk = arg;
+	if (!rv_starts_with(name, walk->prefix))
+		return RV_OK;
+	RV_CLEANUP(rv_checkpoint_release) struct rv_checkpoint c = { .offset = 0 };
+	bool found;
+	if (rv_checkpoint_load(walk->state, name + strlen(walk->prefix), &c, &found, err) != RV_OK)
+		return err->status;
+	return found ? walk->each(walk->arg, &c, err) : RV_OK;
+}
+
+enum rv_status rv_checkpoint_each_head(const struct rv_state *state, uint64_t first_record,
+				       enum rv_status (*each)(void *arg,
+							      struct rv_checkpoint *checkpoint,
+							      struct rv_error *err),
+				       void *arg, struct rv_error *err)
+{
+	struct head_walk walk = { .state = state, .each = each, .arg = arg };
+	snprintf(walk.prefix, sizeof(walk.prefix), "%016" PRIx64 "-", first_record);
+	RV_CLEANUP(rv_free_p) char *path = rv_state_path(state, "heads");
+	return rv_each_entry(path, head_step, &walk, err);
+}
+
+static enum rv_status stop_at_first(void *arg, const char *name RV_UNUSED, struct rv_error *err)
+{
+	*(bool *)arg = true;
+	return rv_fail(err, RV_FAILED, "found");
+}
+
+bool rv_checkpoint_any(const struct rv_state *state)
+{
+	bool any = false;
+	struct rv_error ignored;
+	RV_CLEANUP(rv_free_p) char *path = rv_state_path(state, "heads");
+	return rv_each_entry(path, stop_at_first, &any, &ignored) != RV_OK && any;
+}
+
+static enum rv_status hash_range(int fd, uint64_t offset, uint64_t len, bool *ret_whole,
+				 uint64_t *ret_hash, struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p) char *bytes = rv_malloc(len);
+	size_t n;
+	if (rv_pread_full(fd, bytes, len, offset, &n, "the file", err) != RV_OK)
+		return err->status;
+	*ret_whole = n == len;
+	*ret_hash = XXH3_64bits(bytes, n);
+	return RV_OK;
+}
+
+enum rv_status rv_checkpoint_matches(const struct rv_checkpoint *c, int fd, bool *ret,
+				     struct rv_error *err)
+{
+	bool whole;
+	uint64_t hash;
+	*ret = false;
+	if (hash_range(fd, 0, c->head_len, &whole, &hash, err) != RV_OK)
+		return err->status;
+	if (!whole || hash != c->head_hash)
+		return RV_OK;
+	if (hash_range(fd, c->offset - c->tail_len, c->tail_len, &whole, &hash, err) != RV_OK)
+		return err->status;
+	*ret = whole && hash == c->tail_hash;
+	return RV_OK;
+}
+
+enum rv_status rv_checkpoint_measure(struct rv_checkpoint *c, int fd, struct rv_error *err)
+{
+	bool whole;
+	c->head_len = c->tail_len = c->offset < RV_CHECKPOINT_WINDOW ? c->offset : RV_CHECKPOINT_WINDOW;
+	if (hash_range(fd, 0, c->head_len, &whole, &c->head_hash, err) != RV_OK)
+		return err->status;
+	if (!whole)
+		return rv_fail(err, RV_LOCAL_IO, "%s shrank below byte %" PRIu64 " while it was read",
+			       c->path, c->head_len);
+	if (hash_range(fd, c->offset - c->tail_len, c->tail_len, &whole, &c->tail_hash, err) != RV_OK)
+		return err->status;
+	if (!whole)
+		return rv_fail(err, RV_LOCAL_IO, "%s shrank below byte %" PRIu64 " while it was read",
+			       c->path, c->offset);
+	return RV_OK;
+}
+
+enum rv_status rv_checkpoint_note_batch(const struct rv_state *state, const char *key,
+					const struct rv_run *run, const struct rv_batch_entry *entry,
+					const struct rv_extent *extent, struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p) char *path = rv_asprintf("%s/files/%s.batches", state->folder, key);
+	/* The line end in front closes a line that a crash has torn. */
+	RV_CLEANUP(rv_free_p)
+	char *line = rv_asprintf("\n%" PRIu64 " %" PRIu64 " %s %" PRIu64 " %s %s\n", extent->from,
+				 extent->to, run->name, entry->seq, *entry->name ? entry->name : "-",
+				 entry->rejects_name ? entry->rejects_name : "-");
+	RV_CLEANUP(rv_close_p)
+	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return rv_fail_errno(err, RV_LOCAL_IO, "open %s", path);
+	return rv_write_all(fd, line, strlen(line), path, err);
+}
+
+enum rv_status rv_checkpoint_each_batch(const struct rv_state *state, const char *key,
+					enum rv_status (*each)(void *arg,
+							       const struct rv_file_batch *batch,
+							       struct rv_error *err),
+					void *arg, struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p) char *path = rv_asprintf("%s/files/%s.batches", state->folder, key);
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
+	enum rv_status status = rv_read_file(path, 1u << 30, &text, err);
+	if (status == RV_NOT_FOUND)
+		return RV_OK;
+	if (status != RV_OK)
+		return status;
+	char *save = NULL;
+	for (char *line = strtok_r(text.bytes, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		struct rv_file_batch batch;
+		/* 383 is RV_OBJECT_NAME_MAX - 1. A line torn by a crash is followed by its repetition. */
+		if (sscanf(line, "%" SCNu64 " %" SCNu64 " %*s %*s %383s %383s", &batch.from, &batch.to,
+			   batch.name, batch.rejects_name) != 4)
+			continue;
+		if ((status = each(arg, &batch, err)) != RV_OK)
+			return status;
+	}
+	return RV_OK;
+}

@@ -1,0 +1,604 @@
+/* The journal of a run: written before things are done, read after a crash. */
+#include "spool/run.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/number.h"
+#include "format/json_text.h"
+
+/* A journal is read whole; at some 400 bytes a batch this is more than a run can make in an hour. */
+#define JOURNAL_MAX_BYTES (1u << 30)
+#define LINE_HEAD 9 /* "xxxxxxxx " */
+
+static char *journal_path(const struct rv_run *run)
+{
+	return rv_path_join(run->folder, "journal");
+}
+
+static struct rv_run *run_new(const struct rv_state *state, const char *name)
+{
+	struct rv_run *run = rv_calloc(1, sizeof(*run));
+	snprintf(run->name, sizeof(run->name), "%s", name);
+	run->folder = rv_asprintf("%s/runs/%s", state->folder, name);
+	run->journal_fd = -1;
+	run->source = rv_strdup("");
+	run->host = rv_strdup("");
+	pthread_mutex_init(&run->mutex, NULL);
+	return run;
+}
+
+static void file_free(struct rv_run_file *file)
+{
+	free(file->path);
+	free(file->key);
+	free(file->format);
+	free(file->compression);
+	free(file);
+}
+
+static void extent_release(struct rv_extent *extent)
+{
+	free(extent->csv_header);
+	json_decref(extent->checkpoint);
+}
+
+void rv_batch_entry_release(struct rv_batch_entry *entry)
+{
+	for (size_t i = 0; i < entry->extents_count; i++)
+		extent_release(&entry->extents[i]);
+	free(entry->extents);
+	free(entry->name);
+	free(entry->rejects_name);
+	*entry = (struct rv_batch_entry){ .seq = 0 };
+}
+
+void rv_run_free(struct rv_run *run)
+{
+	if (!run)
+		return;
+	for (size_t i = 0; i < run->batches_count; i++)
+		rv_batch_entry_release(&run->batches[i]);
+	for (size_t i = 0; i < run->files_count; i++)
+		file_free(run->files[i]);
+	free(run->batches);
+	free(run->files);
+	free(run->folder);
+	free(run->source);
+	free(run->host);
+	if (run->journal_fd >= 0)
+		close(run->journal_fd);
+	pthread_mutex_destroy(&run->mutex);
+	free(run);
+}
+
+void rv_run_free_p(struct rv_run **run)
+{
+	rv_run_free(*run);
+	*run = NULL;
+}
+
+static enum rv_status lock_journal(struct rv_run *run, struct rv_error *err)
+{
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	while (fcntl(run->journal_fd, F_OFD_SETLK, &whole) < 0) {
+		if (errno == EINTR)
+			continue;
+		if (errno == EAGAIN || errno == EACCES)
+			return rv_fail(err, RV_LOCKED, "run %s is still going on", run->name);
+		return rv_fail_errno(err, RV_LOCAL_IO, "lock the journal of run %s", run->name);
+	}
+	return RV_OK;
+}
+
+static enum rv_status lock_runs(const struct rv_state *state, struct rv_lock *lock,
+				struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p) char *path = rv_state_path(state, "runs.lock");
+	return rv_lock_take(lock, path, RV_LOCK_EXCLUSIVE, 60000, 0600, err);
+}
+
+enum rv_status rv_run_create(const struct rv_state *state, const char *name, int64_t now_ms,
+			     struct rv_run **ret, struct rv_error *err)
+{
+	char fresh[RV_ULID_TEXT];
+	if (!name) {
+		rv_ulid_new(now_ms, fresh);
+		name = fresh;
+	}
+	RV_CLEANUP(rv_run_free_p) struct rv_run *run = run_new(state, name);
+	run->started_ms = now_ms;
+	rv_format_folder(now_ms, run->lake_folder);
+	char host[256];
+	if (gethostname(host, sizeof(host)) == 0) {
+		host[sizeof(host) - 1] = '\0';
+		free(run->host);
+		run->host = rv_strdup(host);
+	}
+	/* Recovery removes runs that were never begun: it must not see one half made. */
+	RV_CLEANUP(rv_lock_release) struct rv_lock lock = RV_LOCK_INIT;
+	if (lock_runs(state, &lock, err) != RV_OK ||
+	    rv_make_folders(run->folder, 0700, err) != RV_OK)
+		return err->status;
+	RV_CLEANUP(rv_free_p) char *path = journal_path(run);
+	run->journal_fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (run->journal_fd < 0)
+		return rv_fail_errno(err, RV_LOCAL_IO, "create %s", path);
+	if (lock_journal(run, err) != RV_OK)
+		return err->status;
+	struct stat st;
+	if (fstat(run->journal_fd, &st) < 0)
+		return rv_fail_errno(err, RV_LOCAL_IO, "look at %s", path);
+	if (st.st_size > 0)
+		return rv_fail(err, RV_CONFLICT, "run %s has been begun here already", name);
+	*ret = rv_take(run);
+	return RV_OK;
+}
+
+/* Appends one line; with `sync` it is durable on return. Takes the reference to `entry`. */
+static enum rv_status append(struct rv_run *run, json_t *entry, bool sync, struct rv_error *err)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf line = RV_STRBUF_INIT;
+	rv_strbuf_puts(&line, "00000000 ");
+	rv_json_dump(&line, entry);
+	json_decref(entry);
+	char crc[LINE_HEAD + 1];
+	snprintf(crc, sizeof(crc), "%08" PRIx32 " ",
+		 rv_crc32c(0, line.bytes + LINE_HEAD, line.len - LINE_HEAD));
+	memcpy(line.bytes, crc, LINE_HEAD);
+	rv_strbuf_putc(&line, '\n');
+
+	pthread_mutex_lock(&run->mutex);
+	off_t before = lseek(run->journal_fd, 0, SEEK_END);
+	enum rv_status status =
+		before < 0 ? rv_fail_errno(err, RV_LOCAL_IO, "seek in the journal of run %s", run->name)
+			   : rv_write_all(run->journal_fd, line.bytes, line.len, "the journal", err);
+	if (status == RV_OK && sync)
+		status = rv_fsync(run->journal_fd, "the journal", err);
+	/* A line that is not wholly there must not be followed by another one. */
+	if (status != RV_OK && before >= 0 && ftruncate(run->journal_fd, before) < 0)
+		status = err->status;
+	pthread_mutex_unlock(&run->mutex);
+	return status;
+}
+
+static const char *compression_text(enum rv_output_compression compression)
+{
+	return rv_object_suffix(compression) + strlen(".ndjson");
+}
+
+enum rv_status rv_run_begin(struct rv_run *run, struct rv_error *err)
+{
+	json_t *entry = json_pack("{s:s, s:i, s:s, s:b, s:b, s:I, s:s, s:s, s:s, s:s}", "t", "run", "v",
+				  RV_RUN_VERSION, "run", run->name, "named", run->named, "pipe",
+				  run->pipe, "started", (json_int_t)run->started_ms, "folder",
+				  run->lake_folder, "source", run->source, "host", run->host,
+				  "compression", compression_text(run->compression));
+	if (!entry) /* a file name that is not UTF-8 */
+		entry = json_pack("{s:s, s:i, s:s, s:b, s:b, s:I, s:s, s:s, s:s, s:s}", "t", "run", "v",
+				  RV_RUN_VERSION, "run", run->name, "named", run->named, "pipe",
+				  run->pipe, "started", (json_int_t)run->started_ms, "folder",
+				  run->lake_folder, "source", "?", "host", "?", "compression",
+				  compression_text(run->compression));
+	if (append(run, entry, true, err) != RV_OK)
+		return err->status;
+	/* The names journal and runs/<run> must be as durable as what is in them. */
+	if (rv_fsync_folder(run->folder, err) != RV_OK)
+		return err->status;
+	return rv_fsync_parent(run->folder, err);
+}
+
+uint64_t rv_run_add_file(struct rv_run *run, const char *path, const char *key, const char *format,
+			 const char *compression)
+{
+	struct rv_run_file *file = rv_malloc(sizeof(*file));
+	*file = (struct rv_run_file){
+		.path = rv_strdup(path),
+		.key = rv_strdup(key),
+		.format = rv_strdup(format),
+		.compression = rv_strdup(compression),
+	};
+	pthread_mutex_lock(&run->mutex);
+	RV_GROW(run->files, run->files_count, run->files_capacity);
+	run->files[run->files_count] = file;
+	uint64_t index = run->files_count++;
+	pthread_mutex_unlock(&run->mutex);
+	return index;
+}
+
+static struct rv_run_file *file_at(struct rv_run *run, uint64_t index)
+{
+	pthread_mutex_lock(&run->mutex);
+	struct rv_run_file *file = index < run->files_count ? run->files[index] : NULL;
+	pthread_mutex_unlock(&run->mutex);
+	return file;
+}
+
+const struct rv_run_file *rv_run_file(struct rv_run *run, uint64_t index)
+{
+	return file_at(run, index);
+}
+
+static json_t *extent_json(const struct rv_extent *extent)
+{
+	json_t *o = json_pack("{s:I, s:I, s:I, s:I}", "file", (json_int_t)extent->file, "from",
+			      (json_int_t)extent->from, "to", (json_int_t)extent->to, "line",
+			      (json_int_t)extent->line);
+	if (extent->in_array)
+		json_object_set_new(o, "in_array", json_true());
+	if (extent->finish)
+		json_object_set_new(o, "finish", json_true());
+	if (extent->csv_header)
+		json_object_set_new(o, "header", json_string(extent->csv_header));
+	if (extent->checkpoint)
+		json_object_set(o, "checkpoint", extent->checkpoint);
+	return o;
+}
+
+enum rv_status rv_run_promise(struct rv_run *run, struct rv_batch_entry *entry,
+			      struct rv_error *err)
+{
+	json_t *o = json_pack("{s:s, s:I, s:s, s:I, s:I, s:I}", "t", "batch", "seq",
+			      (json_int_t)entry->seq, "name", entry->name, "records",
+			      (json_int_t)entry->records, "record_bytes",
+			      (json_int_t)entry->record_bytes, "bytes", (json_int_t)entry->bytes);
+	json_object_set_new(o, "hash", rv_json_hex64(entry->set_hash));
+	if (entry->rejected) {
+		json_object_set_new(o, "rejected", json_integer((json_int_t)entry->rejected));
+		json_object_set_new(o, "rejects_hash", rv_json_hex64(entry->rejects_hash));
+		json_object_set_new(o, "rejects", json_string(entry->rejects_name));
+	}
+	if (run->pipe) {
+		json_object_set_new(o, "input_to", json_integer((json_int_t)entry->input_to));
+		json_object_set_new(o, "body_hash", rv_json_hex64(entry->body_hash));
+	}
+	if (entry->extents_count) {
+		json_t *list = json_array();
+		for (size_t i = 0; i < entry->extents_count; i++) {
+			struct rv_run_file *file = file_at(run, entry->extents[i].file);
+			json_array_append_new(list, extent_json(&entry->extents[i]));
+			if (file->journaled)
+				continue;
+			file->journaled = true;
+			json_t *f = json_pack("{s:s, s:I, s:s, s:s, s:s}", "t", "file", "index",
+					      (json_int_t)entry->extents[i].file, "key", file->key,
+					      "format", file->format, "compression",
+					      file->compression);
+			json_object_set_new(f, "path", rv_json_bytes(file->path));
+			if (append(run, f, false, err) != RV_OK) {
+				json_decref(list);
+				json_decref(o);
+				return err->status;
+			}
+		}
+		json_object_set_new(o, "extents", list);
+	}
+	if (append(run, o, true, err) != RV_OK)
+		return rv_context(err, "promise batch %" PRIu64 " of run %s", entry->seq, run->name);
+	pthread_mutex_lock(&run->mutex);
+	RV_GROW(run->batches, run->batches_count, run->batches_capacity);
+	run->batches[run->batches_count++] = *entry;
+	pthread_mutex_unlock(&run->mutex);
+	*entry = (struct rv_batch_entry){ .seq = 0 };
+	return RV_OK;
+}
+
+static struct rv_batch_entry *find_batch(struct rv_run *run, uint64_t seq)
+{
+	for (size_t i = run->batches_count; i-- > 0;)
+		if (run->batches[i].seq == seq)
+			return &run->batches[i];
+	return NULL;
+}
+
+static enum rv_status set_state(struct rv_run *run, uint64_t seq, enum rv_batch_state state,
+				const char *type, bool sync, struct rv_error *err)
+{
+	pthread_mutex_lock(&run->mutex);
+	struct rv_batch_entry *entry = find_batch(run, seq);
+	if (!entry)
+		rv_bug("batch %" PRIu64 " %s without a promise", seq, type);
+	entry->state = state;
+	pthread_mutex_unlock(&run->mutex);
+	return append(run, json_pack("{s:s, s:I}", "t", type, "seq", (json_int_t)seq), sync, err);
+}
+
+enum rv_status rv_run_landed(struct rv_run *run, uint64_t seq, struct rv_error *err)
+{
+	return set_state(run, seq, RV_BATCH_LANDED, "landed", false, err);
+}
+
+enum rv_status rv_run_dropped(struct rv_run *run, uint64_t seq, struct rv_error *err)
+{
+	return set_state(run, seq, RV_BATCH_DROPPED, "dropped", true, err);
+}
+
+enum rv_status rv_run_close(struct rv_run *run, struct rv_error *err)
+{
+	run->closed = true;
+	return append(run, json_pack("{s:s}", "t", "closed"), true, err);
+}
+
+enum rv_status rv_run_remove(struct rv_run *run, struct rv_error *err)
+{
+	return rv_remove_tree(run->folder, err);
+}
+
+char *rv_run_body_path(const struct rv_run *run, uint64_t seq)
+{
+	return rv_asprintf("%s/%06" PRIu64 ".body", run->folder, seq);
+}
+
+char *rv_run_rejects_path(const struct rv_run *run, uint64_t seq)
+{
+	return rv_asprintf("%s/%06" PRIu64 ".rejects", run->folder, seq);
+}
+
+void rv_run_totals(struct rv_run *run, struct rv_run_totals *ret)
+{
+	*ret = (struct rv_run_totals){ .records = 0 };
+	pthread_mutex_lock(&run->mutex);
+	for (size_t i = 0; i < run->batches_count; i++) {
+		const struct rv_batch_entry *b = &run->batches[i];
+		if (b->state == RV_BATCH_DROPPED)
+			continue;
+		ret->records += b->records;
+		ret->record_bytes += b->record_bytes;
+		ret->bytes += b->bytes;
+		ret->rejected += b->rejected;
+		ret->set_hash += b->set_hash;
+		ret->rejects_hash += b->rejects_hash;
+		ret->batches += b->records > 0;
+		if (b->input_to > ret->input_to)
+			ret->input_to = b->input_to;
+		if (b->state == RV_BATCH_LANDED) {
+			ret->landed++;
+		} else {
+			ret->waiting++;
+			ret->waiting_records += b->records;
+			ret->waiting_bytes += b->bytes;
+		}
+	}
+	pthread_mutex_unlock(&run->mutex);
+}
+
+/* ---- reading a journal back ---- */
+
+static char *dup_string(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+	return s ? rv_strdup(s) : NULL;
+}
+
+static bool replay_run(struct rv_run *run, const json_t *o)
+{
+	const char *folder = json_string_value(json_object_get(o, "folder"));
+	const char *compression = json_string_value(json_object_get(o, "compression"));
+	const char *source = json_string_value(json_object_get(o, "source"));
+	const char *host = json_string_value(json_object_get(o, "host"));
+	if (!folder || strlen(folder) >= sizeof(run->lake_folder) || !compression || !source || !host)
+		return false;
+	memcpy(run->lake_folder, folder, strlen(folder) + 1);
+	run->named = json_is_true(json_object_get(o, "named"));
+	run->pipe = json_is_true(json_object_get(o, "pipe"));
+	run->started_ms = json_integer_value(json_object_get(o, "started"));
+	run->compression = strcmp(compression, ".zst") == 0  ? RV_OUTPUT_ZSTD
+			   : strcmp(compression, ".gz") == 0 ? RV_OUTPUT_GZIP
+							     : RV_OUTPUT_NONE;
+	free(run->source);
+	free(run->host);
+	run->source = rv_strdup(source);
+	run->host = rv_strdup(host);
+	return true;
+}
+
+static bool replay_file(struct rv_run *run, const json_t *o)
+{
+	RV_CLEANUP(rv_free_p) char *path = rv_json_bytes_value(json_object_get(o, "path"));
+	const char *key = json_string_value(json_object_get(o, "key"));
+	const char *format = json_string_value(json_object_get(o, "format"));
+	const char *compression = json_string_value(json_object_get(o, "compression"));
+	if (!path || !key || !format || !compression)
+		return false;
+	/* Files are journaled when first used, which need not be in the order of their indexes. */
+	uint64_t index = rv_json_get_u64(o, "index");
+	if (index > 100000000)
+		return false;
+	while (run->files_count <= index)
+		rv_run_add_file(run, "", "", "", "");
+	file_free(run->files[index]);
+	run->files[index] = rv_malloc(sizeof(**run->files));
+	*run->files[index] = (struct rv_run_file){
+		.path = rv_take(path),
+		.key = rv_strdup(key),
+		.format = rv_strdup(format),
+		.compression = rv_strdup(compression),
+		.journaled = true,
+	};
+	return true;
+}
+
+static bool replay_batch(struct rv_run *run, const json_t *o)
+{
+	struct rv_batch_entry entry = {
+		.seq = rv_json_get_u64(o, "seq"),
+		.name = dup_string(o, "name"),
+		.records = rv_json_get_u64(o, "records"),
+		.record_bytes = rv_json_get_u64(o, "record_bytes"),
+		.bytes = rv_json_get_u64(o, "bytes"),
+		.rejected = rv_json_get_u64(o, "rejected"),
+		.rejects_name = dup_string(o, "rejects"),
+		.input_to = rv_json_get_u64(o, "input_to"),
+	};
+	const json_t *list = json_object_get(o, "extents"), *item;
+	size_t i;
+	bool ok = entry.name && (!run->pipe || rv_json_get_hex64(o, "body_hash", &entry.body_hash)) &&
+		  rv_json_get_hex64(o, "hash", &entry.set_hash) &&
+		  (!entry.rejected ||
+		   (entry.rejects_name && rv_json_get_hex64(o, "rejects_hash", &entry.rejects_hash)));
+	entry.extents = rv_calloc(json_array_size(list), sizeof(*entry.extents));
+	json_array_foreach(list, i, item) {
+		struct rv_extent *extent = &entry.extents[entry.extents_count++];
+		*extent = (struct rv_extent){
+			.file = rv_json_get_u64(item, "file"),
+			.from = rv_json_get_u64(item, "from"),
+			.to = rv_json_get_u64(item, "to"),
+			.line = rv_json_get_u64(item, "line"),
+			.in_array = json_is_true(json_object_get(item, "in_array")),
+			.finish = json_is_true(json_object_get(item, "finish")),
+			.csv_header = dup_string(item, "header"),
+			.checkpoint = json_incref(json_object_get(item, "checkpoint")),
+		};
+		ok = ok && extent->file < run->files_count && extent->from <= extent->to;
+	}
+	if (!ok) {
+		rv_batch_entry_release(&entry);
+		return false;
+	}
+	RV_GROW(run->batches, run->batches_count, run->batches_capacity);
+	run->batches[run->batches_count++] = entry;
+	return true;
+}
+
+static bool replay(struct rv_run *run, const json_t *o, size_t line_number)
+{
+	const char *type = json_string_value(json_object_get(o, "t"));
+	if (!type || (line_number == 1) != (strcmp(type, "run") == 0))
+		return false;
+	if (strcmp(type, "run") == 0)
+		return replay_run(run, o);
+	if (strcmp(type, "file") == 0)
+		return replay_file(run, o);
+	if (strcmp(type, "batch") == 0)
+		return replay_batch(run, o);
+	bool landed = strcmp(type, "landed") == 0;
+	if (landed || strcmp(type, "dropped") == 0) {
+		struct rv_batch_entry *entry = find_batch(run, rv_json_get_u64(o, "seq"));
+		if (entry)
+			entry->state = landed ? RV_BATCH_LANDED : RV_BATCH_DROPPED;
+		return entry != NULL;
+	}
+	if (strcmp(type, "closed") == 0)
+		return run->closed = true;
+	return false;
+}
+
+static json_t *parse_line(const char *line, size_t len)
+{
+	uint64_t crc;
+	if (len < LINE_HEAD + 2 || line[LINE_HEAD - 1] != ' ' || !rv_parse_hex64(line, 8, &crc) ||
+	    crc != rv_crc32c(0, line + LINE_HEAD, len - LINE_HEAD))
+		return NULL;
+	json_error_t ignored;
+	return json_loadb(line + LINE_HEAD, len - LINE_HEAD, JSON_REJECT_DUPLICATES, &ignored);
+}
+
+static enum rv_status damaged(struct rv_run *run, size_t line_number, struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p) char *path = journal_path(run);
+	rv_fail(err, RV_DAMAGED, "the journal of run %s is damaged at line %zu", run->name, line_number);
+	rv_error_at(err, path, line_number, 0);
+	rv_hint(err, "see 'river spool check'; spooled batches beside it are kept");
+	return err->status;
+}
+
+static enum rv_status replay_journal(struct rv_run *run, bool may_cut, struct rv_error *err)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
+	RV_CLEANUP(rv_free_p) char *path = journal_path(run);
+	if (rv_read_file(path, JOURNAL_MAX_BYTES, &text, err) != RV_OK)
+		return err->status;
+	size_t line_number = 0, at = 0;
+	while (at < text.len) {
+		const char *end = memchr(text.bytes + at, '\n', text.len - at);
+		size_t len = end ? (size_t)(end - text.bytes) - at : text.len - at;
+		line_number++;
+		json_t *o = end ? parse_line(text.bytes + at, len) : NULL;
+		if (!o) {
+			/* What was being written when the power went: nothing can follow it. */
+			bool last = !end || (size_t)(end - text.bytes) + 1 == text.len;
+			if (!last)
+				return damaged(run, line_number, err);
+			break;
+		}
+		json_int_t version = json_integer_value(json_object_get(o, "v"));
+		if (line_number == 1 && version > RV_RUN_VERSION) {
+			json_decref(o);
+			rv_fail(err, RV_BAD_CONFIG, "run %s was written by a newer river (version %d)",
+				run->name, (int)version);
+			rv_hint(err, "use that river to finish it");
+			return err->status;
+		}
+		bool ok = replay(run, o, line_number);
+		json_decref(o);
+		if (!ok)
+			return damaged(run, line_number, err);
+		at += len + 1;
+	}
+	if (may_cut && at < text.len && ftruncate(run->journal_fd, (off_t)at) < 0)
+		return rv_fail_errno(err, RV_LOCAL_IO, "cut the torn end of %s", path);
+	if (at == 0) /* killed before its first line: nothing was promised */
+		return rv_fail(err, RV_NOT_FOUND, "run %s was never begun", run->name);
+	return RV_OK;
+}
+
+static enum rv_status open_journal(struct rv_run *run, bool lock, struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p) char *path = journal_path(run);
+	run->journal_fd =
+		open(path, (lock ? O_RDWR | O_APPEND : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW);
+	if (run->journal_fd < 0) {
+		if (errno == ENOENT)
+			return rv_fail(err, RV_NOT_FOUND, "run %s has no journal", run->name);
+		return rv_fail_errno(err, RV_LOCAL_IO, "open %s", path);
+	}
+	if (!lock)
+		return RV_OK;
+	if (lock_journal(run, err) != RV_OK)
+		return err->status;
+	/* Whoever held the lock may have finished and removed the run meanwhile. */
+	struct stat mine, there;
+	if (fstat(run->journal_fd, &mine) < 0)
+		return rv_fail_errno(err, RV_LOCAL_IO, "look at %s", path);
+	if (stat(path, &there) < 0 || there.st_ino != mine.st_ino)
+		return rv_fail(err, RV_NOT_FOUND, "run %s has been finished", run->name);
+	return RV_OK;
+}
+
+enum rv_status rv_run_open(const struct rv_state *state, const char *name, bool lock,
+			   struct rv_run **ret, struct rv_error *err)
+{
+	RV_CLEANUP(rv_run_free_p) struct rv_run *run = run_new(state, name);
+	RV_CLEANUP(rv_lock_release) struct rv_lock runs = RV_LOCK_INIT;
+	if (lock && lock_runs(state, &runs, err) != RV_OK)
+		return err->status;
+	enum rv_status status = open_journal(run, lock, err);
+	if (status == RV_OK)
+		status = replay_journal(run, lock, err);
+	if (status == RV_NOT_FOUND && lock) {
+		/* Killed before its first line: nothing was promised, nothing is lost. */
+		struct rv_error ignored;
+		if (rv_remove_tree(run->folder, &ignored) != RV_OK)
+			return status;
+	}
+	if (status == RV_OK)
+		*ret = rv_take(run);
+	return status;
+}
+
+enum rv_status rv_run_each(const struct rv_state *state,
+			   enum rv_status (*each)(void *arg, const char *run, struct rv_error *err),
+			   void *arg, struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p) char *path = rv_state_path(state, "runs");
+	return rv_each_entry(path, each, arg, err);
+}

@@ -1,0 +1,131 @@
+/*
+ * A run on disk: what one push has promised, written before it is done.
+ *
+ * runs/<run>/journal is append-only text, a line an entry: 8 hex digits of CRC-32C, a blank, a JSON
+ * object. A torn last line (power cut) is cut off on opening; a damaged line before it is
+ * RV_DAMAGED. runs/<run>/<seq>.body and <seq>.rejects are spooled batches. The journal is locked
+ * for as long as its run is alive.
+ *
+ * Version 1. Entry types: run, file, batch, landed, dropped, closed. rv_run_landed may be called by another
+ * thread than the rest; the run serialises itself.
+ */
+#ifndef RV_SPOOL_RUN_H
+#define RV_SPOOL_RUN_H
+
+#include <jansson.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "flow/object_name.h"
+#include "spool/state.h"
+
+#define RV_RUN_VERSION 1
+
+enum rv_batch_state {
+	RV_BATCH_WAITING, /* journaled, not known to be in the lake */
+	RV_BATCH_LANDED,
+	RV_BATCH_DROPPED, /* files: the bytes are gone or changed; reported as not accepted */
+};
+/* A piece of a file that went into a batch. Offsets are of the decompressed bytes. */
+struct rv_extent {
+	uint64_t file;      /* index into the run's files */
+	uint64_t from, to;
+	uint64_t line;      /* of `from` */
+	bool in_array;      /* reader state at `from`, json only */
+	bool finish;        /* ends with an unterminated record that was handed out all the same */
+	char *csv_header;   /* Optional, csv only */
+	json_t *checkpoint; /* what this batch moves the file's checkpoint to; see checkpoint.h */
+};
+struct rv_run_file {
+	char *path;         /* absolute */
+	char *key;          /* device-inode-birth */
+	char *format;       /* of the reader, after detection */
+	char *compression;
+	bool journaled;
+};
+struct rv_batch_entry {
+	uint64_t seq;
+	char *name;         /* object name; "" when the batch has rejects only */
+	uint64_t records, record_bytes, bytes, set_hash;
+	uint64_t body_hash; /* spooled: XXH3-64 of the body, so that damage on disk is noticed */
+	uint64_t rejected, rejects_hash;
+	char *rejects_name; /* Optional: object name of the rejects */
+	uint64_t input_to;  /* pipes: offset in the input behind this batch */
+	struct rv_extent *extents; /* files only */
+	size_t extents_count;
+	enum rv_batch_state state;
+};
+
+struct rv_run {
+	char name[RV_RUN_MAX + 1];
+	char *folder;             /* runs/<run> */
+	int journal_fd;           /* -1: closed */
+	pthread_mutex_t mutex;
+	/* The plain fields: set before rv_run_begin, then constant. */
+	bool named;               /* --run */
+	bool pipe;                /* batches are spooled: <seq>.body, <seq>.rejects */
+	int64_t started_ms;
+	char lake_folder[24];     /* "dt=.../hr=..." */
+	char *source;             /* what was pushed, for people */
+	char *host;
+	enum rv_output_compression compression;
+	/* What the journal adds. */
+	struct rv_run_file **files;
+	size_t files_count, files_capacity;
+	struct rv_batch_entry *batches;
+	size_t batches_count, batches_capacity;
+	bool closed;              /* the journal says the run came to its end */
+};
+
+/* A new run, its folder made and its journal locked; nothing written yet. `name` NULL: a fresh
+ * ULID. RV_CONFLICT when a run of that name has state here, RV_LOCKED when it is alive. */
+enum rv_status rv_run_create(const struct rv_state *state, const char *name, int64_t now_ms,
+			     struct rv_run **ret, struct rv_error *err) RV_MUST_CHECK;
+/* Write the run's first line, durably. */
+enum rv_status rv_run_begin(struct rv_run *run, struct rv_error *err) RV_MUST_CHECK;
+
+/* Open a left-over run. RV_LOCKED when it is alive, RV_NOT_FOUND when it is gone or never began,
+ * RV_DAMAGED with the line when its journal is. `lock` false reads without locking (for looking). */
+enum rv_status rv_run_open(const struct rv_state *state, const char *name, bool lock,
+			   struct rv_run **ret, struct rv_error *err) RV_MUST_CHECK;
+void rv_run_free(struct rv_run *run); /* unlocks */
+void rv_run_free_p(struct rv_run **run);
+
+/* Register a file; returns its index. Journaled with the first batch that uses it. */
+const struct rv_run_file *rv_run_file(struct rv_run *run, uint64_t index);
+uint64_t rv_run_add_file(struct rv_run *run, const char *path, const char *key, const char *format,
+			 const char *compression);
+/* Promise a batch: the run takes over what the entry owns, and it is durable when this returns. */
+enum rv_status rv_run_promise(struct rv_run *run, struct rv_batch_entry *entry,
+			      struct rv_error *err) RV_MUST_CHECK;
+/* Note that a batch is in the lake. Not synced: recovery puts it again, to the same name. */
+enum rv_status rv_run_landed(struct rv_run *run, uint64_t seq, struct rv_error *err) RV_MUST_CHECK;
+/* Note that a batch can not be made again; durable. The totals leave it out. */
+enum rv_status rv_run_dropped(struct rv_run *run, uint64_t seq, struct rv_error *err) RV_MUST_CHECK;
+/* The input has ended and all batches are promised; durable. */
+enum rv_status rv_run_close(struct rv_run *run, struct rv_error *err) RV_MUST_CHECK;
+/* Everything landed, receipt and checkpoints durable: forget the run. */
+enum rv_status rv_run_remove(struct rv_run *run, struct rv_error *err) RV_MUST_CHECK;
+
+char *rv_run_body_path(const struct rv_run *run, uint64_t seq);    /* caller frees */
+char *rv_run_rejects_path(const struct rv_run *run, uint64_t seq); /* caller frees */
+void rv_batch_entry_release(struct rv_batch_entry *entry);
+
+struct rv_run_totals {
+	uint64_t records, record_bytes, bytes, rejected, set_hash, rejects_hash;
+	uint64_t batches;  /* with records */
+	uint64_t landed;   /* of them, and of batches with rejects only */
+	uint64_t waiting, waiting_records, waiting_bytes;
+	uint64_t input_to; /* pipes: accepted up to this offset */
+};
+void rv_run_totals(struct rv_run *run, struct rv_run_totals *ret);
+
+/* Names of the runs a stream has state of, in order. */
+enum rv_status rv_run_each(const struct rv_state *state,
+			   enum rv_status (*each)(void *arg, const char *run, struct rv_error *err),
+			   void *arg, struct rv_error *err) RV_MUST_CHECK;
+
+#endif
