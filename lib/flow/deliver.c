@@ -49,6 +49,48 @@ static enum rv_status check_named(struct rv_deliver *deliver, const struct rv_ru
 	return err->status;
 }
 
+static struct rv_batch_entry *entry_of(struct rv_run *run, uint64_t seq)
+{
+	for (size_t i = run->batches_count; i-- > 0;)
+		if (run->batches[i].seq == seq)
+			return &run->batches[i];
+	rv_bug("batch %" PRIu64 " was never promised", seq);
+}
+
+/* A checkpoint never moves back within one content, in whatever order left-over runs are finished. */
+static enum rv_status is_behind(const struct rv_state *state, const struct rv_checkpoint *mine,
+				bool *ret, struct rv_error *err)
+{
+	RV_CLEANUP(rv_checkpoint_release) struct rv_checkpoint there = { .offset = 0 };
+	bool found;
+	enum rv_status status = rv_checkpoint_load(state, mine->key, &there, &found, err);
+	*ret = status == RV_OK && found && there.first_record == mine->first_record &&
+	       there.offset > mine->offset;
+	/* A torn one (power cut) is replaced by what the journal holds. */
+	return status == RV_DAMAGED ? RV_OK : status;
+}
+
+static enum rv_status move_checkpoints(struct rv_deliver *deliver, struct rv_run *run,
+				       const struct rv_batch_entry *entry, struct rv_error *err)
+{
+	for (size_t i = 0; i < entry->extents_count; i++) {
+		const struct rv_extent *extent = &entry->extents[i];
+		RV_CLEANUP(rv_checkpoint_release) struct rv_checkpoint checkpoint = { .offset = 0 };
+		if (!rv_checkpoint_parse(extent->checkpoint, &checkpoint))
+			return rv_fail(err, RV_DAMAGED, "run %s holds no checkpoint for %s", run->name,
+				       rv_run_file(run, extent->file)->path);
+		if (rv_checkpoint_note_batch(deliver->state, checkpoint.key, run, entry, extent, err) !=
+		    RV_OK)
+			return err->status;
+		bool behind;
+		if (is_behind(deliver->state, &checkpoint, &behind, err) != RV_OK)
+			return err->status;
+		if (!behind && rv_checkpoint_save(deliver->state, &checkpoint, err) != RV_OK)
+			return err->status;
+	}
+	return RV_OK;
+}
+
 static enum rv_status sync_body(const struct rv_body *body, struct rv_error *err)
 {
 	return body->path ? rv_fsync(body->fd, body->path, err) : RV_OK;
@@ -65,15 +107,29 @@ enum rv_status rv_deliver_promise(struct rv_deliver *deliver, struct rv_run *run
 		    rv_fsync_folder(run->folder, err) != RV_OK)
 			return err->status;
 	}
-	return rv_run_promise(run, &finished->entry, err);
+	uint64_t seq = finished->entry.seq;
+	bool has_files = finished->entry.extents_count > 0;
+	if (rv_run_promise(run, &finished->entry, err) != RV_OK)
+		return err->status;
+	if (!run->pipe || !has_files)
+		return RV_OK;
+	if (move_checkpoints(deliver, run, entry_of(run, seq), err) != RV_OK)
+		return err->status;
+	return rv_checkpoint_sync(deliver->state, err);
 }
 
-static struct rv_batch_entry *entry_of(struct rv_run *run, uint64_t seq)
+enum rv_status rv_deliver_checkpoints(struct rv_deliver *deliver, struct rv_run *run,
+				      struct rv_error *err)
 {
-	for (size_t i = run->batches_count; i-- > 0;)
-		if (run->batches[i].seq == seq)
-			return &run->batches[i];
-	rv_bug("batch %" PRIu64 " was never promised", seq);
+	bool any = false;
+	for (size_t i = 0; i < run->batches_count; i++) {
+		if (!run->batches[i].extents_count)
+			continue;
+		any = true;
+		if (move_checkpoints(deliver, run, &run->batches[i], err) != RV_OK)
+			return err->status;
+	}
+	return any ? rv_checkpoint_sync(deliver->state, err) : RV_OK;
 }
 
 static struct rv_store_body store_body(const struct rv_body *body)
@@ -95,21 +151,12 @@ static void stage_used(struct rv_body *body)
 	}
 }
 
-static enum rv_status move_checkpoints(struct rv_deliver *deliver, struct rv_run *run,
-				       const struct rv_batch_entry *entry, struct rv_error *err)
+enum rv_status rv_deliver_note_landed(struct rv_deliver *deliver, struct rv_run *run, uint64_t seq,
+				      struct rv_error *err)
 {
-	for (size_t i = 0; i < entry->extents_count; i++) {
-		const struct rv_extent *extent = &entry->extents[i];
-		RV_CLEANUP(rv_checkpoint_release) struct rv_checkpoint checkpoint = { .offset = 0 };
-		if (!rv_checkpoint_parse(extent->checkpoint, &checkpoint))
-			return rv_fail(err, RV_DAMAGED, "run %s holds no checkpoint for %s", run->name,
-				       rv_run_file(run, extent->file)->path);
-		if (rv_checkpoint_note_batch(deliver->state, checkpoint.key, run, entry, extent, err) !=
-			    RV_OK ||
-		    rv_checkpoint_save(deliver->state, &checkpoint, err) != RV_OK)
-			return err->status;
-	}
-	return RV_OK;
+	if (!run->pipe && move_checkpoints(deliver, run, entry_of(run, seq), err) != RV_OK)
+		return err->status;
+	return rv_run_landed(run, seq, err);
 }
 
 enum rv_status rv_deliver_batch(struct rv_deliver *deliver, struct rv_run *run, uint64_t seq,
@@ -143,9 +190,7 @@ enum rv_status rv_deliver_batch(struct rv_deliver *deliver, struct rv_run *run, 
 		if (status != RV_OK)
 			return rv_context(err, "deliver batch %" PRIu64 " of run %s", seq, run->name);
 	}
-	if (move_checkpoints(deliver, run, entry, err) != RV_OK)
-		return err->status;
-	return rv_run_landed(run, seq, err);
+	return rv_deliver_note_landed(deliver, run, seq, err);
 }
 
 /* *ret_found false: no such file. */
@@ -277,7 +322,7 @@ enum rv_status rv_deliver_finish(struct rv_deliver *deliver, struct rv_run *run,
 	if (run->batches_count &&
 	    rv_receipt_put_closed(deliver->lake, deliver->stream, run, err) != RV_OK)
 		return rv_context(err, "close the receipt of run %s", run->name);
-	if (!run->pipe && rv_checkpoint_sync(deliver->state, err) != RV_OK)
+	if (rv_checkpoint_sync(deliver->state, err) != RV_OK)
 		return err->status;
 	if (deliver->opened == run)
 		deliver->opened = NULL;

@@ -33,6 +33,13 @@ enum rv_status rv_deliver_promise(struct rv_deliver *deliver, struct rv_run *run
 enum rv_status rv_deliver_batch(struct rv_deliver *deliver, struct rv_run *run, uint64_t seq,
 				struct rv_body *body, struct rv_body *rejects,
 				struct rv_error *err) RV_MUST_CHECK;
+/* The batch is in the lake already, only the notes of it are missing: checkpoints and journal. */
+enum rv_status rv_deliver_note_landed(struct rv_deliver *deliver, struct rv_run *run, uint64_t seq,
+				      struct rv_error *err) RV_MUST_CHECK;
+/* A spooled batch of a file holds the bytes itself: checkpoints move with the promise, also after a
+ * crash in between. */
+enum rv_status rv_deliver_checkpoints(struct rv_deliver *deliver, struct rv_run *run,
+				      struct rv_error *err) RV_MUST_CHECK;
 /* Put every waiting batch of a spooled run, in order, and remove what has landed from the spool.
  * A damaged batch is moved to <state>/damaged/, noted as `loss`, and the next one goes on. */
 enum rv_status rv_deliver_spooled(struct rv_deliver *deliver, struct rv_run *run,

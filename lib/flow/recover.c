@@ -1,18 +1,17 @@
 /* Left-over runs: opened, finished and forgotten, one after another. */
 #include "flow/recover.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "flow/batch.h"
 #include "flow/input.h"
+#include "flow/read_settings.h"
 #include "format/reader.h"
 #include "spool/checkpoint.h"
 
@@ -89,8 +88,8 @@ static enum rv_status find_file(const struct rv_run_file *file, struct rv_input_
 }
 
 static enum rv_status read_extent(struct rv_batcher *batcher, struct rv_run *run,
-				  const struct rv_extent *extent, bool refuse_river_key,
-				  struct rv_error *err)
+				  const struct rv_extent *extent,
+				  const struct rv_read_settings *settings, struct rv_error *err)
 {
 	const struct rv_run_file *file = rv_run_file(run, extent->file);
 	RV_CLEANUP(rv_input_file_release) struct rv_input_file input = RV_INPUT_FILE_INIT;
@@ -99,17 +98,13 @@ static enum rv_status read_extent(struct rv_batcher *batcher, struct rv_run *run
 	RV_CLEANUP(rv_source_free_p) struct rv_source *source = NULL;
 	if (rv_input_file_source(&input, extent->from, extent->to, &source, err) != RV_OK)
 		return err->status;
-	struct rv_checkpoint checkpoint;
-	struct rv_csv_dialect csv = RV_CSV_DIALECT_INIT;
 	struct rv_reader_params params = {
-		.refuse_river_key = refuse_river_key,
 		.offset = extent->from,
 		.line = extent->line,
 		.csv_header = extent->csv_header,
 		.in_array = extent->in_array,
-		.csv = &csv,
 	};
-	(void)checkpoint;
+	rv_read_settings_apply(settings, &params);
 	if (!rv_format_parse(file->format, &params.format))
 		return rv_fail(err, RV_DAMAGED, "run %s names the format '%s'", run->name, file->format);
 	RV_CLEANUP(rv_reader_free_p) struct rv_reader *reader = NULL;
@@ -135,3 +130,184 @@ static enum rv_status read_extent(struct rv_batcher *batcher, struct rv_run *run
 	}
 }
 
+/* Is everything of this batch in the lake already? */
+static enum rv_status in_lake(struct rv_deliver *deliver, const struct rv_batch_entry *entry,
+			      bool *ret, struct rv_error *err)
+{
+	const char *names[] = { entry->records ? entry->name : NULL,
+				entry->rejected ? entry->rejects_name : NULL };
+	*ret = true;
+	for (size_t i = 0; i < 2; i++) {
+		struct rv_store_object object;
+		if (!names[i])
+			continue;
+		enum rv_status status =
+			deliver->lake->ops->head(deliver->lake, names[i], &object, err);
+		if (status == RV_NOT_FOUND)
+			*ret = false;
+		else if (status != RV_OK)
+			return status;
+	}
+	return RV_OK;
+}
+
+/* Why the bytes cannot be had again; what may be different next time is not that. */
+static bool is_gone(const struct rv_error *err)
+{
+	return err->status == RV_NOT_FOUND || err->status == RV_BAD_DATA;
+}
+
+static enum rv_status make_again(struct recovery *recovery, struct rv_run *run,
+				 const struct rv_batch_entry *entry, struct rv_finished *ret,
+				 struct rv_error *err)
+{
+	RV_CLEANUP(rv_read_settings_release)
+	struct rv_read_settings settings = { .csv = RV_CSV_DIALECT_INIT };
+	if (rv_read_settings_parse(run->settings, &settings, err) != RV_OK)
+		return err->status;
+	/* The definition may have another compression by now; the name says what this batch has. */
+	struct rv_stream stream = *recovery->deliver->stream;
+	stream.compression = run->compression;
+	struct rv_batcher_params params = { .stream = &stream, .lake = recovery->deliver->lake };
+	struct rv_batcher *batcher = NULL;
+	enum rv_status status = rv_batcher_new(&params, &batcher, err);
+	if (status == RV_OK)
+		status = rv_batcher_begin(batcher, run, entry->seq, err);
+	for (size_t i = 0; i < entry->extents_count && status == RV_OK; i++)
+		status = read_extent(batcher, run, &entry->extents[i], &settings, err);
+	if (status == RV_OK)
+		status = rv_batcher_finish(batcher, ret, err);
+	rv_batcher_free(batcher);
+	if (status != RV_OK)
+		return status;
+	bool same = strcmp(ret->entry.name, entry->name) == 0 &&
+		    ret->entry.rejected == entry->rejected &&
+		    ret->entry.rejects_hash == entry->rejects_hash;
+	return same ? RV_OK : rv_fail(err, RV_BAD_DATA, "the bytes are not the same any more");
+}
+
+static enum rv_status drop(struct recovery *recovery, struct rv_run *run,
+			   const struct rv_batch_entry *entry, struct rv_error *err)
+{
+	const struct rv_extent *extent = &entry->extents[0];
+	const char *path = entry->extents_count ? rv_run_file(run, extent->file)->path : "?";
+	struct rv_error why = *err;
+	rv_fail(&why, RV_LOCAL_IO,
+		"%" PRIu64 " records of %s, bytes %" PRIu64 " to %" PRIu64
+		"%s, were read by run %s but not accepted: %s",
+		entry->records, path, entry->extents_count ? extent->from : 0,
+		entry->extents_count ? extent->to : 0,
+		entry->extents_count > 1 ? " and further files" : "", run->name, err->message);
+	rv_hint(&why, "push them again from where they are now");
+	return rv_deliver_drop(recovery->deliver, run, entry->seq, &why, err);
+}
+
+static enum rv_status finish_file_batch(struct recovery *recovery, struct rv_run *run,
+					uint64_t seq, struct rv_error *err)
+{
+	const struct rv_batch_entry *entry = &run->batches[0];
+	for (size_t i = 0; i < run->batches_count; i++)
+		if (run->batches[i].seq == seq)
+			entry = &run->batches[i];
+	RV_CLEANUP(rv_finished_release) struct rv_finished finished = {
+		.body = RV_BODY_INIT,
+		.rejects = RV_BODY_INIT,
+	};
+	bool there;
+	if (in_lake(recovery->deliver, entry, &there, err) != RV_OK)
+		return err->status;
+	if (there)
+		return rv_deliver_note_landed(recovery->deliver, run, seq, err);
+	if (make_again(recovery, run, entry, &finished, err) != RV_OK)
+		return is_gone(err) ? drop(recovery, run, entry, err) : err->status;
+	return rv_deliver_batch(recovery->deliver, run, seq, &finished.body, &finished.rejects, err);
+}
+
+static enum rv_status finish_files(struct recovery *recovery, struct rv_run *run,
+				   struct rv_error *err)
+{
+	for (size_t i = 0; i < run->batches_count; i++) {
+		if (run->batches[i].state != RV_BATCH_WAITING)
+			continue;
+		if (recovery->should_stop && recovery->should_stop())
+			return rv_fail(err, RV_FAILED, "stopped by a signal");
+		if (finish_file_batch(recovery, run, run->batches[i].seq, err) != RV_OK)
+			return err->status;
+	}
+	return RV_OK;
+}
+
+/* ---- one run ---- */
+
+/* A journal that cannot be read is moved away whole, with the batches beside it. */
+static enum rv_status set_run_aside(struct recovery *recovery, const char *name, struct rv_error *err)
+{
+	struct rv_error why = *err;
+	const struct rv_state *state = recovery->deliver->state;
+	RV_CLEANUP(rv_free_p) char *folder = rv_state_path(state, "damaged");
+	RV_CLEANUP(rv_free_p) char *from = rv_asprintf("%s/runs/%s", state->folder, name);
+	RV_CLEANUP(rv_free_p) char *to = rv_asprintf("%s/%s", folder, name);
+	if (rv_make_folders(folder, 0700, err) != RV_OK)
+		return err->status;
+	if (rename(from, to) < 0)
+		return rv_fail_errno(err, RV_LOCAL_IO, "set aside %s", from);
+	rv_hint(&why, "the run was set aside as %s; its batches are files there", to);
+	if (recovery->deliver->loss.status == RV_OK)
+		recovery->deliver->loss = why;
+	return RV_OK;
+}
+
+static enum rv_status finish_run(struct recovery *recovery, struct rv_run *run, struct rv_error *err)
+{
+	struct rv_run_totals before;
+	rv_run_totals(run, &before);
+	enum rv_status status = run->pipe ? rv_deliver_checkpoints(recovery->deliver, run, err) : RV_OK;
+	if (status == RV_OK)
+		status = run->pipe ? rv_deliver_spooled(recovery->deliver, run, err)
+				   : finish_files(recovery, run, err);
+	if (status != RV_OK)
+		return status;
+	/* A named run whose input never came to its end stays open: the same input will come again. */
+	status = run->named && !run->closed ? rv_run_remove(run, err)
+					    : rv_deliver_finish(recovery->deliver, run, err);
+	if (status == RV_OK) {
+		recovery->result->runs++;
+		recovery->result->batches += before.waiting;
+		recovery->result->records += before.waiting_records;
+	}
+	return status;
+}
+
+static enum rv_status recover_one(void *arg, const char *name, struct rv_error *err)
+{
+	struct recovery *recovery = arg;
+	RV_CLEANUP(rv_run_free_p) struct rv_run *run = NULL;
+	if (recovery->should_stop && recovery->should_stop())
+		return RV_OK;
+	enum rv_status status = rv_run_open(recovery->deliver->state, name, true, &run, err);
+	if (status == RV_LOCKED || status == RV_NOT_FOUND)
+		return RV_OK; /* alive, or finished meanwhile, or never begun */
+	if (status == RV_DAMAGED)
+		return set_run_aside(recovery, name, err);
+	if (status != RV_OK)
+		return status;
+	if (finish_run(recovery, run, err) == RV_OK)
+		return RV_OK;
+	recovery->result->waiting_runs++;
+	recovery->result->waiting_file_runs += !run->pipe;
+	if (recovery->result->failure.status == RV_OK)
+		recovery->result->failure = *err;
+	return RV_OK;
+}
+
+enum rv_status rv_recover(struct rv_deliver *deliver, int64_t timeout_ms, bool (*should_stop)(void),
+			  struct rv_recover_result *ret, struct rv_error *err)
+{
+	*ret = (struct rv_recover_result){ .failure = RV_ERROR_INIT };
+	struct recovery recovery = { deliver, should_stop, ret };
+	RV_CLEANUP(rv_lock_release) struct rv_lock lock = RV_LOCK_INIT;
+	RV_CLEANUP(rv_free_p) char *path = rv_state_path(deliver->state, "recover.lock");
+	if (rv_lock_take(&lock, path, RV_LOCK_EXCLUSIVE, timeout_ms, 0600, err) != RV_OK)
+		return err->status;
+	return rv_run_each(deliver->state, recover_one, &recovery, err);
+}

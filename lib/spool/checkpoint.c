@@ -58,6 +58,9 @@ json_t *rv_checkpoint_json(const struct rv_checkpoint *c)
 	json_object_set_new(o, "records", json_integer((json_int_t)c->records));
 	json_object_set_new(o, "rejected", json_integer((json_int_t)c->rejected));
 	json_object_set_new(o, "hash", rv_json_hex64(c->set_hash));
+	json_object_set_new(o, "file_bytes", json_integer((json_int_t)c->file_bytes));
+	json_object_set_new(o, "file_modified", json_integer((json_int_t)c->file_modified_ns));
+	json_object_set_new(o, "at_end", json_boolean(c->at_end));
 	json_object_set_new(o, "pushed", json_integer((json_int_t)c->pushed_ms));
 	return o;
 }
@@ -75,6 +78,9 @@ bool rv_checkpoint_parse(const json_t *o, struct rv_checkpoint *ret)
 		.tail_len = rv_json_get_u64(o, "tail_len"),
 		.records = rv_json_get_u64(o, "records"),
 		.rejected = rv_json_get_u64(o, "rejected"),
+		.file_bytes = rv_json_get_u64(o, "file_bytes"),
+		.file_modified_ns = json_integer_value(json_object_get(o, "file_modified")),
+		.at_end = json_is_true(json_object_get(o, "at_end")),
 		.pushed_ms = json_integer_value(json_object_get(o, "pushed")),
 	};
 	c.path = rv_json_bytes_value(json_object_get(o, "path"));

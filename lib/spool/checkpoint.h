@@ -36,6 +36,9 @@ struct rv_checkpoint {
 	uint64_t tail_len, tail_hash; /* of the last bytes before offset, at most WINDOW */
 	uint64_t first_record;  /* XXH3 of the first record in lake form; 0: none yet */
 	uint64_t records, rejected, set_hash; /* of the whole prefix */
+	uint64_t file_bytes;    /* size and time of the file when it was read last: where both are */
+	int64_t file_modified_ns; /* the same, a compressed file need not be read again */
+	bool at_end;            /* nothing was left behind offset then */
 	int64_t pushed_ms;      /* when it came to this offset */
 };
 void rv_checkpoint_release(struct rv_checkpoint *checkpoint);

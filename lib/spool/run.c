@@ -75,6 +75,7 @@ void rv_run_free(struct rv_run *run)
 	free(run->folder);
 	free(run->source);
 	free(run->host);
+	json_decref(run->settings);
 	if (run->journal_fd >= 0)
 		close(run->journal_fd);
 	pthread_mutex_destroy(&run->mutex);
@@ -178,17 +179,14 @@ static const char *compression_text(enum rv_output_compression compression)
 
 enum rv_status rv_run_begin(struct rv_run *run, struct rv_error *err)
 {
-	json_t *entry = json_pack("{s:s, s:i, s:s, s:b, s:b, s:I, s:s, s:s, s:s, s:s}", "t", "run", "v",
+	json_t *entry = json_pack("{s:s, s:i, s:s, s:b, s:b, s:I, s:s, s:s}", "t", "run", "v",
 				  RV_RUN_VERSION, "run", run->name, "named", run->named, "pipe",
 				  run->pipe, "started", (json_int_t)run->started_ms, "folder",
-				  run->lake_folder, "source", run->source, "host", run->host,
-				  "compression", compression_text(run->compression));
-	if (!entry) /* a file name that is not UTF-8 */
-		entry = json_pack("{s:s, s:i, s:s, s:b, s:b, s:I, s:s, s:s, s:s, s:s}", "t", "run", "v",
-				  RV_RUN_VERSION, "run", run->name, "named", run->named, "pipe",
-				  run->pipe, "started", (json_int_t)run->started_ms, "folder",
-				  run->lake_folder, "source", "?", "host", "?", "compression",
-				  compression_text(run->compression));
+				  run->lake_folder, "compression", compression_text(run->compression));
+	json_object_set_new(entry, "source", rv_json_bytes(run->source));
+	json_object_set_new(entry, "host", rv_json_bytes(run->host));
+	if (run->settings)
+		json_object_set(entry, "settings", run->settings);
 	if (append(run, entry, true, err) != RV_OK)
 		return err->status;
 	/* The names journal and runs/<run> must be as durable as what is in them. */
@@ -383,8 +381,8 @@ static bool replay_run(struct rv_run *run, const json_t *o)
 {
 	const char *folder = json_string_value(json_object_get(o, "folder"));
 	const char *compression = json_string_value(json_object_get(o, "compression"));
-	const char *source = json_string_value(json_object_get(o, "source"));
-	const char *host = json_string_value(json_object_get(o, "host"));
+	RV_CLEANUP(rv_free_p) char *source = rv_json_bytes_value(json_object_get(o, "source"));
+	RV_CLEANUP(rv_free_p) char *host = rv_json_bytes_value(json_object_get(o, "host"));
 	if (!folder || strlen(folder) >= sizeof(run->lake_folder) || !compression || !source || !host)
 		return false;
 	memcpy(run->lake_folder, folder, strlen(folder) + 1);
@@ -396,8 +394,9 @@ static bool replay_run(struct rv_run *run, const json_t *o)
 							     : RV_OUTPUT_NONE;
 	free(run->source);
 	free(run->host);
-	run->source = rv_strdup(source);
-	run->host = rv_strdup(host);
+	run->source = rv_take(source);
+	run->host = rv_take(host);
+	run->settings = json_incref(json_object_get(o, "settings"));
 	return true;
 }
 
@@ -601,4 +600,38 @@ enum rv_status rv_run_each(const struct rv_state *state,
 {
 	RV_CLEANUP(rv_free_p) char *path = rv_state_path(state, "runs");
 	return rv_each_entry(path, each, arg, err);
+}
+
+struct sum {
+	const char *folder;
+	uint64_t bytes;
+};
+
+static enum rv_status add_file(void *arg, const char *name, struct rv_error *err RV_UNUSED)
+{
+	struct sum *sum = arg;
+	struct stat st;
+	RV_CLEANUP(rv_free_p) char *path = rv_path_join(sum->folder, name);
+	if (strcmp(name, "journal") != 0 && lstat(path, &st) == 0)
+		sum->bytes += (uint64_t)st.st_size;
+	return RV_OK;
+}
+
+static enum rv_status add_run(void *arg, const char *name, struct rv_error *err)
+{
+	struct sum *sum = arg;
+	RV_CLEANUP(rv_free_p) char *folder = rv_path_join(sum->folder, name);
+	struct sum inner = { .folder = folder };
+	enum rv_status status = rv_each_entry(folder, add_file, &inner, err);
+	sum->bytes += inner.bytes;
+	return status;
+}
+
+enum rv_status rv_spool_bytes(const struct rv_state *state, uint64_t *ret, struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p) char *path = rv_state_path(state, "runs");
+	struct sum sum = { .folder = path };
+	enum rv_status status = rv_each_entry(path, add_run, &sum, err);
+	*ret = sum.bytes;
+	return status;
 }

@@ -72,6 +72,7 @@ struct rv_run {
 	char *source;             /* what was pushed, for people */
 	char *host;
 	enum rv_output_compression compression;
+	json_t *settings;         /* Optional: how the input was read; flow/read_settings.h. Owned. */
 	/* What the journal adds. */
 	struct rv_run_file **files;
 	size_t files_count, files_capacity;
@@ -127,5 +128,9 @@ void rv_run_totals(struct rv_run *run, struct rv_run_totals *ret);
 enum rv_status rv_run_each(const struct rv_state *state,
 			   enum rv_status (*each)(void *arg, const char *run, struct rv_error *err),
 			   void *arg, struct rv_error *err) RV_MUST_CHECK;
+
+/* Bytes that wait in the stream's spool. */
+enum rv_status rv_spool_bytes(const struct rv_state *state, uint64_t *ret,
+			      struct rv_error *err) RV_MUST_CHECK;
 
 #endif

@@ -1,0 +1,235 @@
+/* Checkpoints against files: the same one, grown; rotated; or another content under an old name. */
+#include "flow/push_file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "base/memory.h"
+#include "format/reader.h"
+
+/* How far into a file its first record is looked for. */
+#define FIRST_RECORD_BYTES (32u << 20)
+
+struct candidates {
+	const struct rv_state *state;
+	const struct rv_input_file *input;
+	const char *key;
+	const struct rv_read_settings *read;
+	struct rv_checkpoint best;
+	bool found;
+};
+
+static enum rv_status new_reader(const struct rv_input_file *input, uint64_t to,
+				 const struct rv_read_settings *read, const char *format,
+				 struct rv_source **ret_source, struct rv_reader **ret,
+				 struct rv_error *err)
+{
+	if (rv_input_file_source(input, 0, to, ret_source, err) != RV_OK)
+		return err->status;
+	struct rv_reader_params params = { .name = input->path };
+	rv_read_settings_apply(read, &params);
+	if (format && !rv_format_parse(format, &params.format))
+		return rv_fail(err, RV_DAMAGED, "a checkpoint of %s names the format '%s'", input->path,
+			       format);
+	return rv_reader_new(*ret_source, &params, ret, err);
+}
+
+/* Reads the whole prefix: the only way where bytes are compressed, for the offset is inside. */
+static enum rv_status prefix_matches(const struct rv_checkpoint *c, const struct rv_input_file *input,
+				     const struct rv_read_settings *read, bool *ret,
+				     struct rv_error *err)
+{
+	RV_CLEANUP(rv_source_free_p) struct rv_source *source = NULL;
+	RV_CLEANUP(rv_reader_free_p) struct rv_reader *reader = NULL;
+	uint64_t records = 0, rejected = 0, set_hash = 0, to = 0;
+	*ret = false;
+	enum rv_status status = new_reader(input, c->offset, read, c->format, &source, &reader, err);
+	while (status == RV_OK) {
+		struct rv_reader_limits limits = { .timeout_ms = -1 };
+		struct rv_span span;
+		status = rv_reader_next(reader, &limits, &span, err);
+		if (status != RV_OK || span.kind == RV_SPAN_END)
+			break;
+		records += span.kind == RV_SPAN_RECORDS ? span.records : 0;
+		set_hash += span.kind == RV_SPAN_RECORDS ? span.set_hash : 0;
+		rejected += span.kind == RV_SPAN_REJECT && !span.more;
+		to = span.to;
+	}
+	if (status == RV_BAD_DATA)
+		return RV_OK; /* shorter, or another csv header: another content */
+	*ret = status == RV_OK && records == c->records && rejected == c->rejected &&
+	       set_hash == c->set_hash && to <= c->offset;
+	return status;
+}
+
+static enum rv_status content_matches(const struct rv_checkpoint *c, const struct rv_input_file *input,
+				      const struct rv_read_settings *read, bool *ret,
+				      struct rv_error *err)
+{
+	/* Only what was measured on plain bytes can be compared on plain bytes. */
+	if (input->compression == RV_COMPRESSION_NONE && strcmp(c->compression, "none") == 0)
+		return rv_checkpoint_matches(c, input->fd, ret, err);
+	return prefix_matches(c, input, read, ret, err);
+}
+
+/* Does the file that the checkpoint knows still hold these bytes? */
+static enum rv_status still_held(const struct rv_checkpoint *c, const struct rv_read_settings *read,
+				 bool *ret, struct rv_error *err)
+{
+	RV_CLEANUP(rv_input_file_release) struct rv_input_file known = RV_INPUT_FILE_INIT;
+	struct stat st;
+	char key[RV_FILE_KEY_TEXT];
+	bool regular;
+	*ret = false;
+	if (stat(c->path, &st) < 0 || !S_ISREG(st.st_mode) ||
+	    rv_input_file_open(c->path, &known, &regular, err) != RV_OK)
+		return RV_OK;
+	if (rv_file_key(known.fd, known.path, key, err) != RV_OK)
+		return err->status;
+	if (strcmp(key, c->key) != 0)
+		return RV_OK;
+	return content_matches(c, &known, read, ret, err);
+}
+
+static enum rv_status consider(void *arg, struct rv_checkpoint *c, struct rv_error *err)
+{
+	struct candidates *search = arg;
+	bool matches, held;
+	if (strcmp(c->key, search->key) == 0 ||
+	    (search->found && c->offset <= search->best.offset))
+		return RV_OK;
+	if (content_matches(c, search->input, search->read, &matches, err) != RV_OK)
+		return err->status;
+	if (!matches)
+		return RV_OK;
+	if (still_held(c, search->read, &held, err) != RV_OK)
+		return err->status;
+	if (held)
+		return RV_OK;
+	if (search->found)
+		rv_checkpoint_release(&search->best);
+	search->best = *c;
+	search->found = true;
+	*c = (struct rv_checkpoint){ .offset = 0 };
+	return RV_OK;
+}
+
+/* Hash of the first record in lake form; 0 when there is none near the start. */
+static enum rv_status first_record(const struct rv_input_file *input,
+				   const struct rv_read_settings *read, uint64_t *ret,
+				   struct rv_error *err)
+{
+	RV_CLEANUP(rv_source_free_p) struct rv_source *source = NULL;
+	RV_CLEANUP(rv_reader_free_p) struct rv_reader *reader = NULL;
+	*ret = 0;
+	enum rv_status status = new_reader(input, UINT64_MAX, read, NULL, &source, &reader, err);
+	while (status == RV_OK) {
+		struct rv_reader_limits limits = { .max_records = 1, .timeout_ms = -1 };
+		struct rv_span span;
+		status = rv_reader_next(reader, &limits, &span, err);
+		if (status != RV_OK || span.kind == RV_SPAN_END || span.from > FIRST_RECORD_BYTES)
+			break;
+		if (span.kind == RV_SPAN_RECORDS) {
+			*ret = XXH3_64bits(span.bytes, span.record_bytes);
+			break;
+		}
+	}
+	/* What is wrong with the file is said when it is read in earnest. */
+	return status == RV_BAD_DATA ? RV_OK : status;
+}
+
+static enum rv_status find_rotated(const struct rv_state *state, const struct rv_input_file *input,
+				   const char *key, const struct rv_read_settings *read,
+				   struct rv_checkpoint *ret, bool *ret_found, struct rv_error *err)
+{
+	struct candidates search = { .state = state, .input = input, .key = key, .read = read };
+	uint64_t first;
+	*ret_found = false;
+	if (!rv_checkpoint_any(state))
+		return RV_OK;
+	if (first_record(input, read, &first, err) != RV_OK)
+		return err->status;
+	if (!first)
+		return RV_OK;
+	if (rv_checkpoint_each_head(state, first, consider, &search, err) != RV_OK) {
+		rv_checkpoint_release(&search.best);
+		return err->status;
+	}
+	*ret = search.best;
+	*ret_found = search.found;
+	return RV_OK;
+}
+
+static void start_anew(const struct rv_input_file *input, const char *key, struct rv_checkpoint *ret)
+{
+	*ret = (struct rv_checkpoint){ .line = 1 };
+	snprintf(ret->key, sizeof(ret->key), "%s", key);
+	ret->path = rv_strdup(input->path);
+	ret->format = rv_strdup("auto");
+	ret->compression = rv_strdup(rv_compression_name(input->compression));
+}
+
+static int64_t modified_ns(const struct stat *st)
+{
+	return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+}
+
+enum rv_status rv_push_file_start(const struct rv_state *state, const struct rv_input_file *input,
+				  const char *key, const struct rv_read_settings *read, bool again,
+				  struct rv_checkpoint *ret, enum rv_file_start *ret_start,
+				  struct rv_error *err)
+{
+	bool known, matches = false, rotated = false;
+	RV_CLEANUP(rv_checkpoint_release) struct rv_checkpoint c = { .offset = 0 };
+	*ret_start = RV_FILE_NEW;
+	if (again) {
+		start_anew(input, key, ret);
+		return RV_OK;
+	}
+	if (rv_checkpoint_load(state, key, &c, &known, err) != RV_OK)
+		return err->status;
+	if (known) {
+		/* A compressed file is only read again when something about it changed. */
+		bool untouched = c.file_bytes == (uint64_t)input->stat.st_size &&
+				 c.file_modified_ns == modified_ns(&input->stat);
+		if (untouched && input->compression != RV_COMPRESSION_NONE)
+			matches = true;
+		else if (content_matches(&c, input, read, &matches, err) != RV_OK)
+			return err->status;
+		*ret_start = RV_FILE_APPENDED;
+		if (matches && input->compression != RV_COMPRESSION_NONE && untouched && c.at_end)
+			*ret_start = RV_FILE_UNCHANGED;
+	}
+	if (known && !matches) {
+		if (rv_checkpoint_detach(state, &c, err) != RV_OK)
+			return err->status;
+		rv_checkpoint_release(&c);
+		*ret_start = RV_FILE_CHANGED;
+	}
+	if (!matches) {
+		if (find_rotated(state, input, key, read, &c, &rotated, err) != RV_OK)
+			return err->status;
+		if (rotated) {
+			if (rv_checkpoint_move(state, &c, key, input->path, err) != RV_OK)
+				return err->status;
+			*ret_start = RV_FILE_ROTATED;
+		}
+	}
+	if (!matches && !rotated) {
+		start_anew(input, key, ret);
+		return RV_OK;
+	}
+	if (input->compression == RV_COMPRESSION_NONE && c.offset == (uint64_t)input->stat.st_size)
+		*ret_start = *ret_start == RV_FILE_ROTATED ? RV_FILE_ROTATED : RV_FILE_UNCHANGED;
+	/* Head and tail are of the bytes they were measured on: a .gz of a plain file has none. */
+	free(c.compression);
+	c.compression = rv_strdup(rv_compression_name(input->compression));
+	free(c.path);
+	c.path = rv_strdup(input->path);
+	*ret = c;
+	c = (struct rv_checkpoint){ .offset = 0 };
+	return RV_OK;
+}

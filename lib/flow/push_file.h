@@ -1,0 +1,27 @@
+/*
+ * Where to start in a file: what its checkpoint says, and whether it is the same file still.
+ */
+#ifndef RV_FLOW_PUSH_FILE_H
+#define RV_FLOW_PUSH_FILE_H
+
+#include "base/error.h"
+#include "flow/input.h"
+#include "flow/read_settings.h"
+#include "spool/checkpoint.h"
+
+enum rv_file_start {
+	RV_FILE_NEW,       /* from byte 0 */
+	RV_FILE_APPENDED,  /* from the checkpoint */
+	RV_FILE_ROTATED,   /* from the checkpoint of the file it was before */
+	RV_FILE_CHANGED,   /* has a checkpoint, but another content: from byte 0 */
+	RV_FILE_UNCHANGED, /* nothing behind the checkpoint */
+};
+
+/* `key` as rv_file_key gives it; the caller holds the file's lock. On RV_OK *ret is the checkpoint
+ * to start from, filled also for a new file (offset 0). */
+enum rv_status rv_push_file_start(const struct rv_state *state, const struct rv_input_file *input,
+				  const char *key, const struct rv_read_settings *read, bool again,
+				  struct rv_checkpoint *ret, enum rv_file_start *ret_start,
+				  struct rv_error *err) RV_MUST_CHECK;
+
+#endif

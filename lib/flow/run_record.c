@@ -1,0 +1,73 @@
+/* First come, first served: what a named run's batches look like. */
+#include "flow/run_record.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "format/json_text.h"
+
+/* What JSON records are known to shrink by, at the least: batches then stay below batch.size. */
+#define RATIO 4
+
+static enum rv_status parse(const char *name, const struct rv_stream *stream,
+			    const struct rv_strbuf *text, struct rv_run_record *ret,
+			    struct rv_error *err)
+{
+	json_error_t at;
+	json_t *o = json_loadb(text->bytes, text->len, JSON_REJECT_DUPLICATES, &at);
+	json_int_t version = json_integer_value(json_object_get(o, "v"));
+	const char *folder = json_string_value(json_object_get(o, "folder"));
+	const char *id = json_string_value(json_object_get(o, "stream_id"));
+	enum rv_status status = RV_OK;
+	if (!o || !folder || strlen(folder) >= sizeof(ret->folder) || !id ||
+	    !rv_json_get_u64(o, "batch_record_bytes"))
+		status = rv_fail(err, RV_DAMAGED, "%s is not a run's record", name);
+	else if (version > RV_RUN_RECORD_VERSION)
+		status = rv_fail(err, RV_BAD_CONFIG, "%s was written by a newer river (version %d)", name,
+				 (int)version);
+	else if (strcmp(id, stream->id) != 0)
+		status = rv_fail(err, RV_CONFLICT,
+				 "run %s belongs to an earlier stream of that name; use another name",
+				 name);
+	if (status == RV_OK) {
+		memcpy(ret->folder, folder, strlen(folder) + 1);
+		ret->batch_record_bytes = rv_json_get_u64(o, "batch_record_bytes");
+		ret->batch_records = rv_json_get_u64(o, "batch_records");
+	}
+	json_decref(o);
+	return status;
+}
+
+enum rv_status rv_run_record_fix(struct rv_store *lake, const struct rv_stream *stream,
+				 const char *run, uint64_t batch_bytes, uint64_t batch_records,
+				 int64_t now_ms, struct rv_run_record *ret, struct rv_error *err)
+{
+	char name[256], etag[RV_ETAG_TEXT], folder[RV_TIME_TEXT], time[RV_TIME_TEXT];
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
+	snprintf(name, sizeof(name), "_river/runs/%s/%s/%s.json", stream->business, stream->name, run);
+	bool found;
+	if (rv_store_get_optional(lake, name, 1u << 20, &text, etag, &found, err) != RV_OK)
+		return err->status;
+	if (found)
+		return parse(name, stream, &text, ret, err);
+	json_t *o = json_pack("{s:i, s:s, s:s, s:s, s:s, s:I, s:I}", "v", RV_RUN_RECORD_VERSION, "run",
+			      run, "stream_id", stream->id, "folder", rv_format_folder(now_ms, folder),
+			      "created", rv_format_time(now_ms, time), "batch_record_bytes",
+			      (json_int_t)(batch_bytes ? batch_bytes * RATIO : 256u << 20),
+			      "batch_records", (json_int_t)batch_records);
+	rv_strbuf_clear(&text);
+	rv_json_dump(&text, o);
+	rv_strbuf_putc(&text, '\n');
+	json_decref(o);
+	struct rv_store_put conditions = { .if_absent = true };
+	enum rv_status status = rv_store_put_bytes(lake, name, text.bytes, text.len, &conditions, err);
+	if (status != RV_OK && status != RV_CONFLICT)
+		return status;
+	/* Whoever was first, both read the same now. */
+	if (lake->ops->get(lake, name, 1u << 20, &text, etag, err) != RV_OK)
+		return err->status;
+	return parse(name, stream, &text, ret, err);
+}

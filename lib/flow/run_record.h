@@ -1,0 +1,31 @@
+/*
+ * The record that makes a named run repeatable from any host (semantics.md 5.2): its folder and
+ * batch limits, fixed in the lake by whoever comes first.
+ *
+ *   _river/runs/<business>/<stream>/<run>.json
+ */
+#ifndef RV_FLOW_RUN_RECORD_H
+#define RV_FLOW_RUN_RECORD_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "config/stream.h"
+#include "store/store.h"
+
+#define RV_RUN_RECORD_VERSION 1
+
+struct rv_run_record {
+	char folder[24];
+	uint64_t batch_record_bytes; /* uncompressed */
+	uint64_t batch_records;      /* 0: no limit */
+};
+
+/* The record as it is in the lake; made from `batch_bytes` (a compressed size) and `batch_records`
+ * when there is none. */
+enum rv_status rv_run_record_fix(struct rv_store *lake, const struct rv_stream *stream,
+				 const char *run, uint64_t batch_bytes, uint64_t batch_records,
+				 int64_t now_ms, struct rv_run_record *ret,
+				 struct rv_error *err) RV_MUST_CHECK;
+
+#endif
