@@ -1,0 +1,396 @@
+/* `river push`: records from files or standard input into a stream. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/number.h"
+#include "cli/output.h"
+#include "context.h"
+#include "delivery/delivery.h"
+#include "flow/catalog.h"
+#include "flow/push.h"
+#include "format/json_text.h"
+
+enum push_format { FORMAT_AUTO, FORMAT_NDJSON, FORMAT_JSON, FORMAT_CSV, FORMAT_TEXT };
+static const char *const formats[] = { "auto", "ndjson", "json", "csv", "text", NULL };
+static const char *const waits[] = { "spooled", "sent", "landed", NULL };
+
+struct push_options {
+	int format;
+	const char *csv_delimiter, *csv_quote;
+	bool csv_no_header;
+	struct rv_opt_list csv_names, csv_nulls;
+	int wait;
+	const char *run;
+	bool again;
+	bool shipped;
+	const char *max_rejects;
+	uint64_t max_record;
+	uint64_t batch_size, batch_records;
+	int64_t flush_after, settle;
+	uint64_t threads;
+	const char *receipt;
+};
+
+static const struct rv_opt push_options_table[] = {
+	OPT_CHOICE(struct push_options, 0, "format", format, formats,
+		   "what the input is; auto looks at it", .def = "auto"),
+	OPT_CHOICE(struct push_options, 0, "wait", wait, waits,
+		   "what exit 0 means: kept here, taken by the next hop, or in the lake",
+		   .def = "sent"),
+	OPT_STRING(struct push_options, 0, "run", run, "name",
+		   "make this input repeatable: sent again under the same name it lands once"),
+	OPT_FLAG(struct push_options, 0, "again", again, "send files from their start once more"),
+	OPT_FLAG(struct push_options, 0, "shipped", shipped,
+		 "send nothing; exit 0 when every byte of the files is in the lake"),
+	OPT_STRING(struct push_options, 0, "max-rejects", max_rejects, "n",
+		   "stop when more records than this are rejected; none for no limit", .def = "none"),
+	OPT_SIZE(struct push_options, 0, "max-record", max_record, "bytes",
+		 "longest record, up to 128MiB", .def = "16MiB"),
+	OPT_SIZE(struct push_options, 0, "batch-size", batch_size, "bytes",
+		 "close a batch at this compressed size; default: the stream's"),
+	OPT_COUNT(struct push_options, 0, "batch-records", batch_records, "n",
+		  "close a batch at this many records; default: the stream's"),
+	OPT_DURATION(struct push_options, 0, "flush-after", flush_after, "time",
+		     "close a pipe's batch at this age; default: the stream's"),
+	OPT_DURATION(struct push_options, 0, "settle", settle, "time",
+		     "a last line without its end counts as written once the file is this old",
+		     .def = "10s"),
+	OPT_STRING(struct push_options, 0, "csv-delimiter", csv_delimiter, "character",
+		   "what stands between csv fields; \\t is a tab"),
+	OPT_STRING(struct push_options, 0, "csv-quote", csv_quote, "character",
+		   "what csv fields are quoted with; none for nothing"),
+	OPT_FLAG(struct push_options, 0, "csv-no-header", csv_no_header,
+		 "the first csv row is data; columns are c1, c2, ..."),
+	OPT_LIST(struct push_options, 0, "csv-names", csv_names, "name", "names of the csv columns",
+		 .comma = true),
+	OPT_LIST(struct push_options, 0, "csv-null", csv_nulls, "text",
+		 "an unquoted csv field that is this becomes null"),
+	OPT_COUNT(struct push_options, 0, "threads", threads, "n",
+		  "threads that compress; 0 is one for each core", .def = "0"),
+	OPT_STRING(struct push_options, 0, "receipt", receipt, "file",
+		   "write the summary there as JSON", .complete = RV_COMPLETE_FILE),
+	OPT_END
+};
+
+static const struct rv_example push_examples[] = {
+	{ "river push web/clicks events.ndjson", "push a file; what was pushed before is not sent again" },
+	{ "producer | river push web/clicks", "push a pipe" },
+	{ "river push web/clicks --run 2026-11-20 -", "a pipe that can be sent again without doubling" },
+	{ "river push web/clicks --shipped events.ndjson", "may the file be deleted?" },
+	{ NULL, NULL }
+};
+
+/* ---- options against the stream's definition ---- */
+
+static char **copy_list(char *const *items, size_t count)
+{
+	char **copy = count ? rv_calloc(count, sizeof(*copy)) : NULL;
+	for (size_t i = 0; i < count; i++)
+		copy[i] = rv_strdup(items[i]);
+	return copy;
+}
+
+static char **copy_opt_list(const struct rv_opt_list *list)
+{
+	char **copy = list->count ? rv_calloc(list->count, sizeof(*copy)) : NULL;
+	for (size_t i = 0; i < list->count; i++)
+		copy[i] = rv_strdup(list->items[i]);
+	return copy;
+}
+
+static enum rv_status parse_character(const char *option, const char *text, bool may_be_none,
+				      char *ret, struct rv_error *err)
+{
+	if (may_be_none && strcmp(text, "none") == 0)
+		*ret = '\0';
+	else if (strcmp(text, "\\t") == 0 || strcmp(text, "tab") == 0)
+		*ret = '\t';
+	else if (strlen(text) == 1 && (unsigned char)*text < 0x80 && *text != '\n' && *text != '\r')
+		*ret = *text;
+	else
+		return rv_fail(err, RV_USAGE, "--%s takes one character, not '%s'", option, text);
+	return RV_OK;
+}
+
+static enum rv_status fill_read_settings(const struct push_options *o, const struct rv_stream *stream,
+					 struct rv_read_settings *ret, struct rv_error *err)
+{
+	static const enum rv_format by_option[] = { RV_FORMAT_AUTO, RV_FORMAT_NDJSON, RV_FORMAT_JSON,
+						    RV_FORMAT_CSV, RV_FORMAT_TEXT };
+	ret->format = o->format == FORMAT_AUTO ? stream->format : by_option[o->format];
+	ret->max_record_bytes = o->max_record;
+	ret->max_depth = 1024;
+	ret->refuse_river_key = stream->stamp != RV_STAMP_NONE;
+	ret->csv = stream->csv;
+	ret->csv.names = copy_list(stream->csv.names, stream->csv.names_count);
+	ret->csv.nulls = copy_list(stream->csv.nulls, stream->csv.nulls_count);
+	if (o->csv_no_header)
+		ret->csv.no_header = true;
+	if (o->csv_names.count) {
+		for (size_t i = 0; i < ret->csv.names_count; i++)
+			free(ret->csv.names[i]);
+		free(ret->csv.names);
+		ret->csv.names = copy_opt_list(&o->csv_names);
+		ret->csv.names_count = o->csv_names.count;
+	}
+	if (o->csv_nulls.count) {
+		for (size_t i = 0; i < ret->csv.nulls_count; i++)
+			free(ret->csv.nulls[i]);
+		free(ret->csv.nulls);
+		ret->csv.nulls = copy_opt_list(&o->csv_nulls);
+		ret->csv.nulls_count = o->csv_nulls.count;
+	}
+	if (o->csv_delimiter && parse_character("csv-delimiter", o->csv_delimiter, false,
+						&ret->csv.delimiter, err) != RV_OK)
+		return err->status;
+	if (o->csv_quote &&
+	    parse_character("csv-quote", o->csv_quote, true, &ret->csv.quote, err) != RV_OK)
+		return err->status;
+	if (o->max_record == 0 || o->max_record > (128u << 20))
+		return rv_fail(err, RV_USAGE, "--max-record is from 1 byte to 128MiB");
+	return RV_OK;
+}
+
+/* ---- what is said ---- */
+
+struct listener {
+	struct rv_progress progress;
+};
+
+static void show_progress(void *arg, const struct rv_push_progress *progress)
+{
+	struct listener *listener = arg;
+	rv_progress_update(&listener->progress, progress->done_bytes, progress->total_bytes,
+			   progress->records);
+}
+
+static void say(void *arg RV_UNUSED, const char *text)
+{
+	if (rv_messages_terminal())
+		rv_note("%s", text);
+	else
+		rv_verbose("%s", text);
+}
+
+static bool should_stop(void)
+{
+	return rv_stop_signal() != 0;
+}
+
+static json_t *summary_json(const char *stream, const struct rv_push_result *r, int64_t took_ms,
+			    enum rv_status status)
+{
+	json_t *o = json_pack("{s:s, s:s}", "stream", stream, "status", rv_status_name(status));
+	const struct {
+		const char *name;
+		uint64_t value;
+	} counts[] = {
+		{ "files", r->files },
+		{ "files_unchanged", r->files_unchanged },
+		{ "read", r->records + r->rejected },
+		{ "accepted", r->accepted },
+		{ "rejected", r->rejected },
+		{ "landed", r->landed },
+		{ "input_bytes", r->input_bytes },
+		{ "skipped_bytes", r->skipped_bytes },
+		{ "left_bytes", r->left_bytes },
+		{ "objects", r->objects },
+		{ "object_bytes", r->object_bytes },
+		{ "spooled_bytes", r->waiting_spool_bytes },
+		{ "recovered_records", r->recovered.records },
+	};
+	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++)
+		json_object_set_new(o, counts[i].name, json_integer((json_int_t)counts[i].value));
+	if (r->pipe)
+		json_object_set_new(o, "accepted_to_byte",
+				    json_integer((json_int_t)r->accepted_offset));
+	json_object_set_new(o, "runs", r->runs ? json_incref(r->runs) : json_array());
+	if (r->first_reject[0])
+		json_object_set_new(o, "first_reject", rv_json_bytes(r->first_reject));
+	json_object_set_new(o, "took_ms", json_integer(took_ms));
+	return o;
+}
+
+static void print_summary(struct rv_command_context *cx, const char *stream,
+			  const struct rv_push_result *r, int64_t took_ms)
+{
+	char records[RV_NUMBER_TEXT], input[RV_NUMBER_TEXT], object[RV_NUMBER_TEXT],
+		took[RV_NUMBER_TEXT], objects[RV_NUMBER_TEXT];
+	if (!cx->verbose && !rv_messages_terminal())
+		return;
+	if (r->recovered.records)
+		rv_note("finished an earlier push first: %s records landed",
+			rv_format_count(r->recovered.records, records));
+	if (!r->records && !r->rejected) {
+		rv_note("%s: nothing new to push", stream);
+		return;
+	}
+	rv_note("pushed %s records (%s) to %s: %s objects, %s, %s%s",
+		rv_format_count(r->accepted, records), rv_format_size(r->input_bytes, input), stream,
+		rv_format_count(r->objects, objects), rv_format_size(r->object_bytes, object),
+		rv_format_duration(took_ms, took), r->rejected ? ", some rejected" : "");
+}
+
+static enum rv_status write_receipt(const char *path, const char *stream,
+				    const struct rv_push_result *r, int64_t took_ms,
+				    enum rv_status status, struct rv_error *err)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
+	json_t *o = summary_json(stream, r, took_ms, status);
+	json_object_set_new(o, "v", json_integer(1));
+	rv_json_dump(&text, o);
+	json_decref(o);
+	rv_strbuf_putc(&text, '\n');
+	return rv_replace_file(path, text.bytes, text.len, 0, err);
+}
+
+/* ---- the command ---- */
+
+static enum rv_status check_operands(const struct push_options *o, int count, char **operands,
+				     struct rv_error *err)
+{
+	if (count < 1) {
+		rv_fail(err, RV_USAGE, "push needs a stream");
+		rv_hint(err, "river push <stream> [<file>...]; 'river stream list' shows the streams");
+		return err->status;
+	}
+	if (o->run && !rv_run_name_valid(o->run))
+		return rv_fail(err, RV_USAGE,
+			       "'%s' is not a run's name: lower case letters, digits, and . _ - "
+			       "inside, at most 64", o->run);
+	if (o->run && o->again)
+		return rv_fail(err, RV_USAGE, "--run makes an input land once, --again sends it anew");
+	if (o->shipped && count < 2)
+		return rv_fail(err, RV_USAGE, "--shipped needs the files to ask about");
+	if (count == 1 && isatty(STDIN_FILENO))
+		rv_note("reading records from the terminal; end with Ctrl-D");
+	for (int i = 1; i < count; i++)
+		if (o->shipped && strcmp(operands[i], "-") == 0)
+			return rv_fail(err, RV_USAGE, "--shipped is about files, not pipes");
+	return RV_OK;
+}
+
+static enum rv_status shipped(struct rv_command_context *cx, const struct rv_push_params *params,
+			      struct rv_error *err)
+{
+	struct rv_error first = RV_ERROR_INIT;
+	for (size_t i = 0; i < params->files_count; i++) {
+		struct rv_error why = RV_ERROR_INIT;
+		enum rv_status status = rv_push_shipped(params, params->files[i], &why);
+		if (status != RV_OK && status != RV_FAILED) {
+			*err = why;
+			return status;
+		}
+		if (cx->output == RV_OUT_JSON)
+			rv_out_json(cx->out, json_pack("{s:o, s:b, s:s}", "file",
+						       rv_json_bytes(params->files[i]), "shipped",
+						       status == RV_OK, "message", why.message));
+		if (status != RV_OK && first.status == RV_OK)
+			first = why;
+	}
+	if (first.status == RV_OK)
+		return RV_OK;
+	*err = first;
+	return err->status;
+}
+
+static uint64_t compression_threads(uint64_t asked)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	uint64_t threads = asked ? asked : cores > 0 ? (uint64_t)cores : 1;
+	/* Each one costs some MiB, and few inputs are read faster than four can compress. */
+	return threads > 4 && !asked ? 4 : threads > 64 ? 64 : threads;
+}
+
+static enum rv_status push_run(struct rv_command_context *cx, void *options, int count,
+			       char **operands, struct rv_error *err)
+{
+	const struct push_options *o = options;
+	if (check_operands(o, count, operands, err) != RV_OK)
+		return err->status;
+	RV_CLEANUP(rv_stream_release_p) struct rv_stream stream;
+	rv_stream_init(&stream);
+	if (rv_catalog_get(cx->lake, operands[0], &stream, NULL, err) != RV_OK)
+		return err->status;
+	RV_CLEANUP(rv_delivery_free_p) struct rv_delivery *delivery = NULL;
+	if (rv_wire_delivery(cx->profile, cx->lake, &delivery, err) != RV_OK)
+		return err->status;
+	RV_CLEANUP(rv_read_settings_release)
+	struct rv_read_settings settings = { .csv = RV_CSV_DIALECT_INIT };
+	if (fill_read_settings(o, &stream, &settings, err) != RV_OK)
+		return err->status;
+
+	uint64_t max_rejects = UINT64_MAX;
+	if (strcmp(o->max_rejects, "none") != 0 &&
+	    !rv_parse_u64(o->max_rejects, strlen(o->max_rejects), &max_rejects))
+		return rv_fail(err, RV_USAGE, "--max-rejects takes a number or none, not '%s'",
+			       o->max_rejects);
+
+	char stream_text[RV_STREAM_TEXT];
+	rv_stream_text(&stream, stream_text);
+	struct listener listener;
+	struct rv_push_params params = {
+		.stream = &stream,
+		.lake = cx->lake,
+		.delivery = delivery,
+		.state_dir = cx->profile->state_dir,
+		.read = settings,
+		.files = operands + 1,
+		.files_count = (size_t)count - 1,
+		.run = o->run,
+		.wait = (enum rv_wait)o->wait,
+		.again = o->again,
+		.batch_bytes = o->batch_size ? o->batch_size : stream.batch_bytes,
+		.batch_records = o->batch_records ? o->batch_records : stream.batch_records,
+		.flush_after_ms = o->flush_after ? o->flush_after : stream.batch_age_ms,
+		.settle_ms = o->settle,
+		.max_rejects = max_rejects,
+		.spool_max_bytes = cx->profile->spool_max_bytes,
+		.threads = (unsigned)compression_threads(o->threads),
+		.lock_timeout_ms = cx->locks == RV_LOCKS_WAIT ? cx->timeout_ms : 0,
+		.should_stop = should_stop,
+		.progress = show_progress,
+		.note = say,
+		.arg = &listener,
+	};
+	if (o->shipped)
+		return shipped(cx, &params, err);
+
+	int64_t started_ms = rv_clock_monotonic_ms();
+	RV_CLEANUP(rv_free_p) char *what = rv_asprintf("push %s", stream_text);
+	rv_progress_start(&listener.progress, what);
+	struct rv_push_result result;
+	enum rv_status status = rv_push(&params, &result, err);
+	rv_progress_end(&listener.progress);
+	int64_t took_ms = rv_clock_monotonic_ms() - started_ms;
+	print_summary(cx, stream_text, &result, took_ms);
+	if (cx->output == RV_OUT_JSON)
+		rv_out_json(cx->out, summary_json(stream_text, &result, took_ms, status));
+	struct rv_error receipt_error = RV_ERROR_INIT;
+	if (o->receipt && write_receipt(o->receipt, stream_text, &result, took_ms, status,
+					&receipt_error) != RV_OK && status == RV_OK) {
+		*err = receipt_error;
+		status = rv_context(err, "the records were pushed, but the receipt was not written");
+	}
+	rv_push_result_release(&result);
+	return status;
+}
+
+const struct rv_command cmd_push = {
+	.name = "push",
+	.group = RV_GROUP_DELIVER,
+	.summary = "send records from files or a pipe to a stream",
+	.operands = "<stream> [<file>...]",
+	.needs = RV_NEEDS_PROFILE | RV_NEEDS_LAKE,
+	.operand_complete = { RV_COMPLETE_STREAM, RV_COMPLETE_FILE },
+	.options = push_options_table,
+	.options_size = sizeof(struct push_options),
+	.examples = push_examples,
+	.run = push_run,
+};
