@@ -29,7 +29,7 @@ struct push_options {
 	const char *run;
 	bool again;
 	bool shipped;
-	const char *max_rejects;
+	uint64_t max_rejects;
 	uint64_t max_record;
 	uint64_t batch_size, batch_records;
 	int64_t flush_after, settle;
@@ -48,8 +48,8 @@ static const struct rv_opt push_options_table[] = {
 	OPT_FLAG(struct push_options, 0, "again", again, "send files from their start once more"),
 	OPT_FLAG(struct push_options, 0, "shipped", shipped,
 		 "send nothing; exit 0 when every byte of the files is in the lake"),
-	OPT_STRING(struct push_options, 0, "max-rejects", max_rejects, "n",
-		   "stop when more records than this are rejected; none for no limit", .def = "none"),
+	OPT_COUNT(struct push_options, 0, "max-rejects", max_rejects, "n",
+		  "stop when more records than this are rejected; without it none is too many"),
 	OPT_SIZE(struct push_options, 0, "max-record", max_record, "bytes",
 		 "longest record, up to 128MiB", .def = "16MiB"),
 	OPT_SIZE(struct push_options, 0, "batch-size", batch_size, "bytes",
@@ -308,6 +308,11 @@ static uint64_t compression_threads(uint64_t asked)
 	return threads > 4 && !asked ? 4 : threads > 64 ? 64 : threads;
 }
 
+static uint64_t given(uint64_t option, uint64_t of_stream)
+{
+	return option == RV_OPT_NOT_GIVEN ? of_stream : option;
+}
+
 static enum rv_status push_run(struct rv_command_context *cx, void *options, int count,
 			       char **operands, struct rv_error *err)
 {
@@ -326,12 +331,6 @@ static enum rv_status push_run(struct rv_command_context *cx, void *options, int
 	if (fill_read_settings(o, &stream, &settings, err) != RV_OK)
 		return err->status;
 
-	uint64_t max_rejects = UINT64_MAX;
-	if (strcmp(o->max_rejects, "none") != 0 &&
-	    !rv_parse_u64(o->max_rejects, strlen(o->max_rejects), &max_rejects))
-		return rv_fail(err, RV_USAGE, "--max-rejects takes a number or none, not '%s'",
-			       o->max_rejects);
-
 	char stream_text[RV_STREAM_TEXT];
 	rv_stream_text(&stream, stream_text);
 	struct listener listener;
@@ -346,11 +345,11 @@ static enum rv_status push_run(struct rv_command_context *cx, void *options, int
 		.run = o->run,
 		.wait = (enum rv_wait)o->wait,
 		.again = o->again,
-		.batch_bytes = o->batch_size ? o->batch_size : stream.batch_bytes,
-		.batch_records = o->batch_records ? o->batch_records : stream.batch_records,
-		.flush_after_ms = o->flush_after ? o->flush_after : stream.batch_age_ms,
+		.batch_bytes = given(o->batch_size, stream.batch_bytes),
+		.batch_records = given(o->batch_records, stream.batch_records),
+		.flush_after_ms = o->flush_after >= 0 ? o->flush_after : stream.batch_age_ms,
 		.settle_ms = o->settle,
-		.max_rejects = max_rejects,
+		.max_rejects = o->max_rejects,
 		.spool_max_bytes = cx->profile->spool_max_bytes,
 		.threads = (unsigned)compression_threads(o->threads),
 		.lock_timeout_ms = cx->locks == RV_LOCKS_WAIT ? cx->timeout_ms : 0,

@@ -58,6 +58,8 @@ struct push {
 	bool abandon;                    /* the open batch must not be sent */
 	uint64_t batch_bytes, batch_records, batch_record_bytes; /* 0: no limit */
 	struct rv_run_record record;     /* of a named run */
+	uint64_t *recent;                /* hashes of the keys of files since the last settle() */
+	size_t recent_count, recent_size; /* open addressing; size is a power of two */
 	uint64_t input_base;             /* pipes: bytes of the inputs before the one being read */
 	uint64_t input_offset;           /* pipes: bytes taken into batches */
 	struct rv_push_progress progress;
@@ -498,11 +500,44 @@ static int set_lock(struct push *push, struct flock range)
 	return r;
 }
 
+static bool put_recent(struct push *push, uint64_t hash)
+{
+	size_t i = hash & (push->recent_size - 1);
+	while (push->recent[i] && push->recent[i] != hash)
+		i = (i + 1) & (push->recent_size - 1);
+	if (push->recent[i])
+		return true;
+	push->recent[i] = hash;
+	push->recent_count++;
+	return false;
+}
+
+/* Notes a file; true when it was noted before. */
+static bool seen_recently(struct push *push, const char *key)
+{
+	uint64_t hash = XXH3_64bits(key, strlen(key)) | 1; /* 0 is an empty place */
+	if (push->recent_count * 2 >= push->recent_size) {
+		size_t old_size = push->recent_size;
+		uint64_t *old = push->recent;
+		push->recent_size = old_size ? old_size * 2 : 64;
+		push->recent = rv_calloc(push->recent_size, sizeof(*push->recent));
+		push->recent_count = 0;
+		for (size_t i = 0; i < old_size; i++)
+			if (old[i])
+				put_recent(push, old[i]);
+		free(old);
+	}
+	return put_recent(push, hash);
+}
+
 /* Everything read so far lands, so that no lock is held while we wait for another one. */
 static enum rv_status settle(struct push *push, struct rv_error *err)
 {
 	if (close_batch(push, NULL, err) != RV_OK || rv_sender_drain(push->sender, err) != RV_OK)
 		return err->status;
+	if (push->recent)
+		memset(push->recent, 0, push->recent_size * sizeof(*push->recent));
+	push->recent_count = 0;
 	struct flock all = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
 	if (set_lock(push, all) < 0)
 		return rv_fail_errno(err, RV_LOCAL_IO, "unlock %s/files.lock", push->state.folder);
@@ -573,7 +608,7 @@ static enum rv_status recover_again(struct push *push, struct rv_error *err)
 	push->result->recovered.runs += recovered.runs;
 	push->result->recovered.batches += recovered.batches;
 	push->result->recovered.records += recovered.records;
-	if (recovered.failure.status == RV_OK)
+	if (!recovered.waiting_file_runs)
 		return RV_OK;
 	*err = recovered.failure;
 	return rv_context(err, "finish an earlier push first");
@@ -640,8 +675,15 @@ static void describe_start(struct push *push, const struct input *input, enum rv
 static enum rv_status push_regular(struct push *push, struct input *input, struct rv_error *err)
 {
 	enum rv_file_start start;
-	if (rv_file_key(input->file.fd, input->file.path, input->key, err) != RV_OK ||
-	    lock_file(push, input, err) != RV_OK || recover_again(push, err) != RV_OK)
+	if (rv_file_key(input->file.fd, input->file.path, input->key, err) != RV_OK)
+		return err->status;
+	/* Named twice, it must be looked at with the checkpoint that its first turn leaves. */
+	if (seen_recently(push, input->key)) {
+		if (settle(push, err) != RV_OK)
+			return err->status;
+		seen_recently(push, input->key);
+	}
+	if (lock_file(push, input, err) != RV_OK || recover_again(push, err) != RV_OK)
 		return err->status;
 	/* It may have grown while we waited for the lock. */
 	if (fstat(input->file.fd, &input->file.stat) < 0)
@@ -921,6 +963,7 @@ enum rv_status rv_push(const struct rv_push_params *params, struct rv_push_resul
 	rv_run_free(push.run);
 	clear_extents(&push);
 	free(push.extents);
+	free(push.recent);
 	rv_close_p(&push.locks_fd);
 	status = judge(&push, status, err);
 	rv_state_release(&push.state);

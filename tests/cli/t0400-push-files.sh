@@ -1,0 +1,224 @@
+#!/bin/sh
+test_description='push of files: once, the appended part only, rotation, --again and --shipped'
+. "$(dirname "$0")/../lib/test-lib.sh"
+
+cat >river.yaml <<\YAML
+profiles:
+  local: { lake: ./lake, warehouse: { type: none } }
+YAML
+
+landed () {
+	find lake/data -name '*.ndjson.zst' 2>/dev/null | sort | while read -r object
+	do
+		zstd -qdc "$object" || exit 1
+	done
+}
+objects () {
+	find lake/data -type f | wc -l | tr -d ' '
+}
+fresh () {
+	rm -rf lake "$HOME/.local" ./*.ndjson ./*.ndjson.* &&
+	river stream create web/clicks >/dev/null
+}
+# Output goes through stderr notes with -v; the JSON summary is easier to check.
+push_json () {
+	river push --output json web/clicks "$@" >summary 2>messages
+}
+summary_has () {
+	test_grep "\"$1\":$2[,}]" summary
+}
+
+test_expect_success 'a file is pushed, byte for byte, and silently' '
+	fresh &&
+	printf "%s\n" "{\"a\":1,  \"b\":\"\\u0000\"}" "{\"a\":2,\"a\":3,\"n\":1e400}" >a.ndjson &&
+	river push web/clicks a.ndjson >out 2>err &&
+	test_must_be_empty out && test_must_be_empty err &&
+	landed >got && test_cmp a.ndjson got
+'
+
+test_expect_success 'the same file again sends nothing, and says so' '
+	push_json a.ndjson &&
+	summary_has accepted 0 && summary_has files_unchanged 1 &&
+	river push -v web/clicks a.ndjson 2>err &&
+	test_grep "nothing new since" err &&
+	landed >got && test_cmp a.ndjson got
+'
+
+test_expect_success 'only what was appended is sent' '
+	echo "{\"a\":4}" >>a.ndjson &&
+	push_json a.ndjson && summary_has accepted 1 &&
+	landed | sort >got && sort a.ndjson >expected && test_cmp expected got &&
+	test "$(objects)" = 2
+'
+
+test_expect_success 'renamed, the file is known' '
+	mv a.ndjson b.ndjson &&
+	push_json b.ndjson && summary_has accepted 0 &&
+	echo "{\"a\":5}" >>b.ndjson &&
+	push_json b.ndjson && summary_has accepted 1
+'
+
+test_expect_success 'a copy whose original is gone is the rotated file' '
+	cp b.ndjson c.ndjson && rm b.ndjson &&
+	push_json c.ndjson && summary_has accepted 0
+'
+
+test_expect_success 'a copy beside its original is another file' '
+	cp c.ndjson d.ndjson &&
+	push_json d.ndjson && summary_has accepted 4
+'
+
+test_expect_success 'copytruncate: the copy is known, the truncated file begins anew' '
+	fresh &&
+	printf "{\"n\":%d}\n" 1 2 3 >log.ndjson &&
+	push_json log.ndjson && summary_has accepted 3 &&
+	cp log.ndjson log.ndjson.1 && : >log.ndjson &&
+	printf "{\"n\":%d}\n" 4 5 >>log.ndjson &&
+	push_json log.ndjson log.ndjson.1 && summary_has accepted 2 &&
+	landed | sort >got && printf "{\"n\":%d}\n" 1 2 3 4 5 >expected && test_cmp expected got
+'
+
+test_expect_success 'the rotated copy is known also when it is pushed first' '
+	fresh &&
+	printf "{\"n\":%d}\n" 1 2 3 >log.ndjson &&
+	push_json log.ndjson &&
+	cp log.ndjson log.ndjson.1 && : >log.ndjson && echo "{\"n\":4}" >>log.ndjson &&
+	push_json log.ndjson.1 log.ndjson && summary_has accepted 1
+'
+
+test_expect_success 'a file overwritten in place with another content begins anew' '
+	fresh &&
+	printf "{\"n\":%d}\n" 1 2 3 >a.ndjson && push_json a.ndjson &&
+	printf "{\"m\":%d}\n" 7 8 9 10 >other && cat other >a.ndjson &&
+	push_json a.ndjson && summary_has accepted 4
+'
+
+test_expect_success '--again sends it anew' '
+	fresh &&
+	printf "{\"n\":%d}\n" 1 2 3 >a.ndjson &&
+	push_json a.ndjson && push_json --again a.ndjson && summary_has accepted 3 &&
+	push_json a.ndjson && summary_has accepted 0
+'
+
+test_expect_success 'an unterminated end stays while the file is young, and goes when it is settled' '
+	fresh &&
+	printf "{\"n\":1}\n{\"n\":2" >a.ndjson &&
+	river push -v --output json web/clicks a.ndjson >summary 2>err &&
+	summary_has accepted 1 && summary_has left_bytes 6 &&
+	test_grep "have no end yet" err &&
+	printf "}\n" >>a.ndjson &&
+	push_json a.ndjson && summary_has accepted 1 &&
+	printf "{\"n\":3" >>a.ndjson && touch -d "1 hour ago" a.ndjson &&
+	test_expect_code 9 river push --output json web/clicks a.ndjson >summary 2>err &&
+	summary_has rejected 1 &&
+	printf "{\"n\":4}" >>b.ndjson &&
+	push_json b.ndjson && summary_has accepted 1
+'
+
+test_expect_success 'many files at once, small ones share an object' '
+	fresh &&
+	for i in 1 2 3 4 5; do echo "{\"n\":$i}" >$i.ndjson || return 1; done &&
+	push_json 1.ndjson 2.ndjson 3.ndjson 4.ndjson 5.ndjson && summary_has accepted 5 &&
+	test "$(objects)" = 1 &&
+	push_json 1.ndjson 2.ndjson 3.ndjson 4.ndjson 5.ndjson && summary_has accepted 0 &&
+	summary_has files_unchanged 5
+'
+
+test_expect_success 'the same file named twice is pushed once' '
+	fresh &&
+	echo "{\"n\":1}" >a.ndjson &&
+	push_json a.ndjson a.ndjson && landed >got && test_cmp a.ndjson got
+'
+
+test_expect_success 'batches close at a number of records; names and receipt carry the counts' '
+	fresh &&
+	printf "{\"n\":%d}\n" 1 2 3 4 5 6 7 >a.ndjson &&
+	push_json --batch-records 3 a.ndjson && summary_has objects 3 &&
+	find lake/data -name "*-000000-r3-h*" | grep . && find lake/data -name "*-000002-r1-h*" | grep . &&
+	find lake/_river/receipts -name "*-a7-x0-b3-h*.json" | grep . &&
+	landed >got && test_cmp a.ndjson got
+'
+
+test_expect_success '--shipped: 0 when every byte is in the lake, 1 when not' '
+	fresh &&
+	printf "{\"n\":%d}\n" 1 2 >a.ndjson &&
+	test_expect_code 1 river push --shipped web/clicks a.ndjson 2>err &&
+	test_grep "has not been pushed" err &&
+	push_json a.ndjson && river push --shipped web/clicks a.ndjson &&
+	echo "{\"n\":3}" >>a.ndjson &&
+	test_expect_code 1 river push --shipped web/clicks a.ndjson 2>err &&
+	test_grep "8 of its 24 bytes" err &&
+	push_json a.ndjson && river push --shipped web/clicks a.ndjson &&
+	rm "$(find lake/data -type f | head -n 1)" &&
+	test_expect_code 1 river push --shipped web/clicks a.ndjson 2>err &&
+	test_grep "not in the lake" err
+'
+
+test_expect_success '--shipped notices another content of the same length' '
+	fresh &&
+	printf "{\"n\":%d}\n" 1 2 >a.ndjson && push_json a.ndjson &&
+	printf "{\"n\":%d}\n" 1 3 >b && cat b >a.ndjson &&
+	test_expect_code 1 river push --shipped web/clicks a.ndjson 2>err &&
+	test_grep "other bytes" err
+'
+
+test_expect_success 'rejects are kept, exit 7, and the checkpoint goes past them' '
+	fresh &&
+	printf "{\"n\":1}\njunk\n{\"n\":2}\n" >a.ndjson &&
+	test_expect_code 7 river push web/clicks a.ndjson 2>err &&
+	test_grep "1 of 3 records" err && test_grep "a.ndjson:2: " err &&
+	find lake/_river/rejects -name "*-000000-r1.ndjson" >list && test_line_count = 1 list &&
+	cat "$(cat list)" >reject &&
+	test_grep "\"line\":2,\"offset\":8," reject && test_grep "\"bytes\":\"anVuawo=\"" reject &&
+	push_json a.ndjson && summary_has accepted 0
+'
+
+test_expect_success '--max-rejects ends it with 9 and sends nothing of the open batch' '
+	fresh &&
+	printf "{\"n\":1}\njunk\njunk\n{\"n\":2}\n" >a.ndjson &&
+	test_expect_code 9 river push --max-rejects 1 web/clicks a.ndjson 2>err &&
+	test_grep "more than 1 records" err && landed >got && test_must_be_empty got &&
+	test_expect_code 7 river push --max-rejects 2 web/clicks a.ndjson
+'
+
+test_expect_success 'what cannot be pushed is named before anything is sent' '
+	fresh &&
+	echo "{\"n\":1}" >a.ndjson &&
+	test_expect_code 5 river push web/clicks a.ndjson missing.ndjson 2>err &&
+	test_grep "missing.ndjson" err &&
+	test_expect_code 2 river push web/clicks a.ndjson . 2>err && test_grep "is a folder" err &&
+	test_expect_code 5 river push web/click a.ndjson 2>err && test_grep "web/clicks" err &&
+	test_expect_code 2 river push 2>err &&
+	landed >got && test_must_be_empty got
+'
+
+test_expect_success 'an empty file is nothing to push' '
+	fresh && : >a.ndjson && push_json a.ndjson && summary_has read 0 &&
+	river push --shipped web/clicks a.ndjson
+'
+
+test_expect_success 'a lake that takes nothing: exit 10, and the next push finishes' '
+	fresh &&
+	printf "{\"n\":%d}\n" 1 2 3 >a.ndjson &&
+	echo in the way >lake/data &&
+	test_expect_code 10 river push web/clicks a.ndjson 2>err &&
+	rm lake/data &&
+	push_json a.ndjson && landed >got && test_cmp a.ndjson got
+'
+
+test_expect_success 'two pushes of one file at once land it once' '
+	fresh &&
+	awk "BEGIN { for (i = 0; i < 20000; i++) printf \"{\\\"n\\\":%d}\n\", i }" >a.ndjson &&
+	river push web/clicks a.ndjson 2>err1 & first=$! &&
+	river push web/clicks a.ndjson 2>err2 &&
+	wait $first &&
+	landed | sort >got && sort a.ndjson >expected && test_cmp expected got
+'
+
+test_expect_success 'the state folder is private whatever the umask' '
+	fresh && echo "{\"n\":1}" >a.ndjson &&
+	(umask 000 && river push web/clicks a.ndjson) &&
+	find "$HOME/.local/state/river" -perm /077 >open && test_must_be_empty open
+'
+
+test_done

@@ -1,0 +1,159 @@
+#!/bin/sh
+test_description='push of pipes: spooled before accepted, repeatable with --run, flushed by age'
+. "$(dirname "$0")/../lib/test-lib.sh"
+
+cat >river.yaml <<\YAML
+profiles:
+  local: { lake: ./lake, warehouse: { type: none } }
+YAML
+
+landed () {
+	find lake/data -name '*.ndjson.zst' 2>/dev/null | sort | while read -r object
+	do
+		zstd -qdc "$object" || exit 1
+	done
+}
+fresh () {
+	rm -rf lake "$HOME/.local" && river stream create web/clicks >/dev/null
+}
+numbers () {
+	awk "BEGIN { for (i = $1; i <= $2; i++) printf \"{\\\"n\\\":%d}\\n\", i }"
+}
+has_batch () {
+	find lake/data -name "$1" 2>/dev/null | grep -q .
+}
+spool_files () {
+	find "$HOME/.local/state/river" -name '*.body'
+}
+
+test_expect_success 'a pipe lands, and the spool is empty behind it' '
+	fresh && numbers 1 100 >in &&
+	river push web/clicks <in >out 2>err &&
+	test_must_be_empty out && test_must_be_empty err &&
+	landed >got && test_cmp in got &&
+	spool_files >left && test_must_be_empty left &&
+	ls "$HOME"/.local/state/river/*/web/clicks/*/runs >runs && test_must_be_empty runs
+'
+
+test_expect_success 'a dash is standard input too, and cannot stand beside files' '
+	fresh && numbers 1 3 >in &&
+	river push web/clicks - <in && landed >got && test_cmp in got &&
+	test_expect_code 2 river push web/clicks - in 2>err && test_grep "on its own" err
+'
+
+test_expect_success 'a FIFO is read like a pipe' '
+	fresh && mkfifo fifo && numbers 1 10 >in &&
+	{ cat in >fifo & } && river push web/clicks fifo && landed >got && test_cmp in got
+'
+
+test_expect_success 'an unterminated last record is still one; half a record is a reject' '
+	fresh && printf "{\"n\":1}\n{\"n\":2}" | river push web/clicks &&
+	test_expect_code 7 river push web/clicks <<-\IN 2>err &&
+	{"n":3}
+	{"n":
+	IN
+	test_grep "standard input:2" err &&
+	landed | sort >got && printf "{\"n\":%d}\n" 1 2 3 >expected && test_cmp expected got
+'
+
+test_expect_success 'records that trickle are flushed by age' '
+	fresh && mkfifo slow && { river push --flush-after 200ms web/clicks slow & } &&
+	pusher=$! &&
+	exec 9>slow && echo "{\"n\":1}" >&9 &&
+	test_wait_until 20 has_batch "*-000000-r1-*" &&
+	echo "{\"n\":2}" >&9 && exec 9>&- && wait $pusher &&
+	landed | sort >got && printf "{\"n\":%d}\n" 1 2 >expected && test_cmp expected got
+'
+
+test_expect_success 'SIGTERM: what was read lands, exit 143' '
+	fresh && rm -f slow && mkfifo slow && { river push web/clicks slow 2>err & } &&
+	pusher=$! &&
+	exec 9>slow && numbers 1 5 >&9 && sleep 1 &&
+	kill -TERM $pusher &&
+	{ wait $pusher; code=$?; } && exec 9>&- &&
+	test $code = 143 && test_grep "accepted up to byte" err &&
+	landed >got && numbers 1 5 >expected && test_cmp expected got
+'
+
+test_expect_success 'the lake is away: exit 8, kept, and the next push delivers' '
+	fresh && numbers 1 10 >in && echo in the way >lake/data &&
+	test_expect_code 8 river push web/clicks <in 2>err &&
+	test_grep "do not send them again" err &&
+	spool_files >kept && test_line_count = 1 kept &&
+	rm lake/data &&
+	numbers 11 12 | river push web/clicks &&
+	landed | sort >got && numbers 1 12 | sort >expected && test_cmp expected got &&
+	spool_files >left && test_must_be_empty left
+'
+
+test_expect_success '--wait spooled is 0 as soon as it is kept here' '
+	fresh && numbers 1 10 >in && echo in the way >lake/data &&
+	river push --wait spooled web/clicks <in &&
+	rm lake/data && numbers 11 11 | river push web/clicks &&
+	landed | sort >got && numbers 1 11 | sort >expected && test_cmp expected got
+'
+
+test_expect_success '--wait spooled of a file moves its checkpoint: pushed once all the same' '
+	fresh && numbers 1 10 >a.ndjson && echo in the way >lake/data &&
+	river push --wait spooled web/clicks a.ndjson &&
+	river push --wait spooled web/clicks a.ndjson &&
+	rm lake/data && river push web/clicks a.ndjson &&
+	landed >got && test_cmp a.ndjson got &&
+	river push --shipped web/clicks a.ndjson
+'
+
+test_expect_success '--run: the same input again lands once' '
+	fresh && numbers 1 10 >in &&
+	river push --run nightly --batch-records 4 web/clicks <in &&
+	find lake/data -type f | sort >before &&
+	river push --run nightly --batch-records 3 web/clicks <in &&
+	find lake/data -type f | sort >after && test_cmp before after &&
+	landed >got && test_cmp in got
+'
+
+test_expect_success '--run: the same input from another state folder lands once' '
+	RIVER_STATE_DIR="$PWD/other" river push --run nightly web/clicks <in &&
+	landed >got && test_cmp in got
+'
+
+test_expect_success '--run: other input under a used name is 6' '
+	numbers 1 9 >other_input &&
+	test_expect_code 6 river push --run nightly web/clicks <other_input 2>err &&
+	test_grep "nightly" err && landed >got && test_cmp in got
+'
+
+test_expect_success '--run: a prefix of the input under its name is 6 too' '
+	numbers 1 8 >prefix &&
+	test_expect_code 6 river push --run nightly web/clicks <prefix 2>err &&
+	landed >got && test_cmp in got
+'
+
+test_expect_success '--run with files: no checkpoint, lands once' '
+	fresh && numbers 1 5 >a.ndjson &&
+	river push --run one web/clicks a.ndjson && river push --run one web/clicks a.ndjson &&
+	landed >got && test_cmp a.ndjson got &&
+	test_expect_code 2 river push --run "Bad Name" web/clicks a.ndjson 2>err &&
+	test_expect_code 2 river push --run one --again web/clicks a.ndjson
+'
+
+test_expect_success 'a full spool stops the reading, with the byte it came to' '
+	fresh && numbers 1 200 >in && echo in the way >lake/data &&
+	test_expect_code 10 river push -c spool.max=100 --batch-records 50 web/clicks <in 2>err &&
+	test_grep "the spool is full" err && test_grep "accepted up to byte" err &&
+	byte=$(sed -n "s/.*accepted up to byte \([0-9]*\).*/\1/p" err) &&
+	rm lake/data &&
+	tail -c +$((byte + 1)) in | river push web/clicks &&
+	landed | sort >got && sort in >expected && test_cmp expected got
+'
+
+test_expect_success 'the JSON summary and --receipt say the same' '
+	fresh && numbers 1 3 | river push --output json --receipt r.json web/clicks >out &&
+	test_grep "\"accepted\":3" out && test_grep "\"accepted\":3" r.json &&
+	test_grep "\"accepted_to_byte\":24" r.json
+'
+
+test_expect_success 'an empty pipe is nothing to push' '
+	fresh && river push web/clicks </dev/null && test_path_is_missing lake/data
+'
+
+test_done
