@@ -93,7 +93,7 @@ static const struct rv_opt create_options_table[] = {
 	OPT_FLAG(struct create_options, 'n', "dry-run", dry_run,
 		 "print the exact plan and change nothing"),
 	OPT_FLAG(struct create_options, 0, "sql", sql,
-		 "with --dry-run: also the statements for the warehouse"),
+		 "with --dry-run, as -v: also the statements for the warehouse"),
 	OPT_END
 };
 /* clang-format on */
@@ -265,7 +265,7 @@ static enum rv_status create_run(struct rv_command_context *cx, void *options, i
 	if (plan.problems)
 		return river_printed(plan.worst, err);
 	if (o->dry_run)
-		return river_plan_print(cx, &plan, o->sql || cx->verbose, err);
+		return river_plan_print(cx, &plan, o->sql, err);
 	return river_plan_run(cx, &plan, &params, err);
 }
 

@@ -104,13 +104,11 @@ static enum rv_status confirm(const struct target *target, bool data, struct rv_
 static enum rv_status drop_tables(struct rv_command_context *cx, struct target *target,
 				  struct rv_error *err)
 {
-	struct rv_warehouse *warehouse = NULL;
+	RV_CLEANUP(rv_warehouse_free_p) struct rv_warehouse *warehouse = NULL;
 	enum rv_status status = rv_wire_warehouse(cx->profile, cx->lake, &warehouse, err);
 
 	if (status == RV_OK)
 		status = warehouse->ops->drop(warehouse, &target->stream, err);
-	if (warehouse)
-		rv_warehouse_free_p(&warehouse);
 	if (status == RV_NOT_FOUND) {
 		rv_warn("the tables in %s stay: %s", cx->profile->warehouse_path, err->message);
 		target->tables = false;

@@ -283,7 +283,7 @@ static enum rv_status print_statements(struct rv_command_context *cx, const stru
 				       json_t *json, struct rv_error *err)
 {
 	struct statements statements = { cx->out, json_array() };
-	struct rv_warehouse *warehouse = NULL;
+	RV_CLEANUP(rv_warehouse_free_p) struct rv_warehouse *warehouse = NULL;
 
 	json_object_set_new(json, "statements", statements.array);
 	if (!has_warehouse(cx))
@@ -291,9 +291,8 @@ static enum rv_status print_statements(struct rv_command_context *cx, const stru
 	enum rv_status status = rv_wire_warehouse(cx->profile, cx->lake, &warehouse, err);
 
 	if (status == RV_OK)
-		status = warehouse->ops->plan(warehouse, stream, false, print_statement, &statements, err);
-	if (warehouse)
-		rv_warehouse_free_p(&warehouse);
+		status = warehouse->ops->plan(warehouse, stream, false, print_statement,
+					      &statements, err);
 	return status;
 }
 
@@ -316,8 +315,12 @@ enum rv_status river_plan_print(struct rv_command_context *cx, const struct rive
 
 			rv_out_printf(cx->out, "  write %s\n  %s\n", object, text);
 			json_object_set_new(json, "definition", definition);
-			if (sql)
+			if (sql || cx->verbose)
 				status = print_statements(cx, &step->stream, json, err);
+			if (status == RV_NOT_FOUND && !sql) {
+				rv_note("no statements for the warehouse: %s", err->message);
+				status = RV_OK;
+			}
 		} else if (step->action == RIVER_DELETE) {
 			rv_out_printf(cx->out, "  remove %s; its data stays\n", object);
 		}
@@ -334,25 +337,29 @@ static void no_statement(void *arg RV_UNUSED, const char *statement RV_UNUSED)
 {
 }
 
-/* Brings tables that exist already in line now, so that new columns are filled. A stream that was
- * never loaded has none, and whatever is in the way the next load does it as well. */
-static void update_tables(struct rv_command_context *cx, const struct rv_stream *stream)
+/* Makes tables, or brings them in line so that new columns are filled. The catalog is what counts:
+ * whatever is in the way here, the next load does it as well. */
+static void update_tables(struct rv_command_context *cx, struct rv_warehouse **warehouse,
+			  const struct rv_stream *stream)
 {
-	struct rv_warehouse *warehouse = NULL;
 	struct rv_error err = RV_ERROR_INIT;
+	enum rv_status status = RV_OK;
 
-	if (!has_warehouse(cx) || !cx->profile->warehouse_path ||
-	    access(cx->profile->warehouse_path, F_OK) != 0)
+	if (!has_warehouse(cx))
 		return;
-	enum rv_status status = rv_wire_warehouse(cx->profile, cx->lake, &warehouse, &err);
-
+	if (!*warehouse)
+		status = rv_wire_warehouse(cx->profile, cx->lake, warehouse, &err);
 	if (status == RV_OK)
-		status = warehouse->ops->plan(warehouse, stream, true, no_statement, NULL, &err);
-	if (status != RV_OK)
-		rv_warn("the tables of %s/%s follow at the next load: %s", stream->business, stream->name,
-			err.message);
-	if (warehouse)
-		rv_warehouse_free_p(&warehouse);
+		status = (*warehouse)->ops->plan(*warehouse, stream, true, no_statement, NULL, &err);
+	if (status == RV_OK)
+		return;
+	/* no engine and no file: nobody works with a warehouse here */
+	if (status == RV_NOT_FOUND && cx->profile->warehouse_path &&
+	    access(cx->profile->warehouse_path, F_OK) != 0)
+		rv_verbose("no tables yet: %s", err.message);
+	else
+		rv_warn("the tables of %s/%s follow at the next load: %s", stream->business,
+			stream->name, err.message);
 }
 
 static enum rv_status run_step(struct rv_command_context *cx, struct river_step *step,
@@ -391,6 +398,8 @@ static enum rv_status run_step(struct rv_command_context *cx, struct river_step 
 enum rv_status river_plan_run(struct rv_command_context *cx, const struct river_plan *plan,
 			      const struct river_plan_params *params, struct rv_error *err)
 {
+	RV_CLEANUP(rv_warehouse_free_p) struct rv_warehouse *warehouse = NULL;
+
 	for (size_t i = 0; i < plan->count; i++) {
 		struct river_step *step = &plan->steps[i];
 
@@ -400,8 +409,10 @@ enum rv_status river_plan_run(struct rv_command_context *cx, const struct river_
 			return i ? rv_context(err, "after %zu of %zu streams", i, plan->count)
 				 : err->status;
 		print_step(cx->out, step, done[step->action]);
-		if (step->action == RIVER_UPDATE)
-			update_tables(cx, &step->stream);
+		/* `create` must not open a warehouse; tables come with the first load then */
+		if (params->update &&
+		    (step->action == RIVER_CREATE || step->action == RIVER_UPDATE))
+			update_tables(cx, &warehouse, &step->stream);
 		rv_out_json(cx->out, step_json(step, done[step->action]));
 	}
 	return RV_OK;

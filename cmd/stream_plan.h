@@ -54,7 +54,8 @@ enum rv_status river_plan_make(struct rv_command_context *cx,
 			       const struct river_definitions *definitions,
 			       const struct river_plan_params *params, struct river_plan *ret,
 			       struct rv_error *err) RV_MUST_CHECK;
-/* What would be done: the catalog objects to write and, with `sql`, the warehouse's statements. */
+/* What would be done: the catalog objects to write and, with `sql` or -v, the warehouse's
+ * statements; with -v alone an engine that is not installed is no failure. */
 enum rv_status river_plan_print(struct rv_command_context *cx, const struct river_plan *plan,
 				bool sql, struct rv_error *err) RV_MUST_CHECK;
 /* Does it, printing each step when it is done. */
