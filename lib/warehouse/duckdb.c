@@ -380,6 +380,19 @@ static enum rv_status attach_file(struct rv_duckdb *d, const char *path, bool wr
 	return duck_run(d, sql.bytes, NULL, err);
 }
 
+/* What does not fit into memory goes where temporary files belong, not into the current folder. */
+static enum rv_status attach_memory(struct rv_duckdb *d, struct rv_error *err)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf sql = RV_STRBUF_INIT;
+	const char *tmp = getenv("TMPDIR");
+	RV_CLEANUP(rv_free_p) char *folder =
+		rv_asprintf("%s/river-duckdb-%ld", tmp && *tmp == '/' ? tmp : "/tmp", (long)getpid());
+
+	rv_strbuf_puts(&sql, "ATTACH ':memory:' AS river; SET temp_directory = ");
+	duck_literal(&sql, folder);
+	return duck_run(d, sql.bytes, NULL, err);
+}
+
 /* River's own schema: made once, refused when a later river made it. */
 static enum rv_status check_format(struct rv_duckdb *d, struct rv_error *err)
 {
@@ -470,7 +483,7 @@ static enum rv_status open_engine(struct rv_duckdb *d, bool writing, struct rv_e
 			return err->status;
 		if (fresh && rv_fsync_parent(path, err) != RV_OK)
 			return err->status;
-	} else if (duck_run(d, "ATTACH ':memory:' AS river", NULL, err) != RV_OK) {
+	} else if (attach_memory(d, err) != RV_OK) {
 		return err->status;
 	}
 	if (duck_run(d, "USE river", NULL, err) != RV_OK)
@@ -685,6 +698,7 @@ static const struct rv_warehouse_ops duck_ops = {
 	.count = duck_count,
 	.present = duck_present,
 	.drop = duck_drop,
+	.query = duck_query,
 	.free = duck_free,
 };
 

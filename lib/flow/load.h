@@ -1,0 +1,54 @@
+/*
+ * From the lake into the warehouse: which objects of a stream are not loaded yet, and loading them.
+ *
+ * Pending is what the lake lists under the stream's prefix (behind `since` for a stream created
+ * fresh) and the warehouse's ledger does not have as loaded; an object whose load failed stays
+ * pending. Foreign objects, whose names are not river's, are counted and never pending: somebody
+ * has to name them (`river snowpipe notify STREAM PATH`).
+ */
+#ifndef RV_FLOW_LOAD_H
+#define RV_FLOW_LOAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "config/stream.h"
+#include "store/store.h"
+#include "warehouse/warehouse.h"
+
+struct rv_pending {
+	struct rv_load *items;     /* state PENDING, in order of their names */
+	size_t count;
+	uint64_t bytes;
+	int64_t oldest_ms;         /* when the oldest of them appeared in the lake; 0: none */
+	uint64_t loaded;           /* listed and in the ledger */
+	uint64_t foreign;          /* listed, not river's, not in the ledger */
+	char *first_foreign;       /* NULL: none */
+};
+enum rv_status rv_pending_find(struct rv_store *lake, struct rv_warehouse *warehouse,
+			       const struct rv_stream *stream, struct rv_pending *ret,
+			       struct rv_error *err) RV_MUST_CHECK;
+void rv_pending_release(struct rv_pending *pending);
+
+struct rv_load_sum {
+	uint64_t objects, rows, rejected, failed, known;
+	char first_failed[1024];   /* "<object>: <message>", "" when none did */
+};
+void rv_load_sum_add(struct rv_load_sum *sum, const struct rv_load *items, size_t count);
+
+typedef bool rv_load_progress(void *arg, uint64_t rows, uint64_t bytes);
+
+/* Finds and loads what is pending. `progress` Optional, as in the warehouse's load. A failed object
+ * is no error: it is in the sum. */
+enum rv_status rv_load_stream(struct rv_store *lake, struct rv_warehouse *warehouse,
+			      const struct rv_stream *stream, rv_load_progress *progress, void *arg,
+			      struct rv_load_sum *sum, struct rv_error *err) RV_MUST_CHECK;
+/* The same for every stream of the lake whose pipe is `auto`. The warehouse is opened for writing
+ * only when something is pending. A lake that is not there has no streams. */
+enum rv_status rv_load_all(struct rv_store *lake, struct rv_warehouse *warehouse,
+			   rv_load_progress *progress, void *arg, struct rv_load_sum *sum,
+			   struct rv_error *err) RV_MUST_CHECK;
+
+#endif

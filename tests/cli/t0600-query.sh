@@ -1,0 +1,168 @@
+#!/bin/sh
+test_description='query: files as tables, the warehouse, output formats, and that it only reads'
+. "$(dirname "$0")/../lib/test-lib.sh"
+
+test_expect_success 'a file is a table' '
+	printf "%s\n" "{\"a\":1,\"b\":\"x\"}" "{\"a\":2,\"b\":null}" >"Page views.ndjson" &&
+	river --output csv query --from "Page views.ndjson" "select a, b from page_views order by a desc" >out &&
+	printf "a,b\n2,\n1,x\n" >want &&
+	test_cmp want out &&
+	river --output csv query --from "Page views.ndjson" "select count(*) n from t" >out &&
+	printf "n\n2\n" >want &&
+	test_cmp want out
+'
+
+test_expect_success 'several files, packed ones, as options and operands' '
+	printf "id,name\n1,one\n2,two\n" >names.csv &&
+	gzip -k names.csv && mv names.csv.gz packed.csv.gz &&
+	river --output csv query --from names.csv packed.csv.gz \
+		"select n.name from names n join packed p using (id) order by 1" >out &&
+	printf "name\none\ntwo\n" >want &&
+	test_cmp want out
+'
+
+test_expect_success 'csv quotes what needs it; null is empty, an empty text is not' '
+	cat >sql <<-\EOF &&
+	select * from (values ($$a,b$$, $$say "x"$$, null), ($$two
+	lines$$, $$$$, 1.50)) as v(a, "b c", d)
+	EOF
+	river --output csv query --from names.csv -f sql >out &&
+	cat >want <<-\EOF &&
+	a,b c,d
+	"a,b","say ""x""",
+	"two
+	lines","",1.50
+	EOF
+	test_cmp want out
+'
+
+test_expect_success 'json has every kind of value' '
+	cat >sql <<-\EOF &&
+	select 12345678901234567.890123::decimal(38,6) d, 170141183460469231731687303715884105727::hugeint h,
+	[1,null,3] l, {a: 1, b: [true]} s, map {$$k$$: date $$2024-02-29$$} m, 0.1::float f, 1e300 e,
+	$$nan$$::double n, timestamp $$1969-12-31 23:59:59.5$$ t, interval $$1 month 2 days$$ i,
+	$$x$$::blob b, $${"r": 1}$$::json j, null z, -5::tinyint y, $$a$$::enum($$a$$, $$b$$) w,
+	$$f47ac10b-58cc-4372-a567-0e02b2c3d479$$::uuid u
+	EOF
+	river --output json query --from names.csv - <sql >out &&
+	cat >want <<-\EOF &&
+	{"d":12345678901234567.890123,"h":170141183460469231731687303715884105727,"l":[1,null,3],"s":{"a":1,"b":[true]},"m":{"k":"2024-02-29"},"f":0.1,"e":1e+300,"n":"nan","t":"1969-12-31 23:59:59.5","i":"1 month 2 days","b":"x","j":{"r": 1},"z":null,"y":-5,"w":"a","u":"f47ac10b-58cc-4372-a567-0e02b2c3d479"}
+	EOF
+	test_cmp want out
+'
+
+test_expect_success 'numbers agree with the engine' '
+	cat >sql <<-\EOF &&
+	with n as (select (random() * pow(10, (i % 30) - 15)) v, i from range(20000) r(i))
+	select count(*) bad from (select v from n) where v::varchar::double <> v
+	EOF
+	river --output csv query --from names.csv \
+		"select (i * 7919 % 10007 - 5000) / 64.0 v, ((i * 7919 % 10007 - 5000) / 64.0)::varchar s from range(3000) r(i)" >out &&
+	tail -n +2 out | awk -F, "\$1 + 0 != \$2 + 0 { print; bad = 1 } END { exit bad }"
+'
+
+test_expect_success 'a text table lines up; numbers at the right' '
+	river query --from names.csv "select 5 as n, \$\$x\$\$ as text union all select 1234, \$\$yy\$\$" >out &&
+	printf "   n  text\n   5  x\n1234  yy\n" >want &&
+	test_cmp want out
+'
+
+test_expect_success 'only queries without --write, each statement looked at' '
+	for sql in "create table x(a int)" "select 1; drop table x" "copy (select 1) to \$\$out.csv\$\$" \
+		"attach \$\$other.db\$\$" "set threads = 1" "install httpfs" "load httpfs" "pragma enable_profiling" \
+		"insert into names values (1)" "explain analyze insert into names values (1)"
+	do
+		test_must_fail river query "$sql" >out 2>err || return 1
+	done &&
+	test_expect_code 2 river query "select 1; drop table x" 2>err &&
+	test_grep "statement 2: DROP is not a query" err &&
+	test_path_is_missing other.db
+'
+
+test_expect_success 'SQL reads no files but those given' '
+	test_must_fail river query "select * from read_text(\$\$$TRASH_DIRECTORY/sql\$\$)" 2>err &&
+	test_grep "ermission" err &&
+	test_must_fail river query --from names.csv "select * from read_text(\$\$$TRASH_DIRECTORY/sql\$\$)" 2>err &&
+	test_grep "ermission" err
+'
+
+test_expect_success 'mistakes are said, with their codes' '
+	test_expect_code 2 river query "selec 1" 2>err &&
+	test_grep "syntax error" err &&
+	test_expect_code 2 river query "select nothing from nowhere" 2>err &&
+	test_grep "nowhere" err &&
+	test_expect_code 2 river query 2>err &&
+	test_expect_code 2 river query " ; " 2>err &&
+	test_expect_code 5 river query --from missing.csv "select 1" 2>err &&
+	test_grep "missing.csv" err &&
+	test_expect_code 2 river query --from sql "select 1" 2>err &&
+	test_expect_code 5 env RIVER_DUCKDB=/nowhere/libduckdb.so river query "select 1" 2>err &&
+	test_grep "make deps" err
+'
+
+test_expect_success 'what is pending is loaded first, whatever the file is called' '
+	cat >river.yaml <<-\EOF &&
+	default_profile: local
+	profiles:
+	  local:
+	    lake: ./lake
+	    warehouse: { type: duckdb, path: ./web.duckdb }
+	EOF
+	river stream create web/clicks &&
+	test_expect_code 2 river query --no-load "select count(*) n from web.clicks" &&
+	printf "%s\n" "{\"a\": 1}" "{\"a\":\"\\u00e9\"}" |
+	"$RIVER_BUILD/tests/lib/lakeobject" lake web/clicks dt=2026-11-20/hr=14 run1 1 >name &&
+	river --output csv query "select record, file_name = \$\$$(cat name)\$\$ f, file_row from web.clicks order by 3" >out &&
+	cat >want <<-\EOF &&
+	record,f,file_row
+	"{""a"": 1}",true,1
+	"{""a"":""\u00e9""}",true,2
+	EOF
+	test_cmp want out &&
+	river --output csv query "select count(*) n from web.clicks" >out &&
+	printf "n\n2\n" >want &&
+	test_cmp want out
+'
+
+test_expect_success 'an object that is not what its name says is warned of, and the rest is loaded' '
+	printf "%s\n" "{\"a\":3}" | "$RIVER_BUILD/tests/lib/lakeobject" lake web/clicks dt=2026-11-20/hr=14 run2 1 none >name &&
+	printf "%s\n" "{\"a\":4}" >"lake/$(cat name)" &&
+	printf "%s\n" "{\"a\":5}" | "$RIVER_BUILD/tests/lib/lakeobject" lake web/clicks dt=2026-11-20/hr=14 run3 1 gz >name3 &&
+	river --output csv query "select count(*) n from web.clicks" >out 2>err &&
+	printf "n\n3\n" >want &&
+	test_cmp want out &&
+	test_grep "$(cat name)" err &&
+	test_grep "does not hold what its name says" err &&
+	rm "lake/$(cat name)"
+'
+
+test_expect_success '--write writes, and the next query sees it' '
+	river query --write "create table web.mine as select 42 x" &&
+	river --output csv query "select x from web.mine" >out &&
+	printf "x\n42\n" >want &&
+	test_cmp want out &&
+	test_must_fail river query "insert into web.mine values (1)"
+'
+
+test_expect_success 'a reader that leaves early is no failure; a full disk is' '
+	river --output csv query "select * from range(3000000)" | head -n 1 >out &&
+	printf "range\n" >want &&
+	test_cmp want out &&
+	test_expect_code 10 river --output csv query "select * from range(300000)" >/dev/full
+'
+
+test_expect_success 'queries at once wait for each other and for a loader' '
+	for i in 1 2 3 4
+	do
+		printf "{\"i\":%s}\n" "$i" | "$RIVER_BUILD/tests/lib/lakeobject" lake web/clicks dt=2026-11-20/hr=15 r$i 1 >/dev/null || return 1
+		river -q --output csv query "select count(*) n from web.clicks" >out$i 2>err$i &
+	done &&
+	wait &&
+	cat err1 err2 err3 err4 >err &&
+	test_must_be_empty err &&
+	river --output csv query "select count(*) n, count(distinct record::varchar) d from web.clicks" >out &&
+	printf "n,d\n7,7\n" >want &&
+	test_cmp want out
+'
+
+test_done
