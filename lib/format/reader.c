@@ -40,6 +40,9 @@ static void span_start(struct rv_reader *rd)
 	rd->run = NULL;
 	rd->run_len = 0;
 	rd->use_side = false;
+	/* What a giant needed is not kept for the rest. */
+	if (rd->side.capacity > 16 * RV_SPAN_BYTES)
+		rv_strbuf_release(&rd->side);
 	rv_strbuf_clear(&rd->side);
 	rd->records = rd->set_hash = rd->record_bytes = rd->span_line = 0;
 }
@@ -401,6 +404,7 @@ enum rv_status rv_reader_new(struct rv_source *source, const struct rv_reader_pa
 	rd->line = rd->from_line = params->line ? params->line : 1;
 	rd->state = rd->from_state = params->in_array;
 	rd->bom_done = params->offset > 0;
+	window_make_room(rd);
 	if (rv_csv_setup(rd, params, err) != RV_OK)
 		return err->status;
 	if (rd->format == RV_FORMAT_AUTO && params->name)
