@@ -20,7 +20,7 @@
 struct query_options {
 	const char *file;
 	struct rv_opt_list from;
-	bool write, no_load;
+	bool write, load;
 };
 
 static const struct rv_opt query_options_table[] = {
@@ -30,8 +30,8 @@ static const struct rv_opt query_options_table[] = {
 		 "query this file as a table, without any warehouse; may be repeated",
 		 .complete = RV_COMPLETE_FILE),
 	OPT_FLAG(struct query_options, 0, "write", write, "allow statements that change data"),
-	OPT_FLAG(struct query_options, 0, "no-load", no_load,
-		 "do not load what is pending first"),
+	OPT_FLAG(struct query_options, 0, "load", load, "load what is pending first",
+		 .def = "yes"),
 	OPT_END
 };
 
@@ -312,7 +312,7 @@ static enum rv_status query_run(struct rv_command_context *cx, void *options, in
 			return err->status;
 	} else if (rv_wire_lake(cx->profile, &lake, err) != RV_OK ||
 		   rv_wire_warehouse(cx->profile, lake, &warehouse, err) != RV_OK ||
-		   (!o->no_load && load_pending(cx, lake, warehouse, err) != RV_OK)) {
+		   (o->load && load_pending(cx, lake, warehouse, err) != RV_OK)) {
 		return err->status;
 	}
 	enum rv_status status = warehouse->ops->query(warehouse, sql, o->write, print_rows, &p, err);

@@ -317,7 +317,10 @@ static enum rv_status run_statements(struct running *r, duck_extracted all, duck
 {
 	const struct rv_duckdb_api *api = r->d->api;
 
-	for (duck_idx i = 0; i < count; i++) {
+	/* All that only read are looked at before the first one runs; what writes may make the
+	 * tables the next one needs. */
+	for (duck_idx k = writable ? count : 0; k < count * 2; k++) {
+		duck_idx i = k % count;
 		duck_prepared statement = NULL;
 		enum rv_status status = RV_OK;
 
@@ -325,7 +328,7 @@ static enum rv_status run_statements(struct running *r, duck_extracted all, duck
 			status = duck_fail_text(err, api->prepare_error(statement));
 		if (status == RV_OK && !writable)
 			status = check_reads(api->prepared_statement_type(statement), err);
-		if (status == RV_OK)
+		if (status == RV_OK && k >= count)
 			status = execute(r, statement, err);
 		api->destroy_prepare(&statement);
 		if (status != RV_OK)
