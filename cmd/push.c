@@ -66,7 +66,7 @@ static const struct rv_opt push_options_table[] = {
 	OPT_STRING(struct push_options, 0, "csv-quote", csv_quote, "character",
 		   "what csv fields are quoted with; none for nothing"),
 	OPT_FLAG(struct push_options, 0, "csv-no-header", csv_no_header,
-		 "the first csv row is data; columns are c1, c2, ..."),
+		 "the first csv row is data; columns are c1, c2 and so on"),
 	OPT_LIST(struct push_options, 0, "csv-names", csv_names, "name", "names of the csv columns",
 		 .comma = true),
 	OPT_LIST(struct push_options, 0, "csv-null", csv_nulls, "text",
@@ -231,10 +231,11 @@ static void print_summary(struct rv_command_context *cx, const char *stream,
 		rv_note("%s: nothing new to push", stream);
 		return;
 	}
-	rv_note("pushed %s records (%s) to %s: %s objects, %s, %s%s",
-		rv_format_count(r->accepted, records), rv_format_size(r->input_bytes, input), stream,
-		rv_format_count(r->objects, objects), rv_format_size(r->object_bytes, object),
-		rv_format_duration(took_ms, took), r->rejected ? ", some rejected" : "");
+	rv_note("pushed %s record%s (%s) to %s: %s object%s, %s, %s",
+		rv_format_count(r->accepted, records), r->accepted == 1 ? "" : "s",
+		rv_format_size(r->input_bytes, input), stream, rv_format_count(r->objects, objects),
+		r->objects == 1 ? "" : "s", rv_format_size(r->object_bytes, object),
+		rv_format_duration(took_ms, took));
 }
 
 static enum rv_status write_receipt(const char *path, const char *stream,

@@ -924,14 +924,18 @@ static enum rv_status judge(struct push *push, enum rv_status status, struct rv_
 		return err->status = RV_KEPT;
 	}
 	if (result->rejected && !result->records) {
-		rv_fail(err, RV_BAD_DATA, "all %" PRIu64 " records were rejected, the first: %s",
-			result->rejected, result->first_reject);
+		if (result->rejected == 1)
+			rv_fail(err, RV_BAD_DATA, "the only record was rejected: %s", result->first_reject);
+		else
+			rv_fail(err, RV_BAD_DATA, "all %" PRIu64 " records were rejected, the first: %s",
+				result->rejected, result->first_reject);
 		rv_hint(err, "'river rejects list' shows them; --format says what the input is");
 		return err->status;
 	}
 	if (result->rejected) {
-		rv_fail(err, RV_PARTIAL, "%" PRIu64 " of %" PRIu64 " records were rejected, the first: %s",
-			result->rejected, result->rejected + result->records, result->first_reject);
+		rv_fail(err, RV_PARTIAL, "%" PRIu64 " of %" PRIu64 " records %s rejected, the first: %s",
+			result->rejected, result->rejected + result->records,
+			result->rejected == 1 ? "was" : "were", result->first_reject);
 		rv_hint(err, "they are kept: 'river rejects list' shows them");
 		return err->status;
 	}
