@@ -27,10 +27,10 @@ static const struct rv_opt query_options_table[] = {
 	OPT_STRING(struct query_options, 'f', "file", file, "file", "read the SQL from this file",
 		   .complete = RV_COMPLETE_FILE),
 	OPT_LIST(struct query_options, 0, "from", from, "file",
-		 "query this file as a table, without any warehouse; may be repeated",
+		 "query this file as a table, without any warehouse",
 		 .complete = RV_COMPLETE_FILE),
 	OPT_FLAG(struct query_options, 0, "write", write, "allow statements that change data"),
-	OPT_FLAG(struct query_options, 0, "load", load, "load what is pending first",
+	OPT_FLAG(struct query_options, 0, "load", load, "load what is pending first; --no-load does not",
 		 .def = "yes"),
 	OPT_END
 };

@@ -92,8 +92,8 @@ static void check_option(struct check *check, const struct rv_opt *o)
 		problem(check, "%s: help is not a phrase: %s", text, o->help ? o->help : "none");
 	if (o->type == RV_OPT_CHOICE && (!o->choices || !o->choices[0]))
 		problem(check, "%s: no choices", text);
-	if (o->type == RV_OPT_FLAG && (o->def || o->arg))
-		problem(check, "%s: a flag has no default and no argument", text);
+	if (o->type == RV_OPT_FLAG && ((o->def && strcmp(o->def, "yes")) || o->arg))
+		problem(check, "%s: a flag has no argument, and no default but yes", text);
 	if (o->arg && strcspn(o->arg, "ABCDEFGHIJKLMNOPQRSTUVWXYZ<>") != strlen(o->arg))
 		problem(check, "%s: argument is not lower case: %s", text, o->arg);
 	if (o->offset + member_bytes(o->type) > check->command->options_size)

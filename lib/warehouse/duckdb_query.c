@@ -312,31 +312,36 @@ static enum rv_status check_reads(int type, struct rv_error *err)
 	return RV_USAGE;
 }
 
-static enum rv_status run_statements(struct running *r, duck_extracted all, duck_idx count,
-				     bool writable, struct rv_error *err)
+/* One pass over all statements: looks at them, or runs them. */
+static enum rv_status each_statement(struct running *r, const char *sql, bool writable, bool run,
+				     struct rv_error *err)
 {
 	const struct rv_duckdb_api *api = r->d->api;
+	duck_extracted all = NULL;
+	duck_idx count = api->extract_statements(r->d->connection, sql, &all);
+	enum rv_status status = RV_OK;
 
-	/* All that only read are looked at before the first one runs; what writes may make the
-	 * tables the next one needs. */
-	for (duck_idx k = writable ? count : 0; k < count * 2; k++) {
-		duck_idx i = k % count;
+	if (count == 0) {
+		const char *message = api->extract_statements_error(all);
+
+		status = message && *message ? duck_fail_text(err, message)
+					     : rv_fail(err, RV_USAGE, "there is no statement in it");
+	}
+	for (duck_idx i = 0; i < count && status == RV_OK; i++) {
 		duck_prepared statement = NULL;
-		enum rv_status status = RV_OK;
 
 		if (api->prepare_extracted_statement(r->d->connection, all, i, &statement) != 0)
 			status = duck_fail_text(err, api->prepare_error(statement));
 		if (status == RV_OK && !writable)
 			status = check_reads(api->prepared_statement_type(statement), err);
-		if (status == RV_OK && k >= count)
+		if (status == RV_OK && run)
 			status = execute(r, statement, err);
 		api->destroy_prepare(&statement);
-		if (status != RV_OK)
-			return count > 1 ? rv_context(err, "statement %llu",
-						      (unsigned long long)i + 1)
-					 : status;
+		if (status != RV_OK && count > 1)
+			rv_context(err, "statement %llu", (unsigned long long)i + 1);
 	}
-	return RV_OK;
+	api->destroy_extracted(&all);
+	return status;
 }
 
 /* ---- files as tables ---- */
@@ -464,27 +469,15 @@ enum rv_status duck_make_views(struct rv_duckdb *d, struct rv_error *err)
 static enum rv_status query_entered(struct rv_duckdb *d, const char *sql, bool writable,
 				    struct running *r, struct rv_error *err)
 {
-	const struct rv_duckdb_api *api = d->api;
-	duck_extracted all = NULL;
-
 	if (d->params.files_count && duck_make_views(d, err) != RV_OK)
 		return err->status;
-	if (!writable && duck_run(d, "SET enable_external_access = false;"
-				     "SET lock_configuration = true", NULL, err) != RV_OK)
+	/* Nothing is printed before the last statement has been looked at. With `writable` that is
+	 * not possible: one may make the table the next one needs. */
+	if (!writable && (duck_run(d, "SET enable_external_access = false;"
+				      "SET lock_configuration = true", NULL, err) != RV_OK ||
+			  each_statement(r, sql, writable, false, err) != RV_OK))
 		return err->status;
-	duck_idx count = api->extract_statements(d->connection, sql, &all);
-	enum rv_status status;
-
-	if (count == 0) {
-		const char *message = api->extract_statements_error(all);
-
-		status = message && *message ? duck_fail_text(err, message)
-					     : rv_fail(err, RV_USAGE, "there is no statement in it");
-	} else {
-		status = run_statements(r, all, count, writable, err);
-	}
-	api->destroy_extracted(&all);
-	return status;
+	return each_statement(r, sql, writable, true, err);
 }
 
 enum rv_status duck_query(struct rv_warehouse *w, const char *sql, bool writable,
