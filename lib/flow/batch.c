@@ -28,6 +28,7 @@ struct rv_batcher {
 	char *lake_folder;        /* of the object, relative to the lake */
 	XXH3_state_t *reject_hash;
 	XXH3_state_t *body_hash;  /* spooled bodies only */
+	XXH3_state_t *rejects_body_hash; /* the same */
 	uint64_t reject_len;
 };
 
@@ -72,6 +73,7 @@ void rv_batcher_free(struct rv_batcher *b)
 	rv_compressor_free(b->compressor);
 	XXH3_freeState(b->reject_hash);
 	XXH3_freeState(b->body_hash);
+	XXH3_freeState(b->rejects_body_hash);
 	free(b);
 }
 
@@ -142,8 +144,12 @@ enum rv_status rv_batcher_begin(struct rv_batcher *b, const struct rv_run *run, 
 	rv_compressor_begin(b->compressor, body_sink, b);
 	if (run->pipe && !b->body_hash && !(b->body_hash = XXH3_createState()))
 		return rv_fail(err, RV_LOCAL_IO, "no memory for a hash");
-	if (b->body_hash)
+	if (run->pipe && !b->rejects_body_hash && !(b->rejects_body_hash = XXH3_createState()))
+		return rv_fail(err, RV_LOCAL_IO, "no memory for a hash");
+	if (run->pipe) {
 		XXH3_64bits_reset(b->body_hash);
+		XXH3_64bits_reset(b->rejects_body_hash);
+	}
 	if (run->pipe &&
 	    (open_spool_file(&b->body, rv_run_body_path(run, seq), err) != RV_OK ||
 	     open_spool_file(&b->rejects, rv_run_rejects_path(run, seq), err) != RV_OK)) {
@@ -185,6 +191,8 @@ static enum rv_status add_reject(struct rv_batcher *b, const struct rv_span *spa
 		b->entry.rejected++;
 		b->entry.rejects_hash += XXH3_64bits_digest(b->reject_hash);
 	}
+	if (b->rejects_body_hash)
+		XXH3_64bits_update(b->rejects_body_hash, line.bytes, line.len);
 	return append(b, &b->rejects, line.bytes, line.len, err);
 }
 
@@ -237,8 +245,11 @@ enum rv_status rv_batcher_finish(struct rv_batcher *b, struct rv_finished *ret, 
 	if (rv_compressor_end(b->compressor, err) != RV_OK)
 		return err->status;
 	b->entry.bytes = b->body.len;
+	b->entry.rejects_bytes = b->rejects.len;
 	if (b->body_hash)
 		b->entry.body_hash = XXH3_64bits_digest(b->body_hash);
+	if (b->rejects_body_hash)
+		b->entry.rejects_body_hash = XXH3_64bits_digest(b->rejects_body_hash);
 	name_objects(b);
 	*ret = (struct rv_finished){ .entry = b->entry, .body = b->body, .rejects = b->rejects };
 	b->entry = (struct rv_batch_entry){ .seq = 0 };

@@ -8,14 +8,10 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 #include "base/memory.h"
 #include "flow/receipt.h"
 #include "spool/checkpoint.h"
-
-#define VERIFY_BYTES (256u << 10)
 
 struct same_seq {
 	const char *mine;
@@ -224,31 +220,6 @@ static enum rv_status landed_already(struct rv_deliver *deliver, struct rv_run *
 	return status == RV_OK ? rv_run_landed(run, entry->seq, err) : status;
 }
 
-static enum rv_status check_body(const struct rv_body *body, const struct rv_batch_entry *entry,
-				 struct rv_error *err)
-{
-	RV_CLEANUP(rv_free_p) char *piece = rv_malloc(VERIFY_BYTES);
-	XXH3_state_t *hash = XXH3_createState();
-	if (!hash)
-		return rv_fail(err, RV_LOCAL_IO, "no memory for a hash");
-	XXH3_64bits_reset(hash);
-	enum rv_status status = RV_OK;
-	for (uint64_t at = 0; status == RV_OK && at < body->len;) {
-		size_t n;
-		status = rv_pread_full(body->fd, piece, VERIFY_BYTES, at, &n, body->path, err);
-		if (status == RV_OK && n == 0)
-			break;
-		XXH3_64bits_update(hash, piece, n);
-		at += n;
-	}
-	if (status == RV_OK && (body->len != entry->bytes || XXH3_64bits_digest(hash) != entry->body_hash))
-		status = rv_fail(err, RV_DAMAGED,
-				 "the spooled batch %s is not what was promised (%" PRIu64 " bytes of %" PRIu64
-				 ")", body->path, body->len, entry->bytes);
-	XXH3_freeState(hash);
-	return status;
-}
-
 static enum rv_status deliver_spooled_batch(struct rv_deliver *deliver, struct rv_run *run,
 					    uint64_t seq, struct rv_error *err)
 {
@@ -262,7 +233,11 @@ static enum rv_status deliver_spooled_batch(struct rv_deliver *deliver, struct r
 	if (!found || (entry->rejected && !rejects_found)) {
 		if (landed_already(deliver, run, entry, body.path, err) != RV_OK)
 			return err->status;
-	} else if (check_body(&body, entry, err) != RV_OK ||
+	} else if (rv_run_check_spooled(body.fd, body.path, entry->bytes, entry->body_hash, err) !=
+			   RV_OK ||
+		   (entry->rejected &&
+		    rv_run_check_spooled(rejects.fd, rejects.path, entry->rejects_bytes,
+					 entry->rejects_body_hash, err) != RV_OK) ||
 		   rv_deliver_batch(deliver, run, seq, &body, &rejects, err) != RV_OK) {
 		return err->status;
 	}

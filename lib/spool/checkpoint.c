@@ -13,8 +13,10 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/number.h"
 #include "format/json_text.h"
 
+#define LINE_HEAD 9 /* "xxxxxxxx " */
 #define CHECKPOINT_MAX_BYTES (4u << 20) /* a csv header may be long */
 
 void rv_checkpoint_release(struct rv_checkpoint *c)
@@ -113,6 +115,18 @@ static char *head_path(const struct rv_state *state, const struct rv_checkpoint 
 	return rv_asprintf("%s/heads/%016" PRIx64 "-%s", state->folder, c->first_record, c->key);
 }
 
+static json_t *parse_line(const struct rv_strbuf *text)
+{
+	uint64_t crc;
+	if (text->len < LINE_HEAD + 3 || text->bytes[LINE_HEAD - 1] != ' ' ||
+	    text->bytes[text->len - 1] != '\n' || !rv_parse_hex64(text->bytes, 8, &crc) ||
+	    crc != rv_crc32c(0, text->bytes + LINE_HEAD, text->len - 1 - LINE_HEAD))
+		return NULL;
+	json_error_t ignored;
+	return json_loadb(text->bytes + LINE_HEAD, text->len - 1 - LINE_HEAD, JSON_REJECT_DUPLICATES,
+			  &ignored);
+}
+
 enum rv_status rv_checkpoint_load(const struct rv_state *state, const char *key,
 				  struct rv_checkpoint *ret, bool *ret_found, struct rv_error *err)
 {
@@ -124,9 +138,8 @@ enum rv_status rv_checkpoint_load(const struct rv_state *state, const char *key,
 		return RV_OK;
 	if (status != RV_OK && status != RV_BAD_DATA)
 		return status;
-	json_error_t at;
-	json_t *o = status == RV_OK ? json_loadb(text.bytes, text.len, JSON_REJECT_DUPLICATES, &at)
-				    : NULL;
+	/* A changed offset would otherwise pass for another content, and the file be sent again. */
+	json_t *o = status == RV_OK ? parse_line(&text) : NULL;
 	json_int_t version = json_integer_value(json_object_get(o, "v"));
 	if (version > RV_CHECKPOINT_VERSION) {
 		json_decref(o);
@@ -154,8 +167,13 @@ enum rv_status rv_checkpoint_save(const struct rv_state *state, const struct rv_
 	RV_CLEANUP(rv_free_p) char *temporary = rv_temporary_beside(path);
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
 	json_t *o = rv_checkpoint_json(c);
+	rv_strbuf_puts(&text, "00000000 ");
 	rv_json_dump(&text, o);
 	json_decref(o);
+	char crc[LINE_HEAD + 1];
+	snprintf(crc, sizeof(crc), "%08" PRIx32 " ",
+		 rv_crc32c(0, text.bytes + LINE_HEAD, text.len - LINE_HEAD));
+	memcpy(text.bytes, crc, LINE_HEAD);
 	rv_strbuf_putc(&text, '\n');
 	RV_CLEANUP(rv_close_p)
 	int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);

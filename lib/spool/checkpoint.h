@@ -1,6 +1,7 @@
 /*
  * A checkpoint: how far one file has been pushed to one stream (semantics.md 4).
  *
+ * A file of one line: 8 hex digits of CRC-32C, a blank, a JSON object.
  * It belongs to (lake, stream id, device-inode-birth) in one state folder. It is found again by
  * that key; or, when a file was rotated (renamed copies, copytruncate, logrotate's .gz), by the
  * hash of its first record. `head` and `tail` hash the bytes around so that another content is

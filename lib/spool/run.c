@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
@@ -18,6 +20,7 @@
 
 /* A journal is read whole; at some 400 bytes a batch this is more than a run can make in an hour. */
 #define JOURNAL_MAX_BYTES (1u << 30)
+#define VERIFY_BYTES (256u << 10)
 #define LINE_HEAD 9 /* "xxxxxxxx " */
 
 static char *journal_path(const struct rv_run *run)
@@ -99,6 +102,13 @@ static enum rv_status lock_journal(struct rv_run *run, struct rv_error *err)
 		return rv_fail_errno(err, RV_LOCAL_IO, "lock the journal of run %s", run->name);
 	}
 	return RV_OK;
+}
+
+bool rv_run_is_alive(const struct rv_run *run)
+{
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	return run->journal_fd >= 0 && fcntl(run->journal_fd, F_OFD_GETLK, &whole) == 0 &&
+	       whole.l_type != F_UNLCK;
 }
 
 static enum rv_status lock_runs(const struct rv_state *state, struct rv_lock *lock,
@@ -255,6 +265,10 @@ enum rv_status rv_run_promise(struct rv_run *run, struct rv_batch_entry *entry,
 		json_object_set_new(o, "rejects_hash", rv_json_hex64(entry->rejects_hash));
 		json_object_set_new(o, "rejects", json_string(entry->rejects_name));
 	}
+	if (run->pipe && entry->rejected) {
+		json_object_set_new(o, "rejects_bytes", json_integer((json_int_t)entry->rejects_bytes));
+		json_object_set_new(o, "rejects_body_hash", rv_json_hex64(entry->rejects_body_hash));
+	}
 	if (run->pipe) {
 		json_object_set_new(o, "input_to", json_integer((json_int_t)entry->input_to));
 		json_object_set_new(o, "body_hash", rv_json_hex64(entry->body_hash));
@@ -339,6 +353,37 @@ char *rv_run_body_path(const struct rv_run *run, uint64_t seq)
 char *rv_run_rejects_path(const struct rv_run *run, uint64_t seq)
 {
 	return rv_asprintf("%s/%06" PRIu64 ".rejects", run->folder, seq);
+}
+
+enum rv_status rv_run_check_spooled(int fd, const char *path, uint64_t bytes, uint64_t hash,
+				    struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p) char *piece = rv_malloc(VERIFY_BYTES);
+	XXH3_state_t *state = XXH3_createState();
+	if (!state)
+		return rv_fail(err, RV_LOCAL_IO, "no memory for a hash");
+	XXH3_64bits_reset(state);
+	enum rv_status status = RV_OK;
+	uint64_t at = 0;
+	for (size_t n = 1; status == RV_OK && n > 0; at += n) {
+		n = 0;
+		status = rv_pread_full(fd, piece, VERIFY_BYTES, at, &n, path, err);
+		XXH3_64bits_update(state, piece, n);
+	}
+	uint64_t found = XXH3_64bits_digest(state);
+	XXH3_freeState(state);
+	if (status != RV_OK)
+		return status;
+	if (at != bytes)
+		return rv_fail(err, RV_DAMAGED,
+			       "the spooled batch %s is not what was promised: %" PRIu64 " bytes of %" PRIu64,
+			       path, at, bytes);
+	if (found != hash)
+		return rv_fail(err, RV_DAMAGED,
+			       "the spooled batch %s is not what was promised: its %" PRIu64
+			       " bytes have the hash %016" PRIx64 ", not %016" PRIx64,
+			       path, bytes, found, hash);
+	return RV_OK;
 }
 
 void rv_run_totals(struct rv_run *run, struct rv_run_totals *ret)
@@ -436,6 +481,7 @@ static bool replay_batch(struct rv_run *run, const json_t *o)
 		.bytes = rv_json_get_u64(o, "bytes"),
 		.rejected = rv_json_get_u64(o, "rejected"),
 		.rejects_name = dup_string(o, "rejects"),
+		.rejects_bytes = rv_json_get_u64(o, "rejects_bytes"),
 		.input_to = rv_json_get_u64(o, "input_to"),
 	};
 	const json_t *list = json_object_get(o, "extents"), *item;
@@ -443,7 +489,9 @@ static bool replay_batch(struct rv_run *run, const json_t *o)
 	bool ok = entry.name && (!run->pipe || rv_json_get_hex64(o, "body_hash", &entry.body_hash)) &&
 		  rv_json_get_hex64(o, "hash", &entry.set_hash) &&
 		  (!entry.rejected ||
-		   (entry.rejects_name && rv_json_get_hex64(o, "rejects_hash", &entry.rejects_hash)));
+		   (entry.rejects_name && rv_json_get_hex64(o, "rejects_hash", &entry.rejects_hash) &&
+		    (!run->pipe ||
+		     rv_json_get_hex64(o, "rejects_body_hash", &entry.rejects_body_hash))));
 	entry.extents = rv_calloc(json_array_size(list), sizeof(*entry.extents));
 	json_array_foreach(list, i, item) {
 		struct rv_extent *extent = &entry.extents[entry.extents_count++];
@@ -501,10 +549,26 @@ static json_t *parse_line(const char *line, size_t len)
 	return json_loadb(line + LINE_HEAD, len - LINE_HEAD, JSON_REJECT_DUPLICATES, &ignored);
 }
 
-static enum rv_status damaged(struct rv_run *run, size_t line_number, struct rv_error *err)
+/*
+ * Was this last line being written when the power went? Then it has no end, or bytes of it never came
+ * to the disk and read as zeros. A whole line with a wrong sum is one that was written and has changed
+ * since: cutting it off would forget a promise. The same for a whole line whose end has changed.
+ */
+static bool is_torn(const char *line, size_t len, bool ended)
+{
+	if (ended)
+		return len == 0 || line[0] == '\0' || memmem(line, len, "\0\0", 2);
+	json_t *o = len ? parse_line(line, len - 1) : NULL;
+	json_decref(o);
+	return !o;
+}
+
+static enum rv_status damaged(struct rv_run *run, size_t line_number, size_t at,
+			      struct rv_error *err)
 {
 	RV_CLEANUP(rv_free_p) char *path = journal_path(run);
-	rv_fail(err, RV_DAMAGED, "the journal of run %s is damaged at line %zu", run->name, line_number);
+	rv_fail(err, RV_DAMAGED, "the journal of run %s is damaged at line %zu, from byte %zu",
+		run->name, line_number, at);
 	rv_error_at(err, path, line_number, 0);
 	rv_hint(err, "see 'river spool check'; spooled batches beside it are kept");
 	return err->status;
@@ -525,8 +589,8 @@ static enum rv_status replay_journal(struct rv_run *run, bool may_cut, struct rv
 		if (!o) {
 			/* What was being written when the power went: nothing can follow it. */
 			bool last = !end || (size_t)(end - text.bytes) + 1 == text.len;
-			if (!last)
-				return damaged(run, line_number, err);
+			if (!last || !is_torn(text.bytes + at, len, end != NULL))
+				return damaged(run, line_number, at, err);
 			break;
 		}
 		json_int_t version = json_integer_value(json_object_get(o, "v"));
@@ -540,7 +604,7 @@ static enum rv_status replay_journal(struct rv_run *run, bool may_cut, struct rv
 		bool ok = replay(run, o, line_number);
 		json_decref(o);
 		if (!ok)
-			return damaged(run, line_number, err);
+			return damaged(run, line_number, at, err);
 		at += len + 1;
 	}
 	if (may_cut && at < text.len && ftruncate(run->journal_fd, (off_t)at) < 0)

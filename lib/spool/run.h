@@ -2,8 +2,8 @@
  * A run on disk: what one push has promised, written before it is done.
  *
  * runs/<run>/journal is append-only text, a line an entry: 8 hex digits of CRC-32C, a blank, a JSON
- * object. A torn last line (power cut) is cut off on opening; a damaged line before it is
- * RV_DAMAGED. runs/<run>/<seq>.body and <seq>.rejects are spooled batches. The journal is locked
+ * object. A torn last line (power cut) is cut off on opening; any other damage is RV_DAMAGED, also
+ * in the last line: it may be a promise that was given. runs/<run>/<seq>.body and <seq>.rejects are spooled batches. The journal is locked
  * for as long as its run is alive.
  *
  * Version 1. Entry types: run, file, batch, landed, dropped, closed. rv_run_landed may be called by another
@@ -52,6 +52,7 @@ struct rv_batch_entry {
 	uint64_t records, record_bytes, bytes, set_hash;
 	uint64_t body_hash; /* spooled: XXH3-64 of the body, so that damage on disk is noticed */
 	uint64_t rejected, rejects_hash;
+	uint64_t rejects_bytes, rejects_body_hash; /* spooled: of the rejects, as bytes and body_hash */
 	char *rejects_name; /* Optional: object name of the rejects */
 	uint64_t input_to;  /* pipes: offset in the input behind this batch */
 	struct rv_extent *extents; /* files only */
@@ -92,6 +93,8 @@ enum rv_status rv_run_begin(struct rv_run *run, struct rv_error *err) RV_MUST_CH
  * RV_DAMAGED with the line when its journal is. `lock` false reads without locking (for looking). */
 enum rv_status rv_run_open(const struct rv_state *state, const char *name, bool lock,
 			   struct rv_run **ret, struct rv_error *err) RV_MUST_CHECK;
+/* Does a process hold the run's journal? For runs opened without a lock. */
+bool rv_run_is_alive(const struct rv_run *run);
 void rv_run_free(struct rv_run *run); /* unlocks */
 void rv_run_free_p(struct rv_run **run);
 
@@ -114,6 +117,9 @@ enum rv_status rv_run_remove(struct rv_run *run, struct rv_error *err) RV_MUST_C
 char *rv_run_body_path(const struct rv_run *run, uint64_t seq);    /* caller frees */
 char *rv_run_rejects_path(const struct rv_run *run, uint64_t seq); /* caller frees */
 void rv_batch_entry_release(struct rv_batch_entry *entry);
+/* Is the open spool file `path` what was promised? RV_DAMAGED with lengths when not. */
+enum rv_status rv_run_check_spooled(int fd, const char *path, uint64_t bytes, uint64_t hash,
+				    struct rv_error *err) RV_MUST_CHECK;
 
 struct rv_run_totals {
 	uint64_t records, record_bytes, bytes, rejected, set_hash, rejects_hash;

@@ -1,0 +1,346 @@
+/* Checkpoints: round trip, flipped bits, moving, finding, and the notes of a file's batches. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "spool/checkpoint.h"
+
+struct world {
+	char folder[64];
+	struct rv_stream stream;
+	struct rv_state state;
+};
+
+static int set_up(void **ret)
+{
+	struct world *world = rv_calloc(1, sizeof(*world));
+	struct rv_error err;
+	snprintf(world->folder, sizeof(world->folder), "%s/river-test-XXXXXX", P_tmpdir);
+	assert_non_null(mkdtemp(world->folder));
+	rv_stream_init(&world->stream);
+	snprintf(world->stream.business, sizeof(world->stream.business), "web");
+	snprintf(world->stream.name, sizeof(world->stream.name), "clicks");
+	assert_int_equal(
+		rv_state_open(&world->state, world->folder, "/lake", &world->stream, &err), RV_OK);
+	*ret = world;
+	return 0;
+}
+
+static int tear_down(void **arg)
+{
+	struct world *world = *arg;
+	struct rv_error err;
+	assert_int_equal(rv_remove_tree(world->folder, &err), RV_OK);
+	rv_state_release(&world->state);
+	rv_stream_release(&world->stream);
+	free(world);
+	return 0;
+}
+
+static struct rv_checkpoint sample(const char *key)
+{
+	struct rv_checkpoint c = {
+		.path = rv_strdup("/in/a\xff.ndjson"),
+		.format = rv_strdup("csv"),
+		.compression = rv_strdup("none"),
+		.offset = 1000,
+		.line = 12,
+		.csv_header = rv_strdup("a,b\xfe"),
+		.in_array = true,
+		.head_len = 10,
+		.head_hash = UINT64_MAX,
+		.tail_len = 20,
+		.tail_hash = 2,
+		.first_record = 0xabc,
+		.records = 11,
+		.rejected = 1,
+		.set_hash = 3,
+		.file_bytes = 2000,
+		.file_modified_ns = 1795193931123000000,
+		.at_end = true,
+		.pushed_ms = 1795193931123,
+	};
+	snprintf(c.key, sizeof(c.key), "%s", key);
+	return c;
+}
+
+static void assert_same(const struct rv_checkpoint *a, const struct rv_checkpoint *b)
+{
+	assert_string_equal(a->key, b->key);
+	assert_string_equal(a->path, b->path);
+	assert_string_equal(a->format, b->format);
+	assert_string_equal(a->compression, b->compression);
+	assert_string_equal(a->csv_header, b->csv_header);
+	assert_true(a->offset == b->offset && a->line == b->line && a->in_array == b->in_array);
+	assert_true(a->head_len == b->head_len && a->head_hash == b->head_hash);
+	assert_true(a->tail_len == b->tail_len && a->tail_hash == b->tail_hash);
+	assert_true(a->first_record == b->first_record && a->records == b->records);
+	assert_true(a->rejected == b->rejected && a->set_hash == b->set_hash);
+	assert_true(a->file_bytes == b->file_bytes && a->file_modified_ns == b->file_modified_ns);
+	assert_true(a->at_end == b->at_end && a->pushed_ms == b->pushed_ms);
+}
+
+static void save(struct world *world, const struct rv_checkpoint *c)
+{
+	struct rv_error err;
+	assert_int_equal(rv_checkpoint_save(&world->state, c, &err), RV_OK);
+}
+
+static enum rv_status load(struct world *world, const char *key, bool *ret_found)
+{
+	struct rv_error err;
+	RV_CLEANUP(rv_checkpoint_release) struct rv_checkpoint c = { .offset = 0 };
+	return rv_checkpoint_load(&world->state, key, &c, ret_found, &err);
+}
+
+static void test_round_trip(void **arg)
+{
+	struct world *world = *arg;
+	struct rv_error err;
+	bool found = true;
+	assert_false(rv_checkpoint_any(&world->state));
+	assert_int_equal(load(world, "1-2-3", &found), RV_OK);
+	assert_false(found);
+	RV_CLEANUP(rv_checkpoint_release) struct rv_checkpoint c = sample("1-2-3");
+	save(world, &c);
+	RV_CLEANUP(rv_checkpoint_release) struct rv_checkpoint there = { .offset = 0 };
+	assert_int_equal(rv_checkpoint_load(&world->state, "1-2-3", &there, &found, &err), RV_OK);
+	assert_true(found);
+	assert_same(&c, &there);
+	assert_true(rv_checkpoint_any(&world->state));
+	assert_int_equal(rv_checkpoint_sync(&world->state, &err), RV_OK);
+	assert_int_equal(rv_checkpoint_remove(&world->state, &c, &err), RV_OK);
+	assert_int_equal(load(world, "1-2-3", &found), RV_OK);
+	assert_false(found);
+	assert_false(rv_checkpoint_any(&world->state));
+}
+
+static void test_every_bit(void **arg)
+{
+	struct world *world = *arg;
+	struct rv_error err;
+	RV_CLEANUP(rv_checkpoint_release) struct rv_checkpoint c = sample("1-2-3");
+	save(world, &c);
+	RV_CLEANUP(rv_free_p) char *path = rv_state_path(&world->state, "files/1-2-3");
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
+	assert_int_equal(rv_read_file(path, 1 << 20, &text, &err), RV_OK);
+	size_t quiet = 0;
+	for (size_t bit = 0; bit < text.len * 8; bit++) {
+		bool found;
+		struct stat st;
+		text.bytes[bit / 8] = (char)(text.bytes[bit / 8] ^ (1 << bit % 8));
+		assert_int_equal(rv_replace_file(path, text.bytes, text.len, 0600, &err), RV_OK);
+		text.bytes[bit / 8] = (char)(text.bytes[bit / 8] ^ (1 << bit % 8));
+		RV_CLEANUP(rv_checkpoint_release) struct rv_checkpoint there = { .offset = 0 };
+		enum rv_status status =
+			rv_checkpoint_load(&world->state, "1-2-3", &there, &found, &err);
+		if (status == RV_OK) { /* a digit of the sum in upper case */
+			assert_true(found && bit < 64 && bit % 8 == 5);
+			assert_same(&c, &there);
+			quiet++;
+			continue;
+		}
+		assert_int_equal(status, RV_DAMAGED);
+		assert_false(found);
+		/* set aside, so that the next push goes on */
+		assert_int_equal(stat(path, &st), -1);
+		RV_CLEANUP(rv_free_p)
+		char *aside = rv_state_path(&world->state, "files/.damaged-1-2-3");
+		assert_int_equal(stat(aside, &st), 0);
+		assert_int_equal(st.st_size, text.len);
+	}
+	assert_true(quiet < 8);
+}
+
+static void test_torn_at_every_byte(void **arg)
+{
+	struct world *world = *arg;
+	struct rv_error err;
+	RV_CLEANUP(rv_checkpoint_release) struct rv_checkpoint c = sample("1-2-3");
+	save(world, &c);
+	RV_CLEANUP(rv_free_p) char *path = rv_state_path(&world->state, "files/1-2-3");
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
+	assert_int_equal(rv_read_file(path, 1 << 20, &text, &err), RV_OK);
+	for (size_t len = 0; len < text.len; len++) {
+		bool found;
+		assert_int_equal(rv_replace_file(path, text.bytes, len, 0600, &err), RV_OK);
+		assert_int_equal(load(world, "1-2-3", &found), RV_DAMAGED);
+	}
+}
+
+static void test_newer_version(void **arg)
+{
+	struct world *world = *arg;
+	struct rv_error err;
+	bool found;
+	static const char object[] = "{\"v\":2}";
+	RV_CLEANUP(rv_free_p) char *path = rv_state_path(&world->state, "files/1-2-3");
+	RV_CLEANUP(rv_free_p)
+	char *line = rv_asprintf("%08x %s\n", rv_crc32c(0, object, strlen(object)), object);
+	assert_int_equal(rv_replace_file(path, line, strlen(line), 0600, &err), RV_OK);
+	assert_int_equal(load(world, "1-2-3", &found), RV_BAD_CONFIG);
+	struct stat st;
+	assert_int_equal(stat(path, &st), 0); /* not set aside */
+}
+
+static void test_golden(void **arg)
+{
+	struct world *world = *arg;
+	struct rv_error err;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf golden = RV_STRBUF_INIT;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf now = RV_STRBUF_INIT;
+	RV_CLEANUP(rv_free_p)
+	char *copy = rv_path_join(getenv("RIVER_SOURCE") ? getenv("RIVER_SOURCE") : ".",
+				  "tests/data/checkpoint-v1");
+	assert_int_equal(rv_read_file(copy, 1 << 20, &golden, &err), RV_OK);
+	RV_CLEANUP(rv_checkpoint_release) struct rv_checkpoint c = sample("1-2-3");
+	save(world, &c);
+	RV_CLEANUP(rv_free_p) char *path = rv_state_path(&world->state, "files/1-2-3");
+	assert_int_equal(rv_read_file(path, 1 << 20, &now, &err), RV_OK);
+	assert_string_equal(now.bytes, golden.bytes);
+}
+
+struct heads {
+	unsigned count;
+	char keys[4][RV_FILE_KEY_TEXT];
+};
+
+static enum rv_status see_head(void *arg, struct rv_checkpoint *c, struct rv_error *err RV_UNUSED)
+{
+	struct heads *heads = arg;
+	assert_true(heads->count < 4);
+	snprintf(heads->keys[heads->count++], RV_FILE_KEY_TEXT, "%s", c->key);
+	return RV_OK;
+}
+
+static void test_heads_and_moves(void **arg)
+{
+	struct world *world = *arg;
+	struct rv_error err;
+	struct heads heads = { .count = 0 };
+	RV_CLEANUP(rv_checkpoint_release) struct rv_checkpoint a = sample("1-1-1");
+	RV_CLEANUP(rv_checkpoint_release) struct rv_checkpoint b = sample("1-1-2");
+	RV_CLEANUP(rv_checkpoint_release) struct rv_checkpoint other = sample("1-1-3");
+	other.first_record = 0xabd;
+	save(world, &a);
+	save(world, &b);
+	save(world, &other);
+	assert_int_equal(rv_checkpoint_each_head(&world->state, 0xabc, see_head, &heads, &err), RV_OK);
+	assert_int_equal(heads.count, 2);
+	assert_string_equal(heads.keys[0], "1-1-1");
+	assert_string_equal(heads.keys[1], "1-1-2");
+
+	assert_int_equal(rv_checkpoint_move(&world->state, &a, "9-9-9", "/in/a.1", &err), RV_OK);
+	assert_string_equal(a.key, "9-9-9");
+	assert_string_equal(a.path, "/in/a.1");
+	bool found;
+	assert_int_equal(load(world, "1-1-1", &found), RV_OK);
+	assert_false(found);
+	assert_int_equal(load(world, "9-9-9", &found), RV_OK);
+	assert_true(found);
+	heads.count = 0;
+	assert_int_equal(rv_checkpoint_each_head(&world->state, 0xabc, see_head, &heads, &err), RV_OK);
+	assert_int_equal(heads.count, 2);
+	assert_string_equal(heads.keys[1], "9-9-9");
+
+	assert_int_equal(rv_checkpoint_detach(&world->state, &b, &err), RV_OK);
+	assert_true(rv_starts_with(b.key, "gone-"));
+	assert_int_equal(load(world, "1-1-2", &found), RV_OK);
+	assert_false(found);
+	assert_int_equal(load(world, b.key, &found), RV_OK);
+	assert_true(found);
+}
+
+static enum rv_status see_batch(void *arg, const struct rv_file_batch *batch,
+				struct rv_error *err RV_UNUSED)
+{
+	struct rv_strbuf *sb = arg;
+	rv_strbuf_printf(sb, "%lu-%lu %s %s;", (unsigned long)batch->from, (unsigned long)batch->to,
+			 batch->name, batch->rejects_name);
+	return RV_OK;
+}
+
+static void test_batches_of_a_file(void **arg)
+{
+	struct world *world = *arg;
+	struct rv_error err;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf seen = RV_STRBUF_INIT;
+	struct rv_run run = { .name = "r1" };
+	char name[] = "data/x", rejects[] = "_river/rejects/x", none[] = "";
+	struct rv_batch_entry a = { .seq = 0, .name = name };
+	struct rv_batch_entry b = { .seq = 1, .name = none, .rejects_name = rejects };
+	struct rv_extent first = { .from = 0, .to = 10 }, second = { .from = 10, .to = 25 };
+	assert_int_equal(rv_checkpoint_note_batch(&world->state, "k", &run, &a, &first, &err), RV_OK);
+	/* torn by a crash: the line is written again behind it */
+	RV_CLEANUP(rv_free_p) char *path = rv_state_path(&world->state, "files/k.batches");
+	int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+	assert_int_equal(write(fd, "\n10 25 r1", 9), 9);
+	close(fd);
+	assert_int_equal(rv_checkpoint_note_batch(&world->state, "k", &run, &b, &second, &err), RV_OK);
+	assert_int_equal(rv_checkpoint_each_batch(&world->state, "k", see_batch, &seen, &err), RV_OK);
+	assert_string_equal(seen.bytes, "0-10 data/x -;10-25 - _river/rejects/x;");
+	assert_int_equal(rv_checkpoint_each_batch(&world->state, "none", see_batch, &seen, &err), RV_OK);
+}
+
+static void test_matches_and_measure(void **arg)
+{
+	struct world *world = *arg;
+	struct rv_error err;
+	RV_CLEANUP(rv_free_p) char *path = rv_path_join(world->folder, "in");
+	RV_CLEANUP(rv_free_p) char *bytes = rv_malloc(200000);
+	for (size_t i = 0; i < 200000; i++)
+		bytes[i] = (char)(i * 7 + i / 251);
+	assert_int_equal(rv_replace_file(path, bytes, 200000, 0600, &err), RV_OK);
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	static const uint64_t offsets[] = { 0, 1, 65535, 65536, 65537, 200000 };
+	for (size_t i = 0; i < sizeof(offsets) / sizeof(*offsets); i++) {
+		bool same;
+		RV_CLEANUP(rv_checkpoint_release) struct rv_checkpoint c = sample("1-2-3");
+		c.offset = offsets[i];
+		assert_int_equal(rv_checkpoint_measure(&c, fd, &err), RV_OK);
+		assert_int_equal(rv_checkpoint_matches(&c, fd, &same, &err), RV_OK);
+		assert_true(same);
+		if (!offsets[i])
+			continue;
+		const uint64_t touched[] = { 0, offsets[i] - 1 };
+		for (size_t j = 0; j < 2; j++) {
+			char was = bytes[touched[j]], other = (char)(was ^ 1);
+			assert_int_equal(pwrite(fd, &other, 1, (off_t)touched[j]), 1);
+			assert_int_equal(rv_checkpoint_matches(&c, fd, &same, &err), RV_OK);
+			assert_false(same);
+			assert_int_equal(pwrite(fd, &was, 1, (off_t)touched[j]), 1);
+		}
+		assert_int_equal(ftruncate(fd, (off_t)offsets[i] - 1), 0);
+		assert_int_equal(rv_checkpoint_matches(&c, fd, &same, &err), RV_OK);
+		assert_false(same);
+		assert_int_equal(rv_checkpoint_measure(&c, fd, &err), RV_LOCAL_IO);
+		assert_int_equal(pwrite(fd, bytes, 200000, 0), 200000);
+	}
+	close(fd);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_round_trip, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_every_bit, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_torn_at_every_byte, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_newer_version, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_golden, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_heads_and_moves, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_batches_of_a_file, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_matches_and_measure, set_up, tear_down),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,419 @@
+/* The journal: round trip, torn ends, flipped bits, newer versions, and a golden copy. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "spool/run.h"
+#include "spool/state.h"
+
+#define NOW 1795193931123 /* 2026-11-20T16:58:51.123Z */
+#define ID "01JCX0000000000000000000ZZ"
+
+struct world {
+	char folder[64];
+	struct rv_stream stream;
+	struct rv_state state;
+};
+
+static int set_up(void **ret)
+{
+	struct world *world = rv_calloc(1, sizeof(*world));
+	struct rv_error err;
+	snprintf(world->folder, sizeof(world->folder), "%s/river-test-XXXXXX", P_tmpdir);
+	assert_non_null(mkdtemp(world->folder));
+	rv_stream_init(&world->stream);
+	snprintf(world->stream.business, sizeof(world->stream.business), "web");
+	snprintf(world->stream.name, sizeof(world->stream.name), "clicks");
+	snprintf(world->stream.id, sizeof(world->stream.id), ID);
+	assert_int_equal(
+		rv_state_open(&world->state, world->folder, "/lake", &world->stream, &err), RV_OK);
+	*ret = world;
+	return 0;
+}
+
+static int tear_down(void **arg)
+{
+	struct world *world = *arg;
+	struct rv_error err;
+	assert_int_equal(rv_remove_tree(world->folder, &err), RV_OK);
+	rv_state_release(&world->state);
+	rv_stream_release(&world->stream);
+	free(world);
+	return 0;
+}
+
+static char *name_of(unsigned seq)
+{
+	char text[RV_OBJECT_NAME_MAX];
+	snprintf(text, sizeof(text),
+		 "data/web/clicks/dt=2026-11-20/hr=16/r1-%06u-r3-h00000000000000%02x.ndjson.zst", seq,
+		 seq);
+	return rv_strdup(text);
+}
+
+static void promise(struct rv_run *run, unsigned seq, bool rejects, struct rv_extent *extents,
+		    size_t extents_count)
+{
+	struct rv_error err;
+	struct rv_batch_entry entry = {
+		.seq = seq,
+		.name = name_of(seq),
+		.records = 3,
+		.record_bytes = 27,
+		.bytes = 20 + seq,
+		.set_hash = 0xfedcba9876543210u + seq,
+		.body_hash = 7 + seq,
+		.rejected = rejects ? 2 : 0,
+		.rejects_hash = rejects ? UINT64_MAX : 0,
+		.rejects_bytes = rejects ? 99 : 0,
+		.rejects_body_hash = rejects ? 11 : 0,
+		.rejects_name = rejects ? rv_strdup("_river/rejects/web/clicks/2026-11-20/r1-000000-r2.ndjson")
+					: NULL,
+		.input_to = 100 * (seq + 1),
+		.extents = extents,
+		.extents_count = extents_count,
+	};
+	assert_int_equal(rv_run_promise(run, &entry, &err), RV_OK);
+	assert_null(entry.name);
+}
+
+static struct rv_run *begin(struct world *world, const char *name, bool pipe)
+{
+	struct rv_error err;
+	struct rv_run *run = NULL;
+	assert_int_equal(rv_run_create(&world->state, name, NOW, &run, &err), RV_OK);
+	run->pipe = pipe;
+	run->named = pipe;
+	run->compression = RV_OUTPUT_ZSTD;
+	free(run->source);
+	run->source = rv_strdup("a \xff name");
+	free(run->host);
+	run->host = rv_strdup("testhost");
+	run->settings = json_pack("{s:i}", "v", 1);
+	assert_int_equal(rv_run_begin(run, &err), RV_OK);
+	return run;
+}
+
+static char *journal_of(struct world *world, const char *name)
+{
+	return rv_asprintf("%s/runs/%s/journal", world->state.folder, name);
+}
+
+static void overwrite(const char *path, const char *bytes, size_t len)
+{
+	int fd = open(path, O_WRONLY | O_TRUNC | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, bytes, len), (ssize_t)len);
+	close(fd);
+}
+
+/* r1: a pipe with two batches, the first landed. Returns its journal. */
+static void make_journal(struct world *world, struct rv_strbuf *ret)
+{
+	struct rv_error err;
+	struct rv_run *run = begin(world, "r1", true);
+	promise(run, 0, true, NULL, 0);
+	promise(run, 1, false, NULL, 0);
+	assert_int_equal(rv_run_landed(run, 0, &err), RV_OK);
+	rv_run_free(run);
+	RV_CLEANUP(rv_free_p) char *path = journal_of(world, "r1");
+	assert_int_equal(rv_read_file(path, 1 << 20, ret, &err), RV_OK);
+}
+
+static void test_round_trip_of_a_pipe(void **arg)
+{
+	struct world *world = *arg;
+	struct rv_error err;
+	struct rv_run *run = begin(world, "r1", true);
+	promise(run, 0, true, NULL, 0);
+	promise(run, 1, false, NULL, 0);
+	promise(run, 2, false, NULL, 0);
+	assert_int_equal(rv_run_landed(run, 0, &err), RV_OK);
+	assert_int_equal(rv_run_dropped(run, 2, &err), RV_OK);
+	assert_int_equal(rv_run_close(run, &err), RV_OK);
+	rv_run_free(run);
+
+	assert_int_equal(rv_run_open(&world->state, "r1", true, &run, &err), RV_OK);
+	assert_true(run->named && run->pipe && run->closed);
+	assert_int_equal(run->started_ms, NOW);
+	assert_string_equal(run->lake_folder, "dt=2026-11-20/hr=16");
+	assert_string_equal(run->source, "a \xff name");
+	assert_string_equal(run->host, "testhost");
+	assert_int_equal(run->compression, RV_OUTPUT_ZSTD);
+	assert_int_equal(json_integer_value(json_object_get(run->settings, "v")), 1);
+	assert_int_equal(run->batches_count, 3);
+	const struct rv_batch_entry *b = &run->batches[0];
+	assert_int_equal(b->state, RV_BATCH_LANDED);
+	assert_int_equal(b->records, 3);
+	assert_int_equal(b->record_bytes, 27);
+	assert_int_equal(b->bytes, 20);
+	assert_true(b->set_hash == 0xfedcba9876543210u);
+	assert_int_equal(b->body_hash, 7);
+	assert_int_equal(b->rejected, 2);
+	assert_true(b->rejects_hash == UINT64_MAX);
+	assert_int_equal(b->rejects_bytes, 99);
+	assert_int_equal(b->rejects_body_hash, 11);
+	assert_string_equal(b->rejects_name,
+			    "_river/rejects/web/clicks/2026-11-20/r1-000000-r2.ndjson");
+	assert_int_equal(b->input_to, 100);
+	assert_int_equal(run->batches[1].state, RV_BATCH_WAITING);
+	assert_int_equal(run->batches[2].state, RV_BATCH_DROPPED);
+
+	struct rv_run_totals totals;
+	rv_run_totals(run, &totals);
+	assert_int_equal(totals.records, 6);
+	assert_int_equal(totals.rejected, 2);
+	assert_int_equal(totals.batches, 2);
+	assert_int_equal(totals.landed, 1);
+	assert_int_equal(totals.waiting, 1);
+	assert_int_equal(totals.waiting_records, 3);
+	assert_int_equal(totals.waiting_bytes, 21);
+	assert_int_equal(totals.input_to, 200);
+	assert_true(totals.set_hash == 2 * 0xfedcba9876543210u + 1);
+
+	/* what was left over goes on being written */
+	assert_int_equal(rv_run_landed(run, 1, &err), RV_OK);
+	rv_run_free(run);
+	assert_int_equal(rv_run_open(&world->state, "r1", false, &run, &err), RV_OK);
+	assert_int_equal(run->batches[1].state, RV_BATCH_LANDED);
+	assert_int_equal(rv_run_remove(run, &err), RV_OK);
+	rv_run_free(run);
+	assert_int_equal(rv_run_open(&world->state, "r1", true, &run, &err), RV_NOT_FOUND);
+}
+
+static void test_round_trip_of_files(void **arg)
+{
+	struct world *world = *arg;
+	struct rv_error err;
+	struct rv_run *run = begin(world, NULL, false);
+	char name[RV_RUN_MAX + 1];
+	snprintf(name, sizeof(name), "%s", run->name);
+	assert_true(rv_run_name_valid(name));
+	uint64_t a = rv_run_add_file(run, "/a\xff", "1-2-3", "ndjson", "none");
+	uint64_t unused = rv_run_add_file(run, "/unused", "1-2-4", "ndjson", "none");
+	uint64_t b = rv_run_add_file(run, "/b", "1-2-5", "csv", "gzip");
+	assert_int_equal(unused, 1);
+	struct rv_extent *extents = rv_calloc(2, sizeof(*extents));
+	extents[0] = (struct rv_extent){ .file = b, .from = 10, .to = 30, .line = 3,
+					 .csv_header = rv_strdup("x,y"),
+					 .checkpoint = json_pack("{s:i}", "v", 1) };
+	extents[1] = (struct rv_extent){ .file = a, .from = 0, .to = 9, .line = 1, .in_array = true,
+					 .finish = true };
+	promise(run, 0, false, extents, 2);
+	rv_run_free(run);
+
+	assert_int_equal(rv_run_open(&world->state, name, true, &run, &err), RV_OK);
+	assert_false(run->pipe || run->named || run->closed);
+	assert_int_equal(run->batches[0].extents_count, 2);
+	const struct rv_extent *e = run->batches[0].extents;
+	assert_int_equal(e[0].from, 10);
+	assert_int_equal(e[0].to, 30);
+	assert_int_equal(e[0].line, 3);
+	assert_string_equal(e[0].csv_header, "x,y");
+	assert_int_equal(json_integer_value(json_object_get(e[0].checkpoint, "v")), 1);
+	assert_true(e[1].in_array && e[1].finish && !e[0].in_array && !e[0].finish);
+	assert_string_equal(rv_run_file(run, e[0].file)->path, "/b");
+	assert_string_equal(rv_run_file(run, e[0].file)->format, "csv");
+	assert_string_equal(rv_run_file(run, e[0].file)->compression, "gzip");
+	assert_string_equal(rv_run_file(run, e[1].file)->path, "/a\xff");
+	assert_string_equal(rv_run_file(run, e[1].file)->key, "1-2-3");
+	rv_run_free(run);
+}
+
+static void test_torn_at_every_byte(void **arg)
+{
+	struct world *world = *arg;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf journal = RV_STRBUF_INIT;
+	make_journal(world, &journal);
+	RV_CLEANUP(rv_free_p) char *path = journal_of(world, "r1");
+	for (size_t len = 0; len < journal.len; len++) {
+		size_t lines = 0, whole = 0;
+		for (size_t i = 0; i < len; i++)
+			if (journal.bytes[i] == '\n') {
+				lines++;
+				whole = i + 1;
+			}
+		struct rv_error err;
+		struct rv_run *run = NULL;
+		struct stat st;
+		RV_CLEANUP(rv_free_p) char *folder = rv_path_parent(path);
+		assert_int_equal(rv_make_folders(folder, 0700, &err), RV_OK);
+		overwrite(path, journal.bytes, len);
+		/* looking never cuts, and sees what is whole */
+		enum rv_status status = rv_run_open(&world->state, "r1", false, &run, &err);
+		assert_int_equal(status, lines ? RV_OK : RV_NOT_FOUND);
+		if (lines)
+			assert_int_equal(run->batches_count, lines - 1 > 2 ? 2 : lines - 1);
+		rv_run_free(rv_take(run));
+		assert_int_equal(stat(path, &st), 0);
+		assert_int_equal(st.st_size, len);
+		status = rv_run_open(&world->state, "r1", true, &run, &err);
+		assert_int_equal(status, lines ? RV_OK : RV_NOT_FOUND);
+		if (!lines) { /* never begun: its folder is gone */
+			assert_int_equal(stat(path, &st), -1);
+			continue;
+		}
+		assert_int_equal(stat(path, &st), 0);
+		assert_int_equal(st.st_size, whole);
+		rv_run_free(run);
+	}
+}
+
+/* A page that never came to the disk reads as zeros; the rest of the line may be there. */
+static void test_torn_with_zeros(void **arg)
+{
+	struct world *world = *arg;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf journal = RV_STRBUF_INIT;
+	make_journal(world, &journal);
+	RV_CLEANUP(rv_free_p) char *path = journal_of(world, "r1");
+	size_t start = journal.len - 1;
+	while (journal.bytes[start - 1] != '\n')
+		start--;
+	for (size_t zeros = 1; start + zeros < journal.len; zeros++) {
+		RV_CLEANUP(rv_free_p) char *torn = rv_malloc(journal.len);
+		memcpy(torn, journal.bytes, journal.len);
+		memset(torn + start, 0, zeros);
+		overwrite(path, torn, journal.len);
+		struct rv_error err;
+		struct rv_run *run = NULL;
+		assert_int_equal(rv_run_open(&world->state, "r1", false, &run, &err), RV_OK);
+		assert_int_equal(run->batches_count, 2);
+		assert_int_equal(run->batches[0].state, RV_BATCH_WAITING);
+		rv_run_free(run);
+	}
+}
+
+static void test_every_bit(void **arg)
+{
+	struct world *world = *arg;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf journal = RV_STRBUF_INIT;
+	make_journal(world, &journal);
+	RV_CLEANUP(rv_free_p) char *path = journal_of(world, "r1");
+	unsigned detected = 0, harmless = 0;
+	for (size_t bit = 0; bit < journal.len * 8; bit++) {
+		struct rv_error err = RV_ERROR_INIT;
+		struct rv_run *run = NULL;
+		journal.bytes[bit / 8] = (char)(journal.bytes[bit / 8] ^ (1 << bit % 8));
+		overwrite(path, journal.bytes, journal.len);
+		enum rv_status status = rv_run_open(&world->state, "r1", true, &run, &err);
+		journal.bytes[bit / 8] = (char)(journal.bytes[bit / 8] ^ (1 << bit % 8));
+		if (status == RV_DAMAGED) {
+			detected++;
+			assert_string_equal(err.file, path);
+			assert_true(err.line > 0);
+			assert_non_null(strstr(err.message, "byte"));
+			continue;
+		}
+		/* a digit of the sum in upper case */
+		assert_int_equal(status, RV_OK);
+		struct rv_run_totals totals;
+		rv_run_totals(run, &totals);
+		assert_int_equal(totals.records, 6);
+		assert_int_equal(totals.landed, 1);
+		assert_int_equal(totals.waiting, 1);
+		assert_true(bit % 8 == 5);
+		harmless++;
+		rv_run_free(run);
+	}
+	assert_true(detected > 7 * journal.len);
+	assert_true(harmless < 5 * 8);
+}
+
+static void test_newer_version(void **arg)
+{
+	struct world *world = *arg;
+	struct rv_error err;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf journal = RV_STRBUF_INIT;
+	make_journal(world, &journal);
+	RV_CLEANUP(rv_free_p) char *path = journal_of(world, "r1");
+	char *v = strstr(journal.bytes, "\"v\":1");
+	assert_non_null(v);
+	v[4] = '2';
+	char *end = strchr(journal.bytes, '\n');
+	char crc[10];
+	snprintf(crc, sizeof(crc), "%08x",
+		 rv_crc32c(0, journal.bytes + 9, (size_t)(end - journal.bytes) - 9));
+	memcpy(journal.bytes, crc, 8);
+	overwrite(path, journal.bytes, journal.len);
+	struct rv_run *run = NULL;
+	assert_int_equal(rv_run_open(&world->state, "r1", true, &run, &err), RV_BAD_CONFIG);
+	assert_non_null(strstr(err.message, "version 2"));
+	struct stat st;
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_size, journal.len);
+}
+
+/* What version 1 wrote is read for ever: do not renew tests/data/journal-v1, add to it. */
+static void test_golden(void **arg)
+{
+	struct world *world = *arg;
+	struct rv_error err;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf golden = RV_STRBUF_INIT;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf now = RV_STRBUF_INIT;
+	RV_CLEANUP(rv_free_p)
+	char *copy = rv_path_join(getenv("RIVER_SOURCE") ? getenv("RIVER_SOURCE") : ".",
+				  "tests/data/journal-v1");
+	assert_int_equal(rv_read_file(copy, 1 << 20, &golden, &err), RV_OK);
+	make_journal(world, &now);
+	assert_string_equal(now.bytes, golden.bytes);
+}
+
+static void test_locks(void **arg)
+{
+	struct world *world = *arg;
+	struct rv_error err;
+	struct rv_run *run = begin(world, "r1", true);
+	promise(run, 0, false, NULL, 0);
+	struct rv_run *other = NULL;
+	assert_int_equal(rv_run_open(&world->state, "r1", true, &other, &err), RV_LOCKED);
+	assert_int_equal(rv_run_create(&world->state, "r1", NOW, &other, &err), RV_LOCKED);
+	assert_int_equal(rv_run_open(&world->state, "r1", false, &other, &err), RV_OK);
+	assert_true(rv_run_is_alive(other));
+	rv_run_free(run);
+	assert_false(rv_run_is_alive(other));
+	rv_run_free(rv_take(other));
+	assert_int_equal(rv_run_create(&world->state, "r1", NOW, &other, &err), RV_CONFLICT);
+}
+
+static void test_check_spooled(void **arg)
+{
+	struct world *world = *arg;
+	struct rv_error err;
+	RV_CLEANUP(rv_free_p) char *path = rv_path_join(world->folder, "body");
+	overwrite(path, "hello", 5);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	const uint64_t hash = 0x9555e8555c62dcfdu; /* XXH3-64 of "hello" */
+	assert_int_equal(rv_run_check_spooled(fd, path, 5, hash, &err), RV_OK);
+	assert_int_equal(rv_run_check_spooled(fd, path, 6, hash, &err), RV_DAMAGED);
+	assert_non_null(strstr(err.message, path));
+	assert_int_equal(rv_run_check_spooled(fd, path, 5, hash ^ 1, &err), RV_DAMAGED);
+	close(fd);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_round_trip_of_a_pipe, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_round_trip_of_files, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_torn_at_every_byte, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_torn_with_zeros, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_every_bit, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_newer_version, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_golden, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_locks, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_check_spooled, set_up, tear_down),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
