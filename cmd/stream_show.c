@@ -33,6 +33,7 @@ struct listing {
 	const struct list_options *options;
 	uint64_t count;
 	bool more;
+	bool unwanted;              /* nobody reads on; rv_out_finish knows whether that is bad */
 	char last[RV_STREAM_TEXT];
 };
 
@@ -86,8 +87,10 @@ static enum rv_status list_name(void *arg, const char *name, struct rv_error *er
 	}
 	listing->count++;
 	memcpy(listing->last, name, strlen(name) + 1);
-	if (rv_out_failed(cx->out))
-		return rv_fail(err, RV_LOCAL_IO, "cannot write standard output");
+	if (rv_out_failed(cx->out)) {
+		listing->unwanted = true;
+		return rv_fail(err, RV_FAILED, "enough");
+	}
 	if (listing->options->all_columns)
 		return list_long(cx, name, err);
 	rv_out_printf(cx->out, "%s\n", name);
@@ -111,7 +114,7 @@ static enum rv_status list_run(struct rv_command_context *cx, void *options, int
 	enum rv_status status = rv_catalog_list(cx->lake, operands_count ? operands[0] : "",
 						listing.options->after, list_name, &listing, err);
 
-	if (listing.more)
+	if (listing.more || listing.unwanted)
 		status = RV_OK;
 	if (listing.options->all_columns)
 		rv_out_table_end(cx->out);

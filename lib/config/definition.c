@@ -793,6 +793,21 @@ static enum rv_status check_utf8(struct rv_def *p, const struct rv_yaml_node *no
 	return RV_OK;
 }
 
+/* Checked here and not when it is written, so that it is found before anything is changed. */
+static enum rv_status check_length(struct rv_def *p, const struct rv_yaml_node *root)
+{
+	const size_t identity_bytes = 256; /* id, created, creator, since */
+	json_t *json = rv_definition_json(p->stream);
+	size_t len = json_dumpb(json, NULL, 0, JSON_COMPACT);
+
+	json_decref(json);
+	if (len + identity_bytes <= RV_DEFINITION_MAX_BYTES)
+		return RV_OK;
+	return rv_def_bad(p, root, "the definition of %s/%s takes %zu bytes, at most %zu fit",
+			  p->stream->business, p->stream->name, len,
+			  RV_DEFINITION_MAX_BYTES - identity_bytes);
+}
+
 static enum rv_status parse_into(const char *file, bool catalog, const struct rv_yaml_node *root,
 				 struct rv_stream *ret, struct rv_error *err)
 {
@@ -803,6 +818,8 @@ static enum rv_status parse_into(const char *file, bool catalog, const struct rv
 	if (!file && check_utf8(&p, root) != RV_OK)
 		return err->status;
 	if (parse_root(&p, root) != RV_OK)
+		return err->status;
+	if (!catalog && check_length(&p, root) != RV_OK)
 		return err->status;
 	rv_stream_release(ret);
 	*ret = stream;

@@ -24,6 +24,7 @@
 #include "format/yaml.h"
 
 #define RV_DEFINITION_VERSION 1
+/* Of the catalog's form, with what the catalog adds; longer definitions are refused when parsed. */
 #define RV_DEFINITION_MAX_BYTES (1 << 20)
 #define RV_COLUMNS_MAX 1000
 

@@ -287,24 +287,22 @@ enum rv_status rv_def_parse_columns(struct rv_def *p, const struct rv_yaml_node 
 	if (node->kind == RV_YAML_SCALAR)
 		return rv_def_check_kind(p, node, RV_YAML_MAPPING, "columns");
 	for (size_t i = 0; i < node->count; i++) {
-		const struct rv_yaml_node *name =
-			node->kind == RV_YAML_MAPPING ? node->keys[i] : NULL;
+		const struct rv_yaml_node *column = node->items[i], *name;
 
 		if (node->kind == RV_YAML_SEQUENCE) {
-			if (rv_def_check_kind(p, node->items[i], RV_YAML_MAPPING, "columns") !=
-			    RV_OK)
+			if (rv_def_check_kind(p, column, RV_YAML_MAPPING, "columns") != RV_OK)
 				return p->err->status;
-			name = rv_yaml_get(node->items[i], "name");
+			name = rv_yaml_get(column, "name");
 			if (!name || name->kind != RV_YAML_SCALAR)
-				return rv_def_bad(p, node->items[i],
-						  "columns: a column has no name");
-		} else if (node->items[i]->kind == RV_YAML_MAPPING &&
-			   rv_yaml_get(node->items[i], "name")) {
-			return rv_def_bad(p, node->items[i],
-					  "columns.%s: is named by its key already, not by `name`",
-					  name->text);
+				return rv_def_bad(p, column, "columns: a column has no name");
+		} else {
+			name = node->keys[i];
+			if (column->kind == RV_YAML_MAPPING && rv_yaml_get(column, "name"))
+				return rv_def_bad(p, column,
+						  "columns.%s: is named by its key already, not by `name`",
+						  name->text);
 		}
-		if (parse_column(p, name, node->items[i]) != RV_OK)
+		if (parse_column(p, name, column) != RV_OK)
 			return p->err->status;
 	}
 	return RV_OK;

@@ -33,7 +33,7 @@ static bool is_name(const char *s, size_t len, size_t max)
 /* "Web-Shop/Page.Views" as "web_shop/page_views", when that would do. */
 static void suggest_name(const char *text, struct rv_error *err)
 {
-	char try[RV_STREAM_TEXT];
+	char try[RV_STREAM_TEXT] = "";
 	size_t len = strlen(text);
 
 	if (len >= sizeof(try) || len == 0)

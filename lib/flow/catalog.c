@@ -199,13 +199,7 @@ static enum rv_status write_definition(struct rv_store *lake, const struct rv_st
 	json_decref(json);
 	if (!text)
 		rv_bug("a definition cannot be written");
-	size_t len = strlen(text);
-
-	if (len > RV_DEFINITION_MAX_BYTES)
-		return rv_fail(err, RV_BAD_CONFIG,
-			       "the definition of %s/%s takes %zu bytes, at most %d fit",
-			       stream->business, stream->name, len, RV_DEFINITION_MAX_BYTES);
-	return rv_store_put_bytes(lake, rv_stream_catalog_name(stream, object), text, len,
+	return rv_store_put_bytes(lake, rv_stream_catalog_name(stream, object), text, strlen(text),
 				  conditions, err);
 }
 

@@ -141,6 +141,26 @@ test_expect_success 'what a file has wrong is named with its place' '
 	test_expect_code 3 river stream create -f empty 2>err
 '
 
+test_expect_success 'too many columns, too long a definition' '
+	{
+		printf "stream: web/wide\ncolumns:\n" &&
+		seq -f "  c%g: string" 1 1001
+	} >wide.yaml &&
+	test_expect_code 3 river stream create -f wide.yaml 2>err &&
+	test_grep "wide.yaml:1003:3.*columns: more than 1000\|columns: more than 1000" err &&
+	sed 1003d wide.yaml >fits.yaml &&
+	river stream create -f fits.yaml &&
+	path=$(printf "%0900d" 0 | tr 0 \") &&
+	{
+		printf "stream: web/long\ncolumns:\n" &&
+		seq -f "  c%g: { type: string, from: QUOTED }" 1 900 | sed "s|QUOTED|'\''/$path'\''|"
+	} >long.yaml &&
+	test_expect_code 3 river stream create -f long.yaml 2>err &&
+	test_grep "the definition of web/long takes [0-9]* bytes, at most 1048320 fit" err &&
+	test_grep "long.yaml:1:1" err &&
+	test_path_is_missing lake/_river/streams/web/long.json
+'
+
 test_expect_success 'several documents, a folder, standard input' '
 	mkdir -p defs &&
 	printf "stream: many/a\n---\nstream: many/b\nkey: id\n---\n" >defs/one.yaml &&

@@ -101,7 +101,10 @@ test_expect_success 'five thousand streams: all there, in pages too' '
 	done &&
 	test_cmp all pages &&
 	river stream list c/ >out &&
-	test_line_count = 1000 out
+	test_line_count = 1000 out &&
+	{ river stream list --output json; echo $? >code; } | head -n 1 >out &&
+	echo 0 >expected &&
+	test_cmp expected code
 '
 
 test_expect_success 'show: yaml, several, json' '
