@@ -12,10 +12,15 @@
  * Rules of the formats: design.md 4 and semantics.md 3, `river help formats`.
  *  ndjson  a line holds one or more whole objects (also with nothing between them) and never
  *          continues onto the next. One bad object makes the whole line a reject.
+ *          A line longer than max_record_bytes is taken object by object instead.
  *  json    an array of objects, or objects over several lines; after an error reading resumes at
- *          the next line that has '{' in column 0. Newlines between tokens become spaces.
+ *          the next line that has '{' in column 0, not before the fault. An element of an array
+ *          that is whole but no object costs only itself. Newlines between tokens become spaces.
+ *          An array that is never closed is a reject of no bytes, after rv_reader_finish().
  *  csv     RFC 4180 with the dialect given; the first row is the header unless no_header is set;
- *          a row becomes an object of strings, keys in column order; ragged rows are rejects.
+ *          a row becomes an object of strings, keys in column order; ragged rows are rejects. A
+ *          quote not closed within max_record_bytes costs the lines up to the one it was opened
+ *          in. A header without names for all its columns, or with one twice, is RV_BAD_DATA.
  *  text    a line becomes {"text":"..."}; invalid UTF-8 is a reject; CR before LF is dropped.
  * A UTF-8 byte order mark is dropped at offset 0 only. Blank lines are skipped and not counted.
  */
@@ -80,8 +85,12 @@ struct rv_reader_limits {
 };
 
 struct rv_reader_params {
-	enum rv_format format;   /* AUTO: detected from the first MiB and `name` (design.md 4) */
-	const char *name;        /* Optional: file name, a hint for detection (.csv, .txt, .log) */
+	/* AUTO: detected from `name` and the first MiB (design.md 4), as soon as it is certain. A first
+	 * object that ends on a later line is json, also when one of its lines stands alone. */
+	enum rv_format format;
+	/* Optional: file name, a hint for detection: .csv and .tsv (tabs, unless `csv` is given),
+	 * .txt, and .log when it does not begin as JSON does; also before .gz, .zst, .bz2, .xz. */
+	const char *name;
 	const struct rv_csv_dialect *csv; /* Optional */
 	uint64_t max_record_bytes;        /* default 16 MiB; longer records are rejects, in pieces */
 	unsigned max_depth;               /* default 1024 */

@@ -258,6 +258,14 @@ static bool skip_blank_rows(struct rv_reader *rd)
 	return false;
 }
 
+/* Bytes of the row without its line end. */
+static size_t row_content(const char *p, size_t len)
+{
+	if (len && p[len - 1] == '\n')
+		len -= len > 1 && p[len - 2] == '\r' ? 2 : 1;
+	return len;
+}
+
 static bool is_final(const struct rv_reader *rd, size_t reach)
 {
 	return rd->eof && rd->finished && reach == rd->end - rd->pos;
@@ -286,13 +294,13 @@ static enum rv_step take_header(struct rv_reader *rd, struct rv_error *err)
 					 &rd->side, &row);
 
 	rv_strbuf_clear(&rd->side);
-	if (end != RV_CSV_ROW) {
-		if (!rd->eof && reach <= rd->max_record_bytes + 1)
-			return need_more(rd, reach);
-		snprintf(text, sizeof(text), "%s",
-			 end == RV_CSV_MORE ? "the first row is longer than a record may be"
-					    : "a quote in the first row is never closed");
-		header_fail(rd, err, text);
+	if (end != RV_CSV_ROW && !rd->eof && reach <= rd->max_record_bytes + 1)
+		return need_more(rd, reach);
+	if (end != RV_CSV_ROW || row_content(p, row.len) > rd->max_record_bytes) {
+		header_fail(rd, err,
+			    end == RV_CSV_MORE_QUOTED
+				    ? "a quote in the first row is never closed"
+				    : "the first row is longer than a record may be");
 		return RV_STEP_FAILED;
 	}
 	if (row.len == reach && rd->eof && !rd->finished && p[row.len - 1] != '\n')
@@ -410,10 +418,8 @@ enum rv_step rv_csv_step(struct rv_reader *rd, const struct rv_reader_limits *li
 			return need_more(rd, reach);
 		}
 		rv_strbuf_putc(&rd->side, '}');
-		size_t record = rd->side.len - start, content = row.len;
+		size_t record = rd->side.len - start, content = row_content(p, row.len);
 
-		if (content && p[content - 1] == '\n')
-			content -= content > 1 && p[content - 2] == '\r' ? 2 : 1;
 		if (row.fields != rd->columns_count || row.junk || row.high ||
 		    content > rd->max_record_bytes || record > rd->max_record_bytes) {
 			enum rv_step step = judge_row(rd, &row, content, record);

@@ -148,11 +148,22 @@ enum rv_step rv_ndjson_step(struct rv_reader *rd, const struct rv_reader_limits 
 
 			if (scan(rd, rd->pos, rv_scan_len(rd, rd->pos), &s) != RV_JSON_OK)
 				break;
-			if (rd->pos + s.end == rd->end || p[s.end] != '\n' ||
-			    s.end > rd->max_record_bytes || s.has_newline || is_refused(rd, &s))
+			size_t left = rd->end - rd->pos - s.end;
+
+			if (!left || s.end > rd->max_record_bytes || s.has_newline ||
+			    is_refused(rd, &s))
 				break;
-			rv_span_add(rd, p, s.end, true, false);
-			rd->pos += s.end + 1;
+			if (p[s.end] == '\n') {
+				rv_span_add(rd, p, s.end, true, false);
+				rd->pos += s.end + 1;
+			} else if (p[s.end] == '\r' && left > 1 && p[s.end + 1] == '\n' &&
+				   s.end < rd->max_record_bytes &&
+				   rd->run_len < RV_DIRECT_BYTES) {
+				rv_span_add(rd, p, s.end, false, false);
+				rd->pos += s.end + 2;
+			} else {
+				break;
+			}
 			rd->line++;
 			if (rv_span_full(rd, limits)) {
 				rv_span_mark(rd);
