@@ -30,7 +30,7 @@ static const struct rv_opt query_options_table[] = {
 		 "query this file as a table, without any warehouse",
 		 .complete = RV_COMPLETE_FILE),
 	OPT_FLAG(struct query_options, 0, "write", write, "allow statements that change data"),
-	OPT_FLAG(struct query_options, 0, "load", load, "load what is pending first; --no-load does not",
+	OPT_FLAG(struct query_options, 0, "load", load, "load what is pending first",
 		 .def = "yes"),
 	OPT_END
 };

@@ -32,11 +32,11 @@ static void problem(struct check *check, const char *fmt, ...)
 	check->problems++;
 }
 
-/* A phrase: no capital first (but for names such as DuckDB or JSON), no full stop. */
+/* A phrase: no capital first (but for names such as DuckDB or JSON), no full stop ("..." is none). */
 static bool is_phrase(const char *text)
 {
 	size_t len = text ? strlen(text) : 0;
-	if (len == 0 || text[len - 1] == '.')
+	if (len == 0 || (text[len - 1] == '.' && !rv_ends_with(text, "...")))
 		return false;
 	if (!isupper((unsigned char)text[0]))
 		return true;
@@ -100,7 +100,7 @@ static void check_option(struct check *check, const struct rv_opt *o)
 		problem(check, "%s: its member is outside the options", text);
 	check_clashes(check, o, check->command->options);
 	check_clashes(check, o, check->globals);
-	if (!o->def)
+	if (!o->def || o->type == RV_OPT_FLAG)
 		return;
 	/* A table of this one option, in a struct big enough for any member. */
 	struct rv_opt alone[2] = { *o, OPT_END };

@@ -74,7 +74,9 @@ void rv_help_option_text(struct rv_strbuf *sb, const struct rv_opt *option)
 	}
 	if (option->type == RV_OPT_LIST)
 		rv_strbuf_puts(sb, option->comma ? " (comma between, or repeat)" : " (may repeat)");
-	if (option->def)
+	if (option->type == RV_OPT_FLAG && option->def)
+		rv_strbuf_printf(sb, " (default; --no-%s for not)", option->name);
+	else if (option->def)
 		rv_strbuf_printf(sb, " (default %s)", option->def);
 }
 
