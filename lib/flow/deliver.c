@@ -13,6 +13,8 @@
 #include "flow/receipt.h"
 #include "spool/checkpoint.h"
 
+#define SYNC_EACH_MAX 32
+
 struct same_seq {
 	const char *mine;
 	char other[RV_OBJECT_NAME_MAX];
@@ -69,19 +71,22 @@ static enum rv_status is_behind(const struct rv_state *state, const struct rv_ch
 static enum rv_status move_checkpoints(struct rv_deliver *deliver, struct rv_run *run,
 				       const struct rv_batch_entry *entry, struct rv_error *err)
 {
+	/* A few files are synced one by one; for many, one syncfs at the end is quicker. */
+	bool sync = entry->extents_count <= SYNC_EACH_MAX;
+	deliver->unsynced = deliver->unsynced || !sync;
 	for (size_t i = 0; i < entry->extents_count; i++) {
 		const struct rv_extent *extent = &entry->extents[i];
 		RV_CLEANUP(rv_checkpoint_release) struct rv_checkpoint checkpoint = { .offset = 0 };
 		if (!rv_checkpoint_parse(extent->checkpoint, &checkpoint))
 			return rv_fail(err, RV_DAMAGED, "run %s holds no checkpoint for %s", run->name,
 				       rv_run_file(run, extent->file)->path);
-		if (rv_checkpoint_note_batch(deliver->state, checkpoint.key, run, entry, extent, err) !=
-		    RV_OK)
+		if (rv_checkpoint_note_batch(deliver->state, checkpoint.key, run, entry, extent, sync,
+					     err) != RV_OK)
 			return err->status;
 		bool behind;
 		if (is_behind(deliver->state, &checkpoint, &behind, err) != RV_OK)
 			return err->status;
-		if (!behind && rv_checkpoint_save(deliver->state, &checkpoint, err) != RV_OK)
+		if (!behind && rv_checkpoint_save(deliver->state, &checkpoint, sync, err) != RV_OK)
 			return err->status;
 	}
 	return RV_OK;
@@ -109,23 +114,16 @@ enum rv_status rv_deliver_promise(struct rv_deliver *deliver, struct rv_run *run
 		return err->status;
 	if (!run->pipe || !has_files)
 		return RV_OK;
-	if (move_checkpoints(deliver, run, entry_of(run, seq), err) != RV_OK)
-		return err->status;
-	return rv_checkpoint_sync(deliver->state, err);
+	return move_checkpoints(deliver, run, entry_of(run, seq), err);
 }
 
 enum rv_status rv_deliver_checkpoints(struct rv_deliver *deliver, struct rv_run *run,
 				      struct rv_error *err)
 {
-	bool any = false;
-	for (size_t i = 0; i < run->batches_count; i++) {
-		if (!run->batches[i].extents_count)
-			continue;
-		any = true;
+	for (size_t i = 0; i < run->batches_count; i++)
 		if (move_checkpoints(deliver, run, &run->batches[i], err) != RV_OK)
 			return err->status;
-	}
-	return any ? rv_checkpoint_sync(deliver->state, err) : RV_OK;
+	return RV_OK;
 }
 
 static struct rv_store_body store_body(const struct rv_body *body)
@@ -297,8 +295,9 @@ enum rv_status rv_deliver_finish(struct rv_deliver *deliver, struct rv_run *run,
 	if (run->batches_count &&
 	    rv_receipt_put_closed(deliver->lake, deliver->stream, run, err) != RV_OK)
 		return rv_context(err, "close the receipt of run %s", run->name);
-	if (rv_checkpoint_sync(deliver->state, err) != RV_OK)
+	if (deliver->unsynced && rv_checkpoint_sync(deliver->state, err) != RV_OK)
 		return err->status;
+	deliver->unsynced = false;
 	if (deliver->opened == run)
 		deliver->opened = NULL;
 	return rv_run_remove(run, err);

@@ -19,6 +19,7 @@ struct rv_deliver {
 	struct rv_store *lake;
 	struct rv_delivery *delivery;
 	const struct rv_run *opened; /* the run whose open receipt has been put */
+	bool unsynced; /* checkpoints were saved without being made durable */
 	/* The first batch that could not be saved (damaged on disk, or its file changed): reported at
 	 * the end, while everything else goes on. RV_OK: none. */
 	struct rv_error loss;

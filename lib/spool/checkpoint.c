@@ -160,8 +160,21 @@ enum rv_status rv_checkpoint_load(const struct rv_state *state, const char *key,
 	return err->status;
 }
 
+static enum rv_status save_head(const struct rv_state *state, const struct rv_checkpoint *c,
+				bool sync, struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p) char *head = head_path(state, c);
+	if (access(head, F_OK) == 0)
+		return RV_OK;
+	RV_CLEANUP(rv_close_p)
+	int fd = open(head, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return rv_fail_errno(err, RV_LOCAL_IO, "create %s", head);
+	return sync ? rv_fsync_parent(head, err) : RV_OK;
+}
+
 enum rv_status rv_checkpoint_save(const struct rv_state *state, const struct rv_checkpoint *c,
-				  struct rv_error *err)
+				  bool sync, struct rv_error *err)
 {
 	RV_CLEANUP(rv_free_p) char *path = file_path(state, c->key);
 	RV_CLEANUP(rv_free_p) char *temporary = rv_temporary_beside(path);
@@ -175,25 +188,23 @@ enum rv_status rv_checkpoint_save(const struct rv_state *state, const struct rv_
 		 rv_crc32c(0, text.bytes + LINE_HEAD, text.len - LINE_HEAD));
 	memcpy(text.bytes, crc, LINE_HEAD);
 	rv_strbuf_putc(&text, '\n');
-	RV_CLEANUP(rv_close_p)
-	int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return rv_fail_errno(err, RV_LOCAL_IO, "create %s", temporary);
-	enum rv_status status = rv_write_all(fd, text.bytes, text.len, temporary, err);
-	if (status == RV_OK && rename(temporary, path) < 0)
-		status = rv_fail_errno(err, RV_LOCAL_IO, "rename %s to %s", temporary, path);
-	if (status != RV_OK) {
-		unlink(temporary);
-		return status;
-	}
-	if (c->first_record) {
-		RV_CLEANUP(rv_free_p) char *head = head_path(state, c);
+	enum rv_status status;
+	if (sync) {
+		status = rv_replace_file(path, text.bytes, text.len, 0600, err);
+	} else {
 		RV_CLEANUP(rv_close_p)
-		int head_fd = open(head, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-		if (head_fd < 0)
-			return rv_fail_errno(err, RV_LOCAL_IO, "create %s", head);
+		int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+		if (fd < 0)
+			return rv_fail_errno(err, RV_LOCAL_IO, "create %s", temporary);
+		status = rv_write_all(fd, text.bytes, text.len, temporary, err);
+		if (status == RV_OK && rename(temporary, path) < 0)
+			status = rv_fail_errno(err, RV_LOCAL_IO, "rename %s to %s", temporary, path);
+		if (status != RV_OK)
+			unlink(temporary);
 	}
-	return RV_OK;
+	if (status == RV_OK && c->first_record)
+		status = save_head(state, c, sync, err);
+	return status;
 }
 
 enum rv_status rv_checkpoint_remove(const struct rv_state *state, const struct rv_checkpoint *c,
@@ -229,13 +240,14 @@ enum rv_status rv_checkpoint_move(const struct rv_state *state, struct rv_checkp
 	c->path = rv_strdup(path);
 	free(old.path);
 	old.path = NULL;
-	if (rv_checkpoint_save(state, c, err) != RV_OK)
+	if (rv_checkpoint_save(state, c, true, err) != RV_OK)
 		return err->status;
 	if (rename(old_batches, new_batches) < 0 && errno != ENOENT)
 		return rv_fail_errno(err, RV_LOCAL_IO, "rename %s", old_batches);
-	if (rv_checkpoint_remove(state, &old, err) != RV_OK)
+	/* The new one is durable before the old one goes. */
+	if (rv_fsync_parent(new_batches, err) != RV_OK)
 		return err->status;
-	return rv_checkpoint_sync(state, err);
+	return rv_checkpoint_remove(state, &old, err);
 }
 
 enum rv_status rv_checkpoint_detach(const struct rv_state *state, struct rv_checkpoint *c,
@@ -340,7 +352,8 @@ enum rv_status rv_checkpoint_measure(struct rv_checkpoint *c, int fd, struct rv_
 
 enum rv_status rv_checkpoint_note_batch(const struct rv_state *state, const char *key,
 					const struct rv_run *run, const struct rv_batch_entry *entry,
-					const struct rv_extent *extent, struct rv_error *err)
+					const struct rv_extent *extent, bool sync,
+					struct rv_error *err)
 {
 	RV_CLEANUP(rv_free_p) char *path = rv_asprintf("%s/files/%s.batches", state->folder, key);
 	/* The line end in front closes a line that a crash has torn. */
@@ -352,7 +365,9 @@ enum rv_status rv_checkpoint_note_batch(const struct rv_state *state, const char
 	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return rv_fail_errno(err, RV_LOCAL_IO, "open %s", path);
-	return rv_write_all(fd, line, strlen(line), path, err);
+	if (rv_write_all(fd, line, strlen(line), path, err) != RV_OK)
+		return err->status;
+	return sync ? rv_fsync(fd, path, err) : RV_OK;
 }
 
 enum rv_status rv_checkpoint_each_batch(const struct rv_state *state, const char *key,

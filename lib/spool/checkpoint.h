@@ -56,12 +56,13 @@ bool rv_checkpoint_parse(const json_t *object, struct rv_checkpoint *ret);
 enum rv_status rv_checkpoint_load(const struct rv_state *state, const char *key,
 				  struct rv_checkpoint *ret, bool *ret_found,
 				  struct rv_error *err) RV_MUST_CHECK;
-/* Not synced: the run's journal holds the same until rv_checkpoint_sync. Adds the head entry. */
+/* Adds the head entry too. Without `sync` the run's journal must live until rv_checkpoint_sync. */
 enum rv_status rv_checkpoint_save(const struct rv_state *state, const struct rv_checkpoint *,
-				  struct rv_error *err) RV_MUST_CHECK;
+				  bool sync, struct rv_error *err) RV_MUST_CHECK;
 enum rv_status rv_checkpoint_remove(const struct rv_state *state, const struct rv_checkpoint *,
 				    struct rv_error *err) RV_MUST_CHECK;
-/* Everything saved so far is durable when this returns. */
+/* Everything saved so far is durable when this returns. Waits for all that is being written to the
+ * file system, so it is only for when many files were saved without `sync`. */
 enum rv_status rv_checkpoint_sync(const struct rv_state *state, struct rv_error *err) RV_MUST_CHECK;
 /* Give the content of this checkpoint another key and path: the file was rotated. */
 enum rv_status rv_checkpoint_move(const struct rv_state *state, struct rv_checkpoint *checkpoint,
@@ -90,7 +91,7 @@ enum rv_status rv_checkpoint_measure(struct rv_checkpoint *checkpoint, int fd,
 /* The batches a file went into: lines of "from to run seq name rejects". For --shipped. */
 enum rv_status rv_checkpoint_note_batch(const struct rv_state *state, const char *key,
 					const struct rv_run *run, const struct rv_batch_entry *entry,
-					const struct rv_extent *extent,
+					const struct rv_extent *extent, bool sync,
 					struct rv_error *err) RV_MUST_CHECK;
 struct rv_file_batch {
 	uint64_t from, to;

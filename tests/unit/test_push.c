@@ -1,0 +1,296 @@
+/* The push flow on a store that fails at every one of its operations in turn: whatever happens,
+ * running it again ends with each record in the lake once. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zstd.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "flow/push.h"
+#include "flow/receipt.h"
+
+#define RECORDS 20
+#define BATCH 6
+
+struct world {
+	char folder[64];
+	char *state, *file;
+	struct rv_store *lake;
+	struct rv_delivery *delivery;
+	struct rv_stream stream;
+};
+
+static void write_records(const char *path, int from, int to, const char *mode)
+{
+	FILE *f = fopen(path, mode);
+	assert_non_null(f);
+	for (int i = from; i < to; i++)
+		fprintf(f, "{\"n\":%d}\n", i);
+	fclose(f);
+}
+
+static struct world *make_world(void)
+{
+	struct world *w = rv_calloc(1, sizeof(*w));
+	struct rv_error err;
+	/* Thousands of syncs: in memory where there is such a place. */
+	snprintf(w->folder, sizeof(w->folder), "%s/river-test-push-XXXXXX",
+		 access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+	assert_non_null(mkdtemp(w->folder));
+	w->state = rv_path_join(w->folder, "state");
+	w->file = rv_path_join(w->folder, "in.ndjson");
+	w->lake = rv_store_mem_new();
+	w->delivery = rv_delivery_direct_new(w->lake);
+	rv_stream_init(&w->stream);
+	assert_int_equal(rv_stream_parse_name("web/clicks", &w->stream, &err), RV_OK);
+	rv_ulid_new(1, w->stream.id);
+	write_records(w->file, 0, RECORDS, "w");
+	return w;
+}
+
+static void free_world(struct world *w)
+{
+	struct rv_error err;
+	assert_int_equal(rv_remove_tree(w->folder, &err), RV_OK);
+	rv_delivery_free(w->delivery);
+	rv_store_free(w->lake);
+	rv_stream_release(&w->stream);
+	free(w->state);
+	free(w->file);
+	free(w);
+}
+
+static struct rv_push_params params_of(struct world *w)
+{
+	return (struct rv_push_params){
+		.stream = &w->stream,
+		.lake = w->lake,
+		.delivery = w->delivery,
+		.state_dir = w->state,
+		.read = { .csv = RV_CSV_DIALECT_INIT, .max_record_bytes = 1 << 20 },
+		.files = &w->file,
+		.files_count = 1,
+		.wait = RV_WAIT_SENT,
+		.batch_bytes = 1 << 20,
+		.batch_records = BATCH,
+		.flush_after_ms = -1,
+		.max_rejects = UINT64_MAX,
+		.spool_max_bytes = 1 << 30,
+	};
+}
+
+static enum rv_status push(const struct rv_push_params *params, struct rv_error *err)
+{
+	struct rv_push_result result;
+	*err = (struct rv_error)RV_ERROR_INIT;
+	enum rv_status status = rv_push(params, &result, err);
+	rv_push_result_release(&result);
+	return status;
+}
+
+struct tally {
+	struct world *w;
+	unsigned seen[RECORDS * 2];
+	uint64_t others;
+	uint64_t receipts, open_receipts, accepted;
+};
+
+static void count_lines(struct tally *tally, const char *text, size_t len)
+{
+	for (const char *p = text, *end = text + len; p < end;) {
+		int n;
+		if (sscanf(p, "{\"n\":%d}", &n) == 1 && n >= 0 && n < RECORDS * 2)
+			tally->seen[n]++;
+		else
+			tally->others++;
+		const char *line_end = memchr(p, '\n', (size_t)(end - p));
+		assert_non_null(line_end);
+		p = line_end + 1;
+	}
+}
+
+static enum rv_status tally_object(void *arg, const struct rv_store_object *object,
+				   struct rv_error *err)
+{
+	struct tally *tally = arg;
+	struct rv_receipt_name receipt;
+	if (rv_receipt_name_parse(object->name, &receipt)) {
+		tally->receipts += !receipt.open;
+		tally->open_receipts += receipt.open;
+		tally->accepted += receipt.accepted;
+		return RV_OK;
+	}
+	if (!rv_starts_with(object->name, "data/"))
+		return RV_OK;
+	struct rv_object_name name;
+	assert_true(rv_object_name_parse(object->name, &name));
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf body = RV_STRBUF_INIT;
+	char etag[RV_ETAG_TEXT];
+	if (tally->w->lake->ops->get(tally->w->lake, object->name, 1 << 20, &body, etag, err) != RV_OK)
+		return err->status;
+	char text[4096];
+	size_t n = ZSTD_decompress(text, sizeof(text), body.bytes, body.len);
+	assert_false(ZSTD_isError(n));
+	count_lines(tally, text, n);
+	return RV_OK;
+}
+
+/* Each of the first `records` numbers once, nothing else, receipts closed and right. */
+static void assert_once(struct world *w, int records)
+{
+	struct tally tally = { .w = w };
+	struct rv_store_list all = { .prefix = "" };
+	struct rv_error err = RV_ERROR_INIT;
+	rv_store_mem_fail(w->lake, 0, false, RV_OK);
+	assert_int_equal(w->lake->ops->list(w->lake, &all, tally_object, &tally, &err), RV_OK);
+	for (int i = 0; i < records; i++)
+		if (tally.seen[i] != 1)
+			fail_msg("record %d is in the lake %u times", i, tally.seen[i]);
+	assert_int_equal(tally.others, 0);
+	assert_int_equal(tally.open_receipts, 0);
+	assert_int_equal(tally.accepted, records);
+}
+
+static void one_file(void **state RV_UNUSED)
+{
+	struct world *w = make_world();
+	struct rv_push_params params = params_of(w);
+	struct rv_error err;
+	assert_int_equal(push(&params, &err), RV_OK);
+	assert_once(w, RECORDS);
+	assert_int_equal(push(&params, &err), RV_OK);
+	assert_once(w, RECORDS);
+	write_records(w->file, RECORDS, RECORDS + 3, "a");
+	assert_int_equal(push(&params, &err), RV_OK);
+	assert_once(w, RECORDS + 3);
+	free_world(w);
+}
+
+/* Fails at store operation N, for N = 1 .. until nothing fails any more; true when it went through. */
+static bool file_with_failure(uint64_t fail_at, bool for_ever, enum rv_status how)
+{
+	struct world *w = make_world();
+	struct rv_push_params params = params_of(w);
+	struct rv_error err;
+	rv_store_mem_fail(w->lake, fail_at, for_ever, how);
+	enum rv_status first = push(&params, &err);
+	if (first != RV_OK)
+		assert_true(err.message[0]);
+	rv_store_mem_fail(w->lake, 0, false, RV_OK);
+	if (push(&params, &err) != RV_OK)
+		fail_msg("operation %" PRIu64 ": %s", fail_at, err.message);
+	assert_once(w, RECORDS);
+	free_world(w);
+	return first == RV_OK;
+}
+
+static void file_survives_every_store_failure(void **state RV_UNUSED)
+{
+	static const enum rv_status hows[] = { RV_LOCAL_IO, RV_AUTH, RV_NOT_FOUND };
+	for (size_t i = 0; i < sizeof(hows) / sizeof(*hows); i++)
+		for (int for_ever = 0; for_ever < 2; for_ever++) {
+			uint64_t n = 1;
+			while (!file_with_failure(n, for_ever, hows[i]))
+				assert_true(++n < 200);
+			assert_true(n > 5);
+		}
+}
+
+static void pipe_with_failure(uint64_t fail_at, bool for_ever, const char *run, bool *ret_through)
+{
+	struct world *w = make_world();
+	struct rv_push_params params = params_of(w);
+	struct rv_error err;
+	char *fifo = rv_path_join(w->folder, "none");
+	params.run = run;
+	params.wait = run ? RV_WAIT_SENT : RV_WAIT_SPOOLED;
+	rv_store_mem_fail(w->lake, fail_at, for_ever, RV_LOCAL_IO);
+	enum rv_status first = push(&params, &err);
+	/* A named run may fail before anything is kept; then the same input comes again. */
+	assert_true(first == RV_OK || first == RV_KEPT || (run && first == RV_LOCAL_IO));
+	rv_store_mem_fail(w->lake, 0, false, RV_OK);
+	if (!run) {
+		/* Nothing more comes: an empty file finishes what was spooled. */
+		write_records(fifo, 0, 0, "w");
+		params.files = &fifo;
+		params.wait = RV_WAIT_SENT;
+	}
+	if (push(&params, &err) != RV_OK)
+		fail_msg("operation %" PRIu64 ": %s", fail_at, err.message);
+	assert_once(w, RECORDS);
+	free(fifo);
+	free_world(w);
+	*ret_through = first == RV_OK && fail_at > 60;
+}
+
+static void spooled_survives_every_store_failure(void **state RV_UNUSED)
+{
+	for (int for_ever = 0; for_ever < 2; for_ever++) {
+		bool through = false;
+		for (uint64_t n = 1; !through; n++)
+			pipe_with_failure(n, for_ever, NULL, &through);
+	}
+}
+
+static void named_run_survives_every_store_failure(void **state RV_UNUSED)
+{
+	for (int for_ever = 0; for_ever < 2; for_ever++) {
+		bool through = false;
+		for (uint64_t n = 1; !through; n++)
+			pipe_with_failure(n, for_ever, "nightly", &through);
+	}
+}
+
+static void changed_bytes_are_reported_not_sent(void **state RV_UNUSED)
+{
+	struct world *w = make_world();
+	struct rv_push_params params = params_of(w);
+	struct rv_error err;
+	/* Find an operation whose failure leaves a promised batch, then take its bytes away. */
+	for (uint64_t n = 1; n < 60; n++) {
+		rv_store_mem_fail(w->lake, n, true, RV_LOCAL_IO);
+		enum rv_status status = push(&params, &err);
+		rv_store_mem_fail(w->lake, 0, false, RV_OK);
+		if (status == RV_OK)
+			break;
+		FILE *f = fopen(w->file, "w");
+		assert_non_null(f);
+		fputs("{\"m\":1}\n", f);
+		fclose(f);
+		status = push(&params, &err);
+		if (status == RV_LOCAL_IO) {
+			assert_non_null(strstr(err.message, "not accepted"));
+			assert_non_null(strstr(err.message, w->file));
+			/* Said once; the next push is a new day. */
+			assert_int_equal(push(&params, &err), RV_OK);
+			free_world(w);
+			return;
+		}
+		assert_int_equal(status, RV_OK);
+		free_world(w);
+		w = make_world();
+		params = params_of(w);
+	}
+	fail_msg("no failure left a promised batch");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_file),
+		cmocka_unit_test(file_survives_every_store_failure),
+		cmocka_unit_test(spooled_survives_every_store_failure),
+		cmocka_unit_test(named_run_survives_every_store_failure),
+		cmocka_unit_test(changed_bytes_are_reported_not_sent),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
