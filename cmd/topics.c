@@ -101,10 +101,12 @@ static void topic_environment(struct rv_strbuf *sb)
 static void topic_formats(struct rv_strbuf *sb)
 {
 	paragraph(sb, "What 'river push' reads. Input may be plain or compressed with gzip, zstd, "
-		      "bzip2 or xz; the first bytes decide, not the name. Without --format it is "
-		      "json when the first character is '[', ndjson when any line of the first MiB "
-		      "stands alone as objects, and else json. Files called .csv, .txt or .log are "
-		      "csv and text when they do not hold JSON; a pipe needs --format for those.");
+		      "bzip2 or xz; the first bytes decide, not the name.");
+	paragraph(sb, "Without --format, files called .csv or .tsv are csv and .txt is text, also "
+		      "with .gz, .zst, .bz2 or .xz behind; .log is text unless it begins as JSON. "
+		      "All else is JSON: json when it begins with '[' or its first object goes on "
+		      "in a later line, and ndjson when any line of the first MiB stands alone as "
+		      "objects. A pipe has no name, so csv and text need --format there.");
 	rv_help_entry(sb, "ndjson",
 		      "A line holds one or more whole objects, also with nothing between them "
 		      "({}{}), and never goes on in the next line: a bad line costs only itself.", 10);
@@ -129,7 +131,7 @@ static void topic_formats(struct rv_strbuf *sb)
 		      "duplicate keys (the last one counts for columns) and \\u0000 are all kept.");
 	rv_strbuf_puts(sb, "Rejected, with file, line, byte offset and reason:\n");
 	static const char *const rejected[] = {
-		"what is not an object, or more than one on an unfinished line",
+		"what is no whole object: arrays, numbers, words, lines that break off",
 		"bytes that are not UTF-8, and control characters inside strings",
 		"lone surrogate escapes such as \\ud800: one makes a warehouse refuse a whole file",
 		"arrays and objects nested deeper than 1024",
@@ -137,7 +139,7 @@ static void topic_formats(struct rv_strbuf *sb)
 		"a top-level key _river, where the stream is stamped with it",
 	};
 	for (size_t i = 0; i < sizeof(rejected) / sizeof(rejected[0]); i++)
-		rv_help_entry(sb, "-", rejected[i], 4);
+		rv_help_entry(sb, "-", rejected[i], 5);
 	rv_strbuf_putc(sb, '\n');
 	rv_help_wrap(sb,
 		     "push checks the format, never a stream's contract: a record that does not fit "
