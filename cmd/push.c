@@ -13,12 +13,15 @@
 #include "context.h"
 #include "delivery/delivery.h"
 #include "flow/catalog.h"
+#include "flow/load.h"
+#include "flow/object_name.h"
 #include "flow/push.h"
 #include "format/json_text.h"
+#include "warehouse/warehouse.h"
 
 enum push_format { FORMAT_AUTO, FORMAT_NDJSON, FORMAT_JSON, FORMAT_CSV, FORMAT_TEXT };
 static const char *const formats[] = { "auto", "ndjson", "json", "csv", "text", NULL };
-static const char *const waits[] = { "spooled", "sent", "landed", NULL };
+static const char *const waits[] = { "spooled", "sent", "landed", "loaded", NULL };
 
 struct push_options {
 	int format;
@@ -41,7 +44,7 @@ static const struct rv_opt push_options_table[] = {
 	OPT_CHOICE(struct push_options, 0, "format", format, formats,
 		   "what the input is; auto looks at it", .def = "auto"),
 	OPT_CHOICE(struct push_options, 0, "wait", wait, waits,
-		   "what exit 0 means: kept here, taken by the next hop, or in the lake",
+		   "what exit 0 means: kept here, taken by the next hop, in the lake, or in the tables",
 		   .def = "sent"),
 	OPT_STRING(struct push_options, 0, "run", run, "name",
 		   "make this input repeatable: sent again under the same name it lands once"),
@@ -309,6 +312,51 @@ static uint64_t compression_threads(uint64_t asked)
 	return threads > 4 && !asked ? 4 : threads > 64 ? 64 : threads;
 }
 
+static bool in_runs(const json_t *runs, const char *object)
+{
+	struct rv_object_name name;
+	size_t i;
+	json_t *run;
+	if (!rv_object_name_parse(object, &name))
+		return false;
+	json_array_foreach(runs, i, run) {
+		if (strcmp(json_string_value(run), name.run) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool go_on(void *arg RV_UNUSED, uint64_t rows RV_UNUSED, uint64_t bytes RV_UNUSED)
+{
+	return !should_stop();
+}
+
+/* --wait loaded: everything that is pending, but only this push's own objects decide. */
+static enum rv_status load_runs(struct rv_command_context *cx, const struct rv_stream *stream,
+				const json_t *runs, struct rv_error *err)
+{
+	RV_CLEANUP(rv_warehouse_free_p) struct rv_warehouse *warehouse = NULL;
+	RV_CLEANUP(rv_pending_release) struct rv_pending pending = { .items = NULL };
+	if (rv_wire_warehouse(cx->profile, cx->lake, &warehouse, err) != RV_OK ||
+	    rv_pending_find(cx->lake, warehouse, stream, &pending, err) != RV_OK)
+		return err->status;
+	if (!pending.count)
+		return RV_OK;
+	if (warehouse->ops->load(warehouse, stream, pending.items, pending.count, go_on, NULL, err) !=
+	    RV_OK)
+		return err->status;
+	for (size_t i = 0; i < pending.count; i++) {
+		const struct rv_load *item = &pending.items[i];
+		if (!in_runs(runs, item->object))
+			continue;
+		if (item->state == RV_LOAD_FAILED)
+			return rv_fail(err, RV_FAILED, "%s: %s", item->object, item->message);
+		if (item->state == RV_LOAD_PENDING)
+			return rv_fail(err, RV_FAILED, "stopped before %s was loaded", item->object);
+	}
+	return RV_OK;
+}
+
 static uint64_t given(uint64_t option, uint64_t of_stream)
 {
 	return option == RV_OPT_NOT_GIVEN ? of_stream : option;
@@ -368,6 +416,13 @@ static enum rv_status push_run(struct rv_command_context *cx, void *options, int
 	struct rv_push_result result;
 	enum rv_status status = rv_push(&params, &result, err);
 	rv_progress_end(&listener.progress);
+	if ((status == RV_OK || status == RV_PARTIAL) && params.wait == RV_WAIT_LOADED) {
+		struct rv_error load_error = RV_ERROR_INIT;
+		if (load_runs(cx, &stream, result.runs, &load_error) != RV_OK) {
+			*err = load_error;
+			status = rv_context(err, "the records are in the lake, but not all in the tables");
+		}
+	}
 	int64_t took_ms = rv_clock_monotonic_ms() - started_ms;
 	print_summary(cx, stream_text, &result, took_ms);
 	if (cx->output == RV_OUT_JSON)
