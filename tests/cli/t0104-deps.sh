@@ -17,7 +17,7 @@ done
 stub () {
 	cat >"$TRASH_DIRECTORY/bin/$1" && chmod +x "$TRASH_DIRECTORY/bin/$1"
 }
-for program in make pkg-config prove jq zstd xz bzip2
+for program in make pkg-config prove jq zstd
 do
 	stub $program <<-\EOF
 	#!/bin/sh

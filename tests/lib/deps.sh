@@ -21,16 +21,12 @@ pkg-config $PKG_CONFIG
 perl prove
 jq jq
 zstd zstd
-xz-utils xz
-bzip2 bzip2
-gzip gzip
 "
 # Debian package and header
 headers="
 libc6-dev stdlib.h
 libjansson-dev jansson.h
 libyaml-dev yaml.h
-libarchive-dev archive.h
 libzstd-dev zstd.h
 libisal-dev isa-l/igzip_lib.h
 libdeflate-dev libdeflate.h
