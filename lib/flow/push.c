@@ -314,6 +314,11 @@ static enum rv_status add_span(struct push *push, struct input *input, struct rv
 		} else {
 			c->rejected += !span->more;
 		}
+		const char *format = rv_format_name(rv_reader_format(reader));
+		if (!c->format || strcmp(c->format, format) != 0) { /* known since this span */
+			free(c->format);
+			c->format = rv_strdup(format);
+		}
 		if (!c->csv_header && rv_reader_csv_header(reader))
 			c->csv_header = rv_strdup(rv_reader_csv_header(reader));
 		input->offset = span->to;

@@ -103,6 +103,7 @@ static enum rv_status read_extent(struct rv_batcher *batcher, struct rv_run *run
 		.line = extent->line,
 		.csv_header = extent->csv_header,
 		.in_array = extent->in_array,
+		.is_extent = !extent->finish,
 	};
 	rv_read_settings_apply(settings, &params);
 	if (!rv_format_parse(file->format, &params.format))

@@ -403,6 +403,7 @@ enum rv_status rv_reader_new(struct rv_source *source, const struct rv_reader_pa
 	rd->base = rd->from = params->offset;
 	rd->line = rd->from_line = params->line ? params->line : 1;
 	rd->state = rd->from_state = params->in_array;
+	rd->is_extent = rd->finished = params->is_extent;
 	rd->bom_done = params->offset > 0;
 	window_make_room(rd);
 	if (rv_csv_setup(rd, params, err) != RV_OK)

@@ -102,6 +102,9 @@ struct rv_reader_params {
 				  * when offset > 0 */
 	/* json only: what rv_reader_in_array() said there. */
 	unsigned in_array;
+	/* The source ends where a span once ended, to be read again. All of it is handed out without
+	 * rv_reader_finish(): what looks unfinished now was judged by the bytes behind it then. */
+	bool is_extent;
 };
 
 struct rv_reader;

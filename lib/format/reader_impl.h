@@ -61,6 +61,7 @@ struct rv_reader {
 	uint64_t line;       /* at pos */
 	bool eof;            /* the source has ended */
 	bool finished;       /* rv_reader_finish() was called */
+	bool is_extent;      /* the source's end is not the input's */
 	bool bom_done;
 	bool is_log;         /* by its name */
 	size_t want;         /* trying again is not worth it before so many bytes from pos on */

@@ -175,7 +175,8 @@ static enum rv_step at_the_end(struct rv_reader *rd)
 {
 	unsigned state = rd->state & STATE_MASK;
 
-	if (!rd->eof || !rd->finished || state == STATE_TOP || rd->state & STATE_LOST)
+	if (!rd->eof || !rd->finished || rd->is_extent || state == STATE_TOP ||
+	    rd->state & STATE_LOST)
 		return RV_STEP_NEED;
 	rd->state |= STATE_LOST; /* said once */
 	return rv_reject(rd, RV_RESYNC_KNOWN, rv_reader_at(rd, rd->pos), rv_reader_at(rd, rd->pos),
