@@ -43,7 +43,7 @@ static const struct rv_opt create_options_table[] = {
 	OPT_STRING(struct create_options, 0, "delete-when", delete_when, "column=value",
 		   "such a row removes its key from latest"),
 	OPT_LIST(struct create_options, 0, "layers", layers, "layer,...",
-		 "tables to make: raw, clean, latest; with a key all three", .comma = true),
+		 "tables to make: raw, clean, latest; default: raw, with columns also clean, with a key all", .comma = true),
 	OPT_CHOICE(struct create_options, 0, "contract", contract, contracts,
 		   "whether fields without a column stay in raw only, or refuse the record in clean",
 		   .arg = "rule"),

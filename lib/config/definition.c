@@ -561,8 +561,11 @@ static enum rv_status check_together(struct rv_def *p, const struct rv_yaml_node
 					  column->name);
 	}
 	node = rv_def_get(root, "layers");
+	/* Who declares columns wants to query them: raw alone would do nothing with them. */
+	if (!node && stream->columns_count)
+		stream->layers |= RV_LAYER_CLEAN;
 	if (!node && has_key)
-		stream->layers = RV_LAYER_RAW | RV_LAYER_CLEAN | RV_LAYER_LATEST;
+		stream->layers |= RV_LAYER_CLEAN | RV_LAYER_LATEST;
 	if ((stream->layers & RV_LAYER_LATEST) && !has_key) {
 		rv_def_bad(p, node, "layers: latest needs a key");
 		rv_hint(p->err,

@@ -7,7 +7,8 @@
  * problems are RV_USAGE. Messages name the key ("columns.price.type: ...").
  *
  * What is not said but follows is filled in: key columns that are not declared become required
- * strings, in front; layers are raw, with a key all three; `csv:` alone means format csv.
+ * strings, in front; layers are raw, with columns clean
+ * too, with a key all three; `csv:` alone means format csv.
  *
  * Arguments are borrowed for the call; `ret_` belongs to the caller.
  */

@@ -120,6 +120,9 @@ static void what_follows(void **state RV_UNUSED)
 	assert_int_equal(s.columns_count, 0);
 	rv_stream_release(&s);
 
+	must_parse("stream: clicks\ncolumns: { a: string }\n", &s);
+	assert_int_equal(s.layers, RV_LAYER_RAW | RV_LAYER_CLEAN);
+	rv_stream_release(&s);
 	/* a key makes all layers, and its columns required strings in front of the others */
 	must_parse("stream: clicks\nkey: [id, part]\ncolumns: { n: integer, part: integer }\n", &s);
 	assert_int_equal(s.layers, 7);
