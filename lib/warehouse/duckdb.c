@@ -445,6 +445,7 @@ static void close_engine(struct rv_duckdb *d)
 		d->api->close(&d->database);
 	d->connection = NULL;
 	d->database = NULL;
+	duck_cut_free_all(d);
 	free(d->feed_slot);
 	d->feed_slot = NULL;
 	d->has_hash = false;
@@ -628,9 +629,9 @@ static enum rv_status duck_count(struct rv_warehouse *w, const struct rv_stream 
 	if (count_table(d, "_river", name, "", &counts.duplicates, NULL, err) != RV_OK)
 		return err->status;
 	snprintf(name, sizeof(name), "%s/%s/latest", stream->business, stream->name);
-	if (count_table(d, "_river", name, " WHERE _deleted", &counts.tombstones,
+	if (count_table(d, "_river", name, " WHERE \"river deleted\"", &counts.tombstones,
 			&counts.has_latest, err) != RV_OK ||
-	    count_table(d, "_river", name, " WHERE NOT _deleted", &counts.latest, NULL, err) !=
+	    count_table(d, "_river", name, " WHERE NOT \"river deleted\"", &counts.latest, NULL, err) !=
 		    RV_OK)
 		return err->status;
 	*ret = counts;

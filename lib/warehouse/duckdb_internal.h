@@ -14,6 +14,7 @@
 
 #define DUCK_FORMAT_VERSION 1
 
+struct duck_cut; /* duckdb_cut.c */
 struct rv_duckdb {
 	struct rv_warehouse base;
 	struct rv_duckdb_params params;
@@ -25,6 +26,8 @@ struct rv_duckdb {
 	unsigned held;         /* begins without their end */
 	bool writing;          /* how it is open */
 	bool made;             /* _river is there (always true while writing) */
+	struct duck_cut *cuts; /* registered contracts, the latest first */
+	unsigned cuts_count;
 	bool has_hash;         /* river_hash is registered */
 	void *feed_slot;       /* duckdb_feed.c: what the registered function reads from */
 };
@@ -89,11 +92,22 @@ enum rv_status duck_plan(struct rv_warehouse *w, const struct rv_stream *stream,
 			 void (*each)(void *arg, const char *statement), void *arg,
 			 struct rv_error *err) RV_MUST_CHECK;
 /* Brings clean, latest and refused up to date with the raw rows of one loaded_at, or with all of
- * them when `rebuild`; inside the caller's transaction. */
+ * them when `rebuild`; inside the caller's transaction, after duck_cut_register. */
 enum rv_status duck_derive(struct rv_duckdb *d, const struct rv_stream *stream, bool rebuild,
 			   int64_t loaded_us, struct rv_error *err) RV_MUST_CHECK;
+bool duck_has_layers(const struct rv_stream *stream);
 enum rv_status duck_drop(struct rv_warehouse *w, const struct rv_stream *stream,
 			 struct rv_error *err) RV_MUST_CHECK;
+/* duckdb_cut.c. Registers a function for the contract, outside of transactions; `stream` must live
+ * until the database is closed. The names of what it gives besides the columns: */
+#define DUCK_CUT_COLUMN "river column"
+#define DUCK_CUT_REASON "river reason"
+#define DUCK_CUT_IDENTITY "river identity"
+enum rv_status duck_cut_register(struct rv_duckdb *d, const struct rv_stream *stream,
+				 struct rv_error *err) RV_MUST_CHECK;
+const char *duck_cut_name(const struct rv_duckdb *d, char buf[32]); /* of the latest one */
+bool duck_cut_dedups(const struct rv_duckdb *d);
+void duck_cut_free_all(struct rv_duckdb *d);
 /* duckdb_query.c */
 enum rv_status duck_query(struct rv_warehouse *w, const char *sql, bool writable,
 			  enum rv_status (*sink)(void *arg, const struct rv_rows *,

@@ -463,6 +463,8 @@ static enum rv_status load_entered(struct loading *l, struct rv_load *items, siz
 	    duck_feed_register(l->d, err) != RV_OK ||
 	    read_ledger(l->d, l->stream, &ledger, err) != RV_OK)
 		return err->status;
+	if (duck_has_layers(l->stream) && duck_cut_register(l->d, l->stream, err) != RV_OK)
+		return err->status;
 	l->loaded_us = ledger.newest_us;
 	for (size_t i = 0; i < count; i++) {
 		members[n] = (struct member){ .item = &items[i] };

@@ -19,6 +19,7 @@
 #include "flow/object_name.h"
 #include "store/store.h"
 #include "warehouse/duckdb.h"
+#include "warehouse/rows.h"
 
 struct world {
 	char folder[64];
@@ -104,5 +105,30 @@ static inline struct rv_load world_load(struct world *w, char *object)
 					     &w->err));
 	return item;
 }
+
+static inline enum rv_status world_csv(void *arg, const struct rv_rows *rows, struct rv_error *err)
+{
+	(void)err;
+	rv_rows_csv(rows, arg);
+	return RV_OK;
+}
+
+/* The rows of a query as CSV without header, lines joined by ';'. Caller frees. */
+static inline char *world_ask(struct world *w, const char *sql)
+{
+	struct rv_strbuf sb = RV_STRBUF_INIT;
+
+	assert_ok(w, w->warehouse->ops->query(w->warehouse, sql, false, world_csv, &sb, &w->err));
+	for (char *p = sb.bytes; (p = strchr(p, '\n')); p++)
+		*p = ';';
+	return rv_strbuf_take(&sb);
+}
+
+#define assert_answer(w, sql, wanted)                                                              \
+	do {                                                                                       \
+		char *answer_ = world_ask(w, sql);                                                 \
+		assert_string_equal(answer_, wanted);                                              \
+		free(answer_);                                                                     \
+	} while (0)
 
 #endif
