@@ -272,12 +272,12 @@ static enum rv_status file_remove(struct rv_store *base, const char *name, const
 		if (status == RV_OK)
 			status = check_etag(store, name, if_etag, err);
 	}
-	if (status == RV_OK && unlink(path) < 0 && errno != ENOENT)
-		status = rv_fail_errno(err, RV_LOCAL_IO, "remove %s", path);
-	else if (status == RV_OK) {
+	if (status == RV_OK && unlink(path) < 0) {
+		/* What is not there needs no sync, and its folder may not be there either. */
+		if (errno != ENOENT && errno != ENOTDIR)
+			status = rv_fail_errno(err, RV_LOCAL_IO, "remove %s", path);
+	} else if (status == RV_OK) {
 		status = rv_fsync_parent(path, err);
-		if (status != RV_OK && access(path, F_OK) < 0 && errno == ENOTDIR)
-			status = RV_OK;
 	}
 	rv_lock_release(&lock);
 	return status;

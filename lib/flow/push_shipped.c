@@ -1,0 +1,143 @@
+/* --shipped: is every byte of a file in the lake now? Looked up there, batch by batch. */
+#include "flow/push.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "flow/input.h"
+#include "spool/checkpoint.h"
+#include "spool/run.h"
+
+struct shipped_check {
+	struct rv_store *lake;
+	uint64_t covered;       /* contiguous from 0, as batches are noted in order */
+	uint64_t batches;
+};
+
+static enum rv_status check_object(struct rv_store *lake, const char *name, const struct rv_file_batch *b,
+				   struct rv_error *err)
+{
+	struct rv_store_object object;
+	if (strcmp(name, "-") == 0)
+		return RV_OK;
+	enum rv_status status = lake->ops->head(lake, name, &object, err);
+	if (status == RV_NOT_FOUND)
+		return rv_fail(err, RV_FAILED, "bytes %" PRIu64 " to %" PRIu64
+			       " went into %s, which is not in the lake", b->from, b->to, name);
+	return status;
+}
+
+static enum rv_status check_batch(void *arg, const struct rv_file_batch *batch, struct rv_error *err)
+{
+	struct shipped_check *check = arg;
+	if (check_object(check->lake, batch->name, batch, err) != RV_OK ||
+	    check_object(check->lake, batch->rejects_name, batch, err) != RV_OK)
+		return err->status;
+	/* A file sent --again covers its bytes once more. */
+	if (batch->from <= check->covered && batch->to > check->covered)
+		check->covered = batch->to;
+	check->batches++;
+	return RV_OK;
+}
+
+struct waiting_check {
+	const struct rv_state *state;
+	const char *key;
+};
+
+/* A left-over run whose promise about this file is still open. */
+static enum rv_status check_waiting(void *arg, const char *name, struct rv_error *err)
+{
+	struct waiting_check *check = arg;
+	RV_CLEANUP(rv_run_free_p) struct rv_run *run = NULL;
+	enum rv_status status = rv_run_open(check->state, name, false, &run, err);
+	if (status == RV_NOT_FOUND)
+		return RV_OK;
+	if (status != RV_OK)
+		return status;
+	for (size_t i = 0; i < run->batches_count; i++) {
+		const struct rv_batch_entry *b = &run->batches[i];
+		for (size_t j = 0; b->state == RV_BATCH_WAITING && j < b->extents_count; j++)
+			if (strcmp(rv_run_file(run, b->extents[j].file)->key, check->key) == 0)
+				return rv_fail(err, RV_FAILED,
+					       "bytes %" PRIu64 " to %" PRIu64
+					       " are accepted but not in the lake yet (run %s)",
+					       b->extents[j].from, b->extents[j].to, run->name);
+	}
+	return RV_OK;
+}
+
+static enum rv_status shipped_file(const struct rv_push_params *params, const struct rv_state *state,
+				   const struct rv_input_file *input, struct rv_error *err)
+{
+	RV_CLEANUP(rv_checkpoint_release) struct rv_checkpoint c = { .offset = 0 };
+	char key[RV_FILE_KEY_TEXT];
+	bool found, matches;
+	if (input->stat.st_size == 0)
+		return RV_OK;
+	if (rv_file_key(input->fd, input->path, key, err) != RV_OK ||
+	    rv_checkpoint_load(state, key, &c, &found, err) != RV_OK)
+		return err->status;
+	if (!found)
+		return rv_fail(err, RV_FAILED, "it has not been pushed to this stream from here");
+	struct waiting_check waiting = { state, key };
+	if (rv_run_each(state, check_waiting, &waiting, err) != RV_OK)
+		return err->status;
+	if (input->compression == RV_COMPRESSION_NONE) {
+		if (rv_checkpoint_matches(&c, input->fd, &matches, err) != RV_OK)
+			return err->status;
+		if (!matches)
+			return rv_fail(err, RV_FAILED, "it holds other bytes than were pushed");
+		RV_CLEANUP(rv_free_p) char *rest = NULL;
+		uint64_t size = (uint64_t)input->stat.st_size, left = size - c.offset;
+		size_t n = 0;
+		/* Blank lines at the end are nothing to push. */
+		if (left && left <= RV_CHECKPOINT_WINDOW) {
+			rest = rv_malloc(left);
+			if (rv_pread_full(input->fd, rest, left, c.offset, &n, input->path, err) != RV_OK)
+				return err->status;
+			size_t blank = 0;
+			while (blank < n && (rest[blank] == '\n' || rest[blank] == '\r'))
+				blank++;
+			left -= blank;
+		}
+		if (left)
+			return rv_fail(err, RV_FAILED,
+				       "%" PRIu64 " of its %" PRIu64 " bytes have not been pushed, from byte "
+				       "%" PRIu64, left, size, c.offset);
+	} else if (!c.at_end || c.file_bytes != (uint64_t)input->stat.st_size ||
+		   c.file_modified_ns != (int64_t)input->stat.st_mtim.tv_sec * 1000000000 +
+						 input->stat.st_mtim.tv_nsec) {
+		return rv_fail(err, RV_FAILED, "it has changed since it was pushed");
+	}
+	struct shipped_check check = { .lake = params->lake };
+	if (rv_checkpoint_each_batch(state, key, check_batch, &check, err) != RV_OK)
+		return err->status;
+	if (check.covered < c.offset)
+		return rv_fail(err, RV_FAILED, "no batch is known for bytes from %" PRIu64 " to %" PRIu64,
+			       check.covered, c.offset);
+	return RV_OK;
+}
+
+enum rv_status rv_push_shipped(const struct rv_push_params *params, const char *file,
+			       struct rv_error *err)
+{
+	RV_CLEANUP(rv_input_file_release) struct rv_input_file input = RV_INPUT_FILE_INIT;
+	bool regular;
+	if (rv_input_file_open(file, &input, &regular, err) != RV_OK)
+		return err->status;
+	if (!regular)
+		return rv_fail(err, RV_USAGE, "%s is not a file: only files can be asked about", file);
+	struct rv_state state;
+	rv_state_locate(&state, params->state_dir, params->lake->url, params->stream);
+	enum rv_status status = shipped_file(params, &state, &input, err);
+	rv_state_release(&state);
+	if (status == RV_FAILED) {
+		rv_context(err, "%s is not in the lake whole", file);
+		rv_hint(err, "keep it; 'river push' sends what is missing");
+	}
+	return status;
+}
