@@ -381,14 +381,17 @@ static enum rv_status read_all(struct push *push, struct input *input, struct rv
 		if (span.kind == RV_SPAN_END) {
 			uint64_t pending_offset, pending;
 			rv_reader_pending(reader, &pending_offset, &pending);
-			if (pending && may_finish) {
+			/* An array that is still open may have nothing pending, and yet be cut short. */
+			bool open_end = pending || rv_reader_in_array(reader);
+
+			if (open_end && may_finish) {
 				may_finish = false;
 				if (input)
 					input->finished = true;
 				rv_reader_finish(reader);
 				continue;
 			}
-			if (pending && input) {
+			if (open_end && input) {
 				int64_t age_ms = rv_clock_ms() -
 						 ((int64_t)input->file.stat.st_mtim.tv_sec * 1000 +
 						  input->file.stat.st_mtim.tv_nsec / 1000000);
@@ -400,9 +403,10 @@ static enum rv_status read_all(struct push *push, struct input *input, struct rv
 					continue;
 				}
 				push->result->left_bytes += pending;
-				note(push, "%s: the last %" PRIu64 " bytes, from byte %" PRIu64
-				     ", have no end yet and stay for the next push", label, pending,
-				     pending_offset);
+				if (pending)
+					note(push, "%s: the last %" PRIu64 " bytes, from byte %" PRIu64
+					     ", have no end yet and stay for the next push", label,
+					     pending, pending_offset);
 			}
 			if (input)
 				input->at_end = pending == 0 || input->finished;

@@ -156,4 +156,12 @@ test_expect_success 'an empty pipe is nothing to push' '
 	fresh && river push web/clicks </dev/null && test_path_is_missing lake/data
 '
 
+test_expect_success 'an array that is cut short is said, also between two elements' '
+	fresh && printf "[{\"a\":1},\n{\"a\":2}" >in &&
+	test_expect_code 7 river push web/clicks <in 2>err &&
+	test_grep "the array is not closed" err &&
+	printf "{\"a\":1}\n{\"a\":2}\n" >expected && landed >got && test_cmp expected got &&
+	echo "]" >>in && fresh && river push web/clicks <in && landed >got && test_cmp expected got
+'
+
 test_done
