@@ -10,4 +10,5 @@ void rv_warehouse_free(struct rv_warehouse *warehouse)
 void rv_warehouse_free_p(struct rv_warehouse **warehouse)
 {
 	rv_warehouse_free(*warehouse);
+	*warehouse = NULL;
 }
