@@ -28,7 +28,7 @@ static const struct rv_opt status_options_table[] = {
 	OPT_STRING(struct status_options, 0, "since", since, "time",
 		   "compare object by object what is younger than this, or all; sums for the rest",
 		   .def = "7d"),
-	OPT_FLAG(struct status_options, 0, "load", load, "load what is pending first; --no-load does not",
+	OPT_FLAG(struct status_options, 0, "load", load, "load what is pending first",
 		 .def = "yes"),
 	OPT_END
 };
