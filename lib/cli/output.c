@@ -211,16 +211,21 @@ void rv_out_table_end(struct rv_out *out)
 		if (width > widths[i % out->columns])
 			widths[i % out->columns] = width;
 	}
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf line = RV_STRBUF_INIT;
 	for (size_t i = 0; i < out->cells_count; i++) {
 		size_t column = i % out->columns;
 		int pad = (int)(widths[column] - text_width(out->cells[i]));
-		bool last = column + 1 == out->columns;
 		if (out->right[column])
-			rv_out_printf(out, "%*s%s%s", pad, "", out->cells[i], last ? "\n" : "  ");
-		else if (last)
-			rv_out_printf(out, "%s\n", out->cells[i]);
+			rv_strbuf_printf(&line, "%*s%s  ", pad, "", out->cells[i]);
 		else
-			rv_out_printf(out, "%s%*s  ", out->cells[i], pad, "");
+			rv_strbuf_printf(&line, "%s%*s  ", out->cells[i], pad, "");
+		if (column + 1 < out->columns)
+			continue;
+		while (line.len > 0 && line.bytes[line.len - 1] == ' ')
+			rv_strbuf_truncate(&line, line.len - 1);
+		rv_strbuf_putc(&line, '\n');
+		rv_out_write(out, line.bytes, line.len);
+		rv_strbuf_clear(&line);
 	}
 	free(widths);
 	table_release(out);

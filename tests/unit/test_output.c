@@ -80,7 +80,7 @@ static void test_table(void **state)
 	finish_good(out);
 	assert_holds(fd, "NAME      ROWS  NOTE\n"
 			 "web/\303\244       12  ok\n"
-			 "a?[2Jb  123456  \n");
+			 "a?[2Jb  123456\n");
 }
 
 static void test_clean(void **state)
