@@ -120,6 +120,61 @@ char *rv_temporary_beside(const char *path)
 	return rv_asprintf("%s/" RV_TEMPORARY_PREFIX "%s", parent, id);
 }
 
+/* One attempt; errno EAGAIN when somebody holds it. */
+static int try_lock(int fd, enum rv_lock_kind kind)
+{
+	struct flock range = {
+		.l_type = kind == RV_LOCK_SHARED ? F_RDLCK : F_WRLCK,
+		.l_whence = SEEK_SET,
+	};
+	int r = fcntl(fd, F_OFD_SETLK, &range);
+	if (r < 0 && errno == EACCES)
+		errno = EAGAIN;
+	return r;
+}
+
+enum rv_status rv_temporary_open(const char *folder, mode_t mode, char **ret_path, int *ret_fd,
+				 struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p) char *inside = rv_path_join(folder, "x");
+	for (;;) {
+		RV_CLEANUP(rv_free_p) char *path = rv_temporary_beside(inside);
+		RV_CLEANUP(rv_close_p)
+		int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+			      mode ? mode : 0666);
+		if (fd < 0)
+			return rv_fail_errno(err, RV_LOCAL_IO, "create a file in %s", folder);
+		/* Until it was locked it looked like a leftover, and may have been swept. Where nothing
+		 * can be locked nothing is swept. */
+		struct stat st;
+		if ((try_lock(fd, RV_LOCK_EXCLUSIVE) < 0 && errno == EAGAIN) ||
+		    (fstat(fd, &st) == 0 && st.st_nlink == 0))
+			continue;
+		*ret_path = rv_take(path);
+		*ret_fd = fd;
+		fd = -1;
+		return RV_OK;
+	}
+}
+
+void rv_sweep_temporaries(const char *folder)
+{
+	DIR *dir = opendir(folder);
+	if (!dir)
+		return;
+	struct dirent *entry;
+	while ((entry = readdir(dir)) != NULL) {
+		if (!rv_starts_with(entry->d_name, RV_TEMPORARY_PREFIX))
+			continue;
+		RV_CLEANUP(rv_close_p)
+		int fd = openat(dirfd(dir), entry->d_name,
+				O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+		if (fd >= 0 && try_lock(fd, RV_LOCK_EXCLUSIVE) == 0)
+			unlinkat(dirfd(dir), entry->d_name, 0);
+	}
+	closedir(dir);
+}
+
 /* Without /proc an unnamed file could never get a name. */
 static bool can_name_descriptors(void)
 {
@@ -134,15 +189,8 @@ enum rv_status rv_new_file_open(struct rv_new_file *file, const char *folder, mo
 		file->fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, mode ? mode : 0666);
 	if (file->fd < 0) {
 		/* Whatever the reason was, a named file either works or tells the better error. */
-		RV_CLEANUP(rv_free_p) char *inside = rv_path_join(folder, "x");
-		file->temporary = rv_temporary_beside(inside);
-		file->fd = open(file->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
-				mode ? mode : 0666);
-		if (file->fd < 0) {
-			rv_fail_errno(err, RV_LOCAL_IO, "create a file in %s", folder);
-			free(rv_take(file->temporary));
+		if (rv_temporary_open(folder, mode, &file->temporary, &file->fd, err) != RV_OK)
 			return err->status;
-		}
 	}
 	if (mode && fchmod(file->fd, mode) < 0) {
 		rv_fail_errno(err, RV_LOCAL_IO, "chmod a file in %s", folder);
@@ -181,6 +229,8 @@ static enum rv_status name_over(struct rv_new_file *file, const char *path, stru
 {
 	if (!file->temporary) {
 		RV_CLEANUP(rv_free_p) char *temporary = rv_temporary_beside(path);
+		/* No sweep may take it for a leftover between here and the rename. */
+		(void)try_lock(file->fd, RV_LOCK_EXCLUSIVE);
 		if (give_name(file, temporary) < 0)
 			return rv_fail_errno(err, RV_LOCAL_IO, "link %s", temporary);
 		file->temporary = rv_take(temporary);
@@ -393,19 +443,6 @@ char *rv_path_absolute(const char *path)
 	if (!out.len)
 		rv_strbuf_putc(&out, '/');
 	return rv_strbuf_take(&out);
-}
-
-/* One attempt; errno EAGAIN when somebody holds it. */
-static int try_lock(int fd, enum rv_lock_kind kind)
-{
-	struct flock range = {
-		.l_type = kind == RV_LOCK_SHARED ? F_RDLCK : F_WRLCK,
-		.l_whence = SEEK_SET,
-	};
-	int r = fcntl(fd, F_OFD_SETLK, &range);
-	if (r < 0 && errno == EACCES)
-		errno = EAGAIN;
-	return r;
 }
 
 enum rv_status rv_lock_take(struct rv_lock *lock, const char *path, enum rv_lock_kind kind,

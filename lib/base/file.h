@@ -71,11 +71,19 @@ enum rv_status rv_make_folders(const char *path, mode_t mode, struct rv_error *e
 enum rv_status rv_remove_file(const char *path, struct rv_error *err) RV_MUST_CHECK;
 /* Removes a folder and all below it; a missing one is fine. Never follows symbolic links. */
 enum rv_status rv_remove_tree(const char *path, struct rv_error *err) RV_MUST_CHECK;
-/* Temporary names start with this. One that is older than an hour is a leftover of a killed process
- * and may be removed. */
+/*
+ * Temporary names start with this. Whoever writes one holds a lock on it until it is closed, so one
+ * that can be locked is the leftover of a killed process.
+ */
 #define RV_TEMPORARY_PREFIX ".tmp-"
 /* "<folder of path>/.tmp-<random>"; caller frees. */
 char *rv_temporary_beside(const char *path);
+/* Creates a temporary file in `folder`, locked. `mode` as in rv_replace_file but under the umask. Caller
+ * frees the path and closes the descriptor. */
+enum rv_status rv_temporary_open(const char *folder, mode_t mode, char **ret_path, int *ret_fd,
+				 struct rv_error *err) RV_MUST_CHECK;
+/* Removes the leftovers in a folder, as far as that can be done. */
+void rv_sweep_temporaries(const char *folder);
 
 /* Calls `each` with the names in folder `path`, in bytewise order, without those that start with a
  * dot. A missing folder is an empty one; `each` returning other than RV_OK ends it. */

@@ -156,6 +156,12 @@ static void clear_extents(struct push *push)
 	push->extents_count = 0;
 }
 
+static void note_size(struct rv_checkpoint *c, const struct stat *st)
+{
+	c->file_bytes = (uint64_t)st->st_size;
+	c->file_modified_ns = (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+}
+
 /* Ends what the open batch has of this file, with the checkpoint that it will move to. */
 static enum rv_status close_extent(struct push *push, struct input *input, struct rv_error *err)
 {
@@ -167,9 +173,7 @@ static enum rv_status close_extent(struct push *push, struct input *input, struc
 	c->in_array = input->in_array;
 	c->at_end = input->at_end;
 	c->pushed_ms = rv_clock_ms();
-	c->file_bytes = (uint64_t)input->file.stat.st_size;
-	c->file_modified_ns = (int64_t)input->file.stat.st_mtim.tv_sec * 1000000000 +
-			      input->file.stat.st_mtim.tv_nsec;
+	note_size(c, &input->file.stat);
 	c->head_len = c->tail_len = 0;
 	if (input->file.compression == RV_COMPRESSION_NONE &&
 	    rv_checkpoint_measure(c, input->file.fd, err) != RV_OK)
@@ -706,7 +710,17 @@ static enum rv_status push_regular(struct push *push, struct input *input, struc
 	uint64_t before = push->result->input_bytes;
 	if (start != RV_FILE_UNCHANGED && read_file(push, input, err) != RV_OK)
 		return err->status;
-	push->result->files_unchanged += push->result->input_bytes == before;
+	bool nothing_new = push->result->input_bytes == before;
+	push->result->files_unchanged += nothing_new;
+	/* A compressed file is known by its size and time, so as not to be read at every push. */
+	struct rv_checkpoint *c = &input->checkpoint;
+	if (nothing_new && input->at_end && c->offset > 0 &&
+	    input->file.compression != RV_COMPRESSION_NONE) {
+		note_size(c, &input->file.stat);
+		c->at_end = true;
+		if (rv_checkpoint_save(&push->state, c, true, err) != RV_OK)
+			return err->status;
+	}
 	push->progress.done_bytes += (uint64_t)input->file.stat.st_size;
 	return RV_OK;
 }

@@ -177,7 +177,8 @@ enum rv_status rv_checkpoint_save(const struct rv_state *state, const struct rv_
 				  bool sync, struct rv_error *err)
 {
 	RV_CLEANUP(rv_free_p) char *path = file_path(state, c->key);
-	RV_CLEANUP(rv_free_p) char *temporary = rv_temporary_beside(path);
+	RV_CLEANUP(rv_free_p) char *temporary = NULL;
+	RV_CLEANUP(rv_close_p) int fd = -1;
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
 	json_t *o = rv_checkpoint_json(c);
 	rv_strbuf_puts(&text, "00000000 ");
@@ -188,21 +189,21 @@ enum rv_status rv_checkpoint_save(const struct rv_state *state, const struct rv_
 		 rv_crc32c(0, text.bytes + LINE_HEAD, text.len - LINE_HEAD));
 	memcpy(text.bytes, crc, LINE_HEAD);
 	rv_strbuf_putc(&text, '\n');
-	enum rv_status status;
-	if (sync) {
-		status = rv_replace_file(path, text.bytes, text.len, 0600, err);
-	} else {
-		RV_CLEANUP(rv_close_p)
-		int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-		if (fd < 0)
-			return rv_fail_errno(err, RV_LOCAL_IO, "create %s", temporary);
-		status = rv_write_all(fd, text.bytes, text.len, temporary, err);
-		if (status == RV_OK && rename(temporary, path) < 0)
-			status = rv_fail_errno(err, RV_LOCAL_IO, "rename %s to %s", temporary, path);
-		if (status != RV_OK)
-			unlink(temporary);
+	/* Not beside it: leftovers are looked for at every push, in a folder that stays small. */
+	if (rv_temporary_open(state->folder, 0600, &temporary, &fd, err) != RV_OK)
+		return err->status;
+	enum rv_status status = rv_write_all(fd, text.bytes, text.len, temporary, err);
+	if (status == RV_OK && sync)
+		status = rv_fsync(fd, temporary, err);
+	if (status == RV_OK && rename(temporary, path) < 0)
+		status = rv_fail_errno(err, RV_LOCAL_IO, "rename %s to %s", temporary, path);
+	if (status != RV_OK) {
+		unlink(temporary);
+		return status;
 	}
-	if (status == RV_OK && c->first_record)
+	if (sync && rv_fsync_parent(path, err) != RV_OK)
+		return err->status;
+	if (c->first_record)
 		status = save_head(state, c, sync, err);
 	return status;
 }
@@ -240,12 +241,11 @@ enum rv_status rv_checkpoint_move(const struct rv_state *state, struct rv_checkp
 	c->path = rv_strdup(path);
 	free(old.path);
 	old.path = NULL;
-	if (rv_checkpoint_save(state, c, true, err) != RV_OK)
-		return err->status;
+	/* The list first: once the new checkpoint is there nobody looks for the old one's list again. */
 	if (rename(old_batches, new_batches) < 0 && errno != ENOENT)
 		return rv_fail_errno(err, RV_LOCAL_IO, "rename %s", old_batches);
-	/* The new one is durable before the old one goes. */
-	if (rv_fsync_parent(new_batches, err) != RV_OK)
+	/* Durable, both, before the old one goes. */
+	if (rv_checkpoint_save(state, c, true, err) != RV_OK)
 		return err->status;
 	return rv_checkpoint_remove(state, &old, err);
 }

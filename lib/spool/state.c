@@ -85,6 +85,8 @@ enum rv_status rv_state_open(struct rv_state *state, const char *state_dir, cons
 		if (make_private(path, err) != RV_OK)
 			return err->status;
 	}
+	rv_sweep_temporaries(state->root);
+	rv_sweep_temporaries(state->folder);
 	return RV_OK;
 }
 

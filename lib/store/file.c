@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,7 @@
 struct store_file {
 	struct rv_store base;
 	char *root;
+	_Atomic uint64_t swept; /* hash of the folder last looked through for leftovers */
 };
 
 struct rv_store_stage {
@@ -156,6 +158,14 @@ static void file_stage_discard(struct rv_store *base RV_UNUSED, struct rv_store_
 	free(stage);
 }
 
+/* Looking through a folder costs, and what turns up meanwhile is no leftover: once in a row. */
+static void sweep(struct store_file *store, const char *path)
+{
+	uint64_t hash = XXH3_64bits(path, strlen(path));
+	if (atomic_exchange(&store->swept, hash) != hash)
+		rv_sweep_temporaries(path);
+}
+
 static enum rv_status file_stage(struct rv_store *base, const char *folder,
 				 struct rv_store_stage **ret, int *ret_fd, struct rv_error *err)
 {
@@ -168,6 +178,8 @@ static enum rv_status file_stage(struct rv_store *base, const char *folder,
 	RV_CLEANUP(rv_new_file_discard) struct rv_new_file file = RV_NEW_FILE_INIT;
 	if (rv_new_file_open(&file, path, 0, err) != RV_OK)
 		return err->status;
+	if (file.temporary) /* without O_TMPFILE a kill leaves them behind */
+		sweep(store, path);
 	struct rv_store_stage *stage = rv_malloc(sizeof(*stage));
 	stage->file = file;
 	file = (struct rv_new_file)RV_NEW_FILE_INIT;
@@ -240,6 +252,11 @@ static enum rv_status file_put(struct rv_store *base, const char *name,
 			status = rv_fail(err, RV_USAGE, "object name %s has no folder", name);
 		if (status == RV_OK)
 			status = fill_stage(fd, path, body, err);
+	}
+	if (status == RV_OK && !conditions->if_absent) {
+		/* Replacing goes through a temporary name. */
+		RV_CLEANUP(rv_free_p) char *folder = rv_path_parent(path);
+		sweep(store, folder);
 	}
 	struct rv_lock lock = RV_LOCK_INIT;
 	if (status == RV_OK && conditions->if_etag) {

@@ -94,7 +94,7 @@ static void assert_same(const struct rv_checkpoint *a, const struct rv_checkpoin
 static void save(struct world *world, const struct rv_checkpoint *c)
 {
 	struct rv_error err;
-	assert_int_equal(rv_checkpoint_save(&world->state, c, &err), RV_OK);
+	assert_int_equal(rv_checkpoint_save(&world->state, c, true, &err), RV_OK);
 }
 
 static enum rv_status load(struct world *world, const char *key, bool *ret_found)
@@ -281,13 +281,15 @@ static void test_batches_of_a_file(void **arg)
 	struct rv_batch_entry a = { .seq = 0, .name = name };
 	struct rv_batch_entry b = { .seq = 1, .name = none, .rejects_name = rejects };
 	struct rv_extent first = { .from = 0, .to = 10 }, second = { .from = 10, .to = 25 };
-	assert_int_equal(rv_checkpoint_note_batch(&world->state, "k", &run, &a, &first, &err), RV_OK);
+	assert_int_equal(rv_checkpoint_note_batch(&world->state, "k", &run, &a, &first, true, &err),
+			 RV_OK);
 	/* torn by a crash: the line is written again behind it */
 	RV_CLEANUP(rv_free_p) char *path = rv_state_path(&world->state, "files/k.batches");
 	int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
 	assert_int_equal(write(fd, "\n10 25 r1", 9), 9);
 	close(fd);
-	assert_int_equal(rv_checkpoint_note_batch(&world->state, "k", &run, &b, &second, &err), RV_OK);
+	assert_int_equal(rv_checkpoint_note_batch(&world->state, "k", &run, &b, &second, true, &err),
+			 RV_OK);
 	assert_int_equal(rv_checkpoint_each_batch(&world->state, "k", see_batch, &seen, &err), RV_OK);
 	assert_string_equal(seen.bytes, "0-10 data/x -;10-25 - _river/rejects/x;");
 	assert_int_equal(rv_checkpoint_each_batch(&world->state, "none", see_batch, &seen, &err), RV_OK);

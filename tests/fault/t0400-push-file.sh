@@ -1,0 +1,102 @@
+#!/bin/sh
+test_description='a push of files, killed anywhere: nothing lost, nothing twice'
+. "$(dirname "$0")/../lib/test-lib.sh"
+. "$RIVER_SOURCE/tests/lib/fault-lib.sh"
+. "$RIVER_SOURCE/tests/lib/push-fault-lib.sh"
+
+"$gen_events" 40 >in
+"$gen_events" 13 --start 100 >more
+"$gen_events" 9 --start 200 >small1
+"$gen_events" 8 --start 300 >small2
+"$gen_events" 7 --start 400 >small3
+printf '{"bad\n' >wrong1
+printf '[1,2]\n' >wrong2
+{
+	head -n 3 small1
+	cat wrong1
+	tail -n +4 small1
+	cat wrong2 small2
+} >mixed
+for wrong in wrong1 wrong2
+do
+	base64 -w 0 $wrong
+	echo
+done >rejects
+touch -d '1 hour ago' in more small1 small2 small3 mixed
+
+push_world
+
+# What a killed push had promised is finished by the next one, which then has no rejects of its own.
+again_mixed () {
+	again 0 push web/clicks --batch-records 6 mixed || test $again_got -eq 7
+}
+
+test_expect_success '1: SIGKILL at every call of a push of a file' '
+	new_world &&
+	walk_kills fresh "again 0 push web/clicks --batch-records 15 in && all_there in" \
+		river push web/clicks --batch-records 15 in &&
+	test $walk_points -gt 20
+'
+
+test_expect_success '1: of the first push ever, which makes its folders' '
+	new_world &&
+	walk_kills "fresh && rm -rf w/state" "again 0 push web/clicks in && all_there in" \
+		river push web/clicks in &&
+	test $walk_points -gt 20
+'
+
+test_expect_success '1: of several files in one batch' '
+	new_world &&
+	walk_kills fresh "again 0 push web/clicks small1 small2 small3 &&
+			all_there small1 small2 small3 && test \$(wc -l <objects) -le 3" \
+		river push web/clicks small1 small2 small3 &&
+	test $walk_points -gt 20
+'
+
+test_expect_success '1: of batches that begin in one file and end in the next' '
+	new_world &&
+	walk_kills fresh "again 0 push web/clicks --batch-records 5 small1 small2 small3 &&
+			all_there small1 small2 small3" \
+		river push web/clicks --batch-records 5 small1 small2 small3 &&
+	test $walk_points -gt 20
+'
+
+test_expect_success '1: after the kill the whole file is shipped, and the next push sends nothing' '
+	new_world &&
+	walk_kills fresh "again 0 push web/clicks --batch-records 15 in &&
+			again 0 push web/clicks --shipped in &&
+			again 0 push web/clicks in && all_there in" \
+		river push web/clicks --batch-records 15 in
+'
+
+test_expect_success '1: of a file that grew after its first push' '
+	test_when_finished "rm -f grows" &&
+	new_world &&
+	cp in grows &&
+	river push web/clicks grows &&
+	keep_world &&
+	cat more >>grows &&
+	touch -d "1 hour ago" grows &&
+	walk_kills fresh "again 0 push web/clicks --batch-records 5 grows && all_there in more &&
+			again 0 push web/clicks --shipped grows" \
+		river push web/clicks --batch-records 5 grows &&
+	test $walk_points -gt 20
+'
+
+test_expect_success '1: of a file that grows between the kill and the re-run' '
+	test_when_finished "rm -f grows" &&
+	new_world &&
+	walk_kills "fresh && head -c \$((\$(wc -c <in) - 40)) in >grows" \
+		"cat in >grows && touch -d \"1 hour ago\" grows &&
+			again 0 push web/clicks --batch-records 15 grows && all_there in" \
+		river push web/clicks --batch-records 15 grows
+'
+
+test_expect_success '1: of a file with records that are rejected' '
+	new_world &&
+	walk_kills fresh "again_mixed && lake_holds small1 small2 && receipts_agree &&
+			nothing_left && rejects_are rejects" \
+		sh -c "river push web/clicks --batch-records 6 mixed; test \$? -eq 7"
+'
+
+test_done

@@ -1,0 +1,87 @@
+#!/bin/sh
+test_description='rotated and compressed files, killed anywhere: known again, never sent twice'
+. "$(dirname "$0")/../lib/test-lib.sh"
+. "$RIVER_SOURCE/tests/lib/fault-lib.sh"
+. "$RIVER_SOURCE/tests/lib/push-fault-lib.sh"
+
+"$gen_events" 30 >old
+"$gen_events" 6 --start 100 >appended
+"$gen_events" 20 --start 200 >new
+cat old appended >old.whole
+
+push_world
+walk_max=30
+
+settled () {
+	touch -d '1 hour ago' "$@"
+}
+
+# The log as logrotate leaves it: renamed, or copied and cut, or compressed; and a new one. `is_pushed`
+# leaves the world in which app.log was pushed up to the end of `old`.
+is_pushed () {
+	new_world && rm -f app.log* &&
+	cp old app.log && settled app.log && river push web/clicks --batch-records 12 app.log &&
+	keep_world
+}
+
+test_expect_success '1: renamed with an appended end, and a new file' '
+	is_pushed &&
+	cat appended >>app.log && mv app.log app.log.1 && cp new app.log && settled app.log app.log.1 &&
+	walk_kills fresh "again 0 push web/clicks --batch-records 8 app.log.1 app.log && all_there old.whole new &&
+			again 0 push web/clicks --shipped app.log.1 app.log" \
+		river push web/clicks --batch-records 8 app.log.1 app.log
+'
+
+test_expect_success '1: copied and cut to nothing, then written anew' '
+	is_pushed &&
+	cat appended >>app.log && cp app.log app.log.1 && cp new new.log && cat new.log >app.log &&
+	settled app.log app.log.1 &&
+	walk_kills fresh "again 0 push web/clicks --batch-records 8 app.log.1 app.log && all_there old.whole new &&
+			again 0 push web/clicks --shipped app.log.1 app.log" \
+		river push web/clicks --batch-records 8 app.log.1 app.log
+'
+
+test_expect_success '1: the cut one first, its copy later' '
+	is_pushed &&
+	cat appended >>app.log && cp app.log app.log.1 && cat new >app.log && settled app.log app.log.1 &&
+	walk_kills fresh "again 0 push web/clicks app.log && again 0 push web/clicks app.log.1 &&
+			all_there old.whole new" \
+		river push web/clicks --batch-records 8 app.log
+'
+
+test_expect_success '1: killed, and renamed before the re-run' '
+	new_world &&
+	walk_kills "fresh && rm -f app.log app.log.1 && cp old app.log && settled app.log" \
+		"mv app.log app.log.1 && cp new app.log && settled app.log &&
+			again 0 push web/clicks app.log.1 app.log && all_there old new" \
+		river push web/clicks --batch-records 12 app.log
+'
+
+test_expect_success '1: pushed plain, then compressed: not sent again' '
+	is_pushed &&
+	gzip -f app.log && settled app.log.gz &&
+	walk_kills fresh "again 0 push web/clicks app.log.gz && all_there old &&
+			again 0 push web/clicks --shipped app.log.gz" \
+		river push web/clicks app.log.gz
+'
+
+for tool in gzip zstd
+do
+	test_expect_success "1: SIGKILL at every call of a push of a file of $tool" '
+		new_world && rm -f old.packed &&
+		$tool -c old >old.packed && settled old.packed &&
+		walk_kills fresh "again 0 push web/clicks --batch-records 12 old.packed && all_there old &&
+				again 0 push web/clicks old.packed && all_there old" \
+			river push web/clicks --batch-records 12 old.packed
+	'
+done
+
+test_expect_success '1: the same through a pipe with a name' '
+	test_when_finished "unset walk_pipe" &&
+	new_world &&
+	zstd -qc old >old.packed && walk_pipe=old.packed &&
+	walk_kills fresh "again_pipe 0 old push web/clicks --batch-records 12 --run r && all_there old" \
+		river push web/clicks --batch-records 12 --run r
+'
+
+test_done
