@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "flow/rejects.h"
 
 /* Small batches never touch a file of their own; larger ones must not sit in memory. */
 #define MEMORY_BYTES (1u << 20)
@@ -233,11 +234,15 @@ static void name_objects(struct rv_batcher *b)
 	b->entry.name = rv_calloc(1, RV_OBJECT_NAME_MAX);
 	if (b->entry.records)
 		rv_object_name_format(&name, b->entry.name);
-	if (b->entry.rejected)
-		b->entry.rejects_name =
-			rv_asprintf("_river/rejects/%s/%s/%.10s/%s-%06" PRIu64 "-r%" PRIu64 ".ndjson",
-				    stream->business, stream->name, b->run->lake_folder + 3,
-				    b->run->name, b->entry.seq, b->entry.rejected);
+	if (b->entry.rejected) {
+		struct rv_rejects_name rejects = { .seq = b->entry.seq, .rejected = b->entry.rejected };
+		snprintf(rejects.business, sizeof(rejects.business), "%s", stream->business);
+		snprintf(rejects.stream, sizeof(rejects.stream), "%s", stream->name);
+		snprintf(rejects.day, sizeof(rejects.day), "%.10s", b->run->lake_folder + 3);
+		snprintf(rejects.run, sizeof(rejects.run), "%s", b->run->name);
+		b->entry.rejects_name = rv_calloc(1, RV_OBJECT_NAME_MAX);
+		rv_rejects_name_format(&rejects, b->entry.rejects_name);
+	}
 }
 
 enum rv_status rv_batcher_finish(struct rv_batcher *b, struct rv_finished *ret, struct rv_error *err)

@@ -96,6 +96,8 @@ static void note(struct push *push, const char *fmt, ...)
 static const char *source_text(const struct push *push)
 {
 	size_t count = push->params->files_count;
+	if (push->params->source)
+		return push->params->source->label;
 	return count == 0 ? "-" : push->params->files[0];
 }
 
@@ -863,6 +865,8 @@ static enum rv_status set_up(struct push *push, struct rv_error *err)
 static enum rv_status push_inputs(struct push *push, struct rv_error *err)
 {
 	const struct rv_push_params *params = push->params;
+	if (params->source)
+		return push_pipe(push, params->source, params->source->label, err);
 	if (params->files_count == 0)
 		return push_stdin(push, err);
 	for (size_t i = 0; i < params->files_count; i++)

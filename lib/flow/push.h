@@ -13,6 +13,7 @@
 #include "delivery/delivery.h"
 #include "flow/read_settings.h"
 #include "flow/recover.h"
+#include "source/source.h"
 #include "store/store.h"
 
 enum rv_wait { RV_WAIT_SPOOLED, RV_WAIT_SENT, RV_WAIT_LANDED, RV_WAIT_LOADED };
@@ -30,6 +31,7 @@ struct rv_push_params {
 	struct rv_read_settings read;   /* borrowed */
 	char **files;                   /* "-" is standard input; none: standard input */
 	size_t files_count;
+	struct rv_source *source;       /* Optional: read this instead, as a pipe; borrowed */
 	const char *run;                /* Optional: a name that makes a pipe repeatable */
 	enum rv_wait wait;              /* LOADED is LANDED here; the caller loads */
 	bool again;                     /* files: from the start, whatever the checkpoints say */

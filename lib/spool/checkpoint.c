@@ -127,7 +127,7 @@ static json_t *parse_line(const struct rv_strbuf *text)
 			  &ignored);
 }
 
-enum rv_status rv_checkpoint_load(const struct rv_state *state, const char *key,
+enum rv_status rv_checkpoint_look(const struct rv_state *state, const char *key,
 				  struct rv_checkpoint *ret, bool *ret_found, struct rv_error *err)
 {
 	RV_CLEANUP(rv_free_p) char *path = file_path(state, key);
@@ -151,6 +151,16 @@ enum rv_status rv_checkpoint_load(const struct rv_state *state, const char *key,
 	json_decref(o);
 	if (*ret_found)
 		return RV_OK;
+	return rv_fail(err, RV_DAMAGED, "the checkpoint %s is damaged", path);
+}
+
+enum rv_status rv_checkpoint_load(const struct rv_state *state, const char *key,
+				  struct rv_checkpoint *ret, bool *ret_found, struct rv_error *err)
+{
+	enum rv_status status = rv_checkpoint_look(state, key, ret, ret_found, err);
+	if (status != RV_DAMAGED)
+		return status;
+	RV_CLEANUP(rv_free_p) char *path = file_path(state, key);
 	RV_CLEANUP(rv_free_p) char *aside = rv_asprintf("%s/files/.damaged-%s", state->folder, key);
 	if (rename(path, aside) < 0)
 		return rv_fail_errno(err, RV_LOCAL_IO, "set aside %s", path);

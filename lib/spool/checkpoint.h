@@ -56,6 +56,10 @@ bool rv_checkpoint_parse(const json_t *object, struct rv_checkpoint *ret);
 enum rv_status rv_checkpoint_load(const struct rv_state *state, const char *key,
 				  struct rv_checkpoint *ret, bool *ret_found,
 				  struct rv_error *err) RV_MUST_CHECK;
+/* The same, and changes nothing. */
+enum rv_status rv_checkpoint_look(const struct rv_state *state, const char *key,
+				  struct rv_checkpoint *ret, bool *ret_found,
+				  struct rv_error *err) RV_MUST_CHECK;
 /* Adds the head entry too. Without `sync` the run's journal must live until rv_checkpoint_sync. */
 enum rv_status rv_checkpoint_save(const struct rv_state *state, const struct rv_checkpoint *,
 				  bool sync, struct rv_error *err) RV_MUST_CHECK;
