@@ -27,7 +27,6 @@ struct known {
 	uint64_t seq;
 	uint64_t rows, rejected, set_hash;
 	int64_t loaded_ms;
-	bool partial;
 };
 struct ledger {
 	struct known *items;
@@ -138,7 +137,6 @@ static enum rv_status read_ledger(struct rv_duckdb *d, const struct rv_stream *s
 			.rejected = duck_u64(&cursor, 4),
 			.set_hash = duck_u64(&cursor, 5),
 			.loaded_ms = loaded_us / 1000,
-			.partial = rv_str_is(duck_text(&cursor, 7), "partial"),
 		};
 
 		if (loaded_us > ledger->newest_us)
@@ -428,7 +426,7 @@ static bool wants_loading(const struct loading *l, struct ledger *ledger, struct
 	const struct known *known = find_object(ledger, item->object);
 
 	if (known) {
-		item->state = known->partial ? RV_LOAD_PARTIAL : RV_LOAD_KNOWN;
+		item->state = RV_LOAD_KNOWN;
 		item->rows = known->rows;
 		item->rejected = known->rejected;
 		item->set_hash = known->set_hash;

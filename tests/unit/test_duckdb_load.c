@@ -191,7 +191,7 @@ static void test_foreign_lines(void **state)
 	assert_int_equal(item.rejected, 3);
 	assert_non_null(strstr(item.message, "line 4"));
 	assert_int_equal(counts(&w).raw, 3);
-	assert_int_equal(world_load(&w, name).state, RV_LOAD_PARTIAL);
+	assert_int_equal(world_load(&w, name).state, RV_LOAD_KNOWN);
 	assert_int_equal(counts(&w).raw, 3);
 	world_close(&w);
 }

@@ -1,0 +1,539 @@
+/* `river snowpipe`: from the lake into the warehouse, and what became of each object. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/number.h"
+#include "context.h"
+#include "flow/catalog.h"
+#include "flow/load.h"
+#include "flow/object_name.h"
+#include "format/s3_event.h"
+
+static const char *const state_names[] = { "pending", "loaded", "known", "partial", "failed" };
+
+struct opened {
+	struct rv_stream stream;
+	struct rv_warehouse *warehouse;
+};
+
+static void opened_release(struct opened *o)
+{
+	rv_warehouse_free(o->warehouse);
+	rv_stream_release(&o->stream);
+}
+
+/* The first operand is the stream. */
+static enum rv_status open_stream(struct rv_command_context *cx, int count, char **operands,
+				  struct opened *o, struct rv_error *err)
+{
+	rv_stream_init(&o->stream);
+	if (count < 1)
+		return rv_fail(err, RV_USAGE, "no stream given");
+	if (rv_catalog_get(cx->lake, operands[0], &o->stream, NULL, err) != RV_OK)
+		return err->status;
+	return rv_wire_warehouse(cx->profile, cx->lake, &o->warehouse, err);
+}
+
+/* Numbers as cells of a text table. */
+static const char *cell(char buf[RV_NUMBER_TEXT], uint64_t n)
+{
+	snprintf(buf, RV_NUMBER_TEXT, "%llu", (unsigned long long)n);
+	return buf;
+}
+
+static const char *const load_headers[] = { "object", "state", "rows", "rejected", "loaded",
+					    "message" };
+static const bool load_right[] = { false, false, true, true, false, false };
+#define LOAD_COLUMNS 6
+
+/* A row of the ledger reads "loaded" whoever loaded it. */
+static void print_load(struct rv_out *out, const struct rv_load *load, bool ledger)
+{
+	enum rv_load_state state = ledger && load->state == RV_LOAD_KNOWN ? RV_LOAD_LOADED
+									  : load->state;
+	char rows[RV_NUMBER_TEXT], rejected[RV_NUMBER_TEXT], when[RV_TIME_TEXT] = "", hash[17];
+
+	if (load->loaded_ms)
+		rv_format_time(load->loaded_ms, when);
+	snprintf(hash, sizeof(hash), "%016llx", (unsigned long long)load->set_hash);
+	rv_out_json(out, json_pack("{s:s, s:s, s:I, s:I, s:I, s:s?, s:s?, s:s?}", "object",
+				   load->object, "state", state_names[state], "rows",
+				   (json_int_t)load->rows, "rejected", (json_int_t)load->rejected,
+				   "bytes", (json_int_t)load->bytes, "set_hash",
+				   load->rows ? hash : NULL, "loaded_at", when[0] ? when : NULL,
+				   "message", load->message[0] ? load->message : NULL));
+	const char *cells[LOAD_COLUMNS] = { load->object, state_names[state],
+					    cell(rows, load->rows), cell(rejected, load->rejected),
+					    when, load->message };
+
+	if (rv_out_format(out) == RV_OUT_TEXT)
+		rv_out_table_row(out, cells);
+}
+
+/* ---- notify ----------------------------------------------------------------------------------- */
+
+struct notify_options {
+	bool wait, rebuild, dry_run;
+};
+
+static const struct rv_opt notify_options_table[] = {
+	OPT_FLAG(struct notify_options, 0, "wait", wait,
+		 "return when all is loaded; on an embedded warehouse it always is"),
+	OPT_FLAG(struct notify_options, 0, "rebuild", rebuild,
+		 "make the stream's tables again from the lake"),
+	OPT_FLAG(struct notify_options, 'n', "dry-run", dry_run,
+		 "say what would be loaded and load nothing"),
+	OPT_END
+};
+
+struct wanted {
+	struct rv_load *items;
+	size_t count, capacity;
+};
+
+static void wanted_release(struct wanted *wanted)
+{
+	for (size_t i = 0; i < wanted->count; i++)
+		free(wanted->items[i].object);
+	free(wanted->items);
+}
+
+/* One object to load, after a look whether it is there. Takes `name`. */
+static enum rv_status want(struct rv_command_context *cx, struct wanted *wanted, char *name,
+			   struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p) char *owned = name;
+	struct rv_store_object object;
+
+	for (size_t i = 0; i < wanted->count; i++)
+		if (strcmp(wanted->items[i].object, name) == 0)
+			return RV_OK;
+	if (cx->lake->ops->head(cx->lake, name, &object, err) != RV_OK)
+		return rv_context(err, "%s", name);
+	RV_GROW(wanted->items, wanted->count, wanted->capacity);
+	wanted->items[wanted->count++] = (struct rv_load){ .object = rv_take(owned),
+							   .bytes = object.bytes };
+	return RV_OK;
+}
+
+/* A path as people give it: in the lake, under the stream's prefix, or a file of a local lake. */
+static enum rv_status want_path(struct rv_command_context *cx, const struct rv_stream *stream,
+				struct wanted *wanted, const char *path, struct rv_error *err)
+{
+	char prefix[RV_STREAM_PLACE_MAX];
+	size_t root = strlen(cx->lake->url);
+
+	rv_stream_data_prefix(stream, prefix);
+	if (strncmp(path, cx->lake->url, root) == 0 && path[root] == '/')
+		path += root + 1;
+	RV_CLEANUP(rv_free_p) char *name = rv_starts_with(path, "data/")
+						   ? rv_strdup(path)
+						   : rv_asprintf("%s%s", prefix, path);
+
+	if (!rv_store_name_valid(name))
+		return rv_fail(err, RV_USAGE, "'%s' is no object's name", path);
+	if (!rv_starts_with(name, prefix)) {
+		rv_fail(err, RV_USAGE, "%s is not the stream's", name);
+		rv_hint(err, "its objects are under %s", prefix);
+		return RV_USAGE;
+	}
+	return want(cx, wanted, rv_take(name), err);
+}
+
+/* Where the stream's prefix begins in a key; a lake may lie below a prefix of its bucket. */
+static const char *lake_name(const char *key, const char *prefix)
+{
+	if (rv_starts_with(key, prefix))
+		return key;
+	for (const char *p = strchr(key, '/'); p; p = strchr(p + 1, '/'))
+		if (rv_starts_with(p + 1, prefix))
+			return p + 1;
+	return NULL;
+}
+
+static enum rv_status want_events(struct rv_command_context *cx, const struct rv_stream *stream,
+				  struct wanted *wanted, struct rv_error *err)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
+	RV_CLEANUP(rv_s3_events_release) struct rv_s3_events events = { 0 };
+	char prefix[RV_STREAM_PLACE_MAX];
+	uint64_t elsewhere = 0;
+
+	rv_stream_data_prefix(stream, prefix);
+	if (rv_read_file("/dev/stdin", RV_S3_EVENTS_MAX_BYTES, &text, err) != RV_OK ||
+	    rv_s3_events_parse(text.bytes, text.len, &events, err) != RV_OK)
+		return rv_context(err, "standard input");
+	for (size_t i = 0; i < events.count; i++) {
+		const char *name = lake_name(events.items[i].key, prefix);
+
+		if (!name || !rv_store_name_valid(name)) {
+			if (!elsewhere++)
+				rv_note("%s is not the stream's: ignored", events.items[i].key);
+			continue;
+		}
+		if (want(cx, wanted, rv_strdup(name), err) != RV_OK)
+			return err->status;
+	}
+	if (elsewhere > 1)
+		rv_note("%llu keys are not the stream's: ignored", (unsigned long long)elsewhere);
+	if (events.test)
+		rv_note("a test event names no object");
+	return RV_OK;
+}
+
+static bool show_load(void *arg, uint64_t rows, uint64_t bytes)
+{
+	rv_progress_update(arg, bytes, 0, rows);
+	return !rv_stop_signal();
+}
+
+static enum rv_status want_pending(struct rv_command_context *cx, struct opened *o,
+				   struct wanted *wanted, struct rv_error *err)
+{
+	RV_CLEANUP(rv_pending_release) struct rv_pending pending = { 0 };
+
+	if (rv_pending_find(cx->lake, o->warehouse, &o->stream, &pending, err) != RV_OK)
+		return err->status;
+	if (pending.foreign)
+		rv_note("%llu objects are not river's and are loaded only by name; first %s",
+			(unsigned long long)pending.foreign, pending.first_foreign);
+	wanted->items = rv_take(pending.items);
+	wanted->count = wanted->capacity = pending.count;
+	pending.count = 0;
+	return RV_OK;
+}
+
+/* What the items became, as rows and as the exit code. */
+static enum rv_status tell_result(struct rv_command_context *cx, const struct wanted *wanted,
+				  struct rv_error *err)
+{
+	struct rv_load_sum sum = { 0 };
+	size_t left = 0, shown = 0;
+
+	rv_load_sum_add(&sum, wanted->items, wanted->count);
+	for (size_t i = 0; i < wanted->count; i++) {
+		const struct rv_load *item = &wanted->items[i];
+
+		left += item->state == RV_LOAD_PENDING;
+		/* Text is for people: what went as it should is only counted. */
+		if (cx->output == RV_OUT_JSON || cx->verbose || item->state == RV_LOAD_FAILED ||
+		    item->state == RV_LOAD_PARTIAL) {
+			if (!shown++)
+				rv_out_table_begin(cx->out, load_headers, load_right, LOAD_COLUMNS);
+			print_load(cx->out, item, false);
+		}
+	}
+	if (shown)
+		rv_out_table_end(cx->out);
+	if (rv_messages_terminal() || cx->verbose)
+		rv_note("loaded %llu objects, %llu rows; %llu were loaded before",
+			(unsigned long long)sum.objects, (unsigned long long)sum.rows,
+			(unsigned long long)sum.known);
+	if (sum.failed)
+		return rv_fail(err, RV_DAMAGED, "%llu of %zu objects were not loaded; first %s",
+			       (unsigned long long)sum.failed, wanted->count, sum.first_failed);
+	if (left)
+		return rv_fail(err, RV_FAILED, "stopped with %zu objects left", left);
+	if (sum.rejected)
+		return rv_fail(err, RV_PARTIAL, "%llu lines were no records and are not loaded",
+			       (unsigned long long)sum.rejected);
+	return RV_OK;
+}
+
+static enum rv_status rebuild(struct rv_command_context *cx, struct opened *o,
+			      const struct notify_options *options, struct wanted *wanted,
+			      struct rv_error *err)
+{
+	if (options->dry_run) {
+		rv_note("the tables of %s/%s would be dropped, and all objects be loaded again",
+			o->stream.business, o->stream.name);
+		return RV_OK;
+	}
+	/* Without a ledger everything is pending. Killed in between, the next load goes on. */
+	if (o->warehouse->ops->drop(o->warehouse, &o->stream, err) != RV_OK)
+		return err->status;
+	return want_pending(cx, o, wanted, err);
+}
+
+static enum rv_status notify_run(struct rv_command_context *cx, void *options, int operands_count,
+				 char **operands, struct rv_error *err)
+{
+	const struct notify_options *n = options;
+	RV_CLEANUP(opened_release) struct opened o = { 0 };
+	RV_CLEANUP(wanted_release) struct wanted wanted = { 0 };
+	struct rv_progress progress;
+	enum rv_status status;
+
+	if (open_stream(cx, operands_count, operands, &o, err) != RV_OK)
+		return err->status;
+	if (n->rebuild && operands_count > 1)
+		return rv_fail(err, RV_USAGE, "--rebuild is for the whole stream: no paths with it");
+	if (n->rebuild) {
+		status = rebuild(cx, &o, n, &wanted, err);
+	} else if (operands_count == 1) {
+		status = want_pending(cx, &o, &wanted, err);
+	} else {
+		status = RV_OK;
+		for (int i = 1; i < operands_count && status == RV_OK; i++)
+			status = strcmp(operands[i], "-") == 0
+					 ? want_events(cx, &o.stream, &wanted, err)
+					 : want_path(cx, &o.stream, &wanted, operands[i], err);
+	}
+	if (status != RV_OK)
+		return status;
+	if (n->dry_run) {
+		rv_out_table_begin(cx->out, load_headers, load_right, 2);
+		for (size_t i = 0; i < wanted.count; i++)
+			print_load(cx->out, &wanted.items[i], false);
+		rv_out_table_end(cx->out);
+		return RV_OK;
+	}
+	if (wanted.count) {
+		rv_progress_start(&progress, "load");
+		status = o.warehouse->ops->load(o.warehouse, &o.stream, wanted.items, wanted.count,
+						show_load, &progress, err);
+		rv_progress_end(&progress);
+	}
+	return status == RV_OK ? tell_result(cx, &wanted, err) : status;
+}
+
+static const struct rv_example notify_examples[] = {
+	{ "river snowpipe notify web/clicks", "load all objects that are not loaded yet" },
+	{ "river snowpipe notify web/clicks - <event.json", "load the objects an S3 event names" },
+	{ "river snowpipe notify web/clicks --rebuild", "make the tables again from the lake" },
+	{ NULL, NULL },
+};
+
+const struct rv_command cmd_snowpipe_notify = {
+	.name = "snowpipe notify",
+	.group = RV_GROUP_LOAD,
+	.summary = "load objects of a stream into the warehouse",
+	.operands = "<stream> [<path>...]",
+	.needs = RV_NEEDS_LAKE,
+	.operand_complete = { RV_COMPLETE_STREAM, RV_COMPLETE_FILE },
+	.options = notify_options_table,
+	.options_size = sizeof(struct notify_options),
+	.examples = notify_examples,
+	.run = notify_run,
+};
+
+/* ---- history ---------------------------------------------------------------------------------- */
+
+struct no_options {
+	bool none;
+};
+
+static const struct rv_opt no_options_table[] = { OPT_END };
+
+static enum rv_status only_stream(int count, char **operands, struct rv_error *err)
+{
+	return count > 1 ? rv_fail(err, RV_USAGE, "unexpected argument '%s'", operands[1]) : RV_OK;
+}
+
+static enum rv_status history_row(void *arg, const struct rv_load *load, struct rv_error *err)
+{
+	(void)err;
+	print_load(arg, load, true);
+	return RV_OK;
+}
+
+static enum rv_status history_run(struct rv_command_context *cx, void *options, int operands_count,
+				  char **operands, struct rv_error *err)
+{
+	RV_CLEANUP(opened_release) struct opened o = { 0 };
+	(void)options;
+
+	if (only_stream(operands_count, operands, err) != RV_OK ||
+	    open_stream(cx, operands_count, operands, &o, err) != RV_OK)
+		return err->status;
+	rv_out_table_begin(cx->out, load_headers, load_right, LOAD_COLUMNS);
+	enum rv_status status =
+		o.warehouse->ops->history(o.warehouse, &o.stream, history_row, cx->out, err);
+
+	rv_out_table_end(cx->out);
+	return status;
+}
+
+static const struct rv_example history_examples[] = {
+	{ "river snowpipe history web/clicks", "each object of the ledger and what became of it" },
+	{ NULL, NULL },
+};
+
+const struct rv_command cmd_snowpipe_history = {
+	.name = "snowpipe history",
+	.group = RV_GROUP_LOAD,
+	.summary = "list what was loaded of a stream, object by object",
+	.operands = "<stream>",
+	.needs = RV_NEEDS_LAKE,
+	.operand_complete = { RV_COMPLETE_STREAM, RV_COMPLETE_NOTHING },
+	.options = no_options_table,
+	.options_size = sizeof(struct no_options),
+	.examples = history_examples,
+	.run = history_run,
+};
+
+/* ---- report ----------------------------------------------------------------------------------- */
+
+struct report_options {
+	int64_t since_ms;
+};
+
+static const struct rv_opt report_options_table[] = {
+	OPT_DURATION(struct report_options, 0, "since", since_ms, "duration",
+		     "loads of this long", .def = "1d"),
+	OPT_END
+};
+
+struct reporting {
+	struct rv_out *out;
+	int64_t from_ms;
+};
+
+static enum rv_status report_row(void *arg, const struct rv_load *load, struct rv_error *err)
+{
+	const struct reporting *r = arg;
+	(void)err;
+
+	if (load->loaded_ms >= r->from_ms)
+		print_load(r->out, load, true);
+	return RV_OK;
+}
+
+static enum rv_status report_run(struct rv_command_context *cx, void *options, int operands_count,
+				 char **operands, struct rv_error *err)
+{
+	const struct report_options *options_given = options;
+	RV_CLEANUP(opened_release) struct opened o = { 0 };
+	RV_CLEANUP(rv_pending_release) struct rv_pending pending = { 0 };
+	struct reporting r = { cx->out, rv_clock_ms() - options_given->since_ms };
+
+	if (only_stream(operands_count, operands, err) != RV_OK ||
+	    open_stream(cx, operands_count, operands, &o, err) != RV_OK)
+		return err->status;
+	rv_out_table_begin(cx->out, load_headers, load_right, LOAD_COLUMNS);
+	enum rv_status status =
+		o.warehouse->ops->history(o.warehouse, &o.stream, report_row, &r, err);
+
+	if (status == RV_OK)
+		status = rv_pending_find(cx->lake, o.warehouse, &o.stream, &pending, err);
+	for (size_t i = 0; status == RV_OK && i < pending.count; i++)
+		print_load(cx->out, &pending.items[i], false);
+	rv_out_table_end(cx->out);
+	return status;
+}
+
+static const struct rv_example report_examples[] = {
+	{ "river snowpipe report web/clicks --since 2h",
+	  "what was loaded lately, and what is still pending" },
+	{ NULL, NULL },
+};
+
+const struct rv_command cmd_snowpipe_report = {
+	.name = "snowpipe report",
+	.group = RV_GROUP_LOAD,
+	.summary = "list late loads of a stream and what is pending",
+	.operands = "<stream>",
+	.needs = RV_NEEDS_LAKE,
+	.operand_complete = { RV_COMPLETE_STREAM, RV_COMPLETE_NOTHING },
+	.options = report_options_table,
+	.options_size = sizeof(struct report_options),
+	.examples = report_examples,
+	.run = report_run,
+};
+
+/* ---- status ----------------------------------------------------------------------------------- */
+
+struct summing {
+	uint64_t loaded, rows, rejected, failed;
+	int64_t last_ms;
+};
+
+static enum rv_status sum_row(void *arg, const struct rv_load *load, struct rv_error *err)
+{
+	struct summing *s = arg;
+	(void)err;
+
+	if (load->state == RV_LOAD_FAILED) {
+		s->failed++;
+		return RV_OK;
+	}
+	s->loaded++;
+	s->rows += load->rows;
+	s->rejected += load->rejected;
+	if (load->loaded_ms > s->last_ms)
+		s->last_ms = load->loaded_ms;
+	return RV_OK;
+}
+
+static enum rv_status status_run(struct rv_command_context *cx, void *options, int operands_count,
+				 char **operands, struct rv_error *err)
+{
+	RV_CLEANUP(opened_release) struct opened o = { 0 };
+	RV_CLEANUP(rv_pending_release) struct rv_pending pending = { 0 };
+	struct summing s = { 0 };
+	char text[RV_STREAM_TEXT], oldest[RV_TIME_TEXT] = "", last[RV_TIME_TEXT] = "";
+	char size[RV_NUMBER_TEXT], lag[RV_NUMBER_TEXT] = "";
+	(void)options;
+
+	if (only_stream(operands_count, operands, err) != RV_OK ||
+	    open_stream(cx, operands_count, operands, &o, err) != RV_OK)
+		return err->status;
+	if (o.warehouse->ops->history(o.warehouse, &o.stream, sum_row, &s, err) != RV_OK ||
+	    rv_pending_find(cx->lake, o.warehouse, &o.stream, &pending, err) != RV_OK)
+		return err->status;
+	if (pending.oldest_ms) {
+		int64_t lag_ms = rv_clock_ms() - pending.oldest_ms;
+
+		rv_format_time(pending.oldest_ms, oldest);
+		rv_format_duration(lag_ms > 0 ? lag_ms : 0, lag);
+	}
+	if (s.last_ms)
+		rv_format_time(s.last_ms, last);
+	rv_stream_text(&o.stream, text);
+	rv_out_json(cx->out,
+		    json_pack("{s:s, s:s, s:I, s:I, s:s?, s:I, s:I, s:I, s:I, s:s?, s:I}", "stream",
+			      text, "pipe", o.stream.pipe_notify ? "notify" : "auto", "pending",
+			      (json_int_t)pending.count, "pending_bytes", (json_int_t)pending.bytes,
+			      "oldest_pending", oldest[0] ? oldest : NULL, "loaded",
+			      (json_int_t)s.loaded, "rows", (json_int_t)s.rows, "rejected",
+			      (json_int_t)s.rejected, "failed", (json_int_t)s.failed, "last_load",
+			      last[0] ? last : NULL, "foreign", (json_int_t)pending.foreign));
+	rv_out_printf(cx->out, "pipe            %s\n", o.stream.pipe_notify ? "notify" : "auto");
+	rv_out_printf(cx->out, "pending         %zu objects, %s\n", pending.count,
+		      rv_format_size(pending.bytes, size));
+	if (oldest[0])
+		rv_out_printf(cx->out, "oldest pending  %s (%s)\n", oldest, lag);
+	rv_out_printf(cx->out, "loaded          %llu objects, %llu rows\n",
+		      (unsigned long long)s.loaded, (unsigned long long)s.rows);
+	if (last[0])
+		rv_out_printf(cx->out, "last load       %s\n", last);
+	if (s.failed)
+		rv_out_printf(cx->out, "failed          %llu objects\n",
+			      (unsigned long long)s.failed);
+	if (pending.foreign)
+		rv_out_printf(cx->out, "foreign         %llu objects, first %s\n",
+			      (unsigned long long)pending.foreign, pending.first_foreign);
+	return RV_OK;
+}
+
+static const struct rv_example status_examples[] = {
+	{ "river snowpipe status web/clicks", "how many objects wait, and since when" },
+	{ NULL, NULL },
+};
+
+const struct rv_command cmd_snowpipe_status = {
+	.name = "snowpipe status",
+	.group = RV_GROUP_LOAD,
+	.summary = "say what of a stream is loaded and what is pending",
+	.operands = "<stream>",
+	.needs = RV_NEEDS_LAKE,
+	.operand_complete = { RV_COMPLETE_STREAM, RV_COMPLETE_NOTHING },
+	.options = no_options_table,
+	.options_size = sizeof(struct no_options),
+	.examples = status_examples,
+	.run = status_run,
+};

@@ -1,0 +1,181 @@
+/* Reads event documents; keys are decoded exactly once, and only where S3 encodes them. */
+#include "format/s3_event.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/strbuf.h"
+
+/* S3 in EventBridge in SNS in SQS: no honest document is deeper. */
+#define DEPTH_MAX 4
+
+static void json_release(json_t **json)
+{
+	json_decref(*json);
+}
+
+static int hex(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+/* Form encoding: '+' is a blank, "%2B" a plus. NULL for a broken escape or a NUL. Caller frees. */
+static char *decode_key(const char *key)
+{
+	char *decoded = rv_strdup(key), *to = decoded;
+
+	for (const char *p = key; *p; p++) {
+		if (*p == '+') {
+			*to++ = ' ';
+		} else if (*p == '%') {
+			int high = hex(p[1]), low = high < 0 ? -1 : hex(p[2]);
+
+			if (low < 0 || (high == 0 && low == 0)) {
+				free(decoded);
+				return NULL;
+			}
+			*to++ = (char)(high * 16 + low);
+			p += 2;
+		} else {
+			*to++ = *p;
+		}
+	}
+	*to = '\0';
+	return decoded;
+}
+
+/* Takes `key`. */
+static enum rv_status add(struct rv_s3_events *events, const char *bucket, char *key,
+			  struct rv_error *err)
+{
+	if (!key || !key[0]) {
+		free(key);
+		return rv_fail(err, RV_BAD_DATA, "an event without a readable object key");
+	}
+	RV_GROW(events->items, events->count, events->capacity);
+	events->items[events->count++] =
+		(struct rv_s3_event){ rv_strdup(bucket ? bucket : ""), key };
+	return RV_OK;
+}
+
+static const char *text_at(const json_t *object, const char *a, const char *b, const char *c)
+{
+	const json_t *at = object;
+	const char *keys[] = { a, b, c };
+
+	for (int i = 0; i < 3 && at && keys[i]; i++)
+		at = json_object_get(at, keys[i]);
+	return json_string_value(at);
+}
+
+static enum rv_status parse_records(const json_t *records, struct rv_s3_events *ret,
+				    struct rv_error *err)
+{
+	size_t i;
+	json_t *record;
+
+	json_array_foreach(records, i, record) {
+		const char *source = text_at(record, "eventSource", NULL, NULL);
+		const char *name = text_at(record, "eventName", NULL, NULL);
+		const char *key = text_at(record, "s3", "object", "key");
+
+		/* The message has no "s3:" in front of the name, the configuration has. */
+		if (name && rv_starts_with(name, "s3:"))
+			name += 3;
+		if ((source && strcmp(source, "aws:s3") != 0) || !name ||
+		    !rv_starts_with(name, "ObjectCreated:")) {
+			ret->other++;
+			continue;
+		}
+		if (add(ret, text_at(record, "s3", "bucket", "name"), key ? decode_key(key) : NULL,
+			err) != RV_OK)
+			return err->status;
+	}
+	return RV_OK;
+}
+
+static enum rv_status parse_text(const char *text, size_t len, int depth, struct rv_s3_events *ret,
+				 struct rv_error *err);
+
+static enum rv_status parse_one(const json_t *json, int depth, struct rv_s3_events *ret,
+				struct rv_error *err)
+{
+	const json_t *records = json_object_get(json, "Records");
+	const json_t *detail = json_object_get(json, "detail");
+	const char *event = text_at(json, "Event", NULL, NULL);
+	const char *source = text_at(json, "source", NULL, NULL);
+	const char *inner = text_at(json, "Message", NULL, NULL);
+
+	if (!inner)
+		inner = text_at(json, "Body", NULL, NULL);
+	if (json_is_array(records))
+		return parse_records(records, ret, err);
+	if (event && strcmp(event, "s3:TestEvent") == 0) {
+		ret->test = true;
+		return RV_OK;
+	}
+	if (source && strcmp(source, "aws.s3") == 0 && json_is_object(detail)) {
+		const char *type = text_at(json, "detail-type", NULL, NULL);
+		const char *key = text_at(detail, "object", "key", NULL);
+
+		if (!type || strcmp(type, "Object Created") != 0) {
+			ret->other++;
+			return RV_OK;
+		}
+		/* Not encoded here. */
+		return add(ret, text_at(detail, "bucket", "name", NULL),
+			   key ? rv_strdup(key) : NULL, err);
+	}
+	if (inner && depth < DEPTH_MAX)
+		return parse_text(inner, strlen(inner), depth + 1, ret, err);
+	return rv_fail(err, RV_BAD_DATA, "not an S3 event: neither Records, nor an SNS or EventBridge "
+					 "message about S3");
+}
+
+static enum rv_status parse_text(const char *text, size_t len, int depth, struct rv_s3_events *ret,
+				 struct rv_error *err)
+{
+	size_t at = 0;
+
+	for (;;) {
+		while (at < len && strchr(" \t\r\n", text[at]))
+			at++;
+		if (at == len)
+			return RV_OK;
+		json_error_t where;
+		RV_CLEANUP(json_release) json_t *json =
+			json_loadb(text + at, len - at, JSON_DISABLE_EOF_CHECK, &where);
+
+		if (!json)
+			return rv_fail(err, RV_BAD_DATA, "not JSON at byte %zu: %s",
+				       at + (size_t)(where.position > 0 ? where.position : 0),
+				       where.text);
+		if (parse_one(json, depth, ret, err) != RV_OK)
+			return err->status;
+		at += (size_t)where.position;
+	}
+}
+
+enum rv_status rv_s3_events_parse(const char *text, size_t len, struct rv_s3_events *ret,
+				  struct rv_error *err)
+{
+	return parse_text(text, len, 1, ret, err);
+}
+
+void rv_s3_events_release(struct rv_s3_events *events)
+{
+	for (size_t i = 0; i < events->count; i++) {
+		free(events->items[i].bucket);
+		free(events->items[i].key);
+	}
+	free(events->items);
+	*events = (struct rv_s3_events){ 0 };
+}

@@ -1,0 +1,89 @@
+/* The forms an event document comes in. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "format/s3_event.h"
+
+#define RECORD(name, key)                                                                          \
+	"{\"eventVersion\":\"2.9\",\"eventSource\":\"aws:s3\",\"eventName\":\"" name "\",\"s3\":{"   \
+	"\"bucket\":{\"name\":\"b\"},\"object\":{\"key\":\"" key "\",\"size\":1}}}"
+
+static void check(const char *text, size_t count, const char *first, uint64_t other, bool test)
+{
+	RV_CLEANUP(rv_s3_events_release) struct rv_s3_events events = { 0 };
+	struct rv_error err = RV_ERROR_INIT;
+
+	if (rv_s3_events_parse(text, strlen(text), &events, &err) != RV_OK)
+		fail_msg("%s: %s", text, err.message);
+	assert_int_equal(events.count, count);
+	assert_int_equal(events.other, other);
+	assert_int_equal(events.test, test);
+	if (count) {
+		assert_string_equal(events.items[0].key, first);
+		assert_string_equal(events.items[0].bucket, "b");
+	}
+}
+
+static void test_forms(void **state)
+{
+	(void)state;
+	check("{\"Records\":[" RECORD("ObjectCreated:Put", "data/a+b%2Bc%C3%A9%3D.zst") "]}", 1,
+	      "data/a b+c\xc3\xa9=.zst", 0, false);
+	check("{\"Records\":[" RECORD("ObjectCreated:CompleteMultipartUpload", "x") ","
+	      RECORD("ObjectRemoved:Delete", "y") "," RECORD("ObjectCreated:Copy", "z") "]}",
+	      2, "x", 1, false);
+	check("{\"Records\":[]}", 0, "", 0, false);
+	check("{\"Service\":\"Amazon S3\",\"Event\":\"s3:TestEvent\",\"Bucket\":\"b\"}", 0, "", 0, true);
+	check("{\"Type\":\"Notification\",\"Message\":\"{\\\"Records\\\":[{\\\"eventName\\\":"
+	      "\\\"ObjectCreated:Put\\\",\\\"s3\\\":{\\\"bucket\\\":{\\\"name\\\":\\\"b\\\"},"
+	      "\\\"object\\\":{\\\"key\\\":\\\"k%20k\\\"}}}]}\"}",
+	      1, "k k", 0, false);
+	check("{\"source\":\"aws.s3\",\"detail-type\":\"Object Created\",\"detail\":{\"bucket\":"
+	      "{\"name\":\"b\"},\"object\":{\"key\":\"a+b%20\"}}}",
+	      1, "a+b%20", 0, false);
+	check("{\"source\":\"aws.s3\",\"detail-type\":\"Object Deleted\",\"detail\":{}}", 0, "", 1,
+	      false);
+	check("{\"Records\":[" RECORD("ObjectCreated:Put", "1") "]}\n{\"Records\":["
+	      RECORD("ObjectCreated:Put", "2") "]}\n", 2, "1", 0, false);
+	check("", 0, "", 0, false);
+}
+
+static void test_refused(void **state)
+{
+	static const char *const texts[] = {
+		"not json",
+		"{",
+		"[]",
+		"{}",
+		"{\"Type\":\"SubscriptionConfirmation\",\"Message\":\"You have chosen\"}",
+		"{\"Records\":[" RECORD("ObjectCreated:Put", "") "]}",
+		"{\"Records\":[" RECORD("ObjectCreated:Put", "%zz") "]}",
+		"{\"Records\":[" RECORD("ObjectCreated:Put", "a%00b") "]}",
+		"{\"Records\":[{\"eventName\":\"ObjectCreated:Put\",\"s3\":3}]}",
+		"{\"Message\":\"{\\\"Message\\\":\\\"{}\\\"}\"}",
+	};
+	(void)state;
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+		RV_CLEANUP(rv_s3_events_release) struct rv_s3_events events = { 0 };
+		struct rv_error err = RV_ERROR_INIT;
+
+		if (rv_s3_events_parse(texts[i], strlen(texts[i]), &events, &err) != RV_BAD_DATA)
+			fail_msg("accepted: %s", texts[i]);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_forms),
+		cmocka_unit_test(test_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
