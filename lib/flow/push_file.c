@@ -45,14 +45,25 @@ static enum rv_status prefix_matches(const struct rv_checkpoint *c, const struct
 	RV_CLEANUP(rv_source_free_p) struct rv_source *source = NULL;
 	RV_CLEANUP(rv_reader_free_p) struct rv_reader *reader = NULL;
 	uint64_t records = 0, rejected = 0, set_hash = 0, to = 0;
+	bool finished = false;
 	*ret = false;
 	enum rv_status status = new_reader(input, c->offset, read, c->format, &source, &reader, err);
 	while (status == RV_OK) {
 		struct rv_reader_limits limits = { .timeout_ms = -1 };
 		struct rv_span span;
 		status = rv_reader_next(reader, &limits, &span, err);
-		if (status != RV_OK || span.kind == RV_SPAN_END)
+		if (status != RV_OK)
 			break;
+		if (span.kind == RV_SPAN_END) {
+			uint64_t pending_offset, pending;
+			rv_reader_pending(reader, &pending_offset, &pending);
+			if (finished || !pending)
+				break;
+			/* The prefix ends where a span did, so these bytes were handed out then. */
+			finished = true;
+			rv_reader_finish(reader);
+			continue;
+		}
 		records += span.kind == RV_SPAN_RECORDS ? span.records : 0;
 		set_hash += span.kind == RV_SPAN_RECORDS ? span.set_hash : 0;
 		rejected += span.kind == RV_SPAN_REJECT && !span.more;

@@ -93,6 +93,18 @@ test_expect_success 'a file overwritten in place with another content begins ane
 	push_json a.ndjson && summary_has accepted 4
 '
 
+test_expect_success 'the compressed copy of a pushed file is known, and what comes behind it sent' '
+	fresh &&
+	printf "{\"n\":%d}\n" 1 2 3 >log.ndjson && printf "{\"n\":4" >>log.ndjson &&
+	touch -d "1 hour ago" log.ndjson &&
+	test_expect_code 7 river push web/clicks log.ndjson &&
+	gzip -c log.ndjson >log.ndjson.1.gz && rm log.ndjson &&
+	push_json log.ndjson.1.gz && summary_has read 0 &&
+	gzip -dc log.ndjson.1.gz >plain && printf "\n{\"n\":5}\n" >>plain && rm log.ndjson.1.gz &&
+	zstd -q plain -o log.zst && rm plain &&
+	push_json log.zst && summary_has accepted 1
+'
+
 test_expect_success '--again sends it anew' '
 	fresh &&
 	printf "{\"n\":%d}\n" 1 2 3 >a.ndjson &&
