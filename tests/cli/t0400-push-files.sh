@@ -221,7 +221,7 @@ test_expect_success 'a lake that takes nothing: exit 10, and the next push finis
 test_expect_success 'two pushes of one file at once land it once' '
 	fresh &&
 	awk "BEGIN { for (i = 0; i < 20000; i++) printf \"{\\\"n\\\":%d}\n\", i }" >a.ndjson &&
-	river push web/clicks a.ndjson 2>err1 & first=$! &&
+	{ river push web/clicks a.ndjson 2>err1 & } && first=$! &&
 	river push web/clicks a.ndjson 2>err2 &&
 	wait $first &&
 	landed | sort >got && sort a.ndjson >expected && test_cmp expected got
