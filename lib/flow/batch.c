@@ -101,7 +101,8 @@ static enum rv_status spill(struct rv_batcher *b, struct rv_body *body, struct r
 		if (open_spool_file(body, path, err) != RV_OK)
 			return err->status;
 	}
-	if (rv_write_all(body->fd, body->memory.bytes, body->memory.len, "a batch", err) != RV_OK)
+	if (rv_write_all(body->fd, body->memory.bytes, body->memory.len,
+			 body->path ? body->path : b->lake_folder, err) != RV_OK)
 		return err->status;
 	rv_strbuf_release(&body->memory);
 	return RV_OK;
@@ -114,7 +115,7 @@ static enum rv_status append(struct rv_batcher *b, struct rv_body *body, const v
 		return err->status;
 	if (body->fd < 0)
 		rv_strbuf_add(&body->memory, p, len);
-	else if (rv_write_all(body->fd, p, len, body->path ? body->path : "a batch", err) != RV_OK)
+	else if (rv_write_all(body->fd, p, len, body->path ? body->path : b->lake_folder, err) != RV_OK)
 		return err->status;
 	body->len += len;
 	if (body->fd >= 0 && body->len - body->kicked >= KICK_BYTES) {

@@ -315,12 +315,12 @@ bool rv_checkpoint_any(const struct rv_state *state)
 	return rv_each_entry(path, stop_at_first, &any, &ignored) != RV_OK && any;
 }
 
-static enum rv_status hash_range(int fd, uint64_t offset, uint64_t len, bool *ret_whole,
-				 uint64_t *ret_hash, struct rv_error *err)
+static enum rv_status hash_range(int fd, const char *path, uint64_t offset, uint64_t len,
+				 bool *ret_whole, uint64_t *ret_hash, struct rv_error *err)
 {
 	RV_CLEANUP(rv_free_p) char *bytes = rv_malloc(len);
 	size_t n;
-	if (rv_pread_full(fd, bytes, len, offset, &n, "the file", err) != RV_OK)
+	if (rv_pread_full(fd, bytes, len, offset, &n, path, err) != RV_OK)
 		return err->status;
 	*ret_whole = n == len;
 	*ret_hash = XXH3_64bits(bytes, n);
@@ -333,11 +333,11 @@ enum rv_status rv_checkpoint_matches(const struct rv_checkpoint *c, int fd, bool
 	bool whole;
 	uint64_t hash;
 	*ret = false;
-	if (hash_range(fd, 0, c->head_len, &whole, &hash, err) != RV_OK)
+	if (hash_range(fd, c->path, 0, c->head_len, &whole, &hash, err) != RV_OK)
 		return err->status;
 	if (!whole || hash != c->head_hash)
 		return RV_OK;
-	if (hash_range(fd, c->offset - c->tail_len, c->tail_len, &whole, &hash, err) != RV_OK)
+	if (hash_range(fd, c->path, c->offset - c->tail_len, c->tail_len, &whole, &hash, err) != RV_OK)
 		return err->status;
 	*ret = whole && hash == c->tail_hash;
 	return RV_OK;
@@ -347,12 +347,13 @@ enum rv_status rv_checkpoint_measure(struct rv_checkpoint *c, int fd, struct rv_
 {
 	bool whole;
 	c->head_len = c->tail_len = c->offset < RV_CHECKPOINT_WINDOW ? c->offset : RV_CHECKPOINT_WINDOW;
-	if (hash_range(fd, 0, c->head_len, &whole, &c->head_hash, err) != RV_OK)
+	if (hash_range(fd, c->path, 0, c->head_len, &whole, &c->head_hash, err) != RV_OK)
 		return err->status;
 	if (!whole)
 		return rv_fail(err, RV_LOCAL_IO, "%s shrank below byte %" PRIu64 " while it was read",
 			       c->path, c->head_len);
-	if (hash_range(fd, c->offset - c->tail_len, c->tail_len, &whole, &c->tail_hash, err) != RV_OK)
+	if (hash_range(fd, c->path, c->offset - c->tail_len, c->tail_len, &whole, &c->tail_hash,
+		       err) != RV_OK)
 		return err->status;
 	if (!whole)
 		return rv_fail(err, RV_LOCAL_IO, "%s shrank below byte %" PRIu64 " while it was read",

@@ -99,7 +99,7 @@ static enum rv_status lock_journal(struct rv_run *run, struct rv_error *err)
 			continue;
 		if (errno == EAGAIN || errno == EACCES)
 			return rv_fail(err, RV_LOCKED, "run %s is still going on", run->name);
-		return rv_fail_errno(err, RV_LOCAL_IO, "lock the journal of run %s", run->name);
+		return rv_fail_errno(err, RV_LOCAL_IO, "lock %s/journal", run->folder);
 	}
 	return RV_OK;
 }
@@ -169,12 +169,13 @@ static enum rv_status append(struct rv_run *run, json_t *entry, bool sync, struc
 	rv_strbuf_putc(&line, '\n');
 
 	pthread_mutex_lock(&run->mutex);
+	RV_CLEANUP(rv_free_p) char *path = journal_path(run);
 	off_t before = lseek(run->journal_fd, 0, SEEK_END);
 	enum rv_status status =
-		before < 0 ? rv_fail_errno(err, RV_LOCAL_IO, "seek in the journal of run %s", run->name)
-			   : rv_write_all(run->journal_fd, line.bytes, line.len, "the journal", err);
+		before < 0 ? rv_fail_errno(err, RV_LOCAL_IO, "seek in %s", path)
+			   : rv_write_all(run->journal_fd, line.bytes, line.len, path, err);
 	if (status == RV_OK && sync)
-		status = rv_fsync(run->journal_fd, "the journal", err);
+		status = rv_fsync(run->journal_fd, path, err);
 	/* A line that is not wholly there must not be followed by another one. */
 	if (status != RV_OK && before >= 0 && ftruncate(run->journal_fd, before) < 0)
 		status = err->status;

@@ -197,7 +197,7 @@ static enum rv_status fill_stage(int fd, const char *path, const struct rv_store
 	RV_CLEANUP(rv_free_p) char *piece = rv_malloc(COPY_BYTES);
 	for (uint64_t at = 0; at < body->len;) {
 		size_t n, want = body->len - at < COPY_BYTES ? (size_t)(body->len - at) : COPY_BYTES;
-		if (rv_pread_full(body->fd, piece, want, at, &n, "a finished batch", err) != RV_OK)
+		if (rv_pread_full(body->fd, piece, want, at, &n, path, err) != RV_OK)
 			return err->status;
 		if (n != want)
 			return rv_fail(err, RV_DAMAGED,
