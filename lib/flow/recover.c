@@ -131,7 +131,7 @@ static enum rv_status read_extent(struct rv_batcher *batcher, struct rv_run *run
 	}
 }
 
-/* Is everything of this batch in the lake already? */
+/* Is everything of this batch in the lake already, to stay there? */
 static enum rv_status in_lake(struct rv_deliver *deliver, const struct rv_batch_entry *entry,
 			      bool *ret, struct rv_error *err)
 {
@@ -144,6 +144,8 @@ static enum rv_status in_lake(struct rv_deliver *deliver, const struct rv_batch_
 			continue;
 		enum rv_status status =
 			deliver->lake->ops->head(deliver->lake, names[i], &object, err);
+		if (status == RV_OK && deliver->lake->ops->settle)
+			status = deliver->lake->ops->settle(deliver->lake, names[i], err);
 		if (status == RV_NOT_FOUND)
 			*ret = false;
 		else if (status != RV_OK)

@@ -150,6 +150,16 @@ static enum rv_status file_head(struct rv_store *base, const char *name,
 	return RV_OK;
 }
 
+/* Its bytes were durable before it had a name; the name may not be. */
+static enum rv_status file_settle(struct rv_store *base, const char *name, struct rv_error *err)
+{
+	struct store_file *store = (struct store_file *)base;
+	if (check_name(name, err) != RV_OK)
+		return err->status;
+	RV_CLEANUP(rv_free_p) char *path = path_of(store, name);
+	return rv_fsync_parent(path, err);
+}
+
 static void file_stage_discard(struct rv_store *base RV_UNUSED, struct rv_store_stage *stage)
 {
 	if (!stage)
@@ -441,6 +451,7 @@ static const struct rv_store_ops file_ops = {
 	.read = file_read,
 	.head = file_head,
 	.put = file_put,
+	.settle = file_settle,
 	.list = file_list,
 	.remove = file_remove,
 	.stage = file_stage,

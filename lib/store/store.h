@@ -70,6 +70,9 @@ struct rv_store_ops {
 	enum rv_status (*put)(struct rv_store *, const char *name, const struct rv_store_body *,
 			      const struct rv_store_put *, char ret_etag[RV_ETAG_TEXT],
 			      struct rv_error *err);
+	/* Optional (NULL: always so). Makes an object durable that is there but was not put by this
+	 * process: whoever put it may have been killed before it was. */
+	enum rv_status (*settle)(struct rv_store *, const char *name, struct rv_error *err);
 	/* In bytewise name order. `each` returning other than RV_OK ends the list with it.
 	 * Temporary files are not listed. A prefix with nothing is an empty list. */
 	enum rv_status (*list)(struct rv_store *, const struct rv_store_list *,
