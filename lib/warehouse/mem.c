@@ -1,0 +1,313 @@
+/* The warehouse's twin for tests: the ledger and the counts behave like the real one's, and any
+ * operation can be made to fail. */
+#include "warehouse/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "flow/object_name.h"
+#include "format/unpack.h"
+
+#define OBJECT_MAX (1u << 30)
+
+struct entry {
+	char stream[RV_STREAM_TEXT];
+	struct rv_load load;         /* the ledger's row */
+	uint64_t rows, set_hash;     /* what is in raw */
+};
+struct mem {
+	struct rv_warehouse base;
+	struct rv_store *store;
+	struct entry *entries;       /* in order of object names */
+	size_t count, capacity;
+	uint64_t operations, fail_at;
+	bool fail_forever;
+	enum rv_status fail_status;
+};
+
+static enum rv_status step(struct mem *m, struct rv_error *err)
+{
+	uint64_t n = ++m->operations;
+
+	if (m->fail_at && (n == m->fail_at || (m->fail_forever && n > m->fail_at)))
+		return rv_fail(err, m->fail_status, "injected fault at operation %llu",
+			       (unsigned long long)n);
+	return RV_OK;
+}
+
+static enum rv_status mem_begin(struct rv_warehouse *w, bool writing, struct rv_error *err)
+{
+	(void)writing;
+	return step((struct mem *)w, err);
+}
+
+static void mem_end(struct rv_warehouse *w)
+{
+	(void)w;
+}
+
+static enum rv_status mem_plan(struct rv_warehouse *w, const struct rv_stream *stream, bool apply,
+			       void (*each)(void *arg, const char *statement), void *arg,
+			       struct rv_error *err)
+{
+	(void)stream, (void)apply, (void)each, (void)arg;
+	return step((struct mem *)w, err);
+}
+
+/* Where the object is, or would go. */
+static size_t find(const struct mem *m, const char *object, bool *ret_there)
+{
+	size_t i = 0;
+
+	while (i < m->count && strcmp(m->entries[i].load.object, object) < 0)
+		i++;
+	*ret_there = i < m->count && strcmp(m->entries[i].load.object, object) == 0;
+	return i;
+}
+
+static enum rv_status unpacked(struct mem *m, const char *object, struct rv_strbuf *ret,
+			       struct rv_error *err)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf packed = RV_STRBUF_INIT;
+	enum rv_packing packing = rv_ends_with(object, ".zst")	? RV_PACKING_ZSTD
+				  : rv_ends_with(object, ".gz") ? RV_PACKING_GZIP
+								: RV_PACKING_NONE;
+	RV_CLEANUP(rv_unpack_free_p) struct rv_unpack *unpack = rv_unpack_new(packing);
+	char etag[RV_ETAG_TEXT];
+
+	if (m->store->ops->get(m->store, object, OBJECT_MAX, &packed, etag, err) != RV_OK)
+		return err->status;
+	struct rv_str input = { packed.bytes, packed.len };
+
+	for (;;) {
+		char piece[65536];
+		size_t n = 0;
+
+		if (rv_unpack_step(unpack, &input, piece, sizeof(piece), &n, err) != RV_OK)
+			return err->status;
+		rv_strbuf_add(ret, piece, n);
+		if (n < sizeof(piece) && !input.len)
+			return rv_unpack_end(unpack, err);
+	}
+}
+
+static enum rv_status load_one(struct mem *m, const struct rv_stream *stream, struct rv_load *item,
+			       struct rv_error *err)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
+	struct rv_object_name name;
+	bool there = false;
+	size_t at = find(m, item->object, &there);
+
+	if (step(m, err) != RV_OK)
+		return err->status;
+	if (there) {
+		char *object = item->object;
+
+		*item = m->entries[at].load;
+		item->object = object;
+		item->state = RV_LOAD_KNOWN;
+		return RV_OK;
+	}
+	if (unpacked(m, item->object, &text, err) != RV_OK) {
+		item->state = RV_LOAD_FAILED;
+		snprintf(item->message, sizeof(item->message), "%.500s", err->message);
+		return RV_OK;
+	}
+	for (const char *p = text.bytes, *end = p + text.len; p < end; item->rows++) {
+		const char *newline = memchr(p, '\n', (size_t)(end - p));
+		size_t len = newline ? (size_t)(newline - p) : (size_t)(end - p);
+
+		item->set_hash += XXH3_64bits(p, len);
+		p += len + 1;
+	}
+	if (rv_object_name_parse(item->object, &name) &&
+	    (name.records != item->rows || name.set_hash != item->set_hash)) {
+		item->state = RV_LOAD_FAILED;
+		item->rows = item->set_hash = 0;
+		snprintf(item->message, sizeof(item->message),
+			 "object does not hold what its name says");
+		return RV_OK;
+	}
+	item->state = RV_LOAD_LOADED;
+	item->loaded_ms = rv_clock_ms();
+	RV_GROW(m->entries, m->count, m->capacity);
+	memmove(m->entries + at + 1, m->entries + at, (m->count - at) * sizeof(*m->entries));
+	m->count++;
+	m->entries[at] = (struct entry){ .load = *item, .rows = item->rows,
+					 .set_hash = item->set_hash };
+	m->entries[at].load.object = rv_strdup(item->object);
+	rv_stream_text(stream, m->entries[at].stream);
+	return RV_OK;
+}
+
+static enum rv_status mem_load(struct rv_warehouse *w, const struct rv_stream *stream,
+			       struct rv_load *items, size_t count,
+			       bool (*progress)(void *arg, uint64_t rows, uint64_t bytes), void *arg,
+			       struct rv_error *err)
+{
+	uint64_t rows = 0, bytes = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (load_one((struct mem *)w, stream, &items[i], err) != RV_OK)
+			return err->status;
+		rows += items[i].rows;
+		bytes += items[i].bytes;
+		if (progress && !progress(arg, rows, bytes))
+			break;
+	}
+	return RV_OK;
+}
+
+/* `ledger` gives the ledger's rows, else what raw holds. */
+static enum rv_status each_entry(struct mem *m, const struct rv_stream *stream, bool ledger,
+				 enum rv_status (*each)(void *arg, const struct rv_load *,
+							struct rv_error *err),
+				 void *arg, struct rv_error *err)
+{
+	char text[RV_STREAM_TEXT];
+
+	if (step(m, err) != RV_OK)
+		return err->status;
+	rv_stream_text(stream, text);
+	for (size_t i = 0; i < m->count; i++) {
+		struct rv_load load = m->entries[i].load;
+
+		if (strcmp(m->entries[i].stream, text) != 0)
+			continue;
+		load.state = RV_LOAD_KNOWN;
+		if (!ledger) {
+			load.rows = m->entries[i].rows;
+			load.set_hash = m->entries[i].set_hash;
+			if (!load.rows)
+				continue;
+		}
+		if (each(arg, &load, err) != RV_OK)
+			return err->status;
+	}
+	return RV_OK;
+}
+
+static enum rv_status mem_history(struct rv_warehouse *w, const struct rv_stream *stream,
+				  enum rv_status (*each)(void *arg, const struct rv_load *,
+							 struct rv_error *err),
+				  void *arg, struct rv_error *err)
+{
+	return each_entry((struct mem *)w, stream, true, each, arg, err);
+}
+
+static enum rv_status mem_present(struct rv_warehouse *w, const struct rv_stream *stream, bool hash,
+				  enum rv_status (*each)(void *arg, const struct rv_load *,
+							 struct rv_error *err),
+				  void *arg, struct rv_error *err)
+{
+	(void)hash;
+	return each_entry((struct mem *)w, stream, false, each, arg, err);
+}
+
+static enum rv_status add_rows(void *arg, const struct rv_load *load, struct rv_error *err)
+{
+	(void)err;
+	*(uint64_t *)arg += load->rows;
+	return RV_OK;
+}
+
+static enum rv_status mem_count(struct rv_warehouse *w, const struct rv_stream *stream,
+				struct rv_warehouse_counts *ret, struct rv_error *err)
+{
+	struct rv_warehouse_counts counts = { 0 };
+
+	if (each_entry((struct mem *)w, stream, false, add_rows, &counts.raw, err) != RV_OK)
+		return err->status;
+	*ret = counts;
+	return RV_OK;
+}
+
+static enum rv_status mem_drop(struct rv_warehouse *w, const struct rv_stream *stream,
+			       struct rv_error *err)
+{
+	struct mem *m = (struct mem *)w;
+	char text[RV_STREAM_TEXT];
+	size_t kept = 0;
+
+	if (step(m, err) != RV_OK)
+		return err->status;
+	rv_stream_text(stream, text);
+	for (size_t i = 0; i < m->count; i++) {
+		if (strcmp(m->entries[i].stream, text) == 0)
+			free(m->entries[i].load.object);
+		else
+			m->entries[kept++] = m->entries[i];
+	}
+	m->count = kept;
+	return RV_OK;
+}
+
+static enum rv_status mem_query(struct rv_warehouse *w, const char *sql, bool writable,
+				enum rv_status (*sink)(void *arg, const struct rv_rows *,
+						       struct rv_error *err),
+				void *arg, struct rv_error *err)
+{
+	(void)w, (void)sql, (void)writable, (void)sink, (void)arg;
+	return rv_fail(err, RV_USAGE, "the warehouse in memory knows no SQL");
+}
+
+static void mem_free(struct rv_warehouse *w)
+{
+	struct mem *m = (struct mem *)w;
+
+	for (size_t i = 0; i < m->count; i++)
+		free(m->entries[i].load.object);
+	free(m->entries);
+	free(m);
+}
+
+static const struct rv_warehouse_ops mem_ops = {
+	.name = "mem",
+	.begin = mem_begin,
+	.end = mem_end,
+	.plan = mem_plan,
+	.load = mem_load,
+	.history = mem_history,
+	.count = mem_count,
+	.present = mem_present,
+	.drop = mem_drop,
+	.query = mem_query,
+	.free = mem_free,
+};
+
+struct rv_warehouse *rv_warehouse_mem_new(struct rv_store *store)
+{
+	struct mem *m = rv_calloc(1, sizeof(*m));
+
+	m->base.ops = &mem_ops;
+	m->store = store;
+	return &m->base;
+}
+
+void rv_warehouse_mem_fail(struct rv_warehouse *warehouse, uint64_t fail_at, bool forever,
+			   enum rv_status fail_status)
+{
+	struct mem *m = (struct mem *)warehouse;
+
+	m->operations = 0;
+	m->fail_at = fail_at;
+	m->fail_forever = forever;
+	m->fail_status = fail_status;
+}
+
+void rv_warehouse_mem_lose_row(struct rv_warehouse *warehouse, const char *object, uint64_t hash)
+{
+	struct mem *m = (struct mem *)warehouse;
+	bool there = false;
+	size_t at = find(m, object, &there);
+
+	if (!there || !m->entries[at].rows)
+		rv_bug("%s has no row to lose", object);
+	m->entries[at].rows--;
+	m->entries[at].set_hash -= hash;
+}
