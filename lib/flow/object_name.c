@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/number.h"
 #include "base/strbuf.h"
+#include "flow/name_parts.h"
 
 bool rv_run_name_valid(const char *run)
 {
@@ -49,18 +50,6 @@ void rv_object_prefix(const struct rv_stream *stream, char *ret)
 	snprintf(ret, RV_OBJECT_NAME_MAX, "data/%s/%s/", stream->business, stream->name);
 }
 
-/* Copies text up to `stop` into a field; moves *p behind it. */
-static bool take_part(const char **p, char stop, char *field, size_t size)
-{
-	const char *end = strchr(*p, stop);
-	if (!end || end == *p || (size_t)(end - *p) >= size)
-		return false;
-	memcpy(field, *p, (size_t)(end - *p));
-	field[end - *p] = '\0';
-	*p = end + 1;
-	return true;
-}
-
 static bool lower_word(const char *s)
 {
 	for (; *s; s++)
@@ -87,9 +76,10 @@ bool rv_object_name_parse(const char *text, struct rv_object_name *ret)
 	if (!rv_starts_with(p, "data/"))
 		return false;
 	p += 5;
-	if (!take_part(&p, '/', name.business, sizeof(name.business)) ||
-	    !take_part(&p, '/', name.stream, sizeof(name.stream)) ||
-	    !take_part(&p, '/', day, sizeof(day)) || !take_part(&p, '/', hour, sizeof(hour)))
+	if (!rv_name_take_folder(&p, name.business, sizeof(name.business)) ||
+	    !rv_name_take_folder(&p, name.stream, sizeof(name.stream)) ||
+	    !rv_name_take_folder(&p, day, sizeof(day)) ||
+	    !rv_name_take_folder(&p, hour, sizeof(hour)))
 		return false;
 	if (!lower_word(name.business) || !lower_word(name.stream) || !folder_valid(day, hour))
 		return false;
@@ -108,29 +98,9 @@ bool rv_object_name_parse(const char *text, struct rv_object_name *ret)
 	} else {
 		return false;
 	}
-	/* From the right, for a run's own name may hold dashes: -h<16>, -r<n>, -<seq>. */
-	if (len < 18 || p[len - 18] != '-' || p[len - 17] != 'h' ||
-	    !rv_parse_hex64(p + len - 16, 16, &name.set_hash))
-		return false;
-	len -= 18;
-	size_t digits = 0;
-	while (digits < len && p[len - 1 - digits] >= '0' && p[len - 1 - digits] <= '9')
-		digits++;
-	if (len < digits + 2 || p[len - digits - 1] != 'r' || p[len - digits - 2] != '-' ||
-	    !rv_parse_u64(p + len - digits, digits, &name.records))
-		return false;
-	len -= digits + 2;
-	for (digits = 0; digits < len && p[len - 1 - digits] >= '0' && p[len - 1 - digits] <= '9';)
-		digits++;
-	if (digits < 6 || len < digits + 2 || p[len - digits - 1] != '-' ||
-	    !rv_parse_u64(p + len - digits, digits, &name.seq))
-		return false;
-	len -= digits + 1;
-	if (len > RV_RUN_MAX)
-		return false;
-	memcpy(name.run, p, len);
-	name.run[len] = '\0';
-	if (!rv_run_name_valid(name.run))
+	if (!rv_name_take_hash(p, &len, &name.set_hash) ||
+	    !rv_name_take_count(p, &len, 'r', &name.records) ||
+	    !rv_name_take_seq(p, &len, &name.seq) || !rv_name_take_run(p, len, name.run))
 		return false;
 	/* Only the one spelling: leading zeros and upper-case digits make another object name. */
 	char again[RV_OBJECT_NAME_MAX];

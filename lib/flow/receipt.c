@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "base/number.h"
+#include "flow/name_parts.h"
 #include "format/json_text.h"
 
 void rv_receipt_prefix(const struct rv_stream *stream, char ret[RV_OBJECT_NAME_MAX])
@@ -28,30 +28,6 @@ void rv_receipt_name_format(const struct rv_receipt_name *name, char ret[RV_OBJE
 			 name->rejected, name->batches, name->set_hash);
 }
 
-static bool take_part(const char **p, char *field, size_t size)
-{
-	const char *end = strchr(*p, '/');
-	if (!end || end == *p || (size_t)(end - *p) >= size)
-		return false;
-	memcpy(field, *p, (size_t)(end - *p));
-	field[end - *p] = '\0';
-	*p = end + 1;
-	return true;
-}
-
-/* Takes "-<letter><number>" off the end of p[0..*len). */
-static bool take_count(const char *p, size_t *len, char letter, uint64_t *ret)
-{
-	size_t digits = 0;
-	while (digits < *len && p[*len - 1 - digits] >= '0' && p[*len - 1 - digits] <= '9')
-		digits++;
-	if (*len < digits + 2 || p[*len - digits - 1] != letter || p[*len - digits - 2] != '-' ||
-	    !rv_parse_u64(p + *len - digits, digits, ret))
-		return false;
-	*len -= digits + 2;
-	return true;
-}
-
 bool rv_receipt_name_parse(const char *text, struct rv_receipt_name *ret)
 {
 	struct rv_receipt_name name = { .open = false };
@@ -59,31 +35,25 @@ bool rv_receipt_name_parse(const char *text, struct rv_receipt_name *ret)
 	if (!rv_starts_with(p, "_river/receipts/"))
 		return false;
 	p += strlen("_river/receipts/");
-	if (!take_part(&p, name.business, sizeof(name.business)) ||
-	    !take_part(&p, name.stream, sizeof(name.stream)) ||
-	    !take_part(&p, name.day, sizeof(name.day)) || !rv_ends_with(p, ".json"))
+	if (!rv_name_take_folder(&p, name.business, sizeof(name.business)) ||
+	    !rv_name_take_folder(&p, name.stream, sizeof(name.stream)) ||
+	    !rv_name_take_folder(&p, name.day, sizeof(name.day)) || !rv_ends_with(p, ".json"))
 		return false;
 	size_t len = strlen(p) - strlen(".json");
 	if (len > 5 && memcmp(p + len - 5, "-open", 5) == 0) {
 		name.open = true;
 		len -= 5;
-	} else {
-		if (len < 18 || p[len - 18] != '-' || p[len - 17] != 'h' ||
-		    !rv_parse_hex64(p + len - 16, 16, &name.set_hash))
-			return false;
-		len -= 18;
-		if (!take_count(p, &len, 'b', &name.batches) ||
-		    !take_count(p, &len, 'x', &name.rejected) ||
-		    !take_count(p, &len, 'a', &name.accepted))
-			return false;
-	}
-	if (len == 0 || len > RV_RUN_MAX)
+	} else if (!rv_name_take_hash(p, &len, &name.set_hash) ||
+		   !rv_name_take_count(p, &len, 'b', &name.batches) ||
+		   !rv_name_take_count(p, &len, 'x', &name.rejected) ||
+		   !rv_name_take_count(p, &len, 'a', &name.accepted)) {
 		return false;
-	memcpy(name.run, p, len);
-	name.run[len] = '\0';
+	}
+	if (!rv_name_take_run(p, len, name.run))
+		return false;
 	char again[RV_OBJECT_NAME_MAX];
 	rv_receipt_name_format(&name, again);
-	if (!rv_run_name_valid(name.run) || strcmp(again, text) != 0)
+	if (strcmp(again, text) != 0)
 		return false;
 	*ret = name;
 	return true;

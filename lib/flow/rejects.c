@@ -9,7 +9,7 @@
 #include <xxhash.h>
 
 #include "base/memory.h"
-#include "base/number.h"
+#include "flow/name_parts.h"
 #include "flow/receipt.h"
 #include "format/json_text.h"
 
@@ -27,25 +27,6 @@ void rv_rejects_name_format(const struct rv_rejects_name *name, char *ret)
 		 name->business, name->stream, name->day, name->run, name->seq, name->rejected);
 }
 
-static bool take_part(const char **p, char *field, size_t size)
-{
-	const char *end = strchr(*p, '/');
-	if (!end || end == *p || (size_t)(end - *p) >= size)
-		return false;
-	memcpy(field, *p, (size_t)(end - *p));
-	field[end - *p] = '\0';
-	*p = end + 1;
-	return true;
-}
-
-static size_t trailing_digits(const char *p, size_t len)
-{
-	size_t digits = 0;
-	while (digits < len && p[len - 1 - digits] >= '0' && p[len - 1 - digits] <= '9')
-		digits++;
-	return digits;
-}
-
 bool rv_rejects_name_parse(const char *text, struct rv_rejects_name *ret)
 {
 	struct rv_rejects_name name = { .seq = 0 };
@@ -53,28 +34,17 @@ bool rv_rejects_name_parse(const char *text, struct rv_rejects_name *ret)
 	if (!rv_starts_with(p, PREFIX))
 		return false;
 	p += strlen(PREFIX);
-	if (!take_part(&p, name.business, sizeof(name.business)) ||
-	    !take_part(&p, name.stream, sizeof(name.stream)) ||
-	    !take_part(&p, name.day, sizeof(name.day)) || !rv_ends_with(p, ".ndjson"))
+	if (!rv_name_take_folder(&p, name.business, sizeof(name.business)) ||
+	    !rv_name_take_folder(&p, name.stream, sizeof(name.stream)) ||
+	    !rv_name_take_folder(&p, name.day, sizeof(name.day)) || !rv_ends_with(p, ".ndjson"))
 		return false;
-	/* From the right, for a run's own name may hold dashes. */
-	size_t len = strlen(p) - strlen(".ndjson"), digits = trailing_digits(p, len);
-	if (len < digits + 2 || p[len - digits - 1] != 'r' || p[len - digits - 2] != '-' ||
-	    !rv_parse_u64(p + len - digits, digits, &name.rejected))
+	size_t len = strlen(p) - strlen(".ndjson");
+	if (!rv_name_take_count(p, &len, 'r', &name.rejected) ||
+	    !rv_name_take_seq(p, &len, &name.seq) || !rv_name_take_run(p, len, name.run))
 		return false;
-	len -= digits + 2;
-	digits = trailing_digits(p, len);
-	if (digits < 6 || len < digits + 2 || p[len - digits - 1] != '-' ||
-	    !rv_parse_u64(p + len - digits, digits, &name.seq))
-		return false;
-	len -= digits + 1;
-	if (len > RV_RUN_MAX)
-		return false;
-	memcpy(name.run, p, len);
-	name.run[len] = '\0';
 	char again[RV_OBJECT_NAME_MAX];
 	rv_rejects_name_format(&name, again);
-	if (!rv_run_name_valid(name.run) || strcmp(again, text) != 0)
+	if (strcmp(again, text) != 0)
 		return false;
 	*ret = name;
 	return true;
