@@ -3,6 +3,7 @@
 
 #include <isa-l/igzip_lib.h>
 #include <libdeflate.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zstd.h>
@@ -21,7 +22,9 @@ struct rv_compressor {
 	void *arg;
 	uint64_t bytes;
 	char *out;
-	ZSTD_CCtx *zstd;
+	ZSTD_CCtx *zstd;      /* NULL: could not be made anew */
+	unsigned threads;
+	bool unfinished;      /* zstd's own threads may be working on an object */
 	struct isal_zstream *isal;
 	uint8_t *isal_level;
 	struct libdeflate_compressor *deflate;
@@ -29,6 +32,18 @@ struct rv_compressor {
 	size_t member_len;
 	size_t member_bound;
 };
+
+static ZSTD_CCtx *new_zstd(unsigned threads)
+{
+	ZSTD_CCtx *zstd = ZSTD_createCCtx();
+	if (!zstd)
+		return NULL;
+	ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel, ZSTD_LEVEL);
+	ZSTD_CCtx_setParameter(zstd, ZSTD_c_checksumFlag, 1);
+	/* A libzstd built without threads refuses this and works in the caller. */
+	ZSTD_CCtx_setParameter(zstd, ZSTD_c_nbWorkers, (int)threads);
+	return zstd;
+}
 
 enum rv_status rv_compressor_new(enum rv_output_compression kind, unsigned threads,
 				 struct rv_compressor **ret, struct rv_error *err)
@@ -38,13 +53,10 @@ enum rv_status rv_compressor_new(enum rv_output_compression kind, unsigned threa
 	switch (kind) {
 	case RV_OUTPUT_ZSTD:
 		c->out = rv_malloc(OUT_BYTES);
-		c->zstd = ZSTD_createCCtx();
+		c->threads = threads;
+		c->zstd = new_zstd(threads);
 		if (!c->zstd)
 			goto failed;
-		ZSTD_CCtx_setParameter(c->zstd, ZSTD_c_compressionLevel, ZSTD_LEVEL);
-		ZSTD_CCtx_setParameter(c->zstd, ZSTD_c_checksumFlag, 1);
-		/* A libzstd built without threads refuses this and works in the caller. */
-		ZSTD_CCtx_setParameter(c->zstd, ZSTD_c_nbWorkers, (int)threads);
 		break;
 	case RV_OUTPUT_GZIP:
 		c->out = rv_malloc(OUT_BYTES);
@@ -89,8 +101,15 @@ void rv_compressor_begin(struct rv_compressor *c, rv_compress_sink *sink, void *
 	c->arg = arg;
 	c->bytes = 0;
 	c->member_len = 0;
-	if (c->zstd)
+	if (c->unfinished) {
+		/* libzstd 1.5.4 forgets its jobs on a reset while a thread is still at one, and that
+		 * thread then dies of a NULL pointer; freeing waits for it. */
+		ZSTD_freeCCtx(c->zstd);
+		c->zstd = new_zstd(c->threads);
+		c->unfinished = false;
+	} else if (c->zstd) {
 		ZSTD_CCtx_reset(c->zstd, ZSTD_reset_session_only);
+	}
 	if (c->isal) {
 		isal_deflate_init(c->isal);
 		c->isal->level = 1;
@@ -112,6 +131,9 @@ static enum rv_status zstd_step(struct rv_compressor *c, const void *p, size_t l
 				ZSTD_EndDirective directive, struct rv_error *err)
 {
 	ZSTD_inBuffer in = { p, len, 0 };
+	if (!c->zstd)
+		return rv_fail(err, RV_LOCAL_IO, "no memory for a compressor");
+	c->unfinished = true;
 	for (;;) {
 		ZSTD_outBuffer out = { c->out, OUT_BYTES, 0 };
 		size_t left = ZSTD_compressStream2(c->zstd, &out, &in, directive);
@@ -119,8 +141,12 @@ static enum rv_status zstd_step(struct rv_compressor *c, const void *p, size_t l
 			return rv_fail(err, RV_LOCAL_IO, "zstd: %s", ZSTD_getErrorName(left));
 		if (emit(c, c->out, out.pos, err) != RV_OK)
 			return err->status;
-		if (directive == ZSTD_e_end ? left == 0 : in.pos == in.size)
+		if (directive != ZSTD_e_end && in.pos == in.size)
 			return RV_OK;
+		if (directive == ZSTD_e_end && left == 0) {
+			c->unfinished = false;
+			return RV_OK;
+		}
 	}
 }
 
