@@ -82,6 +82,8 @@ json_t *rv_receipt_json(const struct rv_stream *stream, struct rv_run *run, cons
 	json_object_set_new(o, "rejects_hash", rv_json_hex64(totals.rejects_hash));
 	json_t *objects = json_array(), *rejects = json_array();
 	for (size_t i = 0; i < run->batches_count; i++) {
+		if (run->batches[i].state == RV_BATCH_DROPPED)
+			continue; /* not accepted after all: the totals leave it out too */
 		if (run->batches[i].records)
 			json_array_append_new(objects, json_string(run->batches[i].name));
 		if (run->batches[i].rejected)

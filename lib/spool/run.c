@@ -456,7 +456,7 @@ static bool replay_file(struct rv_run *run, const json_t *o)
 		return false;
 	/* Files are journaled when first used, which need not be in the order of their indexes. */
 	uint64_t index = rv_json_get_u64(o, "index");
-	if (index > 100000000)
+	if (index > run->files_count + 100000)
 		return false;
 	while (run->files_count <= index)
 		rv_run_add_file(run, "", "", "", "");
