@@ -1,5 +1,5 @@
 #!/bin/sh
-# Measures river against what it should not be slower than, in pairs within one run, and prints one
+# Measures river against what it should not be slower than, in turns within one run, and prints one
 # markdown table a section. `make bench` calls it.
 #
 #	run.sh [SECTION...]     all sections, or these
@@ -8,34 +8,51 @@
 #	BENCH_ROUNDS=5          counted rounds of each comparison
 #
 # A section is a function bench_NAME below, listed in sections; it says skip when what it measures
-# is not there. Input is generated once and kept below the build folder.
+# is not there. Input is generated once and kept below the build folder. Medians of all bars of this
+# run are put together at the end, and in build/bench/README.md. Ends with 1 when something failed,
+# else with 3 when a bar is missed.
 set -u
 
 here=$(cd "$(dirname "$0")" && pwd -P) || exit 1
 build=$(cd "${RIVER_BUILD:-$here/../../build}" && pwd -P) || exit 1
 mb=${BENCH_MB:-1024}
 rounds=${BENCH_ROUNDS:-5}
+duckdb=${RIVER_DUCKDB:-$build/lib/libduckdb.so}
 tools=$build/tests/bench
 perf=$build/tests/perf
 river=$build/river
 work=$build/bench
 input=$work/events-$mb.ndjson
 compare=$tools/compare
-LC_ALL=C TZ=UTC
-export LC_ALL TZ
+bare=$tools/duckdb_bare
 
-sections='startup validator'
-failed=0 skipped=0
+# river as it is on a fresh account: nothing of the user's own settings counts
+for name in $(env | sed -n 's/^\(RIVER_[A-Z0-9_]*\|XDG_[A-Z_]*\|STATE_DIRECTORY\)=.*/\1/p')
+do
+	unset "$name"
+done
+LC_ALL=C TZ=UTC HOME=$work/home RIVER_DUCKDB=$duckdb
+export LC_ALL TZ HOME RIVER_DUCKDB
 
+sections='validator push load query startup list'
+failed=0 missed=0 skipped=0
+
+# ---- helpers ------------------------------------------------------------------------------------
 need_input () {
 	test -s "$input" && test "$input" -nt "$tools/gen_events" && return 0
 	echo "generating $mb MiB of events into $input" >&2
 	"$tools/gen_events" --bytes $((mb * 1048576)) >"$input.new" && mv "$input.new" "$input"
 }
 
-# Gigabytes (1e9) of the input, for CPU seconds per GB.
+need_duckdb () {
+	test -r "$duckdb" && return 0
+	skip "there is no $duckdb ('make deps' fetches it)"
+	return 1
+}
+
+# Gigabytes (1e9) of a file, for CPU seconds per GB.
 gigabytes () {
-	awk -v n="$(wc -c <"$input")" 'BEGIN { printf "%.6f", n / 1e9 }'
+	awk -v n="$(wc -c <"$1")" 'BEGIN { printf "%.6f", n / 1e9 }'
 }
 
 skip () {
@@ -43,24 +60,260 @@ skip () {
 	skipped=$((skipped + 1))
 }
 
-bench_startup () {
-	"$compare" --startup -n 40 "nothing=$tools/nothing" "river --version=$river --version"
+# about TEXT: what the section works on; stands above its table, and in the row of each of its bars
+about () {
+	printf '%s\n\n' "$*"
+	input_text=$*
 }
 
+# measure ARGS: compare, with its bars kept for the table at the end
+measure () {
+	: >"$work/bars.new"
+	"$compare" --bars "$work/bars.new" "$@"
+	measured=$?
+	awk -F '\t' -v what="$section" -v about="$input_text" '
+		{ printf "| %s: %s | %s | %s | %s | %s |\n", what, $1, about, $2, $3, $4 }' \
+		"$work/bars.new" >>"$work/bars"
+	rm -f "$work/bars.new"
+	case $measured in
+	0) return 0 ;;
+	3) missed=$((missed + 1)); return 0 ;;
+	*) return 1 ;;
+	esac
+}
+
+# A folder of river's own with an empty lake, made anew: fresh FOLDER
+fresh () {
+	rm -rf "$1" && mkdir -p "$1" && "$river" -C "$1" init
+}
+
+# ---- sections -----------------------------------------------------------------------------------
 bench_validator () {
 	test -x "$perf/scan_lines" || { skip "scan_lines is not built"; return 0; }
 	need_input || return 1
-	"$compare" -n "$rounds" --gb "$(gigabytes)" --warm "$input" \
+	about "$mb MiB of events, one core"
+	measure -n "$rounds" --gb "$(gigabytes "$input")" --warm "$input" \
+		--bar 'speed of the validator=rate 1 >= 1.2' \
+		--bar 'times as fast as jansson=cpu 2/1 >= 14' \
 		"validator='$perf/scan_lines' '$input'" "jansson='$tools/jansson_lines' '$input'"
+}
+
+# Every run starts with an empty lake, an empty state folder and nothing left to be written back. What
+# river writes is synced before it ends, and that is part of its time; zstd's is not.
+bench_push () {
+	need_input || return 1
+	slice=$work/events-$mb-slice.ndjson folder=$work/push packed=$work/push.zst
+	head -c "$(($(wc -c <"$input") / 16))" "$input" | sed '$d' >"$slice" || return 1
+	before="rm -rf '$folder' '$packed' '$work/home' && mkdir -p '$folder' '$work/home' &&
+		'$river' -C '$folder' init >'$work/before.log' &&
+		'$river' -C '$folder' stream create web/clicks >>'$work/before.log' && sync"
+	sh -c "$before" && "$river" -C "$folder" push web/clicks "$input" || return 1
+	records=$(find "$folder/.river/lake/data" -type f |
+		sed 's/.*-r\([0-9]*\)-h[0-9a-f]*\..*/\1/' | awk '{ n += $1 } END { print n }')
+	test "$records" -eq "$(wc -l <"$input")" || {
+		echo "push: $records records are in the lake" >&2
+		return 1
+	}
+	about "a file of $mb MiB, $records records, into a folder; jq gets a sixteenth of it"
+	gb=$(gigabytes "$input")
+	measure -n "$rounds" --warm "$input" --before "$before" \
+		--bar 'CPU, to zstd -1=cpu 1/2 <= 1.6' \
+		--bar 'wall, to zstd -1 -T1=wall 1/3 <= 1.0' \
+		--bar 'CPU of jq -c . and zstd -1, to river=cpu 4/1 >= 20' \
+		--bar 'resident memory=rss 1 <= 64' \
+		--gb "$gb" "river push='$river' -C '$folder' push web/clicks '$input'" \
+		"zstd -1=zstd -q -1 -f -o '$packed' '$input'" \
+		"zstd -1 -T1=zstd -q -1 -T1 -f -o '$packed' '$input'" \
+		--gb "$(gigabytes "$slice")" \
+		"jq -c . and zstd -1=jq -c . '$slice' | zstd -q -1 -f -o '$packed'"
+	code=$?
+	rm -rf "$folder" "$packed" "$slice"
+	return $code
+}
+
+# What DuckDB can do by itself to put the same objects into the same four columns, with all threads or
+# one; the better one counts. Its row numbers run through all files, where river's begin anew in each:
+# to number by file costs it more. The way without any is shown for information.
+bench_load () {
+	need_input || return 1
+	need_duckdb || return 0
+	folder=$work/load plain=$work/load-plain.duckdb
+	fresh "$folder" && "$river" -C "$folder" stream create web/clicks &&
+	"$river" -C "$folder" push web/clicks "$input" || return 1
+	cat >"$work/load.sh" <<-EOL
+	case \$1 in
+	river) exec '$river' -C '$folder' $(load_command) ;;
+	esac
+	row='row_number() OVER ()'
+	case \$1 in
+	none) row=0 ;;
+	esac
+	threads=$(nproc)
+	case \$1 in
+	one) threads=1 ;;
+	esac
+	exec '$bare' sql '$plain' "SET threads = \$threads" \\
+		'CREATE TABLE t(record JSON, file_name VARCHAR, file_row BIGINT, loaded_at TIMESTAMP)' \\
+		"INSERT INTO t SELECT json, filename, \$row, now()::TIMESTAMP FROM
+		read_ndjson_objects('$folder/.river/lake/data/web/clicks/*/*/*', filename = true)"
+	EOL
+	before="rm -rf '$plain'* '$folder/.river/warehouse.duckdb'* && sync"
+	sh -c "$before" && sh "$work/load.sh" river >/dev/null && sh "$work/load.sh" all >/dev/null || return 1
+	"$river" -C "$folder" --output csv query --no-load \
+		'select count(*), count(distinct file_row), sum(length(record)) from web.clicks' |
+		sed 1d >"$work/load.have"
+	"$bare" csv "$plain" \
+		'select count(*), count(distinct file_row), sum(length(record))::BIGINT from t' |
+		sed 1d >"$work/load.want"
+	objects=$(find "$folder/.river/lake/data" -type f | wc -l)
+	if test "$objects" -eq 1
+	then
+		cmp "$work/load.have" "$work/load.want" || return 1
+	fi
+	records=$(cut -d, -f1 "$work/load.want")
+	test "$(cut -d, -f1 "$work/load.have")" = "$records" || {
+		echo "load: river has other rows than DuckDB" >&2
+		return 1
+	}
+	about "$mb MiB of events in objects: $objects, rows: $records"
+	measure -n "$rounds" --gb "$(gigabytes "$input")" --before "$before" \
+		--bar 'CPU, to the best way of DuckDB=cpu 1/2,3 <= 1.15' \
+		--bar 'wall, to the best way of DuckDB=wall 1/2,3 <= 1.15' \
+		"river $(load_command)=sh '$work/load.sh' river" \
+		"DuckDB, all threads=sh '$work/load.sh' all" \
+		"DuckDB, one thread=sh '$work/load.sh' one" \
+		"DuckDB, no row numbers=sh '$work/load.sh' none"
+	code=$?
+	rm -rf "$folder" "$plain"* "$work"/load.*
+	return $code
+}
+
+load_command () {
+	if "$river" snowpipe notify -h >/dev/null 2>&1
+	then
+		echo 'snowpipe notify web/clicks'
+	else
+		echo "query 'select 1'"
+	fi
+}
+
+# A million rows of what results are made of: some texts want quotes, some are empty, an eighth of the
+# values is null, a sixteenth of the doubles has all its digits.
+bench_query () {
+	need_duckdb || return 0
+	folder=$work/query
+	fresh "$folder" || return 1
+	"$bare" sql "$folder/.river/warehouse.duckdb" "
+		CREATE TABLE facts AS SELECT
+			i AS id,
+			CASE h % 16 WHEN 0 THEN '' WHEN 1 THEN 'bolts, M' || h % 30
+				WHEN 2 THEN 'the \"' || h % 1000 || '\" kind'
+				WHEN 3 THEN 'line' || chr(10) || 'feed ' || i
+				ELSE 'article ' || h % 100000 || ' of the autumn list' END AS title,
+			CASE WHEN h >> 8 & 7 > 0 THEN 'S-' || h % 9000 END AS sku,
+			CASE WHEN h >> 12 & 7 > 0 THEN (h % 100000000)::DECIMAL(18, 4) / 10000 END::DECIMAL(18, 4)
+				AS price,
+			CASE WHEN h >> 16 & 7 > 0 THEN make_timestamp(1750000000000000 + i * 1700021) END AS sold_at,
+			CASE WHEN h >> 20 & 7 > 0 THEN h & 1 = 1 END AS paid,
+			CASE WHEN h >> 24 & 15 = 0 THEN h / 3e9 WHEN h >> 28 & 7 > 0 THEN h % 100000 / 100 END AS share
+		FROM (SELECT i, hash(i) % 1000000007 * 1000000009 % 9007199254740993 AS h
+			FROM range(1, 1000001) r(i))" || return 1
+	sql='select id, title, sku, price, sold_at, paid, share from facts'
+	"$river" -C "$folder" --output csv query "$sql" >"$work/query.have" &&
+	"$bare" csv "$folder/.river/warehouse.duckdb" "$sql" >"$work/query.want" &&
+	cmp "$work/query.have" "$work/query.want" || return 1
+	about "1000000 rows of 7 columns, $(wc -c <"$work/query.want" | awk '{ printf "%.0f", $1 / 1048576 }')" \
+		"MiB of CSV, the same bytes from both"
+	rm -f "$work/query.have" "$work/query.want"
+	measure -n "$rounds" \
+		--bar 'CPU, to bare DuckDB=cpu 1/2 <= 1.05' \
+		"river query='$river' -C '$folder' --output csv query '$sql'" \
+		"bare DuckDB='$bare' csv '$folder/.river/warehouse.duckdb' '$sql'"
+	code=$?
+	rm -rf "$folder"
+	return $code
+}
+
+# What the loader opens for a command, as it tells itself: opened FILE COMMAND...
+opened () {
+	log=$1
+	shift
+	rm -f "$log".*
+	LD_DEBUG=files LD_DEBUG_OUTPUT=$log "$@" >/dev/null || return 1
+	cat "$log".* >"$log"
+	rm -f "$log".*
+}
+
+bench_startup () {
+	folder=$work/startup log=$work/loader
+	fresh "$folder" && "$river" -C "$folder" stream create web/clicks --key event_id || return 1
+	for words in --version "-C $folder stream list"
+	do
+		opened "$log" "$river" $words || return 1
+		grep -q libzstd "$log" || { echo "startup: the loader does not tell" >&2; return 1; }
+		! grep -E 'lib(duckdb|curl|archive)[-.]' "$log" >&2 || {
+			echo "startup: river $words opens that" >&2
+			return 1
+		}
+	done
+	# and where DuckDB is opened this shows it
+	if test -r "$duckdb"
+	then
+		opened "$log" "$river" -C "$folder" query 'select 1' && grep -q libduckdb "$log" || {
+			echo "startup: DuckDB is opened and not seen" >&2
+			return 1
+		}
+	fi
+	rm -f "$log"
+	about "one stream in a local lake; neither DuckDB nor libcurl nor libarchive is opened"
+	measure --startup -n 100 \
+		--bar 'river --version, more than a program that does nothing=wall_ms 2-1 <= 3' \
+		--bar 'river stream list, more than a program that does nothing=wall_ms 3-1 <= 3' \
+		"nothing=$tools/nothing" "river --version=$river --version" \
+		"river stream list=$river -C $folder stream list"
+	code=$?
+	rm -rf "$folder"
+	return $code
+}
+
+bench_list () {
+	folder=$work/list
+	fresh "$folder" || return 1
+	awk 'BEGIN { for (i = 0; i < 5000; i++) printf "---\nstream: shop%d/events_%04d\nkey: [id]\n", i % 20, i }' \
+		>"$folder/streams.yaml" &&
+	"$river" -C "$folder" stream create -f "$folder/streams.yaml" >/dev/null &&
+	test "$("$river" -C "$folder" stream list | wc -l)" -ge 5000 || return 1
+	about "5000 streams in a local lake, warm"
+	measure --startup -n 20 \
+		--bar 'river stream list=wall_ms 1 < 200' \
+		"river stream list=$river -C $folder stream list" \
+		"river stream list --long=$river -C $folder stream list --long"
+	code=$?
+	rm -rf "$folder"
+	return $code
+}
+
+# ---- all of it ----------------------------------------------------------------------------------
+version_of () {
+	"$@" 2>/dev/null | grep -o '[0-9][0-9]*\.[0-9][0-9.]*' | head -n 1
 }
 
 machine () {
 	model=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)
-	echo "${model:-$(uname -m)}, $(nproc) processors, Linux $(uname -r), $("$river" --version)"
+	echo "${model:-$(uname -m)}, $(nproc) cores," \
+		"$(awk '/^MemTotal/ { printf "%.0f GiB", $2 / 1048576 }' /proc/meminfo), Linux $(uname -r)"
 }
 
-mkdir -p "$work" || exit 1
-echo "# Bench: $(machine)"
+versions () {
+	printf '%s' "river $("$river" --version | awk '{ print $NF }'), zstd $(version_of zstd --version)"
+	printf '%s' ", jq $(version_of jq --version), jansson $(version_of pkg-config --modversion jansson)"
+	test ! -r "$duckdb" || printf ', DuckDB %s' "$("$bare" sql :memory: 'select version()')"
+	echo
+}
+
+mkdir -p "$work/home" || exit 1
+: >"$work/bars"
+printf '# Bench\n\n%s;\n%s; medians of %s rounds in turn\n' "$(machine)" "$(versions)" "$rounds"
 for section in ${*:-$sections}
 do
 	case " $sections " in
@@ -73,5 +326,16 @@ do
 	printf '\n## %s\n\n' "$section"
 	"bench_$section" || { failed=$((failed + 1)); echo "FAILED: $section"; }
 done
-printf '\n%s sections failed, %s skipped\n' "$failed" "$skipped"
-test "$failed" -eq 0
+
+{
+	printf '| what | on | measured | bar | |\n|---|---|---|---|---|\n'
+	cat "$work/bars"
+	printf '\nOn %s;\n%s; medians of %s rounds, the programs in turn. Repeat it with `make bench`.\n' \
+		"$(machine)" "$(versions)" "$rounds"
+} >"$work/README.md"
+rm -f "$work/bars"
+printf '\n## all bars\n\n'
+cat "$work/README.md"
+printf '\n%s sections failed, %s skipped, %s with a bar missed\n' "$failed" "$skipped" "$missed"
+test "$failed" -eq 0 || exit 1
+test "$missed" -eq 0 || exit 3
