@@ -309,20 +309,23 @@ static void print_hops(const struct status *s, const struct rv_reconcile *report
 	rv_out_table_end(out);
 }
 
-static bool worth_saying(const struct status *s, const struct rv_finding *f)
+/* A person reads the first few of a kind; --check and json have them all, up to a limit. */
+#define SHOWN_OF_A_CODE 20
+
+static bool worth_saying(const struct status *s, const struct rv_finding *f, uint64_t said)
 {
-	return f->level != RV_FINDING_NOTED || !s->options->check;
+	return s->options->check ? f->level != RV_FINDING_NOTED : said < SHOWN_OF_A_CODE;
 }
 
 static void print_findings(const struct status *s, const char *name, const struct rv_reconcile *report)
 {
-	uint64_t kept[RV_FINDING_CODES] = { 0 };
+	uint64_t said[RV_FINDING_CODES] = { 0 };
 	char n[RV_NUMBER_TEXT];
 	for (size_t i = 0; i < report->findings_count; i++) {
 		const struct rv_finding *f = &report->findings[i];
-		kept[f->code]++;
-		if (!worth_saying(s, f))
+		if (!worth_saying(s, f, said[f->code]))
 			continue;
+		said[f->code]++;
 		if (s->options->check)
 			put_line(s->cx->out, "%s: %s: %s: %s", name, rv_finding_level_name(f->level),
 				 rv_finding_name(f->code), f->message);
@@ -331,9 +334,10 @@ static void print_findings(const struct status *s, const char *name, const struc
 				 rv_finding_name(f->code), f->message);
 	}
 	for (int i = 0; i < RV_FINDING_CODES; i++)
-		if (report->found[i] > kept[i])
-			put_line(s->cx->out, "  and %s more of %s",
-				 rv_format_count(report->found[i] - kept[i], n),
+		if (said[i] && report->found[i] > said[i])
+			put_line(s->cx->out, "%s%s and %s more of %s", s->options->check ? name : " ",
+				 s->options->check ? ":" : "",
+				 rv_format_count(report->found[i] - said[i], n),
 				 rv_finding_name((enum rv_finding_code)i));
 }
 
