@@ -43,9 +43,11 @@ static char *find_library(void)
 	char *path;
 
 	if (folder) {
-		/* Test programs lie two folders below the build folder. */
+		/* Test programs lie two folders below the build folder, and build folders of other
+		 * compilers and sanitizers below the one that has the library. */
 		static const char *const places[] = { "../lib/river/" LIBRARY, "lib/" LIBRARY,
-						      "../../lib/" LIBRARY };
+						      "../lib/" LIBRARY, "../../lib/" LIBRARY,
+						      "../../../lib/" LIBRARY };
 		for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
 			path = rv_path_join(folder, places[i]);
 			if (readable(path))

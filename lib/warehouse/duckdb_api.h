@@ -237,8 +237,8 @@ struct rv_duckdb_api {
 };
 
 /*
- * The loaded library: from $RIVER_DUCKDB, else <binary>/../lib/river, <binary>/lib (the build
- * tree), $XDG_DATA_HOME/river/duckdb, else the loader's own folders. Each is a file libduckdb.so.
+ * The loaded library: from $RIVER_DUCKDB, else <binary>/../lib/river, <binary>/lib and ../lib
+ * (the build tree), $XDG_DATA_HOME/river/duckdb, else the loader's own folders. Each is a file libduckdb.so.
  * RV_NOT_FOUND when there is none (the hint says how to get it), RV_BAD_CONFIG when it is not 1.x
  * from 1.5 or lacks a function. May be called by any thread.
  */
