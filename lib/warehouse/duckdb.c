@@ -5,6 +5,7 @@
 #include "warehouse/duckdb.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -380,6 +381,39 @@ static enum rv_status attach_file(struct rv_duckdb *d, const char *path, bool wr
 	return duck_run(d, sql.bytes, NULL, err);
 }
 
+/*
+ * DuckDB makes a file in several steps, and refuses for ever one whose making was interrupted. So it is
+ * made under another name and renamed when it is whole; river's lock keeps other makers away.
+ */
+static enum rv_status create_file(struct rv_duckdb *d, const char *path, struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p) char *fresh = rv_asprintf("%s.new", path);
+	RV_CLEANUP(rv_free_p) char *log = rv_asprintf("%s.new.wal", path);
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf sql = RV_STRBUF_INIT;
+
+	rv_strbuf_puts(&sql, "ATTACH ");
+	duck_literal(&sql, fresh);
+	rv_strbuf_puts(&sql, " AS fresh (TYPE duckdb); DETACH fresh");
+	enum rv_status status = rv_remove_file(fresh, err);
+
+	if (status == RV_OK)
+		status = rv_remove_file(log, err);
+	if (status == RV_OK)
+		status = duck_run(d, sql.bytes, NULL, err);
+	if (status == RV_OK && renameat2(AT_FDCWD, fresh, AT_FDCWD, path, RENAME_NOREPLACE) < 0) {
+		/* Not every file system can; another program's file is only then in danger. */
+		if (errno == EINVAL ? rename(fresh, path) < 0 : errno != EEXIST)
+			status = rv_fail_errno(err, RV_LOCAL_IO, "rename %s to %s", fresh, path);
+	}
+	if (status == RV_OK)
+		status = rv_fsync_parent(path, err);
+	struct rv_error ignored;
+
+	(void)!rv_remove_file(fresh, &ignored);
+	(void)!rv_remove_file(log, &ignored);
+	return status == RV_OK ? RV_OK : rv_context(err, "make warehouse %s", path);
+}
+
 /* What does not fit into memory goes where temporary files belong, not into the current folder. */
 static enum rv_status attach_memory(struct rv_duckdb *d, struct rv_error *err)
 {
@@ -478,11 +512,9 @@ static enum rv_status open_engine(struct rv_duckdb *d, bool writing, struct rv_e
 	if (start_engine(d, err) != RV_OK)
 		return err->status;
 	if (path) {
-		bool fresh = access(path, F_OK) != 0;
-
-		if (attach_file(d, path, writing, err) != RV_OK)
+		if (writing && access(path, F_OK) != 0 && create_file(d, path, err) != RV_OK)
 			return err->status;
-		if (fresh && rv_fsync_parent(path, err) != RV_OK)
+		if (attach_file(d, path, writing, err) != RV_OK)
 			return err->status;
 	} else if (attach_memory(d, err) != RV_OK) {
 		return err->status;

@@ -73,10 +73,10 @@ test_expect_success '1: and again from another host, and once more' '
 	test_when_finished "unset walk_pipe walk_max" &&
 	new_world &&
 	walk_pipe=in walk_max=30 &&
-	walk_kills fresh "mkdir -p w/state && mv w/state w/elsewhere &&
+	walk_kills fresh "mkdir -p w/state && rm -rf elsewhere && mv w/state elsewhere &&
 			again_pipe 0 in push web/clicks --batch-records 15 --run day-1 &&
 			lake_holds in && receipts_agree && nothing_left &&
-			rm -rf w/state && mv w/elsewhere w/state &&
+			rm -rf w/state && mv elsewhere w/state &&
 			again_pipe 0 in push web/clicks --batch-records 15 --run day-1 &&
 			all_there in" \
 		river push web/clicks --batch-records 15 --run day-1
