@@ -22,13 +22,16 @@
 /* --max-record goes up to 128 MiB; a line longer than this is no record of river's. */
 #define LINE_BYTES_MAX (129u << 20)
 #define QUEUE_MAX 6
+/* Rows of a row group in DuckDB's tables, unless told otherwise (DuckDB, "Performance Guide"). */
+#define ROW_GROUP 122880
 
 struct block {
 	struct block *next;
 	size_t object;
 	char *p;
 	size_t len, capacity;
-	uint64_t first_row;
+	size_t at;               /* lines before it have been taken */
+	uint64_t first_row;      /* of the line there */
 };
 
 struct duck_feed {
@@ -44,6 +47,10 @@ struct duck_feed {
 	bool broken;     /* an object could not be read */
 	bool cancelled;
 	uint64_t rows, bytes;
+	/* Rows are promised to DuckDB's threads by the row group: see promise_rows(). */
+	bool promising;
+	uint64_t unpromised;
+	size_t holders;          /* threads with a promise */
 };
 
 /* The feed river_feed() reads from: one warehouse has one at a time, so it hangs on the struct
@@ -97,7 +104,7 @@ static struct block *take_spare(struct duck_feed *feed)
 	if (!block)
 		return block_new();
 	block->next = NULL;
-	block->len = 0;
+	block->len = block->at = 0;
 	return block;
 }
 
@@ -122,26 +129,6 @@ static bool queue_block(struct duck_feed *feed, struct block *block)
 	if (!wanted)
 		block_free(block);
 	return wanted;
-}
-
-/* NULL at the end, or when the feed is broken. */
-static struct block *dequeue_block(struct duck_feed *feed)
-{
-	pthread_mutex_lock(&feed->mutex);
-	while (!feed->first && !feed->ended && !feed->cancelled)
-		pthread_cond_wait(&feed->filled, &feed->mutex);
-	struct block *block = feed->broken || feed->cancelled ? NULL : feed->first;
-
-	if (block) {
-		feed->first = block->next;
-		if (!feed->first)
-			feed->last = NULL;
-		block->next = NULL;
-		feed->queued--;
-		pthread_cond_signal(&feed->emptied);
-	}
-	pthread_mutex_unlock(&feed->mutex);
-	return block;
 }
 
 /* ---- the reading thread ---- */
@@ -298,6 +285,8 @@ struct local {
 	struct block *block;
 	size_t at;
 	uint64_t row;
+	uint64_t promised;       /* rows still to be taken; UINT64_MAX: all there are */
+	bool holds;
 	/* Of this block, added to the object when the block is done. */
 	uint64_t hash, rows, rejected, fault_line;
 	char fault[96];
@@ -357,13 +346,12 @@ static void feed_local_init(duck_init_info info)
 	api->init_set_init_data(info, local, local_free);
 }
 
-static void block_done(struct local *local)
+/* Under the mutex: what was counted in the block goes to its object. */
+static void add_counts(struct local *local)
 {
 	struct duck_feed *feed = local->feed;
-	struct block *block = local->block;
-	struct duck_feed_object *object = &feed->objects[block->object];
+	struct duck_feed_object *object = &feed->objects[local->block->object];
 
-	pthread_mutex_lock(&feed->mutex);
 	object->set_hash += local->hash;
 	object->rows += local->rows;
 	object->rejected += local->rejected;
@@ -373,6 +361,16 @@ static void block_done(struct local *local)
 		object->fault_line = local->fault_line;
 		memcpy(object->fault, local->fault, sizeof(object->fault));
 	}
+	local->hash = local->rows = local->rejected = local->fault_line = 0;
+}
+
+static void block_done(struct local *local)
+{
+	struct duck_feed *feed = local->feed;
+	struct block *block = local->block;
+
+	pthread_mutex_lock(&feed->mutex);
+	add_counts(local);
 	if (block->capacity == BLOCK_BYTES) {
 		block->next = feed->spare;
 		feed->spare = block;
@@ -381,8 +379,103 @@ static void block_done(struct local *local)
 	pthread_mutex_unlock(&feed->mutex);
 	block_free(block);
 	local->block = NULL;
-	local->hash = local->rows = local->rejected = local->fault_line = 0;
 }
+
+/* ---- who takes which rows ---- */
+
+/* NULL at the end, or when the feed is broken; a promise ends with it. */
+static struct block *dequeue_block(struct local *local)
+{
+	struct duck_feed *feed = local->feed;
+
+	pthread_mutex_lock(&feed->mutex);
+	while (!feed->first && !feed->ended && !feed->cancelled)
+		pthread_cond_wait(&feed->filled, &feed->mutex);
+	struct block *block = feed->broken || feed->cancelled ? NULL : feed->first;
+
+	if (block) {
+		feed->first = block->next;
+		if (!feed->first)
+			feed->last = NULL;
+		block->next = NULL;
+		feed->queued--;
+		pthread_cond_signal(&feed->emptied);
+	} else if (local->holds) {
+		local->holds = false;
+		feed->holders--;
+	}
+	pthread_mutex_unlock(&feed->mutex);
+	return block;
+}
+
+/* Under the mutex. */
+static void give_back(struct local *local)
+{
+	struct duck_feed *feed = local->feed;
+	struct block *block = local->block;
+
+	if (!block)
+		return;
+	add_counts(local);
+	block->at = local->at;
+	block->first_row = local->row;
+	block->next = feed->first;
+	feed->first = block;
+	if (!feed->last)
+		feed->last = block;
+	feed->queued++;
+	local->block = NULL;
+	pthread_cond_signal(&feed->filled);
+}
+
+/*
+ * Each thread fills row groups of its own. Were rows taken as they come, every thread would end with
+ * a group that is not full, and DuckDB joins such groups at the next checkpoint by writing them, and
+ * the full ones between them, once more: up to half of a load. So threads are promised a whole group
+ * each; the last promise is what is left, and who finds nothing left to be promised ends there, while
+ * the others have promises to fill. That some row remains untaken cannot be: whoever is the last to
+ * hold a promise goes on to the end, should an object hold more than its name says, and a thread that
+ * ends gives its block back in the same breath in which it sees that another one will come for it.
+ * False: this thread is done.
+ */
+static bool promise_rows(struct local *local)
+{
+	struct duck_feed *feed = local->feed;
+	bool more = true;
+
+	if (!feed->promising || local->promised)
+		return true;
+	pthread_mutex_lock(&feed->mutex);
+	if (local->holds)
+		feed->holders--;
+	local->holds = false;
+	if (feed->unpromised) {
+		local->promised = feed->unpromised < ROW_GROUP ? feed->unpromised : ROW_GROUP;
+		feed->unpromised -= local->promised;
+	} else if (!feed->holders) {
+		local->promised = UINT64_MAX;
+	} else {
+		give_back(local);
+		more = false;
+	}
+	if (more) {
+		local->holds = true;
+		feed->holders++;
+	}
+	pthread_mutex_unlock(&feed->mutex);
+	return more;
+}
+
+/* After `n` rows were taken. */
+static void keep_promise(struct local *local, uint64_t n)
+{
+	if (!local->holds)
+		local->promised = 0;
+	else if (local->promised != UINT64_MAX)
+		local->promised -= n;
+}
+
+/* ---- rows ---- */
 
 static bool is_blank(const char *p, size_t len)
 {
@@ -448,12 +541,16 @@ static void feed_rows(duck_function_info info, duck_chunk output)
 	duck_idx name_at = 0;    /* row of this chunk that holds the current object's name */
 	bool named = false;
 
+	if (!promise_rows(local))
+		most = 0;
+	else if (feed->promising && local->promised < most)
+		most = local->promised;
 	while (n < most) {
 		if (!local->block) {
-			local->block = dequeue_block(feed);
+			local->block = dequeue_block(local);
 			if (!local->block)
 				break;
-			local->at = 0;
+			local->at = local->block->at;
 			local->row = local->block->first_row;
 			named = false;
 		}
@@ -487,6 +584,8 @@ static void feed_rows(duck_function_info info, duck_chunk output)
 		if (local->at >= block->len)
 			block_done(local);
 	}
+	if (most)
+		keep_promise(local, n);
 	pthread_mutex_lock(&feed->mutex);
 	bool broken = feed->broken;
 
@@ -532,6 +631,13 @@ enum rv_status duck_feed_start(struct rv_duckdb *d, struct duck_feed_object *obj
 	feed->d = d;
 	feed->objects = objects;
 	feed->objects_count = count;
+	feed->promising = true;
+	for (size_t i = 0; i < count; i++) {
+		feed->unpromised += objects[i].expect_rows;
+		/* How many rows that are is not known. */
+		if (objects[i].foreign)
+			feed->promising = false;
+	}
 	pthread_mutex_init(&feed->mutex, NULL);
 	pthread_cond_init(&feed->filled, NULL);
 	pthread_cond_init(&feed->emptied, NULL);
