@@ -103,8 +103,41 @@ static char *put_u128(char *p, unsigned __int128 n)
 	return p + 19;
 }
 
+/* The common widths: digits go in front of the last one, the point among them. */
+static inline char *put_decimal64(char *p, int64_t value, unsigned scale)
+{
+	char buf[40], *end = buf + sizeof(buf), *q = end;
+	uint64_t n = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+
+	for (; n >= 100; n /= 100) {
+		q -= 2;
+		memcpy(q, pairs + n % 100 * 2, 2);
+	}
+	if (n >= 10) {
+		q -= 2;
+		memcpy(q, pairs + n * 2, 2);
+	} else {
+		*--q = (char)('0' + n);
+	}
+	while ((size_t)(end - q) <= scale)
+		*--q = '0';
+	if (value < 0)
+		*p++ = '-';
+	size_t whole = (size_t)(end - q) - scale;
+
+	memcpy(p, q, whole);
+	p += whole;
+	if (scale == 0)
+		return p;
+	*p++ = '.';
+	memcpy(p, q + whole, scale);
+	return p + scale;
+}
+
 static char *put_decimal(char *p, __int128 value, unsigned scale)
 {
+	if (value == (int64_t)value && scale < 20)
+		return put_decimal64(p, (int64_t)value, scale);
 	char buf[48];
 	unsigned __int128 n = value < 0 ? 0 - (unsigned __int128)value : (unsigned __int128)value;
 	size_t len = (size_t)(put_u128(buf, n) - buf);
@@ -130,6 +163,36 @@ static char *put_decimal(char *p, __int128 value, unsigned scale)
 	return p + scale;
 }
 
+/*
+ * Digits below which no text reads back as v: 15, 16 or 17. To print and read at each of them is slow,
+ * and most numbers without few decimals need 16 or 17. Off by `rest` units of the 17th digit, a text
+ * cannot read back when half the distance to the next number is less than that; half a unit is for
+ * the 17th digit's own rounding, and what is near is left to trying.
+ */
+static int least_precision(double v)
+{
+	double size = fabs(v), next;
+	char text[32];
+	uint64_t digits = 0, bits;
+
+	/* the next larger number is the next larger pattern of bits */
+	memcpy(&bits, &size, sizeof(bits));
+	bits++;
+	memcpy(&next, &bits, sizeof(next));
+	snprintf(text, sizeof(text), "%.16e", size);
+	for (const char *q = text; *q != 'e'; q++)
+		if (*q != '.')
+			digits = digits * 10 + (uint64_t)(*q - '0');
+	double reach = (next - size) / 2 * ((double)digits / size) * 1.001 + 0.5;
+	unsigned tens = (unsigned)(digits % 100), ones = (unsigned)(digits % 10);
+
+	if (!isfinite(next) || size < 1e-290)
+		return 15;
+	if ((tens < 50 ? tens : 100 - tens) <= reach)
+		return 15;
+	return (ones < 5 ? ones : 10 - ones) <= reach ? 16 : 17;
+}
+
 /* The shortest text that reads back as the same number. */
 static char *put_double(char *p, double v, bool is_float)
 {
@@ -141,26 +204,29 @@ static char *put_double(char *p, double v, bool is_float)
 		return memcpy(p, "inf", 3), p + 3;
 	}
 	/* Few decimals: n / 10^k gives v back, so its digits are v's. */
-	double scaled = fabs(v);
+	double size = fabs(v);
 
-	for (unsigned k = 0; k <= 6 && scaled < 1e15; k++) {
+	for (unsigned k = 0; k <= 6; k++) {
 		static const double tens[] = { 1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6 };
-		double n = fabs(v) * tens[k] < 1e15 ? (double)(int64_t)(fabs(v) * tens[k] + 0.5)
-						     : 1e15;
+		double scaled = size * tens[k];
 
-		if (n < 1e15 && (is_float ? (float)(n / tens[k]) == (float)fabs(v)
-					  : n / tens[k] == fabs(v))) {
-			if (signbit(v))
-				*p++ = '-';
-			p = put_decimal(p, (__int128)n, k);
-			if (k == 0) {
-				*p++ = '.';
-				*p++ = '0';
-			}
-			return p;
+		if (scaled >= 1e15)
+			break;
+		int64_t n = (int64_t)(scaled + 0.5);
+		double back = (double)n / tens[k];
+
+		if (is_float ? (float)back != (float)size : back != size)
+			continue;
+		if (signbit(v))
+			*p++ = '-';
+		p = put_decimal64(p, n, k);
+		if (k == 0) {
+			*p++ = '.';
+			*p++ = '0';
 		}
+		return p;
 	}
-	for (int precision = is_float ? 6 : 15;; precision++) {
+	for (int precision = is_float ? 6 : least_precision(v);; precision++) {
 		int len = snprintf(p, 32, "%.*g", precision, v);
 
 		if (precision >= (is_float ? 9 : 17) ||
@@ -203,6 +269,32 @@ static char *put_date(char *p, int32_t days)
 	return put_days(p, days);
 }
 
+static inline char *put_seconds(char *p, unsigned seconds)
+{
+	p = digits2(p, seconds / 3600);
+	*p++ = ':';
+	p = digits2(p, seconds / 60 % 60);
+	*p++ = ':';
+	return digits2(p, seconds % 60);
+}
+
+/* The same as put_clock() with a scale of 6, which nearly all times have. */
+static inline char *put_clock_us(char *p, uint64_t n)
+{
+	unsigned seconds = (unsigned)(n / 1000000), fraction = (unsigned)(n % 1000000);
+
+	p = put_seconds(p, seconds);
+	if (!fraction)
+		return p;
+	*p++ = '.';
+	p = digits2(p, fraction / 10000);
+	p = digits2(p, fraction / 100 % 100);
+	p = digits2(p, fraction % 100);
+	while (p[-1] == '0')
+		p--;
+	return p;
+}
+
 /* `n` units of 10^-scale seconds within a day; a fraction without trailing zeros. */
 static char *put_clock(char *p, uint64_t n, unsigned scale)
 {
@@ -210,11 +302,7 @@ static char *put_clock(char *p, uint64_t n, unsigned scale)
 					  100000000, 1000000000 };
 	uint64_t seconds = n / units[scale], fraction = n % units[scale];
 
-	p = digits2(p, (unsigned)(seconds / 3600));
-	*p++ = ':';
-	p = digits2(p, (unsigned)(seconds / 60 % 60));
-	*p++ = ':';
-	p = digits2(p, (unsigned)(seconds % 60));
+	p = put_seconds(p, (unsigned)seconds);
 	if (!fraction)
 		return p;
 	*p++ = '.';
@@ -245,7 +333,9 @@ static char *put_timestamp(char *p, int64_t t, unsigned scale, struct day_cache 
 		return memcpy(p, "infinity", 8), p + 8;
 	if (t == -INT64_MAX)
 		return memcpy(p, "-infinity", 9), p + 9;
-	int64_t day = t / per_day[scale], rest = t % per_day[scale];
+	/* a constant divides faster */
+	int64_t day = scale == 6 ? t / 86400000000 : t / per_day[scale];
+	int64_t rest = t - day * per_day[scale];
 
 	if (rest < 0) {
 		rest += per_day[scale];
@@ -257,6 +347,8 @@ static char *put_timestamp(char *p, int64_t t, unsigned scale, struct day_cache 
 		cache->text[cache->len++] = ' ';
 	}
 	memcpy(p, cache->text, cache->len);
+	if (scale == 6)
+		return put_clock_us(p + cache->len, (uint64_t)rest);
 	return put_clock(p + cache->len, (uint64_t)rest, scale);
 }
 
@@ -329,7 +421,7 @@ static __int128 decimal_value(const struct rv_rows_column *c, size_t row)
 }
 
 /* Values of at most 64 bytes, as bare text. False for the other kinds. */
-static inline bool put_short(struct out *o, const struct rv_rows_column *c, size_t row,
+static inline __attribute__((always_inline)) bool put_short(struct out *o, const struct rv_rows_column *c, size_t row,
 			     struct day_cache *cache)
 {
 	char *p = o->at;
