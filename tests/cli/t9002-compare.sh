@@ -44,6 +44,26 @@ test_expect_success '--startup runs programs without a shell' '
 	test_grep "no/such/program" err
 '
 
+test_expect_success 'a bar that is missed is code 3, and a verdict in the table and the file' '
+	test_expect_code 2 "$compare" --bar "small=rss 1,2 <= 1" a=true b=true 2>err &&
+	test_expect_code 3 "$compare" -n 2 --bars bars --bar "quick=wall_ms 1 < 60000" \
+		--bar "longer=wall 2/1 <= 1.5" --bar "least=wall 2/2,1 >= 2" \
+		"a=true" "b=sleep 0.1" >out &&
+	test_line_count = 3 bars && test_grep "^quick	.* ms	under 60000 ms	pass" bars &&
+	test_grep "^longer	.* x	at most 1.5 x	.*FAIL" bars && test_grep "^least	.*	pass" bars &&
+	test_grep "^| a .* quick .*: pass |" out && test_grep "^| b .* longer .*FAIL" out &&
+	test_expect_code 2 "$compare" --bar "x=wall 3 <= 1" a=true 2>err &&
+	test_expect_code 2 "$compare" --bar "x=weight 1 <= 1" -n 1 a=true 2>err &&
+	test_expect_code 2 "$compare" --bar "x=wall 1 == 1" a=true 2>err
+'
+
+test_expect_success '--before runs before each, and --gb holds for what follows' '
+	"$compare" -n 2 --before "echo x >>before" --gb 4 "a=sleep 0.1" --gb 1 "b=sleep 0.1" \
+		--bar "per GB=wall 2/1 >= 3.5" >out &&
+	test_line_count = 6 before &&
+	test_expect_code 2 "$compare" -n 1 --before "exit 3" a=true 2>err
+'
+
 test_expect_success 'what makes no sense is code 2' '
 	test_expect_code 2 "$compare" 2>err &&
 	test_expect_code 2 "$compare" nocommand 2>err &&

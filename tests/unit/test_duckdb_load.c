@@ -62,6 +62,65 @@ static void test_many_and_large(void **state)
 	world_close(&w);
 }
 
+/*
+ * Threads are promised row groups by what the names say. An object that holds more or less than that,
+ * or whose rows nobody promised, is read to its end all the same.
+ */
+static void test_row_groups(void **state)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf records = RV_STRBUF_INIT;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf fewer = RV_STRBUF_INIT;
+	struct rv_load items[3] = { 0 };
+	struct world w;
+	(void)state;
+
+	world_open(&w, "web/clicks");
+	for (unsigned i = 0; i < 400000; i++) {
+		if (i == 130000)
+			rv_strbuf_add(&fewer, records.bytes, records.len);
+		rv_strbuf_printf(&records, "{\"n\":%u,\"text\":\"%08x\"}\n", i, i * 2654435761u);
+	}
+	items[0].object = world_object_named(&w, "more", 1, records.bytes, fewer.bytes);
+	items[1].object = world_object(&w, "right", 1, records.bytes);
+	items[2].object = world_object_named(&w, "fewer", 1, fewer.bytes, records.bytes);
+	assert_ok(&w, w.warehouse->ops->load(w.warehouse, &w.stream, items, 3, NULL, NULL, &w.err));
+	assert_int_equal(items[0].state, RV_LOAD_FAILED);
+	assert_non_null(strstr(items[0].message, "400000 records"));
+	assert_int_equal(items[1].state, RV_LOAD_LOADED);
+	assert_int_equal(items[2].state, RV_LOAD_FAILED);
+	assert_non_null(strstr(items[2].message, "130000 records"));
+	assert_int_equal(counts(&w).raw, 400000);
+	assert_answer(&w, "SELECT count(DISTINCT file_row), min(file_row), max(file_row)"
+			  " FROM web.clicks", "400000,1,400000;");
+	assert_answer(&w, "SELECT count(*) FROM web.clicks"
+			  " WHERE (record->>'n')::INTEGER <> file_row - 1", "0;");
+	for (unsigned i = 0; i < 3; i++)
+		free(items[i].object);
+	world_close(&w);
+}
+
+static void test_written_once(void **state)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf records = RV_STRBUF_INIT;
+	struct world w;
+	(void)state;
+
+	world_open(&w, "web/clicks");
+	for (unsigned i = 0; i < 400000; i++)
+		rv_strbuf_printf(&records, "{\"n\":%u,\"text\":\"%08x\"}\n", i, i * 2654435761u);
+	char *object = world_object(&w, "r", 1, records.bytes);
+
+	assert_int_equal(world_load(&w, object).state, RV_LOAD_LOADED);
+	/* the last groups of both threads, joined by writing them anew, would leave more than this */
+	assert_answer(&w, "SELECT free_blocks <= total_blocks / 8 FROM pragma_database_size()"
+			  " WHERE database_name = 'river'", "true;");
+	assert_answer(&w, "SELECT count(*) FROM (SELECT row_group_id, max(start + count) AS n"
+			  " FROM pragma_storage_info('river.web.clicks') WHERE column_name = 'file_row'"
+			  " AND segment_type = 'BIGINT' GROUP BY row_group_id HAVING n < 122880)", "1;");
+	free(object);
+	world_close(&w);
+}
+
 static enum rv_status check_present(void *arg, const struct rv_load *load, struct rv_error *err)
 {
 	struct rv_object_name name;
@@ -312,6 +371,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_loads_once),
 		cmocka_unit_test(test_many_and_large),
+		cmocka_unit_test(test_row_groups),
+		cmocka_unit_test(test_written_once),
 		cmocka_unit_test(test_present_hashes),
 		cmocka_unit_test(test_wrong_content_fails_alone),
 		cmocka_unit_test(test_damaged_and_missing),
