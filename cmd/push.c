@@ -221,7 +221,7 @@ static json_t *summary_json(const char *stream, const struct rv_push_result *r, 
 }
 
 static void print_summary(struct rv_command_context *cx, const char *stream,
-			  const struct rv_push_result *r, int64_t took_ms)
+			  const struct rv_push_result *r, enum rv_status status, int64_t took_ms)
 {
 	char records[RV_NUMBER_TEXT], input[RV_NUMBER_TEXT], object[RV_NUMBER_TEXT],
 		took[RV_NUMBER_TEXT], objects[RV_NUMBER_TEXT];
@@ -231,7 +231,8 @@ static void print_summary(struct rv_command_context *cx, const char *stream,
 		rv_note("finished an earlier push first: %s records landed",
 			rv_format_count(r->recovered.records, records));
 	if (!r->records && !r->rejected) {
-		rv_note("%s: nothing new to push", stream);
+		if (status == RV_OK)
+			rv_note("%s: nothing new to push", stream);
 		return;
 	}
 	rv_note("pushed %s record%s (%s) to %s: %s object%s, %s, %s",
@@ -424,7 +425,7 @@ static enum rv_status push_run(struct rv_command_context *cx, void *options, int
 		}
 	}
 	int64_t took_ms = rv_clock_monotonic_ms() - started_ms;
-	print_summary(cx, stream_text, &result, took_ms);
+	print_summary(cx, stream_text, &result, status, took_ms);
 	if (cx->output == RV_OUT_JSON)
 		rv_out_json(cx->out, summary_json(stream_text, &result, took_ms, status));
 	struct rv_error receipt_error = RV_ERROR_INIT;

@@ -161,7 +161,7 @@ static enum rv_status check_checkpoint(void *arg, const char *name, struct rv_er
 	RV_CLEANUP(rv_checkpoint_release) struct rv_checkpoint c = { .offset = 0 };
 	RV_CLEANUP(rv_free_p) char *path = rv_asprintf("%s/files/%s", check->state->folder, name);
 	check->checkpoints++;
-	enum rv_status status = rv_checkpoint_look(check->state, name, &c, &found, err);
+	enum rv_status status = rv_checkpoint_load(check->state, name, &c, &found, err);
 	if (status != RV_OK)
 		find(check, RV_FINDING_DAMAGED, path, 1, "%s", err->message);
 	else if (found && strcmp(c.key, name) != 0)
@@ -170,7 +170,7 @@ static enum rv_status check_checkpoint(void *arg, const char *name, struct rv_er
 	return RV_OK;
 }
 
-/* Names that begin with a dot: what was being written, and what was set aside. */
+/* Names that begin with a dot: what was being written. */
 static enum rv_status check_dots(struct rv_spool_check *check, const char *folder, struct rv_error *err)
 {
 	DIR *dir = opendir(folder);
@@ -181,8 +181,6 @@ static enum rv_status check_dots(struct rv_spool_check *check, const char *folde
 		RV_CLEANUP(rv_free_p) char *path = rv_path_join(folder, entry->d_name);
 		if (rv_starts_with(entry->d_name, RV_TEMPORARY_PREFIX))
 			find(check, RV_FINDING_LEFTOVER, path, 0, "a temporary file");
-		else if (rv_starts_with(entry->d_name, ".damaged-"))
-			find(check, RV_FINDING_SET_ASIDE, path, 0, "it was found damaged and set aside");
 	}
 	closedir(dir);
 	return RV_OK;

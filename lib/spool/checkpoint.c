@@ -127,7 +127,7 @@ static json_t *parse_line(const struct rv_strbuf *text)
 			  &ignored);
 }
 
-enum rv_status rv_checkpoint_look(const struct rv_state *state, const char *key,
+enum rv_status rv_checkpoint_load(const struct rv_state *state, const char *key,
 				  struct rv_checkpoint *ret, bool *ret_found, struct rv_error *err)
 {
 	RV_CLEANUP(rv_free_p) char *path = file_path(state, key);
@@ -151,22 +151,9 @@ enum rv_status rv_checkpoint_look(const struct rv_state *state, const char *key,
 	json_decref(o);
 	if (*ret_found)
 		return RV_OK;
-	return rv_fail(err, RV_DAMAGED, "the checkpoint %s is damaged", path);
-}
-
-enum rv_status rv_checkpoint_load(const struct rv_state *state, const char *key,
-				  struct rv_checkpoint *ret, bool *ret_found, struct rv_error *err)
-{
-	enum rv_status status = rv_checkpoint_look(state, key, ret, ret_found, err);
-	if (status != RV_DAMAGED)
-		return status;
-	RV_CLEANUP(rv_free_p) char *path = file_path(state, key);
-	RV_CLEANUP(rv_free_p) char *aside = rv_asprintf("%s/files/.damaged-%s", state->folder, key);
-	if (rename(path, aside) < 0)
-		return rv_fail_errno(err, RV_LOCAL_IO, "set aside %s", path);
-	rv_fail(err, RV_DAMAGED, "the checkpoint %s is damaged and was set aside as %s", path, aside);
-	rv_hint(err, "run the command again: the file is then pushed from its start; the warehouse "
-		     "shows what it held before");
+	rv_fail(err, RV_DAMAGED, "the checkpoint %s is damaged", path);
+	rv_hint(err, "how far the file was pushed is not known any more: --again sends it from its "
+		     "start, whatever of it is there already");
 	return err->status;
 }
 
@@ -284,8 +271,9 @@ static enum rv_status head_step(void *arg, const char *name, struct rv_error *er
 		return RV_OK;
 	RV_CLEANUP(rv_checkpoint_release) struct rv_checkpoint c = { .offset = 0 };
 	bool found;
+	/* Another file's damaged checkpoint is none of this one's business. */
 	if (rv_checkpoint_load(walk->state, name + strlen(walk->prefix), &c, &found, err) != RV_OK)
-		return err->status;
+		return err->status == RV_DAMAGED ? RV_OK : err->status;
 	return found ? walk->each(walk->arg, &c, err) : RV_OK;
 }
 

@@ -52,12 +52,9 @@ json_t *rv_checkpoint_json(const struct rv_checkpoint *checkpoint);
 /* False when it is not one, or a newer version. */
 bool rv_checkpoint_parse(const json_t *object, struct rv_checkpoint *ret);
 
-/* *ret_found false: there is none. A damaged one is RV_DAMAGED and was set aside (renamed). */
+/* *ret_found false: there is none. A damaged one is RV_DAMAGED and stays where it is: going on
+ * without it would send the file once more, which somebody has to want (--again). */
 enum rv_status rv_checkpoint_load(const struct rv_state *state, const char *key,
-				  struct rv_checkpoint *ret, bool *ret_found,
-				  struct rv_error *err) RV_MUST_CHECK;
-/* The same, and changes nothing. */
-enum rv_status rv_checkpoint_look(const struct rv_state *state, const char *key,
 				  struct rv_checkpoint *ret, bool *ret_found,
 				  struct rv_error *err) RV_MUST_CHECK;
 /* Adds the head entry too. Without `sync` the run's journal must live until rv_checkpoint_sync. */

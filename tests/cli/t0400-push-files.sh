@@ -227,6 +227,18 @@ test_expect_success 'two pushes of one file at once land it once' '
 	landed | sort >got && sort a.ndjson >expected && test_cmp expected got
 '
 
+test_expect_success 'a damaged checkpoint: exit 12 until somebody wants the file again; others go on' '
+	fresh && printf "{\"n\":%d}\n" 1 2 3 >a.ndjson && cp a.ndjson b.ndjson && push_json a.ndjson &&
+	checkpoint=$(find "$HOME/.local/state/river" -path "*/files/*" ! -name "*.batches") &&
+	sed "s/offset/offsat/" "$checkpoint" >bad && cat bad >"$checkpoint" &&
+	test_expect_code 12 river push web/clicks a.ndjson 2>err &&
+	test_grep "checkpoint .* is damaged" err && test_grep "\-\-again" err &&
+	test_expect_code 12 river push web/clicks a.ndjson &&
+	push_json b.ndjson && summary_has accepted 3 &&
+	push_json --again a.ndjson && summary_has accepted 3 &&
+	push_json a.ndjson && summary_has accepted 0
+'
+
 test_expect_success 'the state folder is private whatever the umask' '
 	fresh && echo "{\"n\":1}" >a.ndjson &&
 	(umask 000 && river push web/clicks a.ndjson) &&
