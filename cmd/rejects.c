@@ -14,6 +14,7 @@
 #include "delivery/delivery.h"
 #include "flow/catalog.h"
 #include "flow/push.h"
+#include "flow/recover.h"
 #include "flow/rejects.h"
 #include "format/json_text.h"
 #include "spool/state.h"
@@ -632,6 +633,25 @@ static enum rv_status judge(struct replay *replay, const char *stream, struct rv
 	return err->status;
 }
 
+/* A replay that was killed at its very end counts as done and would never be pushed again: what it left
+ * over is finished here. A lake that takes nothing is for the push to say. */
+static enum rv_status finish_earlier(struct replay *replay, struct rv_error *err)
+{
+	struct rv_deliver deliver = {
+		.stream = replay->stream,
+		.state = &replay->state,
+		.lake = replay->cx->lake,
+		.delivery = replay->delivery,
+		.loss = RV_ERROR_INIT,
+	};
+	struct rv_recover_result ignored;
+	if (rv_recover(&deliver, -1, should_stop, &ignored, err) != RV_OK)
+		return rv_context(err, "finish an earlier push");
+	if (deliver.loss.status != RV_OK)
+		keep_worst(replay, &deliver.loss);
+	return RV_OK;
+}
+
 static enum rv_status replay_run(struct rv_command_context *cx, void *options, int count,
 				 char **operands, struct rv_error *err)
 {
@@ -643,14 +663,17 @@ static enum rv_status replay_run(struct rv_command_context *cx, void *options, i
 	if (replay.options->max_record == 0 || replay.options->max_record > (128u << 20))
 		return rv_fail(err, RV_USAGE, "--max-record is from 1 byte to 128MiB");
 	if (get_stream(cx, count, operands, &stream, err) != RV_OK ||
-	    rv_wire_delivery(cx->profile, cx->lake, &delivery, err) != RV_OK ||
-	    rv_rejects_replays(cx->lake, &stream, &replay.replays, err) != RV_OK)
+	    rv_wire_delivery(cx->profile, cx->lake, &delivery, err) != RV_OK)
 		return err->status;
 	replay.delivery = delivery;
 	fill_settings(&replay);
 	enum rv_status status = RV_OK;
 	if (!replay.options->dry_run)
 		status = rv_state_open(&replay.state, cx->profile->state_dir, cx->lake->url, &stream, err);
+	if (status == RV_OK && !replay.options->dry_run)
+		status = finish_earlier(&replay, err);
+	if (status == RV_OK)
+		status = rv_rejects_replays(cx->lake, &stream, &replay.replays, err);
 	if (status == RV_OK)
 		status = replay_all(&replay, err);
 	rv_state_release(&replay.state);

@@ -11,7 +11,6 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include "base/clock.h"
 #include "base/memory.h"
 #include "base/number.h"
 #include "format/json_text.h"
@@ -250,9 +249,15 @@ enum rv_status rv_checkpoint_move(const struct rv_state *state, struct rv_checkp
 enum rv_status rv_checkpoint_detach(const struct rv_state *state, struct rv_checkpoint *c,
 				    struct rv_error *err)
 {
-	char id[RV_ULID_TEXT], key[RV_FILE_KEY_TEXT];
-	rv_ulid_new(rv_clock_ms(), id);
-	snprintf(key, sizeof(key), "gone-%s", id);
+	/* Made of what it knows: killed half-way and done again, it must not become two, for each of
+	 * them could keep one file with these bytes from being sent. */
+	RV_CLEANUP(rv_free_p)
+	char *known = rv_asprintf("%s %" PRIu64 " %016" PRIx64 " %016" PRIx64 " %" PRIi64, c->key,
+				  c->offset, c->first_record, c->set_hash, c->pushed_ms);
+	XXH128_hash_t hash = XXH3_128bits(known, strlen(known));
+	char key[RV_FILE_KEY_TEXT];
+	snprintf(key, sizeof(key), "gone-%016" PRIx64 "%016" PRIx64, (uint64_t)hash.high64,
+		 (uint64_t)hash.low64);
 	RV_CLEANUP(rv_free_p) char *path = rv_strdup(c->path);
 	return rv_checkpoint_move(state, c, key, path, err);
 }

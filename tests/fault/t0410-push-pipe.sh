@@ -125,6 +125,24 @@ test_expect_success '1: the push that drains the spool is killed itself' '
 	test $walk_points -gt 20
 '
 
+test_expect_success '1: river spool flush is killed' '
+	new_world &&
+	river push web/clicks --batch-records 15 --wait spooled <in &&
+	keep_world &&
+	walk_kills fresh "again 0 spool flush && all_there in" river spool flush &&
+	test $walk_points -gt 20
+'
+
+test_expect_success '1: river rejects replay is killed: what it mends lands once' '
+	new_world &&
+	test_expect_code 7 river push web/clicks --batch-records 15 --max-record 420 in &&
+	keep_world &&
+	walk_kills fresh "again 0 rejects replay web/clicks &&
+			again 0 rejects replay web/clicks && all_there in" \
+		river rejects replay web/clicks &&
+	test $walk_points -gt 20
+'
+
 test_expect_success '51: killed in the middle, and the push after it as well, and then once more' '
 	test_when_finished "unset walk_max walk_pipe" &&
 	walk_max=6 &&

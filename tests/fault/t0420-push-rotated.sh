@@ -45,7 +45,8 @@ test_expect_success '1: the cut one first, its copy later' '
 	is_pushed &&
 	cat appended >>app.log && cp app.log app.log.1 && cat new >app.log && settled app.log app.log.1 &&
 	walk_kills fresh "again 0 push web/clicks app.log && again 0 push web/clicks app.log.1 &&
-			all_there old.whole new" \
+			all_there old.whole new &&
+			test -z \"\$(find w/state -path \"*/files/gone-*\")\"" \
 		river push web/clicks --batch-records 8 app.log
 '
 

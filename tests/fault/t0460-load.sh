@@ -57,7 +57,7 @@ test_expect_success '1: SIGKILL at every call of the first load' '
 
 test_expect_success '1: of a later load, with duplicates' '
 	new_world && river snowpipe notify web/clicks &&
-	river push web/clicks --batch-records 5 more again && keep_world &&
+	river push web/clicks --batch-records 5 more again && keep_world && walk_max=20 &&
 	walk_kills fresh "again 0 snowpipe notify web/clicks && rows_are in more again" \
 		river snowpipe notify web/clicks &&
 	test $walk_points -gt 5
@@ -65,27 +65,27 @@ test_expect_success '1: of a later load, with duplicates' '
 
 test_expect_success '1: of a query, which loads first' '
 	new_world &&
-	walk_max=20 &&
+	walk_max=10 &&
 	walk_kills fresh "again 0 query \"select count(*) from web.clicks\" && rows_are in" \
 		river query "select count(*) from web.clicks"
 '
 
 test_expect_success '1: of a push that waits for the rows' '
-	new_world && walk_max=40 &&
+	new_world && walk_max=15 &&
 	walk_kills fresh "again 0 push web/clicks --batch-records 5 --wait loaded more &&
 			again 0 snowpipe notify web/clicks && rows_are in more" \
 		river push web/clicks --batch-records 5 --wait loaded more
 '
 
 test_expect_success '1: of making the tables again from the lake' '
-	new_world && river snowpipe notify web/clicks && walk_max=30 &&
+	new_world && river snowpipe notify web/clicks && walk_max=12 &&
 	keep_world &&
 	walk_kills fresh "again 0 snowpipe notify web/clicks --rebuild && rows_are in" \
 		river snowpipe notify web/clicks --rebuild
 '
 
 test_expect_success '1: the load after a kill is killed as well' '
-	walk_max=5 &&
+	walk_max=3 &&
 	for at in 6 14 20 27
 	do
 		new_world &&
@@ -98,7 +98,7 @@ test_expect_success '1: the load after a kill is killed as well' '
 '
 
 test_expect_success '45: writes that fail under a load' '
-	new_world && walk_max=12 && walk_path=/w/ &&
+	new_world && walk_max=4 && walk_path=/w/ &&
 	test_when_finished "unset walk_path" &&
 	for how in ENOSPC EIO
 	do
@@ -114,7 +114,7 @@ test_expect_success '45: writes that fail under a load' '
 '
 
 test_expect_success '11: SIGTERM at every call of a load' '
-	new_world && walk_max=20 &&
+	new_world && walk_max=8 &&
 	walk_signals TERM fresh "again 0 snowpipe notify web/clicks && rows_are in" \
 		river snowpipe notify web/clicks
 '
