@@ -49,7 +49,9 @@ static void trim_utf8_tail(char *text, size_t size)
 	size_t i = len;
 	while (i > 0 && ((unsigned char)text[i - 1] & 0xC0) == 0x80)
 		i--;
-	if (i > 0 && (unsigned char)text[i - 1] >= 0xC0)
+	unsigned char lead = i > 0 ? (unsigned char)text[i - 1] : 0;
+	size_t wanted = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : lead >= 0xC0 ? 2 : 1;
+	if (wanted > 1 && len - i + 1 < wanted)
 		text[i - 1] = '\0';
 }
 
@@ -79,10 +81,18 @@ enum rv_status rv_fail_errno(struct rv_error *err, enum rv_status status, const 
 	va_start(ap, fmt);
 	set_message(err, status, fmt, ap);
 	va_end(ap);
+	char text[128], reason[160];
 	size_t len = strlen(err->message);
-	char text[128];
-	snprintf(err->message + len, sizeof(err->message) - len, ": %s",
-		 strerror_r(saved, text, sizeof(text)));
+	size_t reason_len = (size_t)snprintf(reason, sizeof(reason), ": %s",
+					     strerror_r(saved, text, sizeof(text)));
+	/* A long path gives way to the reason. */
+	if (len + reason_len >= sizeof(err->message)) {
+		len = sizeof(err->message) - 1 - reason_len;
+		err->message[len] = '\0';
+		trim_utf8_tail(err->message, len + 1);
+		len = strlen(err->message);
+	}
+	snprintf(err->message + len, sizeof(err->message) - len, "%s", reason);
 	err->transient = saved == EAGAIN || saved == EINTR || saved == ENOSPC || saved == EDQUOT ||
 			 saved == EMFILE || saved == ENFILE || saved == ENOMEM;
 	errno = saved;

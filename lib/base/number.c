@@ -95,15 +95,16 @@ const char *rv_format_size(uint64_t bytes, char *buf)
 	static const char *const names[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
 	double v = (double)bytes;
 	size_t i = 0;
-	while (v >= 1024 && i + 1 < sizeof(names) / sizeof(*names)) {
+	/* What rounds up to 1024 is one of the next unit. */
+	while (v >= (i ? 1023.5 : 1024) && i + 1 < sizeof(names) / sizeof(*names)) {
 		v /= 1024;
 		i++;
 	}
 	if (i == 0)
 		snprintf(buf, RV_NUMBER_TEXT, "%llu B", (unsigned long long)bytes);
 	else
-		snprintf(buf, RV_NUMBER_TEXT, v < 10 ? "%.2f %s" : v < 100 ? "%.1f %s" : "%.0f %s",
-			 v, names[i]);
+		snprintf(buf, RV_NUMBER_TEXT,
+			 v < 9.995 ? "%.2f %s" : v < 99.95 ? "%.1f %s" : "%.0f %s", v, names[i]);
 	return buf;
 }
 
@@ -122,9 +123,9 @@ const char *rv_format_count(uint64_t n, char *buf)
 
 const char *rv_format_duration(int64_t ms, char *buf)
 {
-	unsigned long long s = (unsigned long long)(ms < 0 ? 0 : ms) / 1000;
+	unsigned long long tenths = ((unsigned long long)(ms < 0 ? 0 : ms) + 50) / 100, s = tenths / 10;
 	if (s < 60)
-		snprintf(buf, RV_NUMBER_TEXT, "%.1f s", (double)(ms < 0 ? 0 : ms) / 1000);
+		snprintf(buf, RV_NUMBER_TEXT, "%llu.%llu s", s, tenths % 10);
 	else if (s < 3600)
 		snprintf(buf, RV_NUMBER_TEXT, "%llum %02llus", s / 60, s % 60);
 	else if (s < 86400)
