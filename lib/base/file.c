@@ -301,12 +301,16 @@ enum rv_status rv_make_folders(const char *path, mode_t mode, struct rv_error *e
 	if (strcmp(parent, path) != 0 && rv_make_folders(parent, mode, err) != RV_OK)
 		return err->status;
 	if (mkdir(path, mode ? mode : 0777) < 0) {
-		if (errno == EEXIST)
-			return RV_OK; /* somebody else was faster */
-		return rv_fail_errno(err, RV_LOCAL_IO, "make folder %s", path);
-	}
-	if (mode && chmod(path, mode) < 0)
+		/* Somebody else was faster, who may not have made it durable yet; or it is a link to
+		 * nowhere. */
+		int reason = errno;
+		if (reason != EEXIST || stat(path, &st) < 0 || !S_ISDIR(st.st_mode)) {
+			errno = reason;
+			return rv_fail_errno(err, RV_LOCAL_IO, "make folder %s", path);
+		}
+	} else if (mode && chmod(path, mode) < 0) {
 		return rv_fail_errno(err, RV_LOCAL_IO, "chmod %s", path);
+	}
 	return rv_fsync_folder(parent, err);
 }
 
