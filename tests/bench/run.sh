@@ -138,7 +138,7 @@ bench_load () {
 	need_input || return 1
 	need_duckdb || return 0
 	folder=$work/load plain=$work/load-plain.duckdb
-	fresh "$folder" && "$river" -C "$folder" stream create web/clicks &&
+	fresh "$folder" && "$river" -C "$folder" stream create web/clicks >/dev/null &&
 	"$river" -C "$folder" push web/clicks "$input" || return 1
 	cat >"$work/load.sh" <<-EOL
 	case \$1 in
@@ -246,7 +246,8 @@ opened () {
 
 bench_startup () {
 	folder=$work/startup log=$work/loader
-	fresh "$folder" && "$river" -C "$folder" stream create web/clicks --key event_id || return 1
+	fresh "$folder" && "$river" -C "$folder" stream create web/clicks --key event_id >/dev/null ||
+		return 1
 	for words in --version "-C $folder stream list"
 	do
 		opened "$log" "$river" $words || return 1
