@@ -337,29 +337,48 @@ static void no_statement(void *arg RV_UNUSED, const char *statement RV_UNUSED)
 {
 }
 
-/* Makes tables, or brings them in line so that new columns are filled. The catalog is what counts:
- * whatever is in the way here, the next load does it as well. */
-static void update_tables(struct rv_command_context *cx, struct rv_warehouse **warehouse,
-			  const struct rv_stream *stream)
+/* No engine and no file: nobody works with a warehouse here. */
+static bool nobody_has_tables(const struct rv_command_context *cx, const struct rv_error *err)
 {
-	struct rv_error err = RV_ERROR_INIT;
-	enum rv_status status = RV_OK;
+	return err->status == RV_NOT_FOUND && cx->profile->warehouse_path &&
+	       access(cx->profile->warehouse_path, F_OK) != 0;
+}
 
-	if (!has_warehouse(cx))
+static void tables_follow(const struct river_step *step, const struct rv_error *err)
+{
+	rv_warn("the tables of %s/%s follow at the next load: %s", step->stream.business,
+		step->stream.name, err->message);
+}
+
+/* Makes tables, or brings them in line so that new columns are filled: all of them while the
+ * warehouse is open once, because opening and closing costs more the more tables there are. The
+ * catalog is what counts: whatever is in the way here, the next load does it as well. */
+static void update_tables(struct rv_command_context *cx, struct river_step *const *steps, size_t count)
+{
+	RV_CLEANUP(rv_warehouse_free_p) struct rv_warehouse *warehouse = NULL;
+	struct rv_error err = RV_ERROR_INIT;
+
+	if (!has_warehouse(cx) || count == 0)
 		return;
-	if (!*warehouse)
-		status = rv_wire_warehouse(cx->profile, cx->lake, warehouse, &err);
+	enum rv_status status = rv_wire_warehouse(cx->profile, cx->lake, &warehouse, &err);
+
 	if (status == RV_OK)
-		status = (*warehouse)->ops->plan(*warehouse, stream, true, no_statement, NULL, &err);
-	if (status == RV_OK)
+		status = warehouse->ops->begin(warehouse, true, &err);
+	if (status != RV_OK) {
+		if (nobody_has_tables(cx, &err))
+			rv_verbose("no tables yet: %s", err.message);
+		else
+			for (size_t i = 0; i < count; i++)
+				tables_follow(steps[i], &err);
 		return;
-	/* no engine and no file: nobody works with a warehouse here */
-	if (status == RV_NOT_FOUND && cx->profile->warehouse_path &&
-	    access(cx->profile->warehouse_path, F_OK) != 0)
-		rv_verbose("no tables yet: %s", err.message);
-	else
-		rv_warn("the tables of %s/%s follow at the next load: %s", stream->business,
-			stream->name, err.message);
+	}
+	for (size_t i = 0; i < count && !rv_stop_signal(); i++) {
+		err = (struct rv_error)RV_ERROR_INIT;
+		if (warehouse->ops->plan(warehouse, &steps[i]->stream, true, no_statement, NULL,
+					 &err) != RV_OK)
+			tables_follow(steps[i], &err);
+	}
+	warehouse->ops->end(warehouse);
 }
 
 static enum rv_status run_step(struct rv_command_context *cx, struct river_step *step,
@@ -398,22 +417,32 @@ static enum rv_status run_step(struct rv_command_context *cx, struct river_step 
 enum rv_status river_plan_run(struct rv_command_context *cx, const struct river_plan *plan,
 			      const struct river_plan_params *params, struct rv_error *err)
 {
-	RV_CLEANUP(rv_warehouse_free_p) struct rv_warehouse *warehouse = NULL;
+	RV_CLEANUP(rv_free_p)
+	struct river_step **changed = rv_calloc(plan->count + 1, sizeof(struct river_step *));
+	size_t changed_count = 0;
+	enum rv_status status = RV_OK;
 
-	for (size_t i = 0; i < plan->count; i++) {
+	for (size_t i = 0; i < plan->count && status == RV_OK; i++) {
 		struct river_step *step = &plan->steps[i];
 
-		if (rv_stop_signal())
-			return rv_fail(err, RV_FAILED, "stopped after %zu of %zu streams", i, plan->count);
-		if (run_step(cx, step, params, err) != RV_OK)
-			return i ? rv_context(err, "after %zu of %zu streams", i, plan->count)
-				 : err->status;
+		if (rv_stop_signal()) {
+			status = rv_fail(err, RV_FAILED, "stopped after %zu of %zu streams", i,
+					 plan->count);
+			break;
+		}
+		status = run_step(cx, step, params, err);
+		if (status != RV_OK) {
+			status = i ? rv_context(err, "after %zu of %zu streams", i, plan->count)
+				   : status;
+			break;
+		}
 		print_step(cx->out, step, done[step->action]);
-		/* `create` must not open a warehouse; tables come with the first load then */
-		if (params->update &&
-		    (step->action == RIVER_CREATE || step->action == RIVER_UPDATE))
-			update_tables(cx, &warehouse, &step->stream);
 		rv_out_json(cx->out, step_json(step, done[step->action]));
+		if (step->action == RIVER_CREATE || step->action == RIVER_UPDATE)
+			changed[changed_count++] = step;
 	}
-	return RV_OK;
+	/* `create` must not open a warehouse; tables come with the first load then */
+	if (params->update)
+		update_tables(cx, changed, changed_count);
+	return status;
 }

@@ -175,7 +175,10 @@ static enum rv_status add_node(struct builder *b, struct rv_yaml_node *node, yam
 	if (++b->nodes > RV_YAML_MAX_NODES) {
 		free_node(node);
 		fail_at(b, mark, "too many values");
-		rv_hint(b->err, "at most %d values are read from one file", RV_YAML_MAX_NODES);
+		rv_hint(b->err,
+			"at most %d values are read from one file; many documents may also lie in "
+			"several files of one folder",
+			RV_YAML_MAX_NODES);
 		return b->err->status;
 	}
 	return place(b, node, mark);
@@ -294,6 +297,7 @@ enum rv_status rv_yaml_parse(const char *file, const char *text, size_t len,
 {
 	if (len > RV_YAML_MAX_BYTES) {
 		rv_fail(err, RV_BAD_CONFIG, "larger than %d bytes", RV_YAML_MAX_BYTES);
+		rv_hint(err, "many documents may also lie in several files of one folder");
 		rv_error_at(err, file, 0, 0);
 		return err->status;
 	}

@@ -30,6 +30,7 @@ typedef struct duck_scalar_function_ *duck_scalar_function;
 typedef struct duck_bind_info_ *duck_bind_info;
 typedef struct duck_init_info_ *duck_init_info;
 typedef struct duck_function_info_ *duck_function_info;
+typedef struct duck_table_description_ *duck_table_description;
 
 /* duckdb_result: passed by value to some functions, so its size matters. */
 struct duck_result {
@@ -131,6 +132,11 @@ enum { DUCK_RESULT_ROWS = 3 };
 	DUCK(void, free, (void *))                                                                 \
 	DUCK(duck_state, query, (duck_connection, const char *, struct duck_result *))             \
 	DUCK(void, destroy_result, (struct duck_result *))                                         \
+	DUCK(duck_state, table_description_create_ext,                                             \
+	     (duck_connection, const char *, const char *, const char *,                           \
+	      duck_table_description *))                                                           \
+	DUCK(const char *, table_description_error, (duck_table_description))                      \
+	DUCK(void, table_description_destroy, (duck_table_description *))                          \
 	DUCK(const char *, result_error, (struct duck_result *))                                   \
 	DUCK(int, result_error_type, (struct duck_result *))                                       \
 	DUCK(int, result_return_type, (struct duck_result))                                        \

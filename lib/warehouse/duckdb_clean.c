@@ -286,7 +286,7 @@ static enum rv_status plan_entered(const struct planning *p, struct rv_error *er
 	if (has_raw && same)
 		return RV_OK;
 	/* Functions are registered outside of the transaction, or its end would take them along. */
-	if (p->apply && has_layers(p->stream) &&
+	if (p->apply && has_raw && has_layers(p->stream) &&
 	    duck_cut_register(p->d, p->stream, err) != RV_OK)
 		return err->status;
 	if (p->apply && duck_run(p->d, "BEGIN", NULL, err) != RV_OK)
