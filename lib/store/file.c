@@ -176,13 +176,9 @@ static void sweep(struct store_file *store, const char *path)
 		rv_sweep_temporaries(path);
 }
 
-static enum rv_status file_stage(struct rv_store *base, const char *folder,
-				 struct rv_store_stage **ret, int *ret_fd, struct rv_error *err)
+static enum rv_status stage_in(struct store_file *store, const char *path,
+			       struct rv_store_stage **ret, int *ret_fd, struct rv_error *err)
 {
-	struct store_file *store = (struct store_file *)base;
-	if (check_name(folder, err) != RV_OK)
-		return err->status;
-	RV_CLEANUP(rv_free_p) char *path = path_of(store, folder);
 	if (rv_make_folders(path, 0, err) != RV_OK)
 		return err->status;
 	RV_CLEANUP(rv_new_file_discard) struct rv_new_file file = RV_NEW_FILE_INIT;
@@ -196,6 +192,16 @@ static enum rv_status file_stage(struct rv_store *base, const char *folder,
 	*ret = stage;
 	*ret_fd = stage->file.fd;
 	return RV_OK;
+}
+
+static enum rv_status file_stage(struct rv_store *base, const char *folder,
+				 struct rv_store_stage **ret, int *ret_fd, struct rv_error *err)
+{
+	struct store_file *store = (struct store_file *)base;
+	if (check_name(folder, err) != RV_OK)
+		return err->status;
+	RV_CLEANUP(rv_free_p) char *path = path_of(store, folder);
+	return stage_in(store, path, ret, ret_fd, err);
 }
 
 /* Body bytes into the staged file, whichever form they come in. */
@@ -254,12 +260,9 @@ static enum rv_status file_put(struct rv_store *base, const char *name,
 	RV_CLEANUP(rv_free_p) char *path = path_of(store, name);
 	enum rv_status status = check_name(name, err);
 	if (status == RV_OK && !stage) {
-		RV_CLEANUP(rv_free_p) char *folder = rv_path_parent(name);
+		RV_CLEANUP(rv_free_p) char *folder = rv_path_parent(path);
 		int fd;
-		if (strchr(name, '/'))
-			status = file_stage(base, folder, &stage, &fd, err);
-		else
-			status = rv_fail(err, RV_USAGE, "object name %s has no folder", name);
+		status = stage_in(store, folder, &stage, &fd, err);
 		if (status == RV_OK)
 			status = fill_stage(fd, path, body, err);
 	}

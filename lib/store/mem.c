@@ -135,9 +135,10 @@ static enum rv_status mem_put(struct rv_store *base, const char *name,
 	if (conditions->if_absent && found)
 		return rv_fail(err, RV_CONFLICT, "object %s exists already", name);
 	if (conditions->if_etag) {
-		char now[RV_ETAG_TEXT] = "";
-		if (found)
-			etag_of(&store->objects[i], now);
+		char now[RV_ETAG_TEXT];
+		if (!found)
+			return rv_fail(err, RV_NOT_FOUND, "no object %s", name);
+		etag_of(&store->objects[i], now);
 		if (strcmp(now, conditions->if_etag) != 0)
 			return rv_fail(err, RV_CONFLICT, "object %s was changed by somebody else", name);
 	}

@@ -40,7 +40,8 @@ struct rv_store_body {
 
 struct rv_store_put {
 	bool if_absent;            /* If-None-Match: * */
-	const char *if_etag;       /* Optional: If-Match */
+	const char *if_etag;       /* Optional: If-Match, an etag that get gave; a missing object
+				    * is RV_NOT_FOUND */
 };
 
 struct rv_store_list {
@@ -74,7 +75,7 @@ struct rv_store_ops {
 	 * process: whoever put it may have been killed before it was. */
 	enum rv_status (*settle)(struct rv_store *, const char *name, struct rv_error *err);
 	/* In bytewise name order. `each` returning other than RV_OK ends the list with it.
-	 * Temporary files are not listed. A prefix with nothing is an empty list. */
+	 * Temporary files (a folder: whatever starts with a dot) are not listed. A prefix with nothing is an empty list. */
 	enum rv_status (*list)(struct rv_store *, const struct rv_store_list *,
 			       enum rv_status (*each)(void *arg, const struct rv_store_object *,
 						      struct rv_error *err),
