@@ -41,14 +41,13 @@ static void promised(struct rv_sender *sender, const struct rv_batch_entry *entr
 }
 
 static void landed(struct rv_sender *sender, uint64_t records, uint64_t bytes, uint64_t batches,
-		   bool pipe)
+		   uint64_t spool_bytes)
 {
 	pthread_mutex_lock(&sender->mutex);
 	sender->totals.landed_records += records;
 	sender->totals.landed_bytes += bytes;
 	sender->totals.landed_batches += batches;
-	if (pipe)
-		sender->totals.waiting_spool_bytes -= bytes;
+	sender->totals.waiting_spool_bytes -= spool_bytes;
 	pthread_mutex_unlock(&sender->mutex);
 }
 
@@ -72,8 +71,11 @@ static void try_spool(struct rv_sender *sender, struct rv_run *run)
 	rv_run_totals(run, &before);
 	enum rv_status status = rv_deliver_spooled(sender->deliver, run, &err);
 	rv_run_totals(run, &after);
-	landed(sender, before.waiting_records - after.waiting_records,
-	       before.waiting_bytes - after.waiting_bytes, before.waiting - after.waiting, true);
+	/* What no longer waits has landed or was dropped as damaged; the totals leave the latter out. */
+	landed(sender,
+	       (after.records - after.waiting_records) - (before.records - before.waiting_records),
+	       (after.bytes - after.waiting_bytes) - (before.bytes - before.waiting_bytes),
+	       after.landed - before.landed, before.waiting_bytes - after.waiting_bytes);
 	note_delivery(sender, status == RV_OK ? NULL : &err);
 }
 
@@ -95,7 +97,7 @@ static enum rv_status do_batch(struct rv_sender *sender, struct job *job, struct
 	if (rv_deliver_batch(sender->deliver, run, seq, &job->finished.body, &job->finished.rejects,
 			     err) != RV_OK)
 		return err->status;
-	landed(sender, records, bytes, 1, false);
+	landed(sender, records, bytes, 1, 0);
 	return RV_OK;
 }
 
