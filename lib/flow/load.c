@@ -1,5 +1,6 @@
 /* Finds what is not loaded yet by walking the lake's listing and the ledger side by side: both come
- * in the order of their names, so neither has to be held whole. */
+ * in the order of their names. Every query begins with it, so it asks for names only, holds the
+ * listing as one text, and looks closer at nothing but what is pending. */
 #include "flow/load.h"
 
 #include <stdio.h>
@@ -12,67 +13,78 @@
 
 /* ---- finding ---- */
 
-struct entry {
-	char *object;
+struct listed {
+	size_t name;                /* where it begins in `names` */
+	uint64_t bytes;             /* with modified_ms 0: the store was not asked */
+	int64_t modified_ms;
 	bool loaded;
 };
 struct finding {
-	struct rv_pending *pending;
-	const struct rv_stream *stream;
-	struct entry *ledger;       /* in order of names */
-	size_t ledger_count, ledger_capacity;
-	size_t at;
-	size_t capacity;
+	struct rv_strbuf names;     /* each with a NUL behind */
+	struct listed *items;       /* in order of names */
+	size_t count, capacity;
+	size_t at;                  /* the ledger has come so far */
 };
 
 static void finding_release(struct finding *f)
 {
-	for (size_t i = 0; i < f->ledger_count; i++)
-		free(f->ledger[i].object);
-	free(f->ledger);
+	rv_strbuf_release(&f->names);
+	free(f->items);
 }
 
-static enum rv_status note_entry(void *arg, const struct rv_load *load, struct rv_error *err)
+static const char *name_at(const struct finding *f, size_t i)
 {
-	struct finding *f = arg;
-	(void)err;
-
-	RV_GROW(f->ledger, f->ledger_count, f->ledger_capacity);
-	f->ledger[f->ledger_count++] = (struct entry){
-		.object = rv_strdup(load->object),
-		.loaded = load->state == RV_LOAD_KNOWN || load->state == RV_LOAD_PARTIAL,
-	};
-	return RV_OK;
+	return f->names.bytes + f->items[i].name;
 }
 
 static enum rv_status note_object(void *arg, const struct rv_store_object *object,
-				  struct rv_error *err)
+				  struct rv_error *err RV_UNUSED)
 {
 	struct finding *f = arg;
-	struct rv_pending *pending = f->pending;
-	struct rv_object_name name;
-	(void)err;
 
-	while (f->at < f->ledger_count && strcmp(f->ledger[f->at].object, object->name) < 0)
-		f->at++;
-	if (f->at < f->ledger_count && strcmp(f->ledger[f->at].object, object->name) == 0 &&
-	    f->ledger[f->at].loaded) {
-		pending->loaded++;
-		return RV_OK;
-	}
-	if (!rv_object_name_parse(object->name, &name)) {
-		if (!pending->foreign++)
-			pending->first_foreign = rv_strdup(object->name);
-		return RV_OK;
-	}
-	RV_GROW(pending->items, pending->count, f->capacity);
-	pending->items[pending->count++] = (struct rv_load){
-		.object = rv_strdup(object->name),
+	RV_GROW(f->items, f->count, f->capacity);
+	f->items[f->count++] = (struct listed){
+		.name = f->names.len,
 		.bytes = object->bytes,
+		.modified_ms = object->modified_ms,
 	};
-	pending->bytes += object->bytes;
-	if (!pending->oldest_ms || object->modified_ms < pending->oldest_ms)
-		pending->oldest_ms = object->modified_ms;
+	rv_strbuf_add(&f->names, object->name, strlen(object->name) + 1);
+	return RV_OK;
+}
+
+static enum rv_status note_loaded(void *arg, const char *object, struct rv_error *err RV_UNUSED)
+{
+	struct finding *f = arg;
+	int order = -1;
+
+	while (f->at < f->count && (order = strcmp(name_at(f, f->at), object)) < 0)
+		f->at++;
+	if (f->at < f->count && order == 0)
+		f->items[f->at++].loaded = true;
+	return RV_OK;
+}
+
+static enum rv_status add_pending(struct rv_store *lake, const char *name, const struct listed *item,
+				  struct rv_pending *pending, size_t *capacity, struct rv_error *err)
+{
+	struct rv_store_object object = { .bytes = item->bytes, .modified_ms = item->modified_ms };
+
+	if (!object.modified_ms) {
+		enum rv_status status = lake->ops->head(lake, name, &object, err);
+
+		if (status == RV_NOT_FOUND) /* removed since it was listed */
+			return RV_OK;
+		if (status != RV_OK)
+			return status;
+	}
+	RV_GROW(pending->items, pending->count, *capacity);
+	pending->items[pending->count++] = (struct rv_load){
+		.object = rv_strdup(name),
+		.bytes = object.bytes,
+	};
+	pending->bytes += object.bytes;
+	if (!pending->oldest_ms || object.modified_ms < pending->oldest_ms)
+		pending->oldest_ms = object.modified_ms;
 	return RV_OK;
 }
 
@@ -85,29 +97,60 @@ void rv_pending_release(struct rv_pending *pending)
 	*pending = (struct rv_pending){ 0 };
 }
 
+/* The ledger comes second: what is loaded in between is not pending any more. `opened` (Optional):
+ * the warehouse is opened when the first question for it comes, and left so. */
+static enum rv_status ask_ledger(struct rv_warehouse *warehouse, const struct rv_stream *stream,
+				 struct finding *f, bool *opened, struct rv_error *err)
+{
+	if (!f->count)
+		return RV_OK;
+	if (opened && !*opened) {
+		if (warehouse->ops->begin(warehouse, false, err) != RV_OK)
+			return err->status;
+		*opened = true;
+	}
+	return warehouse->ops->loaded(warehouse, stream, note_loaded, f, err);
+}
+
+static enum rv_status find_pending(struct rv_store *lake, struct rv_warehouse *warehouse,
+				   const struct rv_stream *stream, bool *opened,
+				   struct rv_pending *ret, struct rv_error *err)
+{
+	RV_CLEANUP(rv_pending_release) struct rv_pending pending = { 0 };
+	RV_CLEANUP(finding_release) struct finding f = { .names = RV_STRBUF_INIT };
+	char prefix[RV_OBJECT_NAME_MAX], after[RV_STREAM_PLACE_MAX];
+	struct rv_object_name name;
+	size_t capacity = 0;
+
+	rv_object_prefix(stream, prefix);
+	struct rv_store_list list = { .prefix = prefix, .names_only = true };
+
+	if (rv_stream_since(stream, after)[0])
+		list.after = after;
+	if (lake->ops->list(lake, &list, note_object, &f, err) != RV_OK ||
+	    ask_ledger(warehouse, stream, &f, opened, err) != RV_OK)
+		return err->status;
+	for (size_t i = 0; i < f.count; i++) {
+		if (f.items[i].loaded) {
+			pending.loaded++;
+		} else if (!rv_object_name_parse(name_at(&f, i), &name)) {
+			if (!pending.foreign++)
+				pending.first_foreign = rv_strdup(name_at(&f, i));
+		} else if (add_pending(lake, name_at(&f, i), &f.items[i], &pending, &capacity,
+				       err) != RV_OK) {
+			return err->status;
+		}
+	}
+	*ret = pending;
+	pending = (struct rv_pending){ 0 };
+	return RV_OK;
+}
+
 enum rv_status rv_pending_find(struct rv_store *lake, struct rv_warehouse *warehouse,
 			       const struct rv_stream *stream, struct rv_pending *ret,
 			       struct rv_error *err)
 {
-	struct rv_pending pending = { 0 };
-	RV_CLEANUP(finding_release) struct finding f = { .pending = &pending, .stream = stream };
-	char prefix[RV_OBJECT_NAME_MAX], after[RV_STREAM_PLACE_MAX];
-
-	rv_object_prefix(stream, prefix);
-	struct rv_store_list list = { .prefix = prefix };
-
-	if (rv_stream_since(stream, after)[0])
-		list.after = after;
-	/* The ledger first: what lands in between is listed and not in it, so it is pending. */
-	enum rv_status status = warehouse->ops->history(warehouse, stream, note_entry, &f, err);
-
-	if (status == RV_OK)
-		status = lake->ops->list(lake, &list, note_object, &f, err);
-	if (status != RV_OK)
-		rv_pending_release(&pending);
-	else
-		*ret = pending;
-	return status;
+	return find_pending(lake, warehouse, stream, NULL, ret, err);
 }
 
 /* ---- loading ---- */
@@ -179,7 +222,7 @@ static enum rv_status note_name(void *arg, const char *name, struct rv_error *er
 
 /* Of all streams, keeps the names of those with something pending. */
 static enum rv_status keep_pending(struct rv_store *lake, struct rv_warehouse *warehouse,
-				   struct names *names, struct rv_error *err)
+				   struct names *names, bool *opened, struct rv_error *err)
 {
 	size_t kept = 0;
 
@@ -192,7 +235,7 @@ static enum rv_status keep_pending(struct rv_store *lake, struct rv_warehouse *w
 
 		/* Deleted since it was listed. */
 		if (status == RV_OK && !stream.pipe_notify)
-			status = rv_pending_find(lake, warehouse, &stream, &pending, err);
+			status = find_pending(lake, warehouse, &stream, opened, &pending, err);
 		else if (status == RV_NOT_FOUND)
 			status = RV_OK;
 		if (status != RV_OK)
@@ -218,13 +261,11 @@ enum rv_status rv_load_all(struct rv_store *lake, struct rv_warehouse *warehouse
 
 	if (rv_catalog_list(lake, "", NULL, note_name, &names, err) != RV_OK)
 		return err->status;
-	if (!names.count)
-		return RV_OK;
-	if (warehouse->ops->begin(warehouse, false, err) != RV_OK)
-		return err->status;
-	enum rv_status status = keep_pending(lake, warehouse, &names, err);
+	bool opened = false;
+	enum rv_status status = keep_pending(lake, warehouse, &names, &opened, err);
 
-	warehouse->ops->end(warehouse);
+	if (opened)
+		warehouse->ops->end(warehouse);
 	for (size_t i = 0; i < names.count && status == RV_OK; i++) {
 		RV_CLEANUP(rv_stream_release_p) struct rv_stream stream;
 

@@ -45,8 +45,8 @@ typedef bool rv_load_progress(void *arg, uint64_t rows, uint64_t bytes);
 enum rv_status rv_load_stream(struct rv_store *lake, struct rv_warehouse *warehouse,
 			      const struct rv_stream *stream, rv_load_progress *progress, void *arg,
 			      struct rv_load_sum *sum, struct rv_error *err) RV_MUST_CHECK;
-/* The same for every stream of the lake whose pipe is `auto`. The warehouse is opened for writing
- * only when something is pending. A lake that is not there has no streams. */
+/* The same for every stream of the lake whose pipe is `auto`. The warehouse is opened only
+ * when there are objects, and for writing only when something is pending. A lake that is not there has no streams. */
 enum rv_status rv_load_all(struct rv_store *lake, struct rv_warehouse *warehouse,
 			   rv_load_progress *progress, void *arg, struct rv_load_sum *sum,
 			   struct rv_error *err) RV_MUST_CHECK;

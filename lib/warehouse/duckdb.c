@@ -149,11 +149,17 @@ bool duck_is_null(struct duck_cursor *cursor, unsigned column)
 uint64_t duck_u64(struct duck_cursor *cursor, unsigned column)
 {
 	const struct rv_duckdb_api *api = cursor->d->api;
-	duck_type type = api->column_logical_type(&cursor->result, column);
-	int id = api->get_type_id(type);
 	uint64_t value = 0;
+	int id = column < DUCK_CURSOR_TYPES ? cursor->types[column] : 0;
 
-	api->destroy_logical_type(&type);
+	if (!id) { /* DUCK_INVALID: not asked yet */
+		duck_type type = api->column_logical_type(&cursor->result, column);
+
+		id = api->get_type_id(type);
+		api->destroy_logical_type(&type);
+		if (column < DUCK_CURSOR_TYPES)
+			cursor->types[column] = id;
+	}
 	if (duck_is_null(cursor, column))
 		return 0;
 	if (id == DUCK_HUGEINT)
@@ -639,6 +645,38 @@ static enum rv_status duck_history(struct rv_warehouse *w, const struct rv_strea
 	return RV_OK;
 }
 
+static enum rv_status duck_loaded(struct rv_warehouse *w, const struct rv_stream *stream,
+				  enum rv_status (*each)(void *arg, const char *object,
+							 struct rv_error *err),
+				  void *arg, struct rv_error *err)
+{
+	struct rv_duckdb *d = (struct rv_duckdb *)w;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf sql = RV_STRBUF_INIT;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf name = RV_STRBUF_INIT;
+
+	if (duck_enter(d, false, err) != RV_OK)
+		return err->status;
+	RV_CLEANUP(leave_p) struct rv_duckdb *entered = d;
+	RV_CLEANUP(duck_cursor_close) struct duck_cursor cursor = { 0 };
+
+	if (!entered->made)
+		return RV_OK;
+	rv_strbuf_puts(&sql, "SELECT object FROM river._river.loads");
+	where_stream(&sql, stream);
+	rv_strbuf_puts(&sql, " AND status IN ('loaded', 'partial') ORDER BY object");
+	if (duck_select(d, &cursor, sql.bytes, err) != RV_OK)
+		return err->status;
+	while (duck_next(&cursor)) {
+		struct rv_str object = duck_text(&cursor, 0);
+
+		rv_strbuf_clear(&name);
+		rv_strbuf_add(&name, object.p, object.len);
+		if (each(arg, name.bytes, err) != RV_OK)
+			return err->status;
+	}
+	return RV_OK;
+}
+
 static enum rv_status count_table(struct rv_duckdb *d, const char *schema, const char *name,
 				  const char *where, uint64_t *ret, bool *ret_has,
 				  struct rv_error *err)
@@ -753,6 +791,7 @@ static const struct rv_warehouse_ops duck_ops = {
 	.plan = duck_plan,
 	.load = duck_load,
 	.history = duck_history,
+	.loaded = duck_loaded,
 	.count = duck_count,
 	.present = duck_present,
 	.drop = duck_drop,

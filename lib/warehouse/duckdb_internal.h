@@ -51,11 +51,13 @@ enum rv_status duck_runf(struct rv_duckdb *d, struct rv_error *err, const char *
 void duck_rollback(struct rv_duckdb *d);
 
 /* Walks a small result: RV_CLEANUP(duck_cursor_close). */
+#define DUCK_CURSOR_TYPES 8
 struct duck_cursor {
 	struct rv_duckdb *d;
 	struct duck_result result;
 	duck_chunk chunk;
 	duck_idx row, rows;
+	int types[DUCK_CURSOR_TYPES]; /* of the first columns, once asked */
 	bool open;
 };
 enum rv_status duck_select(struct rv_duckdb *d, struct duck_cursor *cursor, const char *sql,

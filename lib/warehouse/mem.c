@@ -200,6 +200,28 @@ static enum rv_status mem_history(struct rv_warehouse *w, const struct rv_stream
 	return each_entry((struct mem *)w, stream, true, each, arg, err);
 }
 
+struct naming {
+	enum rv_status (*each)(void *arg, const char *object, struct rv_error *err);
+	void *arg;
+};
+
+static enum rv_status name_of(void *arg, const struct rv_load *load, struct rv_error *err)
+{
+	const struct naming *naming = arg;
+
+	return naming->each(naming->arg, load->object, err);
+}
+
+static enum rv_status mem_loaded(struct rv_warehouse *w, const struct rv_stream *stream,
+				 enum rv_status (*each)(void *arg, const char *object,
+							struct rv_error *err),
+				 void *arg, struct rv_error *err)
+{
+	struct naming naming = { each, arg };
+
+	return each_entry((struct mem *)w, stream, true, name_of, &naming, err);
+}
+
 static enum rv_status mem_present(struct rv_warehouse *w, const struct rv_stream *stream, bool hash,
 				  enum rv_status (*each)(void *arg, const struct rv_load *,
 							 struct rv_error *err),
@@ -273,6 +295,7 @@ static const struct rv_warehouse_ops mem_ops = {
 	.plan = mem_plan,
 	.load = mem_load,
 	.history = mem_history,
+	.loaded = mem_loaded,
 	.count = mem_count,
 	.present = mem_present,
 	.drop = mem_drop,

@@ -74,6 +74,11 @@ struct rv_warehouse_ops {
 				  enum rv_status (*each)(void *arg, const struct rv_load *,
 							 struct rv_error *err),
 				  void *arg, struct rv_error *err);
+	/* Of the ledger, the names of the objects that are loaded, some lines or all; ordered. */
+	enum rv_status (*loaded)(struct rv_warehouse *, const struct rv_stream *,
+				 enum rv_status (*each)(void *arg, const char *object,
+							struct rv_error *err),
+				 void *arg, struct rv_error *err);
 	enum rv_status (*count)(struct rv_warehouse *, const struct rv_stream *,
 				struct rv_warehouse_counts *ret, struct rv_error *err);
 	/* Rows present in raw per object, ordered by name; with `hash`, their set hash as well

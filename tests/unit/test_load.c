@@ -117,12 +117,78 @@ static void test_all_streams(void **state)
 	close_mem(&w);
 }
 
+/* A folder's listing says names only; sizes and times are looked up for what is pending. A late
+ * object is found wherever its name sorts, and whether or not the ledger knows more than the lake. */
+static void test_late(void **state)
+{
+	struct world w;
+	struct rv_pending pending = { 0 };
+	char *names[5];
+	(void)state;
+
+	world_open(&w, "web/clicks");
+	for (unsigned i = 0; i < 5; i++)
+		names[i] = world_object(&w, i % 2 ? "run" : "abc", i, "{\"a\":1}\n{\"a\":2}\n");
+	for (unsigned i = 1; i < 4; i++)
+		assert_int_equal(world_load(&w, names[i]).state, RV_LOAD_LOADED);
+	assert_ok(&w, rv_pending_find(w.store, w.warehouse, &w.stream, &pending, &w.err));
+	assert_int_equal(pending.count, 2); /* abc 0 is the first of all names, abc 4 in their midst */
+	assert_int_equal(pending.loaded, 3);
+	assert_string_equal(pending.items[0].object, names[0]);
+	assert_string_equal(pending.items[1].object, names[4]);
+	for (unsigned i = 0; i < 2; i++) {
+		struct rv_store_object object;
+
+		assert_ok(&w, w.store->ops->head(w.store, pending.items[i].object, &object, &w.err));
+		assert_true(object.bytes > 0);
+		assert_int_equal(pending.items[i].bytes, object.bytes);
+		assert_true(pending.oldest_ms > 0 && pending.oldest_ms <= object.modified_ms);
+	}
+	assert_int_equal(pending.bytes, pending.items[0].bytes + pending.items[1].bytes);
+	rv_pending_release(&pending);
+	/* gone from the lake, still in the ledger: before, in front of and behind what is pending */
+	for (unsigned i = 1; i < 4; i++)
+		assert_ok(&w, w.store->ops->remove(w.store, names[i], NULL, &w.err));
+	assert_ok(&w, rv_pending_find(w.store, w.warehouse, &w.stream, &pending, &w.err));
+	assert_int_equal(pending.count, 2);
+	assert_int_equal(pending.loaded, 0);
+	rv_pending_release(&pending);
+	for (unsigned i = 0; i < 5; i++)
+		free(names[i]);
+	world_close(&w);
+}
+
+/* Failed loads stay pending, loaded ones are told from them by the ledger's state. */
+static void test_failed_stays(void **state)
+{
+	struct world w;
+	struct rv_pending pending = { 0 };
+	(void)state;
+
+	world_open(&w, "web/clicks");
+	char *good = world_object(&w, "run", 1, "{\"a\":1}\n");
+	char *bad = world_object_named(&w, "run", 2, "{\"a\":1}\n", "{\"a\":2}\n");
+
+	assert_int_equal(world_load(&w, good).state, RV_LOAD_LOADED);
+	assert_int_equal(world_load(&w, bad).state, RV_LOAD_FAILED);
+	assert_ok(&w, rv_pending_find(w.store, w.warehouse, &w.stream, &pending, &w.err));
+	assert_int_equal(pending.count, 1);
+	assert_int_equal(pending.loaded, 1);
+	assert_string_equal(pending.items[0].object, bad);
+	rv_pending_release(&pending);
+	free(good);
+	free(bad);
+	world_close(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pending),
 		cmocka_unit_test(test_faults),
 		cmocka_unit_test(test_all_streams),
+		cmocka_unit_test(test_late),
+		cmocka_unit_test(test_failed_stays),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
