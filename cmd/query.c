@@ -12,7 +12,7 @@
 #include "warehouse/rows.h"
 
 #define SQL_MAX_BYTES (64u << 20)
-/* Rows a text table measures before it prints; later ones are printed as wide as these. */
+/* Rows of a text table that are measured, then printed; columns only grow from one lot to the next. */
 #define MEASURED_ROWS 1000
 /* A wider value of a text table is cut, when it goes to a terminal. */
 #define CELL_MIN 16
@@ -40,13 +40,12 @@ static const struct rv_opt query_options_table[] = {
 struct printing {
 	struct rv_command_context *cx;
 	struct rv_strbuf text;
-	/* Text tables: cells of the first rows, until their widths are known. */
+	/* Text tables: cells of the next rows, until their widths are known. */
 	struct rv_strbuf cells;        /* each ended by NUL */
 	size_t held;                   /* rows in `cells` */
 	size_t *widths;
 	bool *right;
 	size_t columns;
-	bool measured;
 	size_t results;
 };
 
@@ -119,9 +118,10 @@ static void print_held(struct printing *p)
 {
 	const char *cell = p->cells.bytes;
 
-	if (!p->measured)
-		fit_widths(p);
-	p->measured = true;
+	/* No result has begun: the first one comes, or the statement had none, or it failed. */
+	if (!p->columns)
+		return;
+	fit_widths(p);
 	for (size_t row = 0; row < p->held; row++) {
 		for (size_t i = 0; i < p->columns; i++) {
 			put_cell(p, i, cell, i + 1 == p->columns);
@@ -140,12 +140,10 @@ static void hold_cell(struct printing *p, size_t column, struct rv_str text)
 	size_t start = p->cells.len;
 
 	rv_text_clean(&p->cells, text.p, text.len);
-	if (!p->measured) {
-		size_t width = width_of(p->cells.bytes + start, p->cells.len - start);
+	size_t width = width_of(p->cells.bytes + start, p->cells.len - start);
 
-		if (width > p->widths[column])
-			p->widths[column] = width;
-	}
+	if (width > p->widths[column])
+		p->widths[column] = width;
 	rv_strbuf_putc(&p->cells, '\0');
 }
 
@@ -158,7 +156,6 @@ static void begin_table(struct printing *p, const struct rv_rows *rows)
 	free(p->right);
 	p->widths = rv_calloc(p->columns, sizeof(*p->widths));
 	p->right = rv_calloc(p->columns, sizeof(*p->right));
-	p->measured = false;
 	for (size_t i = 0; i < p->columns; i++) {
 		p->right[i] = rv_rows_is_number(&rows->columns[i]);
 		hold_cell(p, i, rv_str_of(rows->columns[i].name));
