@@ -29,6 +29,38 @@ static enum rv_status find_other(void *arg, const struct rv_store_object *object
 	return RV_OK;
 }
 
+void rv_deliver_release(struct rv_deliver *deliver)
+{
+	json_decref(deliver->closed);
+	deliver->closed = NULL;
+	deliver->known = NULL;
+}
+
+enum rv_status rv_deliver_closed_before(struct rv_deliver *deliver, const struct rv_run *run,
+					const json_t **ret, struct rv_error *err)
+{
+	if (deliver->known != run) {
+		rv_deliver_release(deliver);
+		if (rv_receipt_find_closed(deliver->lake, deliver->stream, run, &deliver->closed, err) !=
+		    RV_OK)
+			return err->status;
+		deliver->known = run;
+	}
+	*ret = deliver->closed;
+	return RV_OK;
+}
+
+static bool lists(const json_t *closed, const char *object)
+{
+	const json_t *item;
+	size_t i;
+	json_array_foreach(json_object_get(closed, "objects"), i, item) {
+		if (strcmp(json_string_value(item), object) == 0)
+			return true;
+	}
+	return false;
+}
+
 static enum rv_status check_named(struct rv_deliver *deliver, const struct rv_run *run,
 				  const struct rv_batch_entry *entry, struct rv_error *err)
 {
@@ -39,8 +71,16 @@ static enum rv_status check_named(struct rv_deliver *deliver, const struct rv_ru
 	struct rv_store_list list = { .prefix = prefix };
 	if (deliver->lake->ops->list(deliver->lake, &list, find_other, &find, err) != RV_OK)
 		return err->status;
-	if (!find.other[0])
-		return RV_OK;
+	const json_t *closed;
+	if (!find.other[0]) {
+		if (rv_deliver_closed_before(deliver, run, &closed, err) != RV_OK)
+			return err->status;
+		if (!closed || !entry->records || lists(closed, entry->name))
+			return RV_OK;
+		rv_fail(err, RV_CONFLICT, "run %s was sent before, and ended with fewer records", run->name);
+		rv_hint(err, "--run makes one input repeatable; give another input another name");
+		return err->status;
+	}
 	rv_fail(err, RV_CONFLICT, "run %s has sent other data as its batch %" PRIu64 ": %s", run->name,
 		entry->seq, find.other);
 	rv_hint(err, "--run makes one input repeatable; give another input another name");
@@ -55,15 +95,16 @@ static struct rv_batch_entry *entry_of(struct rv_run *run, uint64_t seq)
 	rv_bug("batch %" PRIu64 " was never promised", seq);
 }
 
-/* A checkpoint never moves back within one content, in whatever order left-over runs are finished. */
+/* A checkpoint never moves back, in whatever order left-over runs are finished. */
 static enum rv_status is_behind(const struct rv_state *state, const struct rv_checkpoint *mine,
 				bool *ret, struct rv_error *err)
 {
 	RV_CLEANUP(rv_checkpoint_release) struct rv_checkpoint there = { .offset = 0 };
 	bool found;
 	enum rv_status status = rv_checkpoint_load(state, mine->key, &there, &found, err);
-	*ret = status == RV_OK && found && there.first_record == mine->first_record &&
-	       there.offset > mine->offset;
+	*ret = status == RV_OK && found &&
+	       (there.generation > mine->generation ||
+		(there.generation == mine->generation && there.offset > mine->offset));
 	/* A torn one (power cut) is replaced by what the journal holds. */
 	return status == RV_DAMAGED ? RV_OK : status;
 }
@@ -157,11 +198,14 @@ enum rv_status rv_deliver_batch(struct rv_deliver *deliver, struct rv_run *run, 
 				struct rv_body *body, struct rv_body *rejects, struct rv_error *err)
 {
 	const struct rv_batch_entry *entry = entry_of(run, seq);
-	if (deliver->opened != run) {
+	const json_t *closed = NULL;
+	if (run->named && rv_deliver_closed_before(deliver, run, &closed, err) != RV_OK)
+		return err->status;
+	if (deliver->opened != run && !closed) {
 		if (rv_receipt_put_open(deliver->lake, deliver->stream, run, err) != RV_OK)
 			return rv_context(err, "receipt of run %s", run->name);
-		deliver->opened = run;
 	}
+	deliver->opened = run;
 	if (entry->rejected) {
 		struct rv_store_body bytes = store_body(rejects);
 		struct rv_store_put conditions = { .if_absent = true };
@@ -292,9 +336,20 @@ enum rv_status rv_deliver_spooled(struct rv_deliver *deliver, struct rv_run *run
 enum rv_status rv_deliver_finish(struct rv_deliver *deliver, struct rv_run *run,
 				 struct rv_error *err)
 {
-	if (run->batches_count &&
-	    rv_receipt_put_closed(deliver->lake, deliver->stream, run, err) != RV_OK)
-		return rv_context(err, "close the receipt of run %s", run->name);
+	/* A named run leaves one even for an empty input: the same name must stay that input's. */
+	if ((run->batches_count || run->named) &&
+	    rv_receipt_put_closed(deliver->lake, deliver->stream, run, err) != RV_OK) {
+		if (err->status != RV_CONFLICT)
+			return rv_context(err, "close the receipt of run %s", run->name);
+		/* Other input under a used name. Nothing of it landed that was not there before, and
+		 * nothing of it may stand in the way of the right one. */
+		struct rv_error why = *err;
+		if (rv_receipt_remove_open(deliver->lake, deliver->stream, run, err) != RV_OK ||
+		    rv_run_remove(run, err) != RV_OK)
+			return err->status;
+		*err = why;
+		return err->status;
+	}
 	if (deliver->unsynced && rv_checkpoint_sync(deliver->state, err) != RV_OK)
 		return err->status;
 	deliver->unsynced = false;

@@ -19,12 +19,18 @@ struct rv_deliver {
 	struct rv_store *lake;
 	struct rv_delivery *delivery;
 	const struct rv_run *opened; /* the run whose open receipt has been put */
+	const struct rv_run *known;  /* the named run that `closed` is about */
+	json_t *closed;              /* its closed receipt, when it has been sent whole before; owned */
 	bool unsynced; /* checkpoints were saved without being made durable */
 	/* The first batch that could not be saved (damaged on disk, or its file changed): reported at
 	 * the end, while everything else goes on. RV_OK: none. */
 	struct rv_error loss;
 };
 
+void rv_deliver_release(struct rv_deliver *deliver);
+/* Was this named run sent whole before? *ret is borrowed, NULL: no. */
+enum rv_status rv_deliver_closed_before(struct rv_deliver *deliver, const struct rv_run *run,
+					const json_t **ret, struct rv_error *err) RV_MUST_CHECK;
 /* Promise a finished batch: what it spooled is made durable, then the journal. For a named run the
  * lake is asked first: an object of the same run and number with other content is RV_CONFLICT. */
 enum rv_status rv_deliver_promise(struct rv_deliver *deliver, struct rv_run *run,

@@ -5,11 +5,14 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/number.h"
 #include "source/limit.h"
+#include "spool/checkpoint.h"
 
 enum rv_status rv_input_file_open(const char *path, struct rv_input_file *ret, bool *ret_regular,
 				  struct rv_error *err)
@@ -46,6 +49,50 @@ void rv_input_file_release(struct rv_input_file *file)
 {
 	rv_close_p(&file->fd);
 	free(rv_take(file->path));
+}
+
+bool rv_input_file_has_key(const struct rv_input_file *file, const char *key)
+{
+	char found[RV_FILE_KEY_TEXT];
+	struct rv_error ignored;
+	return rv_file_key(file->fd, file->path, found, &ignored) == RV_OK && strcmp(found, key) == 0;
+}
+
+struct key_search {
+	const char *folder, *key;
+	uint64_t inode;
+	struct rv_input_file *found;
+};
+
+static enum rv_status try_sibling(void *arg, const char *name, struct rv_error *err)
+{
+	struct key_search *search = arg;
+	RV_CLEANUP(rv_free_p) char *path = rv_path_join(search->folder, name);
+	RV_CLEANUP(rv_input_file_release) struct rv_input_file file = RV_INPUT_FILE_INIT;
+	struct stat st;
+	bool regular;
+	/* Opening a FIFO would wait for a writer. */
+	if (search->found->fd >= 0 || stat(path, &st) < 0 || !S_ISREG(st.st_mode) ||
+	    (uint64_t)st.st_ino != search->inode ||
+	    rv_input_file_open(path, &file, &regular, err) != RV_OK ||
+	    !rv_input_file_has_key(&file, search->key))
+		return RV_OK;
+	*search->found = file;
+	file = (struct rv_input_file)RV_INPUT_FILE_INIT;
+	return RV_OK;
+}
+
+enum rv_status rv_input_file_find(const char *folder, const char *key, struct rv_input_file *ret,
+				  struct rv_error *err)
+{
+	struct key_search search = { .folder = folder, .key = key, .found = ret };
+	const char *inode = strchr(key, '-');
+	const char *end = inode ? strchr(inode + 1, '-') : NULL;
+	*ret = (struct rv_input_file)RV_INPUT_FILE_INIT;
+	/* Keys of contents that no file has any more ("gone-...") are not of that form. */
+	if (!end || !rv_parse_hex64(inode + 1, (size_t)(end - inode - 1), &search.inode))
+		return RV_OK;
+	return rv_each_entry(folder, try_sibling, &search, err);
 }
 
 enum rv_status rv_input_file_source(const struct rv_input_file *file, uint64_t from, uint64_t to,

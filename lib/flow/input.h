@@ -23,6 +23,11 @@ struct rv_input_file {
 enum rv_status rv_input_file_open(const char *path, struct rv_input_file *ret, bool *ret_regular,
 				  struct rv_error *err) RV_MUST_CHECK;
 void rv_input_file_release(struct rv_input_file *file);
+/* The file of this key (rv_file_key) in `folder`, whatever its name is now; ret->fd stays -1 when
+ * there is none. */
+enum rv_status rv_input_file_find(const char *folder, const char *key, struct rv_input_file *ret,
+				  struct rv_error *err) RV_MUST_CHECK;
+bool rv_input_file_has_key(const struct rv_input_file *file, const char *key);
 /* Bytes [from, to) of what the file holds, decompressed. A duplicate of the descriptor is used, so
  * several sources can be opened one after another. */
 enum rv_status rv_input_file_source(const struct rv_input_file *file, uint64_t from, uint64_t to,

@@ -25,6 +25,10 @@
 #include "source/prepend.h"
 #include "spool/checkpoint.h"
 
+/* Very many small files must not pile up in memory and in one line of the journal. */
+#define EXTENTS_MAX 4096
+#define CSV_HEADER_MAX_BYTES (1u << 20)
+
 /* A file that is open in the push: from its lock to its landing. */
 struct input {
 	struct rv_input_file file;
@@ -35,6 +39,9 @@ struct input {
 	bool in_array;
 	bool finished;                   /* the unterminated end was handed out as well */
 	bool at_end;
+	bool watched;                    /* `first` and `last` are set: heads and tails only */
+	struct rv_checkpoint first;      /* the file's first bytes when it was opened */
+	struct rv_checkpoint last;       /* what the extent before ended with */
 	struct rv_extent extent;         /* of the open batch */
 	bool extent_open;
 };
@@ -44,6 +51,7 @@ struct push {
 	struct rv_push_result *result;
 	struct rv_state state;
 	struct rv_deliver deliver;
+	struct rv_stream batch_stream;   /* the stream, shallow, as batches are to be made */
 	struct rv_batcher *batcher;
 	struct rv_sender *sender;
 	struct rv_run *run;              /* NULL: none yet, or the last one is over */
@@ -101,6 +109,17 @@ static const char *source_text(const struct push *push)
 	return count == 0 ? "-" : push->params->files[0];
 }
 
+/* The folder of a run that begins now. A stream made with --fresh does not see what lies before its
+ * `since`, and clocks differ between hosts: no run of it may begin there. */
+static const char *folder_now(const struct push *push, char folder[RV_TIME_TEXT])
+{
+	rv_format_folder(rv_clock_ms(), folder);
+	const char *since = push->params->stream->since;
+	if (since[0] && strcmp(folder, since) < 0)
+		snprintf(folder, RV_TIME_TEXT, "%s", since);
+	return folder;
+}
+
 static enum rv_status begin_run(struct push *push, struct rv_error *err)
 {
 	const struct rv_push_params *params = push->params;
@@ -109,21 +128,24 @@ static enum rv_status begin_run(struct push *push, struct rv_error *err)
 	enum rv_status status = rv_run_create(&push->state, params->run, now_ms, &run, err);
 	if (status == RV_CONFLICT) {
 		/* Recovery goes first and finishes or removes it, unless the lake is out of reach. */
-		rv_hint(err, "what it has spooled must land first: river spool flush");
-		return status;
+		rv_fail(err, RV_KEPT, "run %s has been accepted and spooled, but is not in the lake yet",
+			params->run);
+		rv_hint(err, "do not send it again; 'river spool flush' or the next push delivers it");
+		return err->status;
 	}
 	if (status != RV_OK)
 		return status;
 	run->named = params->run != NULL;
 	run->pipe = push->spooling;
-	run->compression = params->stream->compression;
+	run->compression = push->batch_stream.compression;
 	run->settings = rv_read_settings_json(&params->read);
 	free(run->source);
 	run->source = params->files_count > 1
 			      ? rv_asprintf("%s and %zu more", source_text(push), params->files_count - 1)
 			      : rv_strdup(source_text(push));
-	if (run->named)
-		snprintf(run->lake_folder, sizeof(run->lake_folder), "%s", push->record.folder);
+	char folder[RV_TIME_TEXT];
+	snprintf(run->lake_folder, sizeof(run->lake_folder), "%.23s",
+		 run->named ? push->record.folder : folder_now(push, folder));
 	if (rv_run_begin(run, err) != RV_OK)
 		return err->status;
 	push->run = rv_take(run);
@@ -164,6 +186,38 @@ static void note_size(struct rv_checkpoint *c, const struct stat *st)
 	c->file_modified_ns = (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
 }
 
+static enum rv_status changed(const struct input *input, struct rv_error *err)
+{
+	rv_fail(err, RV_LOCAL_IO, "%s was changed while it was read, not only appended to",
+		input->file.path);
+	rv_hint(err, "what was read last was not sent; push it again when it is at rest");
+	return err->status;
+}
+
+/* What was read before must still be there, or this batch may be half of one content and half of
+ * another. The bytes between are looked at by --shipped. */
+static enum rv_status check_unchanged(struct input *input, struct rv_error *err)
+{
+	struct rv_checkpoint *c = &input->checkpoint;
+	bool same, same_last = true;
+	if (!input->watched)
+		return RV_OK;
+	if (rv_checkpoint_matches(&input->first, input->file.fd, &same, err) != RV_OK ||
+	    (input->last.offset &&
+	     rv_checkpoint_matches(&input->last, input->file.fd, &same_last, err) != RV_OK))
+		return err->status;
+	if (!same || !same_last)
+		return changed(input, err);
+	input->last = (struct rv_checkpoint){
+		.offset = c->offset,
+		.head_len = c->head_len,
+		.head_hash = c->head_hash,
+		.tail_len = c->tail_len,
+		.tail_hash = c->tail_hash,
+	};
+	return RV_OK;
+}
+
 /* Ends what the open batch has of this file, with the checkpoint that it will move to. */
 static enum rv_status close_extent(struct push *push, struct input *input, struct rv_error *err)
 {
@@ -174,12 +228,16 @@ static enum rv_status close_extent(struct push *push, struct input *input, struc
 	c->line = input->line;
 	c->in_array = input->in_array;
 	c->at_end = input->at_end;
+	c->again_open = c->again_open && !input->at_end;
 	c->pushed_ms = rv_clock_ms();
 	note_size(c, &input->file.stat);
 	c->head_len = c->tail_len = 0;
 	if (input->file.compression == RV_COMPRESSION_NONE &&
-	    rv_checkpoint_measure(c, input->file.fd, err) != RV_OK)
+	    (rv_checkpoint_measure(c, input->file.fd, err) != RV_OK ||
+	     check_unchanged(input, err) != RV_OK)) {
+		push->abandon = true;
 		return err->status;
+	}
 	input->extent.to = input->offset;
 	input->extent.finish = input->finished;
 	input->extent.checkpoint = rv_checkpoint_json(c);
@@ -242,7 +300,7 @@ static enum rv_status begin_batch(struct push *push, struct rv_error *err)
 {
 	char folder[RV_TIME_TEXT];
 	if (push->run && !push->run->named &&
-	    strcmp(rv_format_folder(rv_clock_ms(), folder), push->run->lake_folder) != 0) {
+	    strcmp(folder_now(push, folder), push->run->lake_folder) != 0) {
 		/* One folder must not hide days: tail -F runs for weeks. */
 		if (end_run(push, true, err) != RV_OK)
 			return err->status;
@@ -284,6 +342,13 @@ static void remember_first_reject(struct push *push, const struct rv_span *span,
 static enum rv_status add_span(struct push *push, struct input *input, struct rv_reader *reader,
 			       const struct rv_span *span, const char *label, struct rv_error *err)
 {
+	const char *header = input ? rv_reader_csv_header(reader) : NULL;
+	if (header && strlen(header) > CSV_HEADER_MAX_BYTES) {
+		/* It goes into every checkpoint and journal line. */
+		push->abandon = true;
+		return rv_fail(err, RV_BAD_DATA, "%s: its csv header has %zu bytes, more than %u", label,
+			       strlen(header), CSV_HEADER_MAX_BYTES);
+	}
 	if (!rv_batcher_open(push->batcher)) {
 		struct rv_run *before = push->run;
 		if (begin_batch(push, err) != RV_OK)
@@ -325,8 +390,8 @@ static enum rv_status add_span(struct push *push, struct input *input, struct rv
 			free(c->format);
 			c->format = rv_strdup(format);
 		}
-		if (!c->csv_header && rv_reader_csv_header(reader))
-			c->csv_header = rv_strdup(rv_reader_csv_header(reader));
+		if (!c->csv_header && header)
+			c->csv_header = rv_strdup(header);
 		input->offset = span->to;
 		input->line = rv_reader_line(reader);
 		input->in_array = rv_reader_in_array(reader);
@@ -341,6 +406,8 @@ static bool batch_is_full(const struct push *push)
 	if (push->batch_records && entry->records >= push->batch_records)
 		return true;
 	if (push->batch_record_bytes && entry->record_bytes >= push->batch_record_bytes)
+		return true;
+	if (push->extents_count >= EXTENTS_MAX)
 		return true;
 	return push->batch_bytes && rv_batcher_compressed_bytes(push->batcher) >= push->batch_bytes;
 }
@@ -654,6 +721,15 @@ static enum rv_status read_file(struct push *push, struct input *input, struct r
 	input->offset = c->offset;
 	input->line = c->line;
 	input->in_array = c->in_array;
+	if (input->file.compression == RV_COMPRESSION_NONE) {
+		input->first.path = input->file.path;
+		input->first.offset = (uint64_t)input->file.stat.st_size < RV_CHECKPOINT_WINDOW
+					      ? (uint64_t)input->file.stat.st_size
+					      : RV_CHECKPOINT_WINDOW;
+		if (rv_checkpoint_measure(&input->first, input->file.fd, err) != RV_OK)
+			return err->status;
+		input->watched = true;
+	}
 	enum rv_status status = read_all(push, input, reader, input->file.path, err);
 	/* What was read well before a failure is a whole extent too; the next push goes on behind it. */
 	struct rv_error later = RV_ERROR_INIT;
@@ -709,6 +785,13 @@ static enum rv_status push_regular(struct push *push, struct input *input, struc
 	push->result->files++;
 	push->result->skipped_bytes += input->checkpoint.offset;
 	describe_start(push, input, start);
+	/* What was pushed before counts as well when somebody asks for more than "sent". */
+	if (push->params->wait >= RV_WAIT_LANDED && input->checkpoint.offset &&
+	    rv_push_file_in_lake(push->params->lake, &push->state, &input->checkpoint, err) != RV_OK) {
+		rv_context(err, "%s was pushed before, but is not in the lake whole", input->file.path);
+		rv_hint(err, "--again sends it once more");
+		return err->status;
+	}
 	uint64_t before = push->result->input_bytes;
 	if (start != RV_FILE_UNCHANGED && read_file(push, input, err) != RV_OK)
 		return err->status;
@@ -852,8 +935,12 @@ static enum rv_status set_up(struct push *push, struct rv_error *err)
 		push->batch_record_bytes = push->record.batch_record_bytes;
 		push->batch_records = push->record.batch_records;
 	}
+	/* What a named run's objects are called must not change with the definition. */
+	push->batch_stream = *params->stream;
+	if (params->run && params->stream->compression != RV_OUTPUT_GZIP_SMALL)
+		push->batch_stream.compression = push->record.compression;
 	struct rv_batcher_params batcher = {
-		.stream = params->stream,
+		.stream = &push->batch_stream,
 		.lake = params->lake,
 		.threads = params->threads,
 	};
@@ -889,8 +976,11 @@ static enum rv_status wind_up(struct push *push, bool failed, struct rv_error *e
 		rv_sender_only_promise(push->sender);
 		(void)!rv_sender_drain(push->sender, &ignored);
 	}
+	bool complete = !failed && !push->incomplete;
+	if (status == RV_OK && complete && push->params->run && !push->run)
+		status = begin_run(push, err);
 	if (status == RV_OK)
-		status = end_run(push, !failed && !push->incomplete, err);
+		status = end_run(push, complete, err);
 	enum rv_status drained = RV_OK;
 	struct rv_error why = RV_ERROR_INIT;
 	drained = rv_sender_drain(push->sender, &why);
@@ -991,6 +1081,7 @@ enum rv_status rv_push(const struct rv_push_params *params, struct rv_push_resul
 	}
 	rv_batcher_free(push.batcher);
 	rv_sender_free(push.sender);
+	rv_deliver_release(&push.deliver);
 	rv_run_free(push.run);
 	clear_extents(&push);
 	free(push.extents);

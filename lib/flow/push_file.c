@@ -7,11 +7,14 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "base/clock.h"
+#include "base/file.h"
 #include "base/memory.h"
 #include "format/reader.h"
 
 /* How far into a file its first record is looked for. */
 #define FIRST_RECORD_BYTES (32u << 20)
+#define EVIDENCE_BYTES (4u << 10)
 
 struct candidates {
 	const struct rv_state *state;
@@ -38,9 +41,10 @@ static enum rv_status new_reader(const struct rv_input_file *input, uint64_t to,
 }
 
 /* Reads the whole prefix: the only way where bytes are compressed, for the offset is inside. */
-static enum rv_status prefix_matches(const struct rv_checkpoint *c, const struct rv_input_file *input,
-				     const struct rv_read_settings *read, bool *ret,
-				     struct rv_error *err)
+enum rv_status rv_push_file_prefix_matches(const struct rv_checkpoint *c,
+					   const struct rv_input_file *input,
+					   const struct rv_read_settings *read, bool *ret,
+					   struct rv_error *err)
 {
 	RV_CLEANUP(rv_source_free_p) struct rv_source *source = NULL;
 	RV_CLEANUP(rv_reader_free_p) struct rv_reader *reader = NULL;
@@ -83,33 +87,39 @@ static enum rv_status content_matches(const struct rv_checkpoint *c, const struc
 	/* Only what was measured on plain bytes can be compared on plain bytes. */
 	if (input->compression == RV_COMPRESSION_NONE && strcmp(c->compression, "none") == 0)
 		return rv_checkpoint_matches(c, input->fd, ret, err);
-	return prefix_matches(c, input, read, ret, err);
+	return rv_push_file_prefix_matches(c, input, read, ret, err);
 }
 
-/* Does the file that the checkpoint knows still hold these bytes? */
+/* Does the file that the checkpoint knows still hold these bytes, there or renamed beside? */
 static enum rv_status still_held(const struct rv_checkpoint *c, const struct rv_read_settings *read,
 				 bool *ret, struct rv_error *err)
 {
 	RV_CLEANUP(rv_input_file_release) struct rv_input_file known = RV_INPUT_FILE_INIT;
-	struct stat st;
-	char key[RV_FILE_KEY_TEXT];
-	bool regular;
+	RV_CLEANUP(rv_free_p) char *folder = rv_path_parent(c->path);
 	*ret = false;
-	if (stat(c->path, &st) < 0 || !S_ISREG(st.st_mode) ||
-	    rv_input_file_open(c->path, &known, &regular, err) != RV_OK)
-		return RV_OK;
-	if (rv_file_key(known.fd, known.path, key, err) != RV_OK)
+	if (rv_input_file_find(folder, c->key, &known, err) != RV_OK)
 		return err->status;
-	if (strcmp(key, c->key) != 0)
-		return RV_OK;
-	return content_matches(c, &known, read, ret, err);
+	return known.fd >= 0 ? content_matches(c, &known, read, ret, err) : RV_OK;
+}
+
+/* Many logs begin with the same line. So little is only taken for a rotated file when the name says
+ * so too: log.ndjson and log.ndjson.1.gz, log-2026.ndjson. */
+static bool is_evidence(const struct rv_checkpoint *c, const char *path)
+{
+	const char *a = rv_path_base(c->path), *b = rv_path_base(path);
+	size_t stem = strcspn(a, "."), same = 0;
+	if (c->offset >= EVIDENCE_BYTES)
+		return true;
+	while (a[same] && a[same] == b[same])
+		same++;
+	return stem > 0 && same >= stem;
 }
 
 static enum rv_status consider(void *arg, struct rv_checkpoint *c, struct rv_error *err)
 {
 	struct candidates *search = arg;
 	bool matches, held;
-	if (strcmp(c->key, search->key) == 0 ||
+	if (strcmp(c->key, search->key) == 0 || !is_evidence(c, search->input->path) ||
 	    (search->found && c->offset <= search->best.offset))
 		return RV_OK;
 	if (content_matches(c, search->input, search->read, &matches, err) != RV_OK)
@@ -174,9 +184,14 @@ static enum rv_status find_rotated(const struct rv_state *state, const struct rv
 	return RV_OK;
 }
 
-static void start_anew(const struct rv_input_file *input, const char *key, struct rv_checkpoint *ret)
+static void start_anew(const struct rv_input_file *input, const char *key, bool again,
+		       struct rv_checkpoint *ret)
 {
-	*ret = (struct rv_checkpoint){ .line = 1 };
+	*ret = (struct rv_checkpoint){
+		.line = 1,
+		.generation = rv_clock_ms(),
+		.again_open = again,
+	};
 	snprintf(ret->key, sizeof(ret->key), "%s", key);
 	ret->path = rv_strdup(input->path);
 	ret->format = rv_strdup("auto");
@@ -188,6 +203,34 @@ static int64_t modified_ns(const struct stat *st)
 	return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
 }
 
+/* --again means from the start; but where an earlier --again was ended half way, the same command
+ * finishes it and does not send its first half twice. */
+static enum rv_status start_again(const struct rv_state *state, const struct rv_input_file *input,
+				  const char *key, struct rv_checkpoint *ret,
+				  enum rv_file_start *ret_start, struct rv_error *err)
+{
+	RV_CLEANUP(rv_checkpoint_release) struct rv_checkpoint c = { .offset = 0 };
+	bool known, matches = false;
+	enum rv_status status = rv_checkpoint_load(state, key, &c, &known, err);
+	if (status != RV_OK && status != RV_DAMAGED)
+		return status;
+	if (status == RV_OK && known && c.again_open && input->compression == RV_COMPRESSION_NONE &&
+	    strcmp(c.compression, "none") == 0 && c.offset < (uint64_t)input->stat.st_size &&
+	    rv_checkpoint_matches(&c, input->fd, &matches, err) != RV_OK)
+		return err->status;
+	if (!matches) {
+		start_anew(input, key, true, ret);
+		/* Clocks may stand still or go back; generations must not. */
+		if (known && ret->generation <= c.generation)
+			ret->generation = c.generation + 1;
+		return RV_OK;
+	}
+	*ret_start = RV_FILE_APPENDED;
+	*ret = c;
+	c = (struct rv_checkpoint){ .offset = 0 };
+	return RV_OK;
+}
+
 enum rv_status rv_push_file_start(const struct rv_state *state, const struct rv_input_file *input,
 				  const char *key, const struct rv_read_settings *read, bool again,
 				  struct rv_checkpoint *ret, enum rv_file_start *ret_start,
@@ -196,10 +239,8 @@ enum rv_status rv_push_file_start(const struct rv_state *state, const struct rv_
 	bool known, matches = false, rotated = false;
 	RV_CLEANUP(rv_checkpoint_release) struct rv_checkpoint c = { .offset = 0 };
 	*ret_start = RV_FILE_NEW;
-	if (again) {
-		start_anew(input, key, ret);
-		return RV_OK;
-	}
+	if (again)
+		return start_again(state, input, key, ret, ret_start, err);
 	if (rv_checkpoint_load(state, key, &c, &known, err) != RV_OK)
 		return err->status;
 	if (known) {
@@ -230,7 +271,7 @@ enum rv_status rv_push_file_start(const struct rv_state *state, const struct rv_
 		}
 	}
 	if (!matches && !rotated) {
-		start_anew(input, key, ret);
+		start_anew(input, key, false, ret);
 		return RV_OK;
 	}
 	if (input->compression == RV_COMPRESSION_NONE && c.offset == (uint64_t)input->stat.st_size)

@@ -8,6 +8,7 @@
 #include "flow/input.h"
 #include "flow/read_settings.h"
 #include "spool/checkpoint.h"
+#include "store/store.h"
 
 enum rv_file_start {
 	RV_FILE_NEW,       /* from byte 0 */
@@ -23,5 +24,15 @@ enum rv_status rv_push_file_start(const struct rv_state *state, const struct rv_
 				  const char *key, const struct rv_read_settings *read, bool again,
 				  struct rv_checkpoint *ret, enum rv_file_start *ret_start,
 				  struct rv_error *err) RV_MUST_CHECK;
+
+/* Reads [0, checkpoint->offset) and compares counts and set hash with the checkpoint's. */
+enum rv_status rv_push_file_prefix_matches(const struct rv_checkpoint *checkpoint,
+					   const struct rv_input_file *input,
+					   const struct rv_read_settings *read, bool *ret,
+					   struct rv_error *err) RV_MUST_CHECK;
+/* Are the batches that the checkpoint's prefix went into in the lake now? RV_FAILED: not all. */
+enum rv_status rv_push_file_in_lake(struct rv_store *lake, const struct rv_state *state,
+				    const struct rv_checkpoint *checkpoint,
+				    struct rv_error *err) RV_MUST_CHECK;
 
 #endif

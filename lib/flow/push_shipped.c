@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "flow/input.h"
+#include "flow/push_file.h"
 #include "spool/checkpoint.h"
 #include "spool/run.h"
 
@@ -17,8 +18,8 @@ struct shipped_check {
 	uint64_t batches;
 };
 
-static enum rv_status check_object(struct rv_store *lake, const char *name, const struct rv_file_batch *b,
-				   struct rv_error *err)
+static enum rv_status check_object(struct rv_store *lake, const char *name, bool is_data,
+				   const struct rv_file_batch *b, struct rv_error *err)
 {
 	struct rv_store_object object;
 	if (strcmp(name, "-") == 0)
@@ -27,14 +28,18 @@ static enum rv_status check_object(struct rv_store *lake, const char *name, cons
 	if (status == RV_NOT_FOUND)
 		return rv_fail(err, RV_FAILED, "bytes %" PRIu64 " to %" PRIu64
 			       " went into %s, which is not in the lake", b->from, b->to, name);
+	if (status == RV_OK && is_data && object.bytes != b->bytes)
+		return rv_fail(err, RV_FAILED,
+			       "bytes %" PRIu64 " to %" PRIu64 " went into %s, which has %" PRIu64
+			       " bytes now and had %" PRIu64, b->from, b->to, name, object.bytes, b->bytes);
 	return status;
 }
 
 static enum rv_status check_batch(void *arg, const struct rv_file_batch *batch, struct rv_error *err)
 {
 	struct shipped_check *check = arg;
-	if (check_object(check->lake, batch->name, batch, err) != RV_OK ||
-	    check_object(check->lake, batch->rejects_name, batch, err) != RV_OK)
+	if (check_object(check->lake, batch->name, true, batch, err) != RV_OK ||
+	    check_object(check->lake, batch->rejects_name, false, batch, err) != RV_OK)
 		return err->status;
 	/* A file sent --again covers its bytes once more. */
 	if (batch->from <= check->covered && batch->to > check->covered)
@@ -76,8 +81,12 @@ static enum rv_status shipped_file(const struct rv_push_params *params, const st
 	RV_CLEANUP(rv_checkpoint_release) struct rv_checkpoint c = { .offset = 0 };
 	char key[RV_FILE_KEY_TEXT];
 	bool found, matches;
-	if (input->stat.st_size == 0)
-		return RV_OK;
+	char first;
+	size_t n;
+	/* Files of /proc have no size and something in them. */
+	if (input->stat.st_size == 0 &&
+	    (rv_pread_full(input->fd, &first, 1, 0, &n, input->path, err) != RV_OK || n == 0))
+		return n == 0 ? RV_OK : err->status;
 	if (rv_file_key(input->fd, input->path, key, err) != RV_OK ||
 	    rv_checkpoint_load(state, key, &c, &found, err) != RV_OK)
 		return err->status;
@@ -93,7 +102,6 @@ static enum rv_status shipped_file(const struct rv_push_params *params, const st
 			return rv_fail(err, RV_FAILED, "it holds other bytes than were pushed");
 		RV_CLEANUP(rv_free_p) char *rest = NULL;
 		uint64_t size = (uint64_t)input->stat.st_size, left = size - c.offset;
-		size_t n = 0;
 		/* Blank lines at the end are nothing to push. */
 		if (left && left <= RV_CHECKPOINT_WINDOW) {
 			rest = rv_malloc(left);
@@ -113,12 +121,23 @@ static enum rv_status shipped_file(const struct rv_push_params *params, const st
 						 input->stat.st_mtim.tv_nsec) {
 		return rv_fail(err, RV_FAILED, "it has changed since it was pushed");
 	}
-	struct shipped_check check = { .lake = params->lake };
-	if (rv_checkpoint_each_batch(state, key, check_batch, &check, err) != RV_OK)
+	/* This is the request that the whole prefix is read for: a checkpoint knows its ends only. */
+	if (rv_push_file_prefix_matches(&c, input, &params->read, &matches, err) != RV_OK)
 		return err->status;
-	if (check.covered < c.offset)
+	if (!matches)
+		return rv_fail(err, RV_FAILED, "it holds other records than were pushed");
+	return rv_push_file_in_lake(params->lake, state, &c, err);
+}
+
+enum rv_status rv_push_file_in_lake(struct rv_store *lake, const struct rv_state *state,
+				    const struct rv_checkpoint *c, struct rv_error *err)
+{
+	struct shipped_check check = { .lake = lake };
+	if (rv_checkpoint_each_batch(state, c->key, check_batch, &check, err) != RV_OK)
+		return err->status;
+	if (check.covered < c->offset)
 		return rv_fail(err, RV_FAILED, "no batch is known for bytes from %" PRIu64 " to %" PRIu64,
-			       check.covered, c.offset);
+			       check.covered, c->offset);
 	return RV_OK;
 }
 
@@ -137,7 +156,8 @@ enum rv_status rv_push_shipped(const struct rv_push_params *params, const char *
 	rv_state_release(&state);
 	if (status == RV_FAILED) {
 		rv_context(err, "%s is not in the lake whole", file);
-		rv_hint(err, "keep it; 'river push' sends what is missing");
+		rv_hint(err, "keep it; 'river push' sends what was never pushed, --again sends it whole once "
+			     "more");
 	}
 	return status;
 }

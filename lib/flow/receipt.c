@@ -10,6 +10,8 @@
 #include "flow/name_parts.h"
 #include "format/json_text.h"
 
+#define RECEIPT_MAX_BYTES (256u << 20)
+
 void rv_receipt_prefix(const struct rv_stream *stream, char ret[RV_OBJECT_NAME_MAX])
 {
 	snprintf(ret, RV_OBJECT_NAME_MAX, "_river/receipts/%s/%s/", stream->business, stream->name);
@@ -125,6 +127,58 @@ enum rv_status rv_receipt_put_open(struct rv_store *lake, const struct rv_stream
 	rv_receipt_name_format(&name, text);
 	enum rv_status status = put_document(lake, text, rv_receipt_json(stream, run, "open"), err);
 	return status == RV_CONFLICT ? RV_OK : status;
+}
+
+struct closed_search {
+	const char *run;
+	char *name;
+};
+
+static enum rv_status see_closed(void *arg, const struct rv_store_object *object,
+				 struct rv_error *err RV_UNUSED)
+{
+	struct closed_search *search = arg;
+	struct rv_receipt_name there;
+	if (!search->name && rv_receipt_name_parse(object->name, &there) && !there.open &&
+	    strcmp(there.run, search->run) == 0)
+		search->name = rv_strdup(object->name);
+	return RV_OK;
+}
+
+enum rv_status rv_receipt_find_closed(struct rv_store *lake, const struct rv_stream *stream,
+				      const struct rv_run *run, json_t **ret, struct rv_error *err)
+{
+	struct rv_receipt_name name;
+	name_of(stream, run, &name);
+	RV_CLEANUP(rv_free_p)
+	char *prefix = rv_asprintf("_river/receipts/%s/%s/%s/%s-a", name.business, name.stream, name.day,
+				   name.run);
+	struct closed_search search = { .run = run->name };
+	struct rv_store_list list = { .prefix = prefix };
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
+	char etag[RV_ETAG_TEXT];
+	*ret = NULL;
+	enum rv_status status = lake->ops->list(lake, &list, see_closed, &search, err);
+	if (status == RV_OK && search.name)
+		status = lake->ops->get(lake, search.name, RECEIPT_MAX_BYTES, &text, etag, err);
+	if (status == RV_OK && search.name) {
+		json_error_t at;
+		*ret = json_loadb(text.bytes, text.len, JSON_REJECT_DUPLICATES, &at);
+		if (!*ret)
+			status = rv_fail(err, RV_DAMAGED, "%s is not a receipt", search.name);
+	}
+	free(search.name);
+	return status;
+}
+
+enum rv_status rv_receipt_remove_open(struct rv_store *lake, const struct rv_stream *stream,
+				      const struct rv_run *run, struct rv_error *err)
+{
+	struct rv_receipt_name name;
+	char text[RV_OBJECT_NAME_MAX];
+	name_of(stream, run, &name);
+	rv_receipt_name_format(&name, text);
+	return lake->ops->remove(lake, text, NULL, err);
 }
 
 struct find_closed {

@@ -38,6 +38,13 @@ json_t *rv_receipt_json(const struct rv_stream *stream, struct rv_run *run, cons
 /* Fine when it is there already. */
 enum rv_status rv_receipt_put_open(struct rv_store *lake, const struct rv_stream *stream,
 				   struct rv_run *run, struct rv_error *err) RV_MUST_CHECK;
+/* The document of the closed receipt of a named run; *ret NULL when the run was never closed. */
+enum rv_status rv_receipt_find_closed(struct rv_store *lake, const struct rv_stream *stream,
+				      const struct rv_run *run, json_t **ret,
+				      struct rv_error *err) RV_MUST_CHECK;
+/* Forget that the run is open: it was found to be closed before. */
+enum rv_status rv_receipt_remove_open(struct rv_store *lake, const struct rv_stream *stream,
+				      const struct rv_run *run, struct rv_error *err) RV_MUST_CHECK;
 /* Puts the closed receipt, then removes the open one. RV_CONFLICT when the run has been closed with
  * other counts before (another input under a used --run). */
 enum rv_status rv_receipt_put_closed(struct rv_store *lake, const struct rv_stream *stream,

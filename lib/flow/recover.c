@@ -23,62 +23,24 @@ struct recovery {
 
 /* ---- files: the same batch, made again ---- */
 
-static bool has_key(const struct rv_input_file *input, const char *key)
-{
-	char found[RV_FILE_KEY_TEXT];
-	struct rv_error ignored;
-	return rv_file_key(input->fd, input->path, found, &ignored) == RV_OK && strcmp(found, key) == 0;
-}
-
-struct sibling_search {
-	const char *folder;
-	const struct rv_run_file *file;
-	struct rv_input_file *found;
-};
-
-static enum rv_status try_sibling(void *arg, const char *name, struct rv_error *err)
-{
-	struct sibling_search *search = arg;
-	RV_CLEANUP(rv_free_p) char *path = rv_path_join(search->folder, name);
-	RV_CLEANUP(rv_input_file_release) struct rv_input_file input = RV_INPUT_FILE_INIT;
-	struct stat st;
-	bool regular;
-	/* Opening a FIFO would wait for a writer. */
-	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode))
-		return RV_OK;
-	if (rv_input_file_open(path, &input, &regular, err) != RV_OK)
-		return RV_OK;
-	if (search->found->fd >= 0 || !has_key(&input, search->file->key))
-		return RV_OK;
-	*search->found = input;
-	input = (struct rv_input_file)RV_INPUT_FILE_INIT;
-	return RV_OK;
-}
-
 /* The file itself; where it was renamed, the same inode beside; else whatever has its name now (the
  * hash decides). */
 static enum rv_status find_file(const struct rv_run_file *file, struct rv_input_file *ret,
 				struct rv_error *err)
 {
 	RV_CLEANUP(rv_input_file_release) struct rv_input_file named = RV_INPUT_FILE_INIT;
+	RV_CLEANUP(rv_free_p) char *folder = rv_path_parent(file->path);
 	bool regular;
 	enum rv_status status = rv_input_file_open(file->path, &named, &regular, err);
-	if (status == RV_OK && !has_key(&named, file->key)) {
-		RV_CLEANUP(rv_free_p) char *folder = rv_path_parent(file->path);
-		struct sibling_search search = { .folder = folder, .file = file, .found = ret };
-		if (rv_each_entry(folder, try_sibling, &search, err) != RV_OK)
+	if (status != RV_OK && status != RV_NOT_FOUND)
+		return status;
+	if (status == RV_NOT_FOUND || !rv_input_file_has_key(&named, file->key)) {
+		struct rv_error why = *err;
+		if (rv_input_file_find(folder, file->key, ret, err) != RV_OK)
 			return err->status;
 		if (ret->fd >= 0)
 			return RV_OK;
-	}
-	if (status == RV_NOT_FOUND) {
-		struct rv_error why = *err;
-		RV_CLEANUP(rv_free_p) char *folder = rv_path_parent(file->path);
-		struct sibling_search search = { .folder = folder, .file = file, .found = ret };
-		if (rv_each_entry(folder, try_sibling, &search, err) != RV_OK)
-			return err->status;
 		*err = why;
-		return ret->fd >= 0 ? RV_OK : status;
 	}
 	if (status != RV_OK)
 		return status;
@@ -273,6 +235,9 @@ static enum rv_status finish_run(struct recovery *recovery, struct rv_run *run, 
 	/* A named run whose input never came to its end stays open: the same input will come again. */
 	status = run->named && !run->closed ? rv_run_remove(run, err)
 					    : rv_deliver_finish(recovery->deliver, run, err);
+	/* The push that was told so has removed it, or was killed before it could tell. */
+	if (status == RV_CONFLICT && run->named)
+		status = RV_OK;
 	if (status == RV_OK) {
 		recovery->result->runs++;
 		recovery->result->batches += before.waiting;

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "flow/object_name.h"
 #include "format/json_text.h"
 
 /* What JSON records are known to shrink by, at the least: batches then stay below batch.size. */
@@ -22,7 +23,8 @@ static enum rv_status parse(const char *name, const struct rv_stream *stream,
 	const char *folder = json_string_value(json_object_get(o, "folder"));
 	const char *id = json_string_value(json_object_get(o, "stream_id"));
 	enum rv_status status = RV_OK;
-	if (!o || !folder || strlen(folder) >= sizeof(ret->folder) || !id ||
+	const char *suffix = json_string_value(json_object_get(o, "compression"));
+	if (!o || !folder || !suffix || strlen(folder) >= sizeof(ret->folder) || !id ||
 	    !rv_json_get_u64(o, "batch_record_bytes"))
 		status = rv_fail(err, RV_DAMAGED, "%s is not a run's record", name);
 	else if (version > RV_RUN_RECORD_VERSION)
@@ -36,6 +38,9 @@ static enum rv_status parse(const char *name, const struct rv_stream *stream,
 		memcpy(ret->folder, folder, strlen(folder) + 1);
 		ret->batch_record_bytes = rv_json_get_u64(o, "batch_record_bytes");
 		ret->batch_records = rv_json_get_u64(o, "batch_records");
+		ret->compression = strcmp(suffix, rv_object_suffix(RV_OUTPUT_ZSTD)) == 0  ? RV_OUTPUT_ZSTD
+				   : strcmp(suffix, rv_object_suffix(RV_OUTPUT_GZIP)) == 0 ? RV_OUTPUT_GZIP
+											    : RV_OUTPUT_NONE;
 	}
 	json_decref(o);
 	return status;
@@ -58,6 +63,7 @@ enum rv_status rv_run_record_fix(struct rv_store *lake, const struct rv_stream *
 			      "created", rv_format_time(now_ms, time), "batch_record_bytes",
 			      (json_int_t)(batch_bytes ? batch_bytes * RATIO : 256u << 20),
 			      "batch_records", (json_int_t)batch_records);
+	json_object_set_new(o, "compression", json_string(rv_object_suffix(stream->compression)));
 	rv_strbuf_clear(&text);
 	rv_json_dump(&text, o);
 	rv_strbuf_putc(&text, '\n');

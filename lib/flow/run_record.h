@@ -19,10 +19,11 @@ struct rv_run_record {
 	char folder[24];
 	uint64_t batch_record_bytes; /* uncompressed */
 	uint64_t batch_records;      /* 0: no limit */
+	enum rv_output_compression compression;
 };
 
-/* The record as it is in the lake; made from `batch_bytes` (a compressed size) and `batch_records`
- * when there is none. */
+/* The record as it is in the lake; made from `batch_bytes` (a compressed size), `batch_records` and
+ * the stream's compression when there is none. */
 enum rv_status rv_run_record_fix(struct rv_store *lake, const struct rv_stream *stream,
 				 const char *run, uint64_t batch_bytes, uint64_t batch_records,
 				 int64_t now_ms, struct rv_run_record *ret,

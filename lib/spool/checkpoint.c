@@ -62,6 +62,9 @@ json_t *rv_checkpoint_json(const struct rv_checkpoint *c)
 	json_object_set_new(o, "file_bytes", json_integer((json_int_t)c->file_bytes));
 	json_object_set_new(o, "file_modified", json_integer((json_int_t)c->file_modified_ns));
 	json_object_set_new(o, "at_end", json_boolean(c->at_end));
+	json_object_set_new(o, "generation", json_integer(c->generation));
+	if (c->again_open)
+		json_object_set_new(o, "again_open", json_true());
 	json_object_set_new(o, "pushed", json_integer((json_int_t)c->pushed_ms));
 	return o;
 }
@@ -82,6 +85,8 @@ bool rv_checkpoint_parse(const json_t *o, struct rv_checkpoint *ret)
 		.file_bytes = rv_json_get_u64(o, "file_bytes"),
 		.file_modified_ns = json_integer_value(json_object_get(o, "file_modified")),
 		.at_end = json_is_true(json_object_get(o, "at_end")),
+		.generation = json_integer_value(json_object_get(o, "generation")),
+		.again_open = json_is_true(json_object_get(o, "again_open")),
 		.pushed_ms = json_integer_value(json_object_get(o, "pushed")),
 	};
 	c.path = rv_json_bytes_value(json_object_get(o, "path"));
@@ -362,8 +367,8 @@ enum rv_status rv_checkpoint_note_batch(const struct rv_state *state, const char
 	RV_CLEANUP(rv_free_p) char *path = rv_asprintf("%s/files/%s.batches", state->folder, key);
 	/* The line end in front closes a line that a crash has torn. */
 	RV_CLEANUP(rv_free_p)
-	char *line = rv_asprintf("\n%" PRIu64 " %" PRIu64 " %s %" PRIu64 " %s %s\n", extent->from,
-				 extent->to, run->name, entry->seq, *entry->name ? entry->name : "-",
+	char *line = rv_asprintf("\n%" PRIu64 " %" PRIu64 " %s %" PRIu64 " %" PRIu64 " %s %s\n",
+				 extent->from, extent->to, run->name, entry->seq, entry->bytes, *entry->name ? entry->name : "-",
 				 entry->rejects_name ? entry->rejects_name : "-");
 	RV_CLEANUP(rv_close_p)
 	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -391,8 +396,8 @@ enum rv_status rv_checkpoint_each_batch(const struct rv_state *state, const char
 	for (char *line = strtok_r(text.bytes, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
 		struct rv_file_batch batch;
 		/* 383 is RV_OBJECT_NAME_MAX - 1. A line torn by a crash is followed by its repetition. */
-		if (sscanf(line, "%" SCNu64 " %" SCNu64 " %*s %*s %383s %383s", &batch.from, &batch.to,
-			   batch.name, batch.rejects_name) != 4)
+		if (sscanf(line, "%" SCNu64 " %" SCNu64 " %*s %*s %" SCNu64 " %383s %383s",
+			   &batch.from, &batch.to, &batch.bytes, batch.name, batch.rejects_name) != 5)
 			continue;
 		if ((status = each(arg, &batch, err)) != RV_OK)
 			return status;

@@ -40,6 +40,8 @@ struct rv_checkpoint {
 	uint64_t file_bytes;    /* size and time of the file when it was read last: where both are */
 	int64_t file_modified_ns; /* the same, a compressed file need not be read again */
 	bool at_end;            /* nothing was left behind offset then */
+	int64_t generation;     /* when the file was begun from byte 0: the later one counts */
+	bool again_open;        /* begun by --again, and not at the end yet */
 	int64_t pushed_ms;      /* when it came to this offset */
 };
 void rv_checkpoint_release(struct rv_checkpoint *checkpoint);
@@ -89,13 +91,14 @@ enum rv_status rv_checkpoint_matches(const struct rv_checkpoint *checkpoint, int
 enum rv_status rv_checkpoint_measure(struct rv_checkpoint *checkpoint, int fd,
 				     struct rv_error *err) RV_MUST_CHECK;
 
-/* The batches a file went into: lines of "from to run seq name rejects". For --shipped. */
+/* The batches a file went into: lines of "from to run seq bytes name rejects". For --shipped. */
 enum rv_status rv_checkpoint_note_batch(const struct rv_state *state, const char *key,
 					const struct rv_run *run, const struct rv_batch_entry *entry,
 					const struct rv_extent *extent, bool sync,
 					struct rv_error *err) RV_MUST_CHECK;
 struct rv_file_batch {
 	uint64_t from, to;
+	uint64_t bytes;                        /* of the object */
 	char name[RV_OBJECT_NAME_MAX];         /* "-": none */
 	char rejects_name[RV_OBJECT_NAME_MAX]; /* "-": none */
 };

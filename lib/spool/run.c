@@ -55,11 +55,17 @@ static void extent_release(struct rv_extent *extent)
 	json_decref(extent->checkpoint);
 }
 
-void rv_batch_entry_release(struct rv_batch_entry *entry)
+static void release_extents(struct rv_batch_entry *entry)
 {
 	for (size_t i = 0; i < entry->extents_count; i++)
 		extent_release(&entry->extents[i]);
-	free(entry->extents);
+	free(rv_take(entry->extents));
+	entry->extents_count = 0;
+}
+
+void rv_batch_entry_release(struct rv_batch_entry *entry)
+{
+	release_extents(entry);
 	free(entry->name);
 	free(entry->rejects_name);
 	*entry = (struct rv_batch_entry){ .seq = 0 };
@@ -321,6 +327,8 @@ static enum rv_status set_state(struct rv_run *run, uint64_t seq, enum rv_batch_
 	if (!entry)
 		rv_bug("batch %" PRIu64 " %s without a promise", seq, type);
 	entry->state = state;
+	/* The journal has them; a push of very many files must not keep them all. */
+	release_extents(entry);
 	pthread_mutex_unlock(&run->mutex);
 	return append(run, json_pack("{s:s, s:I}", "t", type, "seq", (json_int_t)seq), sync, err);
 }
@@ -638,6 +646,13 @@ static enum rv_status open_journal(struct rv_run *run, bool lock, struct rv_erro
 	return RV_OK;
 }
 
+static enum rv_status see_more(void *arg, const char *name, struct rv_error *err RV_UNUSED)
+{
+	if (strcmp(name, "journal") != 0)
+		*(bool *)arg = true;
+	return RV_OK;
+}
+
 enum rv_status rv_run_open(const struct rv_state *state, const char *name, bool lock,
 			   struct rv_run **ret, struct rv_error *err)
 {
@@ -649,8 +664,17 @@ enum rv_status rv_run_open(const struct rv_state *state, const char *name, bool 
 	if (status == RV_OK)
 		status = replay_journal(run, lock, err);
 	if (status == RV_NOT_FOUND && lock) {
-		/* Killed before its first line: nothing was promised, nothing is lost. */
+		/* Killed before its first line: nothing was promised, nothing is lost. But where there
+		 * is anything beside an empty journal, somebody has taken the promises away. */
 		struct rv_error ignored;
+		bool more = false;
+		if (rv_each_entry(run->folder, see_more, &more, &ignored) != RV_OK)
+			return status;
+		if (more) {
+			rv_fail(err, RV_DAMAGED, "%s holds files, but no journal that says what they are",
+				run->folder);
+			return err->status;
+		}
 		if (rv_remove_tree(run->folder, &ignored) != RV_OK)
 			return status;
 	}
@@ -659,12 +683,30 @@ enum rv_status rv_run_open(const struct rv_state *state, const char *name, bool 
 	return status;
 }
 
+struct each_run {
+	const char *folder;
+	enum rv_status (*each)(void *arg, const char *run, struct rv_error *err);
+	void *arg;
+};
+
+/* What is not a folder is not river's, and in nobody's way. */
+static enum rv_status each_run_folder(void *arg, const char *name, struct rv_error *err)
+{
+	struct each_run *walk = arg;
+	RV_CLEANUP(rv_free_p) char *path = rv_path_join(walk->folder, name);
+	struct stat st;
+	if (lstat(path, &st) < 0 || !S_ISDIR(st.st_mode) || !rv_run_name_valid(name))
+		return RV_OK;
+	return walk->each(walk->arg, name, err);
+}
+
 enum rv_status rv_run_each(const struct rv_state *state,
 			   enum rv_status (*each)(void *arg, const char *run, struct rv_error *err),
 			   void *arg, struct rv_error *err)
 {
 	RV_CLEANUP(rv_free_p) char *path = rv_state_path(state, "runs");
-	return rv_each_entry(path, each, arg, err);
+	struct each_run walk = { path, each, arg };
+	return rv_each_entry(path, each_run_folder, &walk, err);
 }
 
 struct sum {

@@ -59,13 +59,25 @@ test_expect_success 'renamed, the file is known' '
 '
 
 test_expect_success 'a copy whose original is gone is the rotated file' '
-	cp b.ndjson c.ndjson && rm b.ndjson &&
-	push_json c.ndjson && summary_has accepted 0
+	cp b.ndjson b.ndjson.1 && rm b.ndjson &&
+	push_json b.ndjson.1 && summary_has accepted 0 && mv b.ndjson.1 c.ndjson
 '
 
 test_expect_success 'a copy beside its original is another file' '
 	cp c.ndjson d.ndjson &&
 	push_json d.ndjson && summary_has accepted 4
+'
+
+test_expect_success 'two identical snapshots are two, also when the first was renamed' '
+	fresh && printf "{\"n\":%d}\n" 1 2 >snap.ndjson && push_json snap.ndjson &&
+	mv snap.ndjson snap.ndjson.old && cp snap.ndjson.old snap.ndjson &&
+	push_json snap.ndjson && summary_has accepted 2
+'
+
+test_expect_success 'a first line that many files share does not make them one file' '
+	fresh && echo "{\"start\":1}" >monday.ndjson && push_json monday.ndjson && rm monday.ndjson &&
+	printf "{\"start\":1}\n{\"n\":2}\n" >tuesday.ndjson &&
+	push_json tuesday.ndjson && summary_has accepted 2
 '
 
 test_expect_success 'copytruncate: the copy is known, the truncated file begins anew' '
@@ -110,6 +122,23 @@ test_expect_success '--again sends it anew' '
 	printf "{\"n\":%d}\n" 1 2 3 >a.ndjson &&
 	push_json a.ndjson && push_json --again a.ndjson && summary_has accepted 3 &&
 	push_json a.ndjson && summary_has accepted 0
+'
+
+test_expect_success '--again of a file that became shorter is its new beginning' '
+	fresh && printf "{\"n\":%d}\n" 1 2 3 4 5 6 >a.ndjson && push_json a.ndjson &&
+	printf "{\"n\":%d}\n" 1 7 8 >b && cat b >a.ndjson &&
+	push_json --again a.ndjson && summary_has accepted 3 &&
+	push_json a.ndjson && summary_has accepted 0
+'
+
+test_expect_success '--again that was killed half way is finished by the same command' '
+	fresh && awk "BEGIN { for (i = 0; i < 40; i++) printf \"{\\\"n\\\":%d}\n\", i }" >a.ndjson &&
+	push_json a.ndjson &&
+	test_expect_code 90 "$RIVER_BUILD/tests/fault/walk" --file-ops kill 100 -- \
+		river push --again --batch-records 7 web/clicks a.ndjson >/dev/null 2>&1 &&
+	river push --again --batch-records 7 web/clicks a.ndjson &&
+	landed | sort | uniq -c | awk "{ print \$1 }" | sort -u >times && echo 2 >expected &&
+	test_cmp expected times
 '
 
 test_expect_success 'an unterminated end stays while the file is young, and goes when it is settled' '
@@ -172,6 +201,20 @@ test_expect_success '--shipped notices another content of the same length' '
 	printf "{\"n\":%d}\n" 1 3 >b && cat b >a.ndjson &&
 	test_expect_code 1 river push --shipped web/clicks a.ndjson 2>err &&
 	test_grep "other bytes" err
+'
+
+test_expect_success '--shipped reads the file whole: a change in the middle is noticed' '
+	fresh && awk "BEGIN { for (i = 10000; i < 40000; i++) printf \"{\\\"n\\\":%d}\n\", i }" >a.ndjson &&
+	push_json a.ndjson && river push --shipped web/clicks a.ndjson &&
+	sed "s/25000/99999/" a.ndjson >b && cat b >a.ndjson && push_json a.ndjson &&
+	test_expect_code 1 river push --shipped web/clicks a.ndjson 2>err && test_grep "other" err
+'
+
+test_expect_success '--shipped: an object that is there, but not whole, is not the batch' '
+	fresh && printf "{\"n\":%d}\n" 1 2 >a.ndjson && push_json a.ndjson &&
+	: >"$(find lake/data -type f)" &&
+	test_expect_code 1 river push --shipped web/clicks a.ndjson 2>err &&
+	test_expect_code 1 river push --wait landed web/clicks a.ndjson 2>err && test_grep "\-\-again" err
 '
 
 test_expect_success 'rejects are kept, exit 7, and the checkpoint goes past them' '

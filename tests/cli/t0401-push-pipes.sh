@@ -128,6 +128,39 @@ test_expect_success '--run: a prefix of the input under its name is 6 too' '
 	landed >got && test_cmp in got
 '
 
+test_expect_success '--run: more input under its name is 6, lands nothing new, and leaves nothing in the way' '
+	fresh && numbers 1 10 >in && numbers 1 20 >more && numbers 1 5 >less &&
+	river push --run x --batch-records 5 web/clicks <in &&
+	test_expect_code 6 river push --run x web/clicks <more 2>err &&
+	test_expect_code 6 river push --run x web/clicks <less 2>err &&
+	test_expect_code 6 river push --run x web/clicks </dev/null 2>err &&
+	landed >got && test_cmp in got &&
+	river push --run x web/clicks <in && landed >got && test_cmp in got &&
+	find lake/_river/receipts -name "*-open.json" >open && test_must_be_empty open
+'
+
+test_expect_success '--run again while the lake is away is 8: it is kept already' '
+	fresh && numbers 1 10 >in && echo in the way >lake/data &&
+	test_expect_code 8 river push --run x web/clicks <in &&
+	test_expect_code 8 river push --run x web/clicks <in 2>err && test_grep "do not send it again" err &&
+	rm lake/data && river push --run x web/clicks <in && landed >got && test_cmp in got
+'
+
+test_expect_success '--run: a changed compression does not make it another input' '
+	fresh && numbers 1 10 >in && river push --run x web/clicks <in &&
+	printf "stream: web/clicks\ncompression: gzip\n" >s.yaml && river stream apply -f s.yaml &&
+	river push --run x web/clicks <in && landed >got && test_cmp in got &&
+	find lake/data -name "*.gz" >gz && test_must_be_empty gz
+'
+
+test_expect_success 'batches without a journal are set aside, not thrown away' '
+	fresh && numbers 1 3 >in && echo in the way >lake/data &&
+	river push --wait spooled web/clicks <in && rm lake/data &&
+	: >"$(find "$HOME/.local/state/river" -name journal)" &&
+	test_expect_code 12 river push web/clicks in 2>err && test_grep "set aside" err &&
+	spool_files >kept && test_line_count = 1 kept
+'
+
 test_expect_success '--run with files: no checkpoint, lands once' '
 	fresh && numbers 1 5 >a.ndjson &&
 	river push --run one web/clicks a.ndjson && river push --run one web/clicks a.ndjson &&
