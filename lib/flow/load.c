@@ -253,6 +253,35 @@ static enum rv_status keep_pending(struct rv_store *lake, struct rv_warehouse *w
 	return RV_OK;
 }
 
+/* With the warehouse open once: closing it costs more the more tables there are. It may keep what
+ * it knows of a stream until then, so the streams stay as long. */
+static enum rv_status load_named(struct rv_store *lake, struct rv_warehouse *warehouse,
+				 const struct names *names, rv_load_progress *progress, void *arg,
+				 struct rv_load_sum *sum, struct rv_error *err)
+{
+	if (!names->count)
+		return RV_OK;
+	RV_CLEANUP(rv_free_p)
+	struct rv_stream *streams = rv_calloc(names->count, sizeof(*streams));
+	enum rv_status status = warehouse->ops->begin(warehouse, true, err);
+
+	if (status != RV_OK)
+		return status;
+	for (size_t i = 0; i < names->count; i++)
+		rv_stream_init(&streams[i]);
+	for (size_t i = 0; i < names->count && status == RV_OK; i++) {
+		status = rv_catalog_get(lake, names->items[i], &streams[i], NULL, err);
+		if (status == RV_OK)
+			status = rv_load_stream(lake, warehouse, &streams[i], progress, arg, sum, err);
+		else if (status == RV_NOT_FOUND)
+			status = RV_OK;
+	}
+	warehouse->ops->end(warehouse);
+	for (size_t i = 0; i < names->count; i++)
+		rv_stream_release(&streams[i]);
+	return status;
+}
+
 enum rv_status rv_load_all(struct rv_store *lake, struct rv_warehouse *warehouse,
 			   rv_load_progress *progress, void *arg, struct rv_load_sum *sum,
 			   struct rv_error *err)
@@ -266,15 +295,5 @@ enum rv_status rv_load_all(struct rv_store *lake, struct rv_warehouse *warehouse
 
 	if (opened)
 		warehouse->ops->end(warehouse);
-	for (size_t i = 0; i < names.count && status == RV_OK; i++) {
-		RV_CLEANUP(rv_stream_release_p) struct rv_stream stream;
-
-		rv_stream_init(&stream);
-		status = rv_catalog_get(lake, names.items[i], &stream, NULL, err);
-		if (status == RV_OK)
-			status = rv_load_stream(lake, warehouse, &stream, progress, arg, sum, err);
-		else if (status == RV_NOT_FOUND)
-			status = RV_OK;
-	}
-	return status;
+	return status == RV_OK ? load_named(lake, warehouse, &names, progress, arg, sum, err) : status;
 }
