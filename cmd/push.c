@@ -181,6 +181,11 @@ static void say(void *arg RV_UNUSED, const char *text)
 		rv_verbose("%s", text);
 }
 
+static void warn(void *arg RV_UNUSED, const char *text)
+{
+	rv_warn("%s", text);
+}
+
 static bool should_stop(void)
 {
 	return rv_stop_signal() != 0;
@@ -235,6 +240,8 @@ static void print_summary(struct rv_command_context *cx, const char *stream,
 			rv_note("%s: nothing new to push", stream);
 		return;
 	}
+	if (status != RV_OK && status != RV_PARTIAL && !r->landed)
+		return;
 	rv_note("pushed %s record%s (%s) to %s: %s object%s, %s, %s",
 		rv_format_count(r->accepted, records), r->accepted == 1 ? "" : "s",
 		rv_format_size(r->input_bytes, input), stream, rv_format_count(r->objects, objects),
@@ -332,14 +339,14 @@ static bool go_on(void *arg RV_UNUSED, uint64_t rows RV_UNUSED, uint64_t bytes R
 	return !should_stop();
 }
 
-/* --wait loaded: everything that is pending, but only this push's own objects decide. */
-static enum rv_status load_runs(struct rv_command_context *cx, const struct rv_stream *stream,
-				const json_t *runs, struct rv_error *err)
+/* --wait loaded: everything that is pending is loaded, but only what holds this push's records
+ * decides. */
+static enum rv_status load_runs(struct rv_command_context *cx, struct rv_warehouse *warehouse,
+				const struct rv_stream *stream, const struct rv_push_result *result,
+				struct rv_error *err)
 {
-	RV_CLEANUP(rv_warehouse_free_p) struct rv_warehouse *warehouse = NULL;
 	RV_CLEANUP(rv_pending_release) struct rv_pending pending = { .items = NULL };
-	if (rv_wire_warehouse(cx->profile, cx->lake, &warehouse, err) != RV_OK ||
-	    rv_pending_find(cx->lake, warehouse, stream, &pending, err) != RV_OK)
+	if (rv_pending_find(cx->lake, warehouse, stream, &pending, err) != RV_OK)
 		return err->status;
 	if (!pending.count)
 		return RV_OK;
@@ -348,13 +355,21 @@ static enum rv_status load_runs(struct rv_command_context *cx, const struct rv_s
 		return err->status;
 	for (size_t i = 0; i < pending.count; i++) {
 		const struct rv_load *item = &pending.items[i];
-		if (!in_runs(runs, item->object))
+		if (!in_runs(result->runs, item->object) &&
+		    !json_object_get(result->older, item->object))
 			continue;
 		if (item->state == RV_LOAD_FAILED)
 			return rv_fail(err, RV_FAILED, "%s: %s", item->object, item->message);
 		if (item->state == RV_LOAD_PENDING)
 			return rv_fail(err, RV_FAILED, "stopped before %s was loaded", item->object);
 	}
+	struct rv_warehouse_counts counts;
+	if (stream->columns_count && warehouse->ops->count(warehouse, stream, &counts, err) != RV_OK)
+		return err->status;
+	if (stream->columns_count && counts.refused)
+		rv_warn("%" PRIu64 " rows of %s/%s are refused by its definition, see the table "
+			"%s.%s_refused", counts.refused, stream->business, stream->name,
+			stream->business, stream->name);
 	return RV_OK;
 }
 
@@ -405,11 +420,19 @@ static enum rv_status push_run(struct rv_command_context *cx, void *options, int
 		.lock_timeout_ms = cx->locks == RV_LOCKS_WAIT ? cx->timeout_ms : 0,
 		.should_stop = should_stop,
 		.progress = show_progress,
+		.lock_skip = cx->locks == RV_LOCKS_SKIP,
+		.check_stream = true,
 		.note = say,
+		.warn = warn,
 		.arg = &listener,
 	};
 	if (o->shipped)
 		return shipped(cx, &params, err);
+	/* Asked for before anything is sent: a profile without a warehouse cannot promise it. */
+	RV_CLEANUP(rv_warehouse_free_p) struct rv_warehouse *warehouse = NULL;
+	if (params.wait == RV_WAIT_LOADED &&
+	    rv_wire_warehouse(cx->profile, cx->lake, &warehouse, err) != RV_OK)
+		return err->status;
 
 	int64_t started_ms = rv_clock_monotonic_ms();
 	RV_CLEANUP(rv_free_p) char *what = rv_asprintf("push %s", stream_text);
@@ -419,9 +442,14 @@ static enum rv_status push_run(struct rv_command_context *cx, void *options, int
 	rv_progress_end(&listener.progress);
 	if ((status == RV_OK || status == RV_PARTIAL) && params.wait == RV_WAIT_LOADED) {
 		struct rv_error load_error = RV_ERROR_INIT;
-		if (load_runs(cx, &stream, result.runs, &load_error) != RV_OK) {
+		if (load_runs(cx, warehouse, &stream, &result, &load_error) != RV_OK) {
+			/* Whatever kept them from the tables: they are accepted, and must not come again. */
 			*err = load_error;
-			status = rv_context(err, "the records are in the lake, but not all in the tables");
+			rv_context(err, "the records are in the lake, but not all in the tables");
+			if (!err->hint[0])
+				rv_hint(err, "do not send them again; 'river snowpipe notify %s' loads them",
+					stream_text);
+			status = err->status = RV_KEPT;
 		}
 	}
 	int64_t took_ms = rv_clock_monotonic_ms() - started_ms;
@@ -432,7 +460,9 @@ static enum rv_status push_run(struct rv_command_context *cx, void *options, int
 	if (o->receipt && write_receipt(o->receipt, stream_text, &result, took_ms, status,
 					&receipt_error) != RV_OK && status == RV_OK) {
 		*err = receipt_error;
-		status = rv_context(err, "the records were pushed, but the receipt was not written");
+		rv_context(err, "the records were pushed, but the receipt was not written");
+		rv_hint(err, "do not send them again");
+		status = err->status = RV_KEPT;
 	}
 	rv_push_result_release(&result);
 	return status;

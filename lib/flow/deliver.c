@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "flow/catalog.h"
 #include "flow/receipt.h"
 #include "spool/checkpoint.h"
 
@@ -27,6 +28,22 @@ static enum rv_status find_other(void *arg, const struct rv_store_object *object
 	if (strcmp(object->name, find->mine) != 0)
 		snprintf(find->other, sizeof(find->other), "%s", object->name);
 	return RV_OK;
+}
+
+/* A push may run for weeks, and the stream be deleted, or made again, beside it. */
+static enum rv_status check_stream(const struct rv_deliver *deliver, struct rv_error *err)
+{
+	char text[RV_STREAM_TEXT];
+	struct rv_stream now;
+	rv_stream_init(&now);
+	rv_stream_text(deliver->stream, text);
+	enum rv_status status = rv_catalog_get(deliver->lake, text, &now, NULL, err);
+	if (status == RV_OK && strcmp(now.id, deliver->stream->id) != 0)
+		status = rv_fail(err, RV_CONFLICT, "stream %s was deleted and created again", text);
+	else if (status == RV_NOT_FOUND)
+		rv_context(err, "the stream was deleted while records were pushed to it");
+	rv_stream_release(&now);
+	return status;
 }
 
 void rv_deliver_release(struct rv_deliver *deliver)
@@ -141,6 +158,8 @@ static enum rv_status sync_body(const struct rv_body *body, struct rv_error *err
 enum rv_status rv_deliver_promise(struct rv_deliver *deliver, struct rv_run *run,
 				  struct rv_finished *finished, struct rv_error *err)
 {
+	if (deliver->check_stream && check_stream(deliver, err) != RV_OK)
+		return err->status;
 	if (run->named && check_named(deliver, run, &finished->entry, err) != RV_OK)
 		return err->status;
 	if (run->pipe) {

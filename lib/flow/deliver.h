@@ -21,6 +21,9 @@ struct rv_deliver {
 	const struct rv_run *opened; /* the run whose open receipt has been put */
 	const struct rv_run *known;  /* the named run that `closed` is about */
 	json_t *closed;              /* its closed receipt, when it has been sent whole before; owned */
+	bool check_stream;           /* before each promise: is the stream still this one? */
+	void (*waiting)(void *arg, const char *text); /* Optional: told when a lock keeps us waiting */
+	void *waiting_arg;
 	bool unsynced; /* checkpoints were saved without being made durable */
 	/* The first batch that could not be saved (damaged on disk, or its file changed): reported at
 	 * the end, while everything else goes on. RV_OK: none. */

@@ -64,6 +64,10 @@ struct push {
 	bool stopped;                    /* by a signal */
 	bool incomplete;                 /* the input was not read to its end */
 	bool abandon;                    /* the open batch must not be sent */
+	bool fatal;                      /* no further input can be pushed either */
+	bool over_limit;                 /* --max-rejects */
+	uint64_t failed_inputs, skipped_inputs; /* files that were not pushed whole; that were locked */
+	struct rv_error input_failure;   /* of the first of them */
 	uint64_t batch_bytes, batch_records, batch_record_bytes; /* 0: no limit */
 	struct rv_run_record record;     /* of a named run */
 	uint64_t *recent;                /* hashes of the keys of files since the last settle() */
@@ -76,7 +80,8 @@ struct push {
 void rv_push_result_release(struct rv_push_result *result)
 {
 	json_decref(result->runs);
-	result->runs = NULL;
+	json_decref(result->older);
+	result->runs = result->older = NULL;
 }
 
 static bool must_stop(struct push *push)
@@ -86,18 +91,22 @@ static bool must_stop(struct push *push)
 	return push->stopped;
 }
 
-static void note(struct push *push, const char *fmt, ...) RV_PRINTF(2, 3);
-static void note(struct push *push, const char *fmt, ...)
+typedef void say(void *arg, const char *text);
+
+static void tell(const struct push *push, say *how, const char *fmt, ...) RV_PRINTF(3, 4);
+static void tell(const struct push *push, say *how, const char *fmt, ...)
 {
-	if (!push->params->note)
+	if (!how)
 		return;
-	char text[512];
+	char text[1024];
 	va_list ap;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	push->params->note(push->params->arg, text);
+	how(push->params->arg, text);
 }
+#define note(push, ...) tell(push, (push)->params->note, __VA_ARGS__)
+#define warn(push, ...) tell(push, (push)->params->warn, __VA_ARGS__)
 
 /* ---- runs ---- */
 
@@ -351,8 +360,10 @@ static enum rv_status add_span(struct push *push, struct input *input, struct rv
 	}
 	if (!rv_batcher_open(push->batcher)) {
 		struct rv_run *before = push->run;
-		if (begin_batch(push, err) != RV_OK)
+		if (begin_batch(push, err) != RV_OK) {
+			push->fatal = true;
 			return err->status;
+		}
 		if (input && push->run != before)
 			input->run_file = UINT64_MAX;
 	}
@@ -492,7 +503,7 @@ static enum rv_status read_all(struct push *push, struct input *input, struct rv
 			in_reject = span.kind == RV_SPAN_REJECT && span.more;
 			report(push, span.to - start);
 			if (push->result->rejected > params->max_rejects) {
-				push->abandon = true;
+				push->abandon = push->over_limit = true;
 				rv_fail(err, RV_BAD_DATA,
 					"more than %" PRIu64 " records are rejected, the first: %s",
 					params->max_rejects, push->result->first_reject);
@@ -633,8 +644,10 @@ static enum rv_status lock_file(struct push *push, const struct input *input, st
 	for (;;) {
 		if (set_lock(push, lock_range(input->key, F_WRLCK)) == 0)
 			return RV_OK;
-		if (errno != EAGAIN && errno != EACCES)
+		if (errno != EAGAIN && errno != EACCES) {
+			push->fatal = true;
 			return rv_fail_errno(err, RV_LOCAL_IO, "lock %s/files.lock", push->state.folder);
+		}
 		int64_t limit_ms = push->params->lock_timeout_ms;
 		if (limit_ms >= 0 && rv_clock_monotonic_ms() - started_ms >= limit_ms) {
 			rv_fail(err, RV_LOCKED, "%s is being pushed by another process",
@@ -683,7 +696,8 @@ static enum rv_status recover_again(struct push *push, struct rv_error *err)
 		return err->status;
 	const struct rv_run *opened = push->deliver.opened;
 	enum rv_status status =
-		rv_recover(&push->deliver, -1, push->params->should_stop, &recovered, err);
+		rv_recover(&push->deliver, push->params->lock_timeout_ms, push->params->should_stop,
+			   &recovered, err);
 	push->deliver.opened = opened;
 	if (status != RV_OK)
 		return status;
@@ -763,9 +777,21 @@ static void describe_start(struct push *push, const struct input *input, enum rv
 		     rv_format_size(c->offset, size));
 }
 
+static enum rv_status keep_older(void *arg, const struct rv_file_batch *batch,
+				 struct rv_error *err RV_UNUSED)
+{
+	struct rv_push_result *result = arg;
+	if (!result->older)
+		result->older = json_object();
+	if (strcmp(batch->name, "-") != 0)
+		json_object_set_new(result->older, batch->name, json_true());
+	return RV_OK;
+}
+
 static enum rv_status push_regular(struct push *push, struct input *input, struct rv_error *err)
 {
 	enum rv_file_start start;
+	RV_CLEANUP(rv_free_p) char *twin = NULL;
 	if (rv_file_key(input->file.fd, input->file.path, input->key, err) != RV_OK)
 		return err->status;
 	/* Named twice, it must be looked at with the checkpoint that its first turn leaves. */
@@ -774,14 +800,21 @@ static enum rv_status push_regular(struct push *push, struct input *input, struc
 			return err->status;
 		seen_recently(push, input->key);
 	}
-	if (lock_file(push, input, err) != RV_OK || recover_again(push, err) != RV_OK)
+	if (lock_file(push, input, err) != RV_OK)
 		return err->status;
+	if (recover_again(push, err) != RV_OK) {
+		push->fatal = true;
+		return err->status;
+	}
 	/* It may have grown while we waited for the lock. */
 	if (fstat(input->file.fd, &input->file.stat) < 0)
 		return rv_fail_errno(err, RV_LOCAL_IO, "look at %s", input->file.path);
 	if (rv_push_file_start(&push->state, &input->file, input->key, &push->params->read,
-			       push->params->again, &input->checkpoint, &start, err) != RV_OK)
+			       push->params->again, &input->checkpoint, &start, &twin, err) != RV_OK)
 		return err->status;
+	if (twin)
+		warn(push, "%s begins with all that was pushed of %s, which is still there: both are "
+		     "sent", input->file.path, twin);
 	push->result->files++;
 	push->result->skipped_bytes += input->checkpoint.offset;
 	describe_start(push, input, start);
@@ -792,6 +825,9 @@ static enum rv_status push_regular(struct push *push, struct input *input, struc
 		rv_hint(err, "--again sends it once more");
 		return err->status;
 	}
+	if (push->params->wait == RV_WAIT_LOADED && input->checkpoint.offset &&
+	    rv_checkpoint_each_batch(&push->state, input->key, keep_older, push->result, err) != RV_OK)
+		return err->status;
 	uint64_t before = push->result->input_bytes;
 	if (start != RV_FILE_UNCHANGED && read_file(push, input, err) != RV_OK)
 		return err->status;
@@ -910,8 +946,12 @@ static enum rv_status set_up(struct push *push, struct rv_error *err)
 		.lake = params->lake,
 		.delivery = params->delivery,
 		.loss = RV_ERROR_INIT,
+		.check_stream = params->check_stream,
+		.waiting = params->note,
+		.waiting_arg = params->arg,
 	};
-	if (rv_recover(&push->deliver, -1, params->should_stop, &push->result->recovered, err) != RV_OK)
+	if (rv_recover(&push->deliver, params->lock_timeout_ms, params->should_stop,
+		       &push->result->recovered, err) != RV_OK)
 		return rv_context(err, "finish an earlier push");
 	push->deliver.opened = NULL;
 	if (push->result->recovered.waiting_runs) {
@@ -937,7 +977,8 @@ static enum rv_status set_up(struct push *push, struct rv_error *err)
 	}
 	/* What a named run's objects are called must not change with the definition. */
 	push->batch_stream = *params->stream;
-	if (params->run && params->stream->compression != RV_OUTPUT_GZIP_SMALL)
+	if (params->run && strcmp(rv_object_suffix(push->record.compression),
+				  rv_object_suffix(params->stream->compression)) != 0)
 		push->batch_stream.compression = push->record.compression;
 	struct rv_batcher_params batcher = {
 		.stream = &push->batch_stream,
@@ -956,9 +997,19 @@ static enum rv_status push_inputs(struct push *push, struct rv_error *err)
 		return push_pipe(push, params->source, params->source->label, err);
 	if (params->files_count == 0)
 		return push_stdin(push, err);
-	for (size_t i = 0; i < params->files_count; i++)
-		if (must_stop(push) || push_path(push, params->files[i], err) != RV_OK)
-			return push->stopped ? RV_OK : err->status;
+	for (size_t i = 0; i < params->files_count && !must_stop(push); i++) {
+		if (push_path(push, params->files[i], err) == RV_OK || push->stopped)
+			continue;
+		if (push->abandon || push->fatal)
+			return err->status;
+		/* One bad file does not stop its neighbours; it is told at the end. */
+		bool skip = err->status == RV_LOCKED && params->lock_skip;
+		push->skipped_inputs += skip;
+		push->failed_inputs += !skip;
+		if (push->input_failure.status == RV_OK ||
+		    (push->input_failure.status == RV_LOCKED && !skip))
+			push->input_failure = *err;
+	}
 	return RV_OK;
 }
 
@@ -1018,8 +1069,20 @@ static enum rv_status judge(struct push *push, enum rv_status status, struct rv_
 				 result->accepted_offset);
 		rv_context(err, "%s", *text ? text : "nothing was accepted");
 	}
+	/* "The data is all bad" is said of data that is. */
+	if (status == RV_BAD_DATA && !push->over_limit && result->accepted)
+		status = err->status = RV_LOCAL_IO;
 	if (status != RV_OK)
 		return status;
+	if (push->failed_inputs) {
+		*err = push->input_failure;
+		if (params->files_count > 1)
+			rv_context(err, "%" PRIu64 " of %zu files were not pushed whole, the first",
+				   push->failed_inputs, params->files_count);
+		if (err->status == RV_BAD_DATA && result->accepted)
+			err->status = RV_LOCAL_IO;
+		return err->status;
+	}
 	if (result->loss.status != RV_OK) {
 		*err = result->loss;
 		return err->status;
@@ -1040,20 +1103,27 @@ static enum rv_status judge(struct push *push, enum rv_status status, struct rv_
 		rv_hint(err, "do not send them again; 'river spool flush' or the next push delivers them");
 		return err->status = RV_KEPT;
 	}
+	if (push->skipped_inputs) {
+		*err = push->input_failure;
+		rv_hint(err, "the others were pushed; run the same command again for this one");
+		return err->status;
+	}
 	if (result->rejected && !result->records) {
 		if (result->rejected == 1)
 			rv_fail(err, RV_BAD_DATA, "the only record was rejected: %s", result->first_reject);
 		else
 			rv_fail(err, RV_BAD_DATA, "all %" PRIu64 " records were rejected, the first: %s",
 				result->rejected, result->first_reject);
-		rv_hint(err, "'river rejects list' shows them; --format says what the input is");
+		rv_hint(err, "'river rejects show %s/%s' shows them; --format says what the input is",
+			params->stream->business, params->stream->name);
 		return err->status;
 	}
 	if (result->rejected) {
 		rv_fail(err, RV_PARTIAL, "%" PRIu64 " of %" PRIu64 " records %s rejected, the first: %s",
 			result->rejected, result->rejected + result->records,
 			result->rejected == 1 ? "was" : "were", result->first_reject);
-		rv_hint(err, "they are kept: 'river rejects list' shows them");
+		rv_hint(err, "they are kept: 'river rejects show %s/%s' shows them",
+			params->stream->business, params->stream->name);
 		return err->status;
 	}
 	return RV_OK;
@@ -1067,7 +1137,12 @@ enum rv_status rv_push(const struct rv_push_params *params, struct rv_push_resul
 		.delivery = RV_ERROR_INIT,
 		.recovered = { .failure = RV_ERROR_INIT },
 	};
-	struct push push = { .params = params, .result = ret, .locks_fd = -1 };
+	struct push push = {
+		.params = params,
+		.result = ret,
+		.locks_fd = -1,
+		.input_failure = RV_ERROR_INIT,
+	};
 	enum rv_status status = set_up(&push, err);
 	if (status == RV_OK) {
 		struct rv_error later = RV_ERROR_INIT;

@@ -44,7 +44,11 @@ struct rv_push_params {
 	int64_t lock_timeout_ms;        /* 0: do not wait for a file that another push holds */
 	bool (*should_stop)(void);
 	void (*progress)(void *arg, const struct rv_push_progress *progress); /* Optional */
+	bool lock_skip;                 /* a file that another push holds is left out, the others go on */
+	bool check_stream;              /* ask the catalog before each batch whether the stream is still
+					 * the one it was */
 	void (*note)(void *arg, const char *text); /* Optional: things worth saying in between */
+	void (*warn)(void *arg, const char *text); /* Optional: things to be said in any case */
 	void *arg;
 };
 
@@ -65,7 +69,9 @@ struct rv_push_result {
 	struct rv_error loss;                /* something promised earlier is lost or damaged */
 	struct rv_error delivery;            /* why what is spooled has not landed */
 	char first_reject[256];              /* "events.ndjson:3: a lone surrogate escape", "" */
-	json_t *runs;                        /* receipts of this push's runs; owned by the result */
+	json_t *runs;                        /* names of this push's runs; owned by the result */
+	json_t *older;                       /* --wait loaded: objects that hold what was pushed of the
+					      * same files before; owned, NULL: none */
 };
 void rv_push_result_release(struct rv_push_result *result);
 

@@ -23,6 +23,7 @@ struct candidates {
 	const struct rv_read_settings *read;
 	struct rv_checkpoint best;
 	bool found;
+	char *twin;
 };
 
 static enum rv_status new_reader(const struct rv_input_file *input, uint64_t to,
@@ -128,8 +129,11 @@ static enum rv_status consider(void *arg, struct rv_checkpoint *c, struct rv_err
 		return RV_OK;
 	if (still_held(c, search->read, &held, err) != RV_OK)
 		return err->status;
-	if (held)
+	if (held) {
+		if (!search->twin)
+			search->twin = rv_strdup(c->path);
 		return RV_OK;
+	}
 	if (search->found)
 		rv_checkpoint_release(&search->best);
 	search->best = *c;
@@ -164,7 +168,8 @@ static enum rv_status first_record(const struct rv_input_file *input,
 
 static enum rv_status find_rotated(const struct rv_state *state, const struct rv_input_file *input,
 				   const char *key, const struct rv_read_settings *read,
-				   struct rv_checkpoint *ret, bool *ret_found, struct rv_error *err)
+				   struct rv_checkpoint *ret, bool *ret_found, char **ret_twin,
+				   struct rv_error *err)
 {
 	struct candidates search = { .state = state, .input = input, .key = key, .read = read };
 	uint64_t first;
@@ -177,10 +182,16 @@ static enum rv_status find_rotated(const struct rv_state *state, const struct rv
 		return RV_OK;
 	if (rv_checkpoint_each_head(state, first, consider, &search, err) != RV_OK) {
 		rv_checkpoint_release(&search.best);
+		free(search.twin);
 		return err->status;
 	}
 	*ret = search.best;
 	*ret_found = search.found;
+	/* A rotated file explains itself; a copy beside the original is worth a word. */
+	if (search.found)
+		free(search.twin);
+	else
+		*ret_twin = search.twin;
 	return RV_OK;
 }
 
@@ -234,7 +245,7 @@ static enum rv_status start_again(const struct rv_state *state, const struct rv_
 enum rv_status rv_push_file_start(const struct rv_state *state, const struct rv_input_file *input,
 				  const char *key, const struct rv_read_settings *read, bool again,
 				  struct rv_checkpoint *ret, enum rv_file_start *ret_start,
-				  struct rv_error *err)
+				  char **ret_twin, struct rv_error *err)
 {
 	bool known, matches = false, rotated = false;
 	RV_CLEANUP(rv_checkpoint_release) struct rv_checkpoint c = { .offset = 0 };
@@ -262,7 +273,7 @@ enum rv_status rv_push_file_start(const struct rv_state *state, const struct rv_
 		*ret_start = RV_FILE_CHANGED;
 	}
 	if (!matches) {
-		if (find_rotated(state, input, key, read, &c, &rotated, err) != RV_OK)
+		if (find_rotated(state, input, key, read, &c, &rotated, ret_twin, err) != RV_OK)
 			return err->status;
 		if (rotated) {
 			if (rv_checkpoint_move(state, &c, key, input->path, err) != RV_OK)

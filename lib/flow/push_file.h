@@ -19,11 +19,12 @@ enum rv_file_start {
 };
 
 /* `key` as rv_file_key gives it; the caller holds the file's lock. On RV_OK *ret is the checkpoint
- * to start from, filled also for a new file (offset 0). */
+ * to start from, filled also for a new file (offset 0). *ret_twin (caller frees, NULL: none) is a
+ * file that was pushed, is still there and has the same content: this one is sent all the same. */
 enum rv_status rv_push_file_start(const struct rv_state *state, const struct rv_input_file *input,
 				  const char *key, const struct rv_read_settings *read, bool again,
 				  struct rv_checkpoint *ret, enum rv_file_start *ret_start,
-				  struct rv_error *err) RV_MUST_CHECK;
+				  char **ret_twin, struct rv_error *err) RV_MUST_CHECK;
 
 /* Reads [0, checkpoint->offset) and compares counts and set hash with the checkpoint's. */
 enum rv_status rv_push_file_prefix_matches(const struct rv_checkpoint *checkpoint,

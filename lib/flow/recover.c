@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "flow/batch.h"
@@ -268,6 +269,30 @@ static enum rv_status recover_one(void *arg, const char *name, struct rv_error *
 	return RV_OK;
 }
 
+/* In slices: a signal must end the wait, and somebody at a terminal wants to know what it is for. */
+static enum rv_status take_lock(struct rv_deliver *deliver, struct rv_lock *lock, const char *path,
+				int64_t timeout_ms, bool (*should_stop)(void), struct rv_error *err)
+{
+	int64_t started_ms = rv_clock_monotonic_ms();
+	bool told = false;
+	for (;;) {
+		int64_t waited_ms = rv_clock_monotonic_ms() - started_ms;
+		int64_t slice_ms = timeout_ms >= 0 && timeout_ms - waited_ms < 100 ? timeout_ms - waited_ms
+										  : 100;
+		enum rv_status status = rv_lock_take(lock, path, RV_LOCK_EXCLUSIVE,
+						     slice_ms > 0 ? slice_ms : 0, 0600, err);
+		if (status != RV_LOCKED || slice_ms <= 0 || (timeout_ms >= 0 && slice_ms < 100))
+			return status;
+		if (should_stop && should_stop())
+			return rv_fail(err, RV_FAILED, "stopped while waiting for another push");
+		if (!told && waited_ms > 1000 && deliver->waiting) {
+			told = true;
+			deliver->waiting(deliver->waiting_arg,
+					 "another process is finishing earlier pushes, waiting for it");
+		}
+	}
+}
+
 enum rv_status rv_recover(struct rv_deliver *deliver, int64_t timeout_ms, bool (*should_stop)(void),
 			  struct rv_recover_result *ret, struct rv_error *err)
 {
@@ -275,7 +300,7 @@ enum rv_status rv_recover(struct rv_deliver *deliver, int64_t timeout_ms, bool (
 	struct recovery recovery = { deliver, should_stop, ret };
 	RV_CLEANUP(rv_lock_release) struct rv_lock lock = RV_LOCK_INIT;
 	RV_CLEANUP(rv_free_p) char *path = rv_state_path(deliver->state, "recover.lock");
-	if (rv_lock_take(&lock, path, RV_LOCK_EXCLUSIVE, timeout_ms, 0600, err) != RV_OK)
+	if (take_lock(deliver, &lock, path, timeout_ms, should_stop, err) != RV_OK)
 		return err->status;
 	return rv_run_each(deliver->state, recover_one, &recovery, err);
 }
