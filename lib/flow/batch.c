@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "flow/rejects.h"
+#include "format/json_text.h"
 
 /* Small batches never touch a file of their own; larger ones must not sit in memory. */
 #define MEMORY_BYTES (1u << 20)
@@ -31,6 +32,7 @@ struct rv_batcher {
 	XXH3_state_t *body_hash;  /* spooled bodies only */
 	XXH3_state_t *rejects_body_hash; /* the same */
 	uint64_t reject_len;
+	char *reject_csv;         /* how the csv row before in this object was read */
 };
 
 void rv_body_release(struct rv_body *body)
@@ -75,6 +77,7 @@ void rv_batcher_free(struct rv_batcher *b)
 	XXH3_freeState(b->reject_hash);
 	XXH3_freeState(b->body_hash);
 	XXH3_freeState(b->rejects_body_hash);
+	free(b->reject_csv);
 	free(b);
 }
 
@@ -141,6 +144,7 @@ enum rv_status rv_batcher_begin(struct rv_batcher *b, const struct rv_run *run, 
 	rv_batcher_abandon(b);
 	b->run = run;
 	b->entry = (struct rv_batch_entry){ .seq = seq };
+	free(rv_take(b->reject_csv));
 	b->lake_folder = rv_asprintf("data/%s/%s/%s", b->params.stream->business,
 				     b->params.stream->name, run->lake_folder);
 	rv_compressor_begin(b->compressor, body_sink, b);
@@ -166,6 +170,30 @@ bool rv_batcher_open(const struct rv_batcher *b)
 	return b->run != NULL;
 }
 
+/* What a row cannot be read again without. Said once for all rows it holds for: a header is often
+ * longer than a row. */
+static void add_reading(struct rv_batcher *b, const struct rv_span *span, struct rv_strbuf *line)
+{
+	if (span->format == RV_FORMAT_AUTO)
+		return;
+	rv_strbuf_printf(line, ",\"format\":\"%s\"", rv_format_name(span->format));
+	if (!span->csv || !span->csv_header || strlen(span->csv_header) > RV_REJECTS_HEADER_MAX)
+		return;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
+	const char delimiter[] = { span->csv->delimiter, '\0' }, quote[] = { span->csv->quote, '\0' };
+	json_t *csv = json_pack("{s:s, s:s, s:s, s:[]}", "header", span->csv_header, "delimiter",
+				delimiter, "quote", quote, "nulls");
+	for (size_t i = 0; i < span->csv->nulls_count; i++)
+		json_array_append_new(json_object_get(csv, "nulls"), rv_json_bytes(span->csv->nulls[i]));
+	rv_json_dump(&text, csv);
+	json_decref(csv);
+	if (b->reject_csv && strcmp(b->reject_csv, text.bytes) == 0)
+		return;
+	rv_strbuf_printf(line, ",\"csv\":%s", text.bytes);
+	free(b->reject_csv);
+	b->reject_csv = rv_strbuf_take(&text);
+}
+
 /* One line of the rejects object; a large reject comes in pieces whose base64 joins without a seam. */
 static enum rv_status add_reject(struct rv_batcher *b, const struct rv_span *span,
 				 const char *label, struct rv_error *err)
@@ -180,8 +208,10 @@ static enum rv_status add_reject(struct rv_batcher *b, const struct rv_span *spa
 		rv_strbuf_json(&line, span->reason, strlen(span->reason));
 		rv_strbuf_puts(&line, ",\"source\":");
 		rv_strbuf_json(&line, label, strlen(label));
-		rv_strbuf_printf(&line, ",\"line\":%" PRIu64 ",\"offset\":%" PRIu64 ",\"fault\":%" PRIu64
-				 ",\"bytes\":\"", span->line, span->from, span->fault_offset);
+		rv_strbuf_printf(&line, ",\"line\":%" PRIu64 ",\"offset\":%" PRIu64 ",\"fault\":%" PRIu64,
+				 span->line, span->from, span->fault_offset);
+		add_reading(b, span, &line);
+		rv_strbuf_puts(&line, ",\"bytes\":\"");
 		XXH3_64bits_reset(b->reject_hash);
 		b->reject_len = 0;
 	}

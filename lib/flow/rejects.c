@@ -15,7 +15,8 @@
 
 #define PREFIX "_river/rejects/"
 #define REPLAY "replay-"
-#define HEAD_MAX_BYTES (256u << 10) /* a path of 4096 bytes, each escaped, and a reason */
+/* A csv header and a path of 4096 bytes, each byte escaped, and a reason. */
+#define HEAD_MAX_BYTES (6 * RV_REJECTS_HEADER_MAX + (256u << 10))
 #define TAIL_MAX_BYTES 256
 #define PIECE_BYTES (48u << 10)
 
@@ -60,6 +61,7 @@ struct rv_rejects_reader {
 	enum part part;
 	uint64_t count;             /* rejects that were read whole */
 	struct rv_strbuf head, tail;
+	json_t *csv;                /* of the csv row read last */
 	uint32_t bits;              /* of an unfinished group of four */
 	unsigned group, padding;
 	uint64_t decoded;
@@ -82,6 +84,7 @@ void rv_rejects_reader_free(struct rv_rejects_reader *r)
 		return;
 	rv_strbuf_release(&r->head);
 	rv_strbuf_release(&r->tail);
+	json_decref(r->csv);
 	free(r);
 }
 
@@ -115,12 +118,22 @@ static enum rv_status head_complete(struct rv_rejects_reader *r, struct rv_error
 		.offset = rv_json_get_u64(o, "offset"),
 		.fault = rv_json_get_u64(o, "fault"),
 	};
+	const char *format = json_string_value(json_object_get(o, "format"));
+	bool format_ok = !format || rv_format_parse(format, &reject.format);
+	json_t *csv = json_object_get(o, "csv");
+	if (csv) {
+		json_decref(r->csv);
+		r->csv = json_incref(csv);
+	}
+	if (reject.format == RV_FORMAT_CSV)
+		reject.csv = r->csv;
 	enum rv_status status;
 	if (version > RV_REJECTS_VERSION)
 		status = rv_fail(err, RV_BAD_CONFIG,
 				 "the rejects %s were written by a newer river (version %d)", r->name,
 				 (int)version);
-	else if (version < 1 || !reject.code || !reject.reason || !reject.source)
+	else if (version < 1 || !reject.code || !reject.reason || !reject.source || !format_ok ||
+		 (csv && !json_is_string(json_object_get(csv, "header"))))
 		status = damaged(r, "that is not a reject", err);
 	else
 		status = r->sink.begin(r->sink.arg, &reject, err);
@@ -322,6 +335,20 @@ void rv_rejects_replay_run(const struct rv_rejects_name *name, char ret[RV_RUN_M
 		return;
 	}
 	/* Names of replays of replays would grow without end. */
+	XXH128_hash_t hash = XXH3_128bits(base, (size_t)len);
+	snprintf(ret, RV_RUN_MAX + 1, REPLAY "%016" PRIx64 "%016" PRIx64, (uint64_t)hash.high64,
+		 (uint64_t)hash.low64);
+}
+
+void rv_rejects_replay_part(const struct rv_rejects_name *name, unsigned part,
+			    char ret[RV_RUN_MAX + 1])
+{
+	char base[RV_RUN_MAX + 48];
+	if (part == 0) {
+		rv_rejects_replay_run(name, ret);
+		return;
+	}
+	int len = snprintf(base, sizeof(base), "%s-%06" PRIu64 "/%u", name->run, name->seq, part);
 	XXH128_hash_t hash = XXH3_128bits(base, (size_t)len);
 	snprintf(ret, RV_RUN_MAX + 1, REPLAY "%016" PRIx64 "%016" PRIx64, (uint64_t)hash.high64,
 		 (uint64_t)hash.low64);

@@ -4,7 +4,8 @@
  *   _river/rejects/<business>/<stream>/<day>/<run>-<seq %06u>-r<n>.ndjson
  *
  * A line each: {"v":1,"code":…,"reason":…,"source":…,"line":…,"offset":…,"fault":…,"bytes":"<base64>",
- * "length":…}. The bytes stand nearly last so that a reject of many GB can be written and read in
+ * "length":…}. Before "bytes" also "format":…, what it was read as, and for csv, unless it is what the csv
+ * row before it in the object had, "csv":{"header":…,"delimiter":…,"quote":…,"nulls":[…]}. The bytes stand nearly last so that a reject of many GB can be written and read in
  * pieces. Written by flow/batch.h.
  */
 #ifndef RV_FLOW_REJECTS_H
@@ -17,9 +18,11 @@
 #include "base/error.h"
 #include "config/stream.h"
 #include "flow/object_name.h"
+#include "format/reader.h"
 #include "store/store.h"
 
 #define RV_REJECTS_VERSION 1
+#define RV_REJECTS_HEADER_MAX (1u << 20) /* a csv header longer than this is not kept */
 
 struct rv_rejects_name {
 	char business[RV_BUSINESS_MAX + 1];
@@ -39,6 +42,8 @@ struct rv_reject {
 	const char *code, *reason, *source; /* borrowed for the callback */
 	uint64_t line, offset;   /* of the first byte in the source */
 	uint64_t fault;          /* offset of the fault */
+	enum rv_format format;   /* AUTO: an older river did not say */
+	const json_t *csv;       /* what is said above of this row; NULL: unknown, or not csv */
 };
 /* Called in this order for each reject; any but RV_OK ends the reading with it. */
 struct rv_rejects_sink {
@@ -78,6 +83,10 @@ enum rv_status rv_rejects_each(struct rv_store *lake, const struct rv_stream *st
  * to replay next, and its object before is done.
  */
 void rv_rejects_replay_run(const struct rv_rejects_name *name, char ret[RV_RUN_MAX + 1]);
+/* Rejects that are not all read the same way are replayed in parts, a run each. Part 0 has the run above
+ * and comes last: with its receipt the whole object is done. */
+void rv_rejects_replay_part(const struct rv_rejects_name *name, unsigned part,
+			    char ret[RV_RUN_MAX + 1]);
 /* New reference: {"<run>": {"accepted": n, "rejected": n}} of every replay that came to its end. */
 enum rv_status rv_rejects_replays(struct rv_store *lake, const struct rv_stream *stream, json_t **ret,
 				  struct rv_error *err) RV_MUST_CHECK;

@@ -236,6 +236,11 @@ static bool reject_next(struct rv_reader *rd, struct rv_span *ret)
 	ret->reason = rd->reject.reason;
 	ret->reason_code = rd->reject.code;
 	ret->fault_offset = rd->reject.fault;
+	ret->format = rd->format;
+	if (rd->format == RV_FORMAT_CSV) {
+		ret->csv_header = rd->csv_header;
+		ret->csv = &rd->dialect;
+	}
 	rd->reject.first = false;
 	rd->reject.active = more;
 	return true;

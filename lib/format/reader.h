@@ -76,6 +76,9 @@ struct rv_span {
 	const char *reason;      /* "a lone surrogate escape"; lives until the next call */
 	const char *reason_code; /* "lone_surrogate": stable, for programs */
 	uint64_t fault_offset;   /* offset of the fault in the input */
+	enum rv_format format;   /* it was read as this; never AUTO from a reader */
+	const char *csv_header;  /* csv: as rv_reader_csv_header() gives it, and the dialect; */
+	const struct rv_csv_dialect *csv; /* NULL otherwise; both live until the next call */
 };
 
 struct rv_reader_limits {
@@ -121,6 +124,8 @@ enum rv_status rv_reader_next(struct rv_reader *reader, const struct rv_reader_l
 enum rv_format rv_reader_format(const struct rv_reader *reader);
 /* csv: the header's column names as one CSV row, for a checkpoint; NULL before the header. */
 const char *rv_reader_csv_header(const struct rv_reader *reader);
+/* The names in such a row; the caller frees them and the list. False: it is no such row. */
+bool rv_csv_header_names(const char *header, char ***ret, size_t *ret_count);
 /* json: where the grammar stands at rv_reader_offset(): 0 outside of the top-level array; other
  * values are the reader's own, to be kept with the offset and given back. */
 unsigned rv_reader_in_array(const struct rv_reader *reader);

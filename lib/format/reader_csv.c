@@ -174,6 +174,35 @@ static enum rv_status set_columns_from(struct rv_reader *rd, const char *text, s
 	return set_columns(rd, &rules, row.bytes, &r, err);
 }
 
+bool rv_csv_header_names(const char *header, char ***ret, size_t *ret_count)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf name = RV_STRBUF_INIT;
+	char **names = NULL;
+	size_t count = 0, capacity = 0;
+	const char *p = header;
+
+	while (*p == '"') {
+		for (p++; *p && (*p != '"' || p[1] == '"'); p++) {
+			rv_strbuf_putc(&name, *p);
+			p += *p == '"';
+		}
+		RV_GROW(names, count, capacity);
+		names[count++] = rv_strbuf_take(&name);
+		if (*p != '"')
+			break;
+		p++;
+		if (!*p) {
+			*ret = names;
+			*ret_count = count;
+			return true;
+		}
+		if (*p++ != ',')
+			break;
+	}
+	free_texts(names, count);
+	return false;
+}
+
 static enum rv_status set_columns_named(struct rv_reader *rd, struct rv_error *err)
 {
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf row = RV_STRBUF_INIT;

@@ -125,6 +125,69 @@ test_expect_success 'replay in another format; replays of replays keep their nam
 	landed | sort >got && test_cmp expected got
 '
 
+csv_fresh () {
+	rm -rf lake "$HOME/.local" *.csv &&
+	river stream create web/clicks --format csv >/dev/null
+}
+
+test_expect_success 'replay: csv rows keep the header they were read with' '
+	csv_fresh &&
+	printf "id,txt\n1,a\n2,b,extra\n3,c\n4,%032d\n5,\"e\"\"\n6\"\n" 4 >w.csv &&
+	test_expect_code 7 river push --max-record 30 web/clicks w.csv 2>err &&
+	test_expect_code 7 river rejects replay -n web/clicks >out 2>err &&
+	test_grep "1 would land, 1 would be rejected again" out &&
+	test_expect_code 7 river rejects replay web/clicks >out 2>err &&
+	test_grep "1 landed, 1 rejected again" out &&
+	landed | sort >got &&
+	printf "{\"id\":\"%s\",\"txt\":\"%s\"}\n" 1 a 3 c 4 $(printf %032d 4) 5 "e\\\"\\n6" >expected &&
+	test_cmp expected got &&
+	test_expect_code 9 river rejects replay web/clicks >out 2>err &&
+	landed | sort >got && test_cmp expected got
+'
+
+test_expect_success 'replay: files with other headers and dialects in one batch' '
+	csv_fresh &&
+	printf "a;\"b\"\"c\"\n1;%032d\n2;3;4\n" 1 >one.csv &&
+	printf "x;y z\n5;%032d\n" 2 >two.csv &&
+	test_expect_code 9 river push --csv-delimiter ";" --max-record 30 web/clicks one.csv two.csv 2>err &&
+	test_expect_code 7 river rejects replay -n web/clicks >out 2>err &&
+	test_grep "2 would land, 1 would be rejected again" out &&
+	test_expect_code 7 river rejects replay web/clicks >out 2>err &&
+	test_grep "2 landed, 1 rejected again" out &&
+	landed | sort >got &&
+	printf "{\"a\":\"1\",\"b\\\"c\":\"%032d\"}\n{\"x\":\"5\",\"y z\":\"%032d\"}\n" 1 2 >expected &&
+	test_cmp expected got &&
+	river rejects list web/clicks >out && test_grep "2 landed, 1 again" out &&
+	test_expect_code 9 river rejects replay web/clicks >out 2>err &&
+	landed | sort >got && test_cmp expected got
+'
+
+test_expect_success 'replay: csv of which no header is known is refused, and says what to do' '
+	fresh &&
+	printf "{\"n\":1}\n1,2\n3,4\n" >in &&
+	test_expect_code 7 river push web/clicks <in 2>err &&
+	landed >before &&
+	test_expect_code 9 river rejects replay --format csv web/clicks >out 2>err &&
+	test_grep "without a csv header" err && test_grep "show web/clicks --raw | river push" err &&
+	test_grep "csv-names" err &&
+	landed >got && test_cmp before got &&
+	river rejects show web/clicks --raw |
+		river push web/clicks --format csv --csv-no-header --csv-names a,b >out 2>err &&
+	landed | sort >got && printf "%s\n" "{\"a\":\"1\",\"b\":\"2\"}" "{\"a\":\"3\",\"b\":\"4\"}" "{\"n\":1}" >expected &&
+	test_cmp expected got
+'
+
+test_expect_success 'replay: a row that is not UTF-8 is rejected again, in its own columns' '
+	csv_fresh &&
+	printf "a,b\n1,caf\351\n2,%032d\n" 1 >w.csv &&
+	test_expect_code 9 river push --max-record 30 web/clicks w.csv 2>err &&
+	test_expect_code 7 river rejects replay web/clicks >out 2>err &&
+	test_grep "1 landed, 1 rejected again" out &&
+	river rejects list web/clicks >list &&
+	river rejects show web/clicks --run "$(sed -n "s/.* \(replay-[0-9a-z-]*\).*/\1/p" list)" >out &&
+	test_grep "byte 6 of the row is not UTF-8" out
+'
+
 test_expect_success 'a replay that is killed is finished by the same command' '
 	some &&
 	cp -r lake lake.0 && cp -r "$HOME/.local" local.0 &&

@@ -270,11 +270,50 @@ static void test_failures(void **state RV_UNUSED)
 	close_world(&w);
 }
 
+/* What a csv row is read again with is said when it changes, and in the first reject of an object. */
+static void test_reject_reading(void **state RV_UNUSED)
+{
+	struct run_world w;
+	struct rv_finished done;
+	char null[] = "NA", *nulls[] = { null };
+	const struct rv_csv_dialect dialect = { .delimiter = ';', .nulls = nulls, .nulls_count = 1 };
+	struct rv_span span = { .kind = RV_SPAN_REJECT, .bytes = "x", .len = 1, .first = true,
+				.reason = "r", .reason_code = "c", .format = RV_FORMAT_CSV,
+				.csv = &dialect, .csv_header = "\"a\",\"b\"" };
+
+	open_world(&w, true);
+	struct rv_run *run = begin_run(&w, "r1", false, false);
+	struct rv_batcher *batcher = make_batcher(&w);
+
+	for (unsigned seq = 0; seq < 2; seq++) {
+		assert_ok(&w, rv_batcher_begin(batcher, run, seq, &w.err));
+		span.csv_header = "\"a\",\"b\"";
+		assert_ok(&w, rv_batcher_add(batcher, &span, "s", &w.err));
+		assert_ok(&w, rv_batcher_add(batcher, &span, "s", &w.err));
+		span.csv_header = "\"z\"";
+		assert_ok(&w, rv_batcher_add(batcher, &span, "s", &w.err));
+		assert_ok(&w, rv_batcher_finish(batcher, &done, &w.err));
+#define LINE "{\"v\":1,\"code\":\"c\",\"reason\":\"r\",\"source\":\"s\",\"line\":0,\"offset\":0," \
+	     "\"fault\":0,\"format\":\"csv\""
+#define DIALECT ",\"delimiter\":\";\",\"quote\":\"\",\"nulls\":[\"NA\"]}"
+#define END ",\"bytes\":\"eA==\",\"length\":1}\n"
+		assert_string_equal(done.rejects.memory.bytes,
+				    LINE ",\"csv\":{\"header\":\"\\\"a\\\",\\\"b\\\"\"" DIALECT END
+				    LINE END
+				    LINE ",\"csv\":{\"header\":\"\\\"z\\\"\"" DIALECT END);
+		rv_finished_release(&done);
+	}
+	rv_batcher_free(batcher);
+	rv_run_free(run);
+	close_world(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_counts_and_names),
 		cmocka_unit_test(test_reject_lines),
+		cmocka_unit_test(test_reject_reading),
 		cmocka_unit_test(test_spill_to_the_lake),
 		cmocka_unit_test(test_spill_to_the_run),
 		cmocka_unit_test(test_pipe),

@@ -309,6 +309,24 @@ static void test_utf8(void **state RV_UNUSED)
 	}
 }
 
+static void test_header_names(void **state RV_UNUSED)
+{
+	static const char *const bad[] = { "", "a", "\"a", "\"a\",", "\"a\"b", "\"a\"\"", "\"a\",b" };
+	char **names;
+	size_t count;
+
+	assert_true(rv_csv_header_names("\"a\",\"b\"\"c,\",\"\n\"", &names, &count));
+	assert_int_equal(count, 3);
+	assert_string_equal(names[0], "a");
+	assert_string_equal(names[1], "b\"c,");
+	assert_string_equal(names[2], "\n");
+	for (size_t i = 0; i < count; i++)
+		free(names[i]);
+	free(names);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		assert_false(rv_csv_header_names(bad[i], &names, &count));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -323,6 +341,7 @@ int main(void)
 		cmocka_unit_test(test_many_columns),
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_utf8),
+		cmocka_unit_test(test_header_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
