@@ -13,6 +13,7 @@
 #include "flow/load.h"
 #include "flow/reconcile.h"
 #include "format/json_text.h"
+#include "status_lost.h"
 #include "warehouse/warehouse.h"
 
 struct status_options {
@@ -43,6 +44,7 @@ struct status {
 	bool loaded;                    /* what is pending has been, for all streams */
 	int64_t now_ms;
 	char since_day[RV_TIME_TEXT];   /* "": all */
+	struct river_names catalog;     /* what was listed */
 	size_t streams, bad_streams;
 	uint64_t findings;
 };
@@ -536,10 +538,90 @@ static enum rv_status look_at(struct status *s, const char *name, struct rv_erro
 
 static enum rv_status look_if_there(void *arg, const char *name, struct rv_error *err)
 {
-	enum rv_status status = look_at(arg, name, err);
+	struct status *s = arg;
+	river_names_add(&s->catalog, name);
+	enum rv_status status = look_at(s, name, err);
 	if (status == RV_NOT_FOUND) /* deleted since it was listed */
 		return RV_OK;
 	return status;
+}
+
+/* ---- the lake itself ------------------------------------------------------------------------- */
+
+static void say_lost(struct status *s, const struct river_lost_stream *stream)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
+	char n[RV_NUMBER_TEXT];
+	if (stream->loaded)
+		rv_strbuf_puts(&text, "the warehouse has it");
+	if (stream->waiting)
+		rv_strbuf_printf(&text, "%s%s records wait in the spool", text.len ? ", " : "",
+				 rv_format_count(stream->waiting, n));
+	if (!text.len)
+		rv_strbuf_puts(&text, "this host knows it");
+	rv_strbuf_printf(&text,
+			 ", and the catalog of the lake does not: 'river stream create %s --adopt' takes "
+			 "it back, and 'river stream delete %s --data' forgets it then",
+			 stream->name, stream->name);
+	struct rv_finding f = { .code = RV_FINDING_STREAM_UNKNOWN, .level = RV_FINDING_WRONG,
+				.message = text.bytes, .age_ms = -1 };
+	s->streams++;
+	s->bad_streams++;
+	s->findings++;
+	if (s->cx->output == RV_OUT_JSON)
+		rv_out_json(s->cx->out, json_pack("{s:s, s:b, s:s, s:[o]}", "stream", stream->name,
+						  "all_once", 0, "verdict", "not in the catalog",
+						  "findings", finding_json(&f)));
+	else
+		put_line(s->cx->out, "%s: %s: %s: %s", stream->name, rv_finding_level_name(f.level),
+			 rv_finding_name(f.code), f.message);
+}
+
+static enum rv_status lake_is_gone(const struct status *s, const struct river_lost *lost,
+				   struct rv_error *err)
+{
+	const char *url = s->cx->lake->url;
+	const struct river_lost_stream *first = lost->streams;
+	if (lost->no_folder)
+		rv_fail(err, RV_NOT_FOUND, "lake %s is not there", url);
+	else
+		rv_fail(err, RV_NOT_FOUND, "lake %s is empty: nothing in it is river's", url);
+	if (!lost->count) {
+		rv_hint(err, "is this the right folder and profile? 'river stream create' makes a lake");
+		return err->status;
+	}
+	rv_hint(err, "%s knows %s%s, which should be in it: is it mounted?",
+		first->loaded ? "the warehouse" : "this host", first->name,
+		lost->count > 1 ? " and others" : "");
+	return err->status;
+}
+
+/* A lake in which nothing is must not be called in order when somebody knows better. */
+static enum rv_status look_for_lost(struct status *s, bool begun, struct rv_error *err)
+{
+	RV_CLEANUP(river_lost_release) struct river_lost lost = { 0 };
+	if (river_lost_find(s->cx, begun ? s->warehouse : NULL, &s->catalog, &lost, err) != RV_OK)
+		return err->status;
+	if (s->streams == 0 && lost.no_lake && (lost.count || (lost.no_folder && s->options->check)))
+		return lake_is_gone(s, &lost, err);
+	bool none = s->streams == 0 && !lost.count;
+	for (size_t i = 0; i < lost.count; i++)
+		say_lost(s, &lost.streams[i]);
+	if (none && lost.no_folder)
+		rv_note("lake %s is not there yet: 'river stream create' makes it", s->cx->lake->url);
+	else if (none)
+		rv_note("there are no streams yet: 'river stream create' makes one");
+	return RV_OK;
+}
+
+/* A stream is not there when its lake is not; then that is what to say. */
+static enum rv_status explain_missing(struct status *s, struct rv_error *err)
+{
+	RV_CLEANUP(river_lost_release) struct river_lost lost = { 0 };
+	struct rv_error ignored = RV_ERROR_INIT;
+	if (river_lost_find(s->cx, NULL, &s->catalog, &lost, &ignored) == RV_OK && lost.no_folder)
+		return lake_is_gone(s, &lost, err);
+	return err->status;
 }
 
 /* All streams are loaded first and then seen in one state of the warehouse, opened once. */
@@ -559,10 +641,10 @@ static enum rv_status look_at_all(struct status *s, struct rv_error *err)
 	enum rv_status status = rv_catalog_list(s->cx->lake, "", NULL, look_if_there, s, err);
 	if (s->overview)
 		rv_out_table_end(s->cx->out);
+	if (status == RV_OK)
+		status = look_for_lost(s, begun && s->warehouse, err);
 	if (begun)
 		s->warehouse->ops->end(s->warehouse);
-	if (status == RV_OK && s->streams == 0 && !s->options->check)
-		rv_note("there are no streams yet: 'river stream create' makes one");
 	return status;
 }
 
@@ -631,7 +713,10 @@ static enum rv_status status_run(struct rv_command_context *cx, void *options, i
 		status = look_at_all(&s, err);
 	for (int i = 0; i < count && status == RV_OK; i++)
 		status = look_at(&s, operands[i], err);
+	if (status == RV_NOT_FOUND && count > 0)
+		status = explain_missing(&s, err);
 	rv_warehouse_free_p(&s.warehouse);
+	river_names_release(&s.catalog);
 	/* That standard output failed is for the output to say: a reader that left is no failure. */
 	if (rv_out_failed(cx->out))
 		return RV_OK;

@@ -22,6 +22,7 @@
 
 /* What can be found: RV_FINDING(NAME, "stable code", "what it means"). */
 #define RV_FINDINGS(RV_FINDING)                                                                    \
+	RV_FINDING(STREAM_UNKNOWN, "stream_unknown", "a stream with data is not in the catalog")    \
 	RV_FINDING(OBJECT_MISSING, "object_missing", "an object that landed is not in the lake")   \
 	RV_FINDING(OBJECT_FOREIGN, "object_foreign", "an object that no run of river put there")   \
 	RV_FINDING(OBJECT_ALTERED, "object_altered", "an object does not hold what it did")        \

@@ -63,6 +63,17 @@ static void etag_of_stat(const struct stat *st, char etag[RV_ETAG_TEXT])
 		 (uint64_t)st->st_size, (uint64_t)modified_ms(st));
 }
 
+/* What is below a root that is no folder was not found, but that is not the news. */
+static enum rv_status check_root(const struct store_file *store, struct rv_error *err)
+{
+	struct stat st;
+	if (stat(store->root, &st) < 0 || S_ISDIR(st.st_mode))
+		return RV_OK;
+	rv_fail(err, RV_LOCAL_IO, "%s is not a folder", store->root);
+	rv_hint(err, "set 'lake' of the profile to a folder");
+	return RV_LOCAL_IO;
+}
+
 static enum rv_status open_object(struct store_file *store, const char *name, int *ret_fd,
 				  struct stat *ret_stat, struct rv_error *err)
 {
@@ -71,7 +82,11 @@ static enum rv_status open_object(struct store_file *store, const char *name, in
 	RV_CLEANUP(rv_free_p) char *path = path_of(store, name);
 	RV_CLEANUP(rv_close_p) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0) {
-		if (errno == ENOENT || errno == ENOTDIR)
+		int reason = errno;
+		if (reason == ENOTDIR && check_root(store, err) != RV_OK)
+			return err->status;
+		errno = reason;
+		if (reason == ENOENT || reason == ENOTDIR)
 			return rv_fail(err, RV_NOT_FOUND, "no object %s in %s", name, store->root);
 		return rv_fail_errno(err, RV_LOCAL_IO, "open %s", path);
 	}
@@ -380,7 +395,9 @@ static enum rv_status list_folder(struct listing *listing, const char *folder, s
 	char *path = *folder ? path_of(listing->store, folder) : rv_strdup(listing->store->root);
 	DIR *dir = opendir(path);
 	if (!dir) {
-		if (errno == ENOENT || errno == ENOTDIR)
+		if (errno == ENOTDIR)
+			return check_root(listing->store, err);
+		if (errno == ENOENT)
 			return RV_OK;
 		return rv_fail_errno(err, RV_LOCAL_IO, "read folder %s", path);
 	}

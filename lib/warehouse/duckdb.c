@@ -677,6 +677,34 @@ static enum rv_status duck_loaded(struct rv_warehouse *w, const struct rv_stream
 	return RV_OK;
 }
 
+static enum rv_status duck_streams(struct rv_warehouse *w,
+				   enum rv_status (*each)(void *arg, const char *name,
+							  struct rv_error *err),
+				   void *arg, struct rv_error *err)
+{
+	struct rv_duckdb *d = (struct rv_duckdb *)w;
+
+	if (duck_enter(d, false, err) != RV_OK)
+		return err->status;
+	RV_CLEANUP(leave_p) struct rv_duckdb *entered = d;
+	RV_CLEANUP(duck_cursor_close) struct duck_cursor cursor = { 0 };
+
+	if (!entered->made)
+		return RV_OK;
+	if (duck_select(d, &cursor,
+			"SELECT stream FROM river._river.loads UNION "
+			"SELECT stream FROM river._river.streams ORDER BY stream", err) != RV_OK)
+		return err->status;
+	while (duck_next(&cursor)) {
+		struct rv_str text = duck_text(&cursor, 0);
+		RV_CLEANUP(rv_free_p) char *name = rv_strndup(text.p, text.len);
+
+		if (each(arg, name, err) != RV_OK)
+			return err->status;
+	}
+	return RV_OK;
+}
+
 static enum rv_status count_table(struct rv_duckdb *d, const char *schema, const char *name,
 				  const char *where, uint64_t *ret, bool *ret_has,
 				  struct rv_error *err)
@@ -790,6 +818,7 @@ static const struct rv_warehouse_ops duck_ops = {
 	.end = duck_end,
 	.plan = duck_plan,
 	.load = duck_load,
+	.streams = duck_streams,
 	.history = duck_history,
 	.loaded = duck_loaded,
 	.count = duck_count,

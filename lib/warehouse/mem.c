@@ -163,6 +163,31 @@ static enum rv_status mem_load(struct rv_warehouse *w, const struct rv_stream *s
 	return RV_OK;
 }
 
+static int compare_streams(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static enum rv_status mem_streams(struct rv_warehouse *w,
+				  enum rv_status (*each)(void *arg, const char *name,
+							 struct rv_error *err),
+				  void *arg, struct rv_error *err)
+{
+	struct mem *m = (struct mem *)w;
+	RV_CLEANUP(rv_free_p) char **names = rv_calloc(m->count + 1, sizeof(*names));
+
+	if (step(m, err) != RV_OK)
+		return err->status;
+	for (size_t i = 0; i < m->count; i++)
+		names[i] = m->entries[i].stream;
+	qsort(names, m->count, sizeof(*names), compare_streams);
+	for (size_t i = 0; i < m->count; i++)
+		if ((!i || strcmp(names[i - 1], names[i]) != 0) &&
+		    each(arg, names[i], err) != RV_OK)
+			return err->status;
+	return RV_OK;
+}
+
 /* `ledger` gives the ledger's rows, else what raw holds. */
 static enum rv_status each_entry(struct mem *m, const struct rv_stream *stream, bool ledger,
 				 enum rv_status (*each)(void *arg, const struct rv_load *,
@@ -294,6 +319,7 @@ static const struct rv_warehouse_ops mem_ops = {
 	.end = mem_end,
 	.plan = mem_plan,
 	.load = mem_load,
+	.streams = mem_streams,
 	.history = mem_history,
 	.loaded = mem_loaded,
 	.count = mem_count,

@@ -69,6 +69,11 @@ struct rv_warehouse_ops {
 	enum rv_status (*load)(struct rv_warehouse *, const struct rv_stream *, struct rv_load *items,
 			       size_t count, bool (*progress)(void *arg, uint64_t rows, uint64_t bytes),
 			       void *arg, struct rv_error *err);
+	/* "business/name" of every stream that the warehouse has loads or layers of, ordered. */
+	enum rv_status (*streams)(struct rv_warehouse *,
+				  enum rv_status (*each)(void *arg, const char *name,
+							 struct rv_error *err),
+				  void *arg, struct rv_error *err);
 	/* The ledger of a stream, ordered by object name. */
 	enum rv_status (*history)(struct rv_warehouse *, const struct rv_stream *,
 				  enum rv_status (*each)(void *arg, const struct rv_load *,

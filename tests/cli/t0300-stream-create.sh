@@ -295,7 +295,7 @@ test_expect_success !ROOT 'a lake that cannot be written to exits 10' '
 test_expect_success 'a lake that is a file exits 10' '
 	: >file &&
 	test_expect_code 10 env RIVER_LAKE=./file river stream create a 2>err &&
-	test_grep "create stream main/a" err
+	test_grep "file is not a folder" err
 '
 
 test_done

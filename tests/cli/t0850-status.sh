@@ -40,9 +40,9 @@ finds () {
 }
 
 test_expect_success 'no streams' '
-	river status --no-load >out 2>err && test_grep "no streams yet" err &&
-	river status --check --no-load >out 2>err && test_must_be_empty out && test_must_be_empty err &&
-	test_expect_code 5 river status web/clicks 2>err && test_grep "web/clicks" err
+	river status --no-load >out 2>err && test_grep "is not there yet" err &&
+	test_expect_code 5 river status --check --no-load >out 2>err && test_must_be_empty out &&
+	test_expect_code 5 river status web/clicks 2>err && test_grep "is not there" err
 '
 
 test_expect_success 'wrong options' '
@@ -204,6 +204,69 @@ test_expect_success 'a damaged journal is found, before and after it is set asid
 
 test_expect_success DUCKDB 'what is older than the window is summed' '
 	fresh && river status web/clicks --since 0s >out && test_grep "all 1,000 accepted" out
+'
+
+test_expect_success 'a lake that is not there is no lake in order' '
+	rm -rf lake w.duckdb* "$HOME/.local" &&
+	river -c warehouse=none status 2>err && test_grep "/lake is not there yet" err &&
+	test_expect_code 5 river -c warehouse=none status --check 2>err &&
+	test_grep "/lake is not there" err &&
+	test_expect_code 5 river -c warehouse=none status web/clicks 2>err &&
+	test_grep "/lake is not there" err &&
+	mkdir lake && river -c warehouse=none status --check 2>err &&
+	test_grep "there are no streams yet" err
+'
+
+test_expect_success 'this host knows that there should be a lake' '
+	fresh && mv lake elsewhere &&
+	for option in "" --check
+	do
+		test_expect_code 5 river -c warehouse=none status $option 2>err &&
+		test_grep "/lake is not there" err && test_grep "this host knows web/clicks" err ||
+		return 1
+	done &&
+	mkdir lake && test_expect_code 5 river -c warehouse=none status --check 2>err &&
+	test_grep "is empty" err && test_grep "mounted" err &&
+	rmdir lake && mv elsewhere lake && river -c warehouse=none status --check
+'
+
+test_expect_success DUCKDB 'so does the warehouse' '
+	fresh && river status && rm -rf "$HOME/.local" && mv lake elsewhere && mkdir lake &&
+	test_expect_code 5 river status --check 2>err &&
+	test_grep "the warehouse knows web/clicks" err &&
+	rmdir lake && mv elsewhere lake && river status --check
+'
+
+test_expect_success DUCKDB 'a stream that only the warehouse knows is found, and can be mended both ways' '
+	fresh && river status && river stream create web/other && river stream delete web/clicks --yes &&
+	test_expect_code 1 river status --check >found 2>err &&
+	test_grep "^web/clicks: wrong: stream_unknown: the warehouse has it" found &&
+	test_grep "1 finding in 1 of 2 streams" err &&
+	river status >out && test_grep "stream_unknown" out &&
+	test_expect_code 1 river --output json status --check >found &&
+	test_grep "\"stream\":\"web/clicks\".*\"code\":\"stream_unknown\"" found &&
+	river stream create web/clicks --adopt &&
+	river status --check >found && test_must_be_empty found && river stream delete web/clicks --yes &&
+	test_expect_code 1 river status --check && river stream create web/clicks --adopt &&
+	river stream delete web/clicks --data --yes &&
+	river status --check >found && test_must_be_empty found
+'
+
+test_expect_success 'so is one that batches wait for' '
+	fresh && rm -rf lake/data && block && numbers 1 5 | test_expect_code 8 river push web/clicks &&
+	rm -rf lake/data lake/_river/streams && river stream create web/other &&
+	test_expect_code 1 river -c warehouse=none status --check >found &&
+	test_grep "stream_unknown: 5 records wait in the spool" found
+'
+
+test_expect_success 'a lake that is a file is not a folder' '
+	rm -rf lake && echo x >lake &&
+	test_expect_code 10 river -c warehouse=none status 2>err &&
+	test_grep "/lake is not a folder" err &&
+	test_expect_code 10 river -c warehouse=none status web/clicks 2>err &&
+	test_grep "/lake is not a folder" err &&
+	test_expect_code 10 river stream list 2>err && test_grep "/lake is not a folder" err &&
+	rm -f lake
 '
 
 test_expect_success DUCKDB 'a reader that left is no failure' '
