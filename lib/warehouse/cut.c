@@ -11,6 +11,7 @@
 #include "format/json_path.h"
 
 #define REASON 160
+#define VALUE sizeof(((struct rv_cut_refusal *)NULL)->value)
 /* Digits a number may have before it is refused unread; far more than any decimal holds. */
 #define NUMBER_MAX 4096
 
@@ -375,17 +376,14 @@ static bool cut_value(const struct rv_column *column, struct rv_cut_scratch *scr
 	return cut_text(column, s, v->type, value, reason);
 }
 
-/* A shortened copy of the value stands in front of the reason: "'12.345' has more decimals ...". */
-static void add_value(const struct rv_json_value *v, char *reason)
+/* A shortened copy, beside the reason and not in it: reasons are for grouping. */
+static void copy_value(const struct rv_json_value *v, char value[VALUE])
 {
-	char text[REASON];
-	size_t most = 48, len = v->len < most ? v->len : most;
+	size_t most = VALUE - 4, len = v->len < most ? v->len : most;
 
 	while (len < v->len && len > 0 && ((unsigned char)v->p[len] & 0xc0) == 0x80)
 		len--;
-	snprintf(text, sizeof(text), "%.*s%s %.100s", (int)len, v->p, len < v->len ? "..." : "",
-		 reason);
-	memcpy(reason, text, REASON);
+	snprintf(value, VALUE, "%.*s%s", (int)len, v->p, len < v->len ? "..." : "");
 }
 
 /* ---- records ---- */
@@ -435,6 +433,7 @@ bool rv_cut_record(const struct rv_cut *cut, struct rv_cut_scratch *scratch, con
 {
 	const struct rv_stream *stream = cut->stream;
 
+	refusal->value[0] = '\0';
 	rv_json_paths_extract(cut->paths, p, len, scratch->found);
 	rv_strbuf_clear(&scratch->text);
 	size_t room = 0;
@@ -450,7 +449,7 @@ bool rv_cut_record(const struct rv_cut *cut, struct rv_cut_scratch *scratch, con
 
 		refusal->column = column->name;
 		if (!cut_value(column, scratch, v, &values[i], refusal->reason)) {
-			add_value(v, refusal->reason);
+			copy_value(v, refusal->value);
 			return false;
 		}
 		if (values[i].null && cut->is_key[i])

@@ -30,7 +30,8 @@ struct rv_cut_value {
 struct rv_cut_refusal {
 	const char *column;       /* name of the column, or of the unknown field */
 	char field[128];          /* holds the latter */
-	char reason[160];
+	char reason[160];         /* of a column and a fault always the same words, to group by */
+	char value[64];           /* the value, shortened, as it stands in the record; "": none */
 };
 
 /* A compiled contract. Not changed by cutting, so threads may share it; borrows the stream. */

@@ -323,7 +323,7 @@ bool rv_cut_timestamp(struct rv_str s, const char *format, const char *timezone,
 		struct rv_str zone = timezone ? rv_str_of(timezone) : RV_STR("");
 
 		if (!timezone || !take_zone(&zone, &m) || zone.len) {
-			snprintf(reason, REASON, "has no zone, and neither has the column");
+			snprintf(reason, REASON, "has no zone, and neither has the column: set its timezone, as in timezone: UTC");
 			return false;
 		}
 	}

@@ -3,9 +3,9 @@
  *
  * Tables of stream web/clicks: web.clicks (record JSON, file_name, file_row, loaded_at),
  * web.clicks_clean, web.clicks_latest (a view of the living rows), web.clicks_refused (file_name,
- * file_row, loaded_at, column_name, reason, record). River's own bookkeeping is the schema _river:
- * loads (the ledger), streams (the definition each table was made for), format (its version), and
- * tables named "web/clicks/..." behind the layers.
+ * file_row, loaded_at, column_name, reason, value, record). River's own bookkeeping is the schema
+ * _river: loads (the ledger), streams (the definition each table was made for), format (its
+ * version), and tables named "web/clicks/..." behind the layers.
  *
  * Across processes a reader blocks a writer and the reverse (DuckDB locks the file); river's lock,
  * <real path>.lock, makes them wait for each other instead of failing.

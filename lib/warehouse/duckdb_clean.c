@@ -41,6 +41,7 @@ static void add_shape(struct rv_strbuf *sb, const struct rv_stream *stream)
 	if (!has_layers(stream))
 		return;
 	rv_strbuf_printf(sb, "layers %u\n", stream->layers);
+	rv_strbuf_puts(sb, "refused column_name reason value\n");
 	add_list(sb, "key", &stream->key);
 	rv_strbuf_printf(sb, "order_by %s\n", stream->order_by ? stream->order_by : "");
 	rv_strbuf_printf(sb, "dedup %d stamp %d\n", stream->dedup, stream->stamp != RV_STAMP_NONE);
@@ -175,7 +176,8 @@ static enum rv_status make_layers(const struct planning *p, struct rv_error *err
 	}
 	rv_strbuf_puts(&sql, "CREATE TABLE ");
 	duck_table(&sql, stream, "_refused");
-	rv_strbuf_puts(&sql, " (" ORIGIN_TYPES ", column_name VARCHAR, reason VARCHAR, record JSON)");
+	rv_strbuf_puts(&sql, " (" ORIGIN_TYPES ", column_name VARCHAR, reason VARCHAR, value VARCHAR, "
+			     "record JSON)");
 	if (change(p, &sql, err) != RV_OK)
 		return err->status;
 	rv_strbuf_puts(&sql, "CREATE TABLE ");
@@ -336,8 +338,8 @@ static enum rv_status cut_rows(const struct deriving *v, struct rv_error *err)
 	add_columns(&sql, v->stream, "c.", false);
 	rv_strbuf_printf(&sql,
 			 "c.\"" DUCK_CUT_COLUMN "\", c.\"" DUCK_CUT_REASON
-			 "\", c.\"" DUCK_CUT_IDENTITY "\", " ORIGIN " FROM (SELECT %s(record) AS c, "
-			 ORIGIN " FROM ",
+			 "\", c.\"" DUCK_CUT_VALUE "\", c.\"" DUCK_CUT_IDENTITY "\", "
+			 ORIGIN " FROM (SELECT %s(record) AS c, " ORIGIN " FROM ",
 			 duck_cut_name(v->d, name));
 	duck_table(&sql, v->stream, "");
 	if (!v->rebuild)
@@ -360,7 +362,8 @@ static enum rv_status keep_refused(const struct deriving *v, struct rv_error *er
 	rv_strbuf_puts(&sql, "INSERT INTO ");
 	duck_table(&sql, v->stream, "_refused");
 	rv_strbuf_puts(&sql, " SELECT r.file_name, r.file_row, r.loaded_at, c.\"" DUCK_CUT_COLUMN
-			     "\", c.\"" DUCK_CUT_REASON "\", r.record FROM ");
+			     "\", c.\"" DUCK_CUT_REASON "\", c.\"" DUCK_CUT_VALUE
+			     "\", r.record FROM ");
 	duck_table(&sql, v->stream, "");
 	rv_strbuf_puts(&sql, " r JOIN temp.\"river cut\" c ON r.file_name = c.file_name AND "
 			     "r.file_row = c.file_row AND r.loaded_at = c.loaded_at "

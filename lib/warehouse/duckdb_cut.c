@@ -1,6 +1,6 @@
 /*
  * The contract as a function of DuckDB: river_cut_<n>(record) gives a struct with the columns, and
- * behind them why the record is refused, and what it has in common with its duplicates. The columns
+ * behind them why the record is refused and the value at fault, and what it has in common with its duplicates. The columns
  * of its own have blanks in their names, which no column of a contract can have.
  */
 #include <stdio.h>
@@ -114,12 +114,13 @@ static void cut_rows(duck_function_info info, duck_chunk input, duck_vector outp
 	duck_idx n = api->data_chunk_get_size(input);
 	const union duck_string *records =
 		api->vector_get_data(api->data_chunk_get_vector(input, 0));
-	RV_CLEANUP(rv_free_p) struct target *targets = rv_calloc(columns + 3, sizeof(*targets));
+	RV_CLEANUP(rv_free_p) struct target *targets = rv_calloc(columns + 4, sizeof(*targets));
 	RV_CLEANUP(rv_free_p) struct rv_cut_value *values = rv_calloc(columns + 1, sizeof(*values));
 	struct rv_cut_scratch *scratch = rv_cut_scratch_new(c->cut);
-	struct target *column = &targets[columns], *reason = column + 1, *identity = column + 2;
+	struct target *column = &targets[columns], *reason = column + 1, *fault = column + 2,
+		      *identity = column + 3;
 
-	for (size_t i = 0; i < columns + 3; i++) {
+	for (size_t i = 0; i < columns + 4; i++) {
 		targets[i].vector = api->struct_vector_get_child(output, i);
 		targets[i].data = api->vector_get_data(targets[i].vector);
 	}
@@ -133,6 +134,7 @@ static void cut_rows(duck_function_info info, duck_chunk input, duck_vector outp
 				set_value(api, &c->stream->columns[i], &targets[i], row, &values[i]);
 			set_null(api, column, row);
 			set_null(api, reason, row);
+			set_null(api, fault, row);
 			rv_cut_identity(c->cut, scratch, p, len, values,
 					(uint64_t *)identity->data + row * 2);
 			continue;
@@ -141,6 +143,10 @@ static void cut_rows(duck_function_info info, duck_chunk input, duck_vector outp
 			set_null(api, &targets[i], row);
 		set_text(api, column, row, refusal.column);
 		set_text(api, reason, row, refusal.reason);
+		if (refusal.value[0])
+			set_text(api, fault, row, refusal.value);
+		else
+			set_null(api, fault, row);
 		set_null(api, identity, row);
 	}
 	rv_cut_scratch_free(scratch);
@@ -152,7 +158,7 @@ enum rv_status duck_cut_register(struct rv_duckdb *d, const struct rv_stream *st
 				 struct rv_error *err)
 {
 	const struct rv_duckdb_api *api = d->api;
-	size_t n = stream->columns_count + 3;
+	size_t n = stream->columns_count + 4;
 	struct duck_cut *c = rv_calloc(1, sizeof(*c));
 
 	c->api = api;
@@ -169,10 +175,12 @@ enum rv_status duck_cut_register(struct rv_duckdb *d, const struct rv_stream *st
 		types[i] = type_of(api, &stream->columns[i]);
 		names[i] = stream->columns[i].name;
 	}
+	types[n - 4] = api->create_logical_type(DUCK_VARCHAR);
+	names[n - 4] = DUCK_CUT_COLUMN;
 	types[n - 3] = api->create_logical_type(DUCK_VARCHAR);
-	names[n - 3] = DUCK_CUT_COLUMN;
+	names[n - 3] = DUCK_CUT_REASON;
 	types[n - 2] = api->create_logical_type(DUCK_VARCHAR);
-	names[n - 2] = DUCK_CUT_REASON;
+	names[n - 2] = DUCK_CUT_VALUE;
 	types[n - 1] = api->create_logical_type(DUCK_HUGEINT);
 	names[n - 1] = DUCK_CUT_IDENTITY;
 	duck_type result = api->create_struct_type(types, names, n);

@@ -104,6 +104,7 @@ enum rv_status duck_drop(struct rv_warehouse *w, const struct rv_stream *stream,
  * until the database is closed. The names of what it gives besides the columns: */
 #define DUCK_CUT_COLUMN "river column"
 #define DUCK_CUT_REASON "river reason"
+#define DUCK_CUT_VALUE "river value"
 #define DUCK_CUT_IDENTITY "river identity"
 enum rv_status duck_cut_register(struct rv_duckdb *d, const struct rv_stream *stream,
 				 struct rv_error *err) RV_MUST_CHECK;

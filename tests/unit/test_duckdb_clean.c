@@ -87,11 +87,17 @@ static void test_refused_and_mended(void **state)
 	     "{\"id\":5,\"at\":\"2024-03-31T02:30:00\"}\n{\"id\":6.5}\n{\"id\":[7]}\n"
 	     "{\"id\":8,\"price\":12345.00}\n");
 	assert_counts(&w, 8, 1, 0, 7, 0, 0);
-	assert_answer(&w, "select file_row, column_name, reason, record from web.clicks_refused "
+	assert_answer(&w, "select file_row, column_name, reason, value, record from web.clicks_refused "
 			  "where file_row in (2, 5) order by 1",
-		      "2,price,1.255 has more decimals than the column,\"{\"\"id\"\":2,\"\"price\"\":1.255}\";"
-		      "5,at,\"\"\"2024-03-31T02:30:00\"\" has no zone, and neither has the column\","
+		      "2,price,has more decimals than the column,1.255,\"{\"\"id\"\":2,\"\"price\"\":1.255}\";"
+		      "5,at,\"has no zone, and neither has the column: set its timezone, as in timezone: "
+		      "UTC\",\"\"\"2024-03-31T02:30:00\"\"\","
 		      "\"{\"\"id\"\":5,\"\"at\"\":\"\"2024-03-31T02:30:00\"\"}\";");
+	/* one group for each fault, whatever the values are; a missing one has none */
+	assert_answer(&w, "select column_name, reason, count(*), count(value) from web.clicks_refused "
+			  "where column_name = 'id' group by all order by 2",
+		      "id,is an array,1,1;id,is not whole,1,1;id,is required and not there,1,0;"
+		      "id,is required and null,1,0;");
 	/* a mended contract brings them back, and what it still refuses stays */
 	define(&w, "layers: [raw, clean]\ncolumns:\n  id: {type: integer, required: true}\n"
 		   "  price: {type: 'decimal(9,3)'}\n  at: {type: timestamp, timezone: '+01:00'}\n");
