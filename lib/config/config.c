@@ -358,6 +358,13 @@ static enum rv_status set_state(struct rv_config *c, const char *folder, struct 
 	const char *own = environment("RIVER_STATE_DIR");
 	if (own && !by_command_line) {
 		char *value = NULL;
+		/* Relative to whatever folder one stands in, it would be another state each time, and
+		 * what was pushed would be sent again. */
+		if (own[0] != '/' && own[0] != '~') {
+			rv_fail(err, RV_BAD_CONFIG, "RIVER_STATE_DIR is '%s', not an absolute path", own);
+			rv_hint(err, "files would be pushed again from every other folder; name it from /");
+			return err->status;
+		}
 		if (rv_key_value(key, own, folder, &value, err) != RV_OK)
 			return rv_context(err, "environment RIVER_STATE_DIR");
 		set_value(c, key, "state", value, "environment RIVER_STATE_DIR");

@@ -186,16 +186,28 @@ static enum rv_status check_dots(struct rv_spool_check *check, const char *folde
 	return RV_OK;
 }
 
+struct head_check {
+	struct rv_spool_check *check;
+	const char *folder;
+};
+
 static enum rv_status check_head(void *arg, const char *name, struct rv_error *err RV_UNUSED)
 {
-	struct rv_spool_check *check = arg;
-	RV_CLEANUP(rv_free_p) char *path = rv_asprintf("%s/heads/%s", check->state->folder, name);
-	RV_CLEANUP(rv_free_p) char *file = strlen(name) > 17 ? rv_asprintf("%s/files/%s",
-									     check->state->folder, name + 17)
-							      : NULL;
-	if (!file || access(file, F_OK) < 0)
-		find(check, RV_FINDING_LEFTOVER, path, 0, "it leads to no checkpoint");
+	struct head_check *head = arg;
+	RV_CLEANUP(rv_free_p) char *path = rv_path_join(head->folder, name);
+	RV_CLEANUP(rv_free_p)
+	char *file = rv_asprintf("%s/files/%s", head->check->state->folder, name);
+	if (access(file, F_OK) < 0)
+		find(head->check, RV_FINDING_LEFTOVER, path, 0, "it leads to no checkpoint");
 	return RV_OK;
+}
+
+static enum rv_status check_heads(void *arg, const char *name, struct rv_error *err)
+{
+	struct rv_spool_check *check = arg;
+	RV_CLEANUP(rv_free_p) char *folder = rv_asprintf("%s/heads/%s", check->state->folder, name);
+	struct head_check head = { check, folder };
+	return rv_each_entry(folder, check_head, &head, err);
 }
 
 enum rv_status rv_spool_check(struct rv_spool_check *check, struct rv_error *err)
@@ -207,7 +219,7 @@ enum rv_status rv_spool_check(struct rv_spool_check *check, struct rv_error *err
 	    rv_each_entry(damaged, check_aside, check, err) != RV_OK ||
 	    rv_each_entry(files, check_checkpoint, check, err) != RV_OK ||
 	    check_dots(check, files, err) != RV_OK ||
-	    rv_each_entry(heads, check_head, check, err) != RV_OK)
+	    rv_each_entry(heads, check_heads, check, err) != RV_OK)
 		return err->status;
 	return check_dots(check, check->state->folder, err);
 }

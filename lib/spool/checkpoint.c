@@ -1,6 +1,7 @@
 /* How far files have been pushed, and how a rotated file is known again. */
 #include "spool/checkpoint.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -16,6 +17,9 @@
 #include "format/json_text.h"
 
 #define LINE_HEAD 9 /* "xxxxxxxx " */
+/* Files that begin alike are compared one by one; with more of them than this a rotated one may be
+ * taken for new, never a new one for rotated. */
+#define HEADS_MAX 1000
 #define CHECKPOINT_MAX_BYTES (4u << 20) /* a csv header may be long */
 
 void rv_checkpoint_release(struct rv_checkpoint *c)
@@ -116,7 +120,7 @@ static char *file_path(const struct rv_state *state, const char *key)
 
 static char *head_path(const struct rv_state *state, const struct rv_checkpoint *c)
 {
-	return rv_asprintf("%s/heads/%016" PRIx64 "-%s", state->folder, c->first_record, c->key);
+	return rv_asprintf("%s/heads/%016" PRIx64 "/%s", state->folder, c->first_record, c->key);
 }
 
 static json_t *parse_line(const struct rv_strbuf *text)
@@ -167,10 +171,15 @@ static enum rv_status save_head(const struct rv_state *state, const struct rv_ch
 	RV_CLEANUP(rv_free_p) char *head = head_path(state, c);
 	if (access(head, F_OK) == 0)
 		return RV_OK;
+	RV_CLEANUP(rv_free_p) char *folder = rv_path_parent(head);
+	if (mkdir(folder, 0700) < 0 && errno != EEXIST)
+		return rv_fail_errno(err, RV_LOCAL_IO, "make folder %s", folder);
 	RV_CLEANUP(rv_close_p)
 	int fd = open(head, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return rv_fail_errno(err, RV_LOCAL_IO, "create %s", head);
+	if (sync && rv_fsync_parent(folder, err) != RV_OK)
+		return err->status;
 	return sync ? rv_fsync_parent(head, err) : RV_OK;
 }
 
@@ -214,9 +223,11 @@ enum rv_status rv_checkpoint_remove(const struct rv_state *state, const struct r
 {
 	RV_CLEANUP(rv_free_p) char *path = file_path(state, c->key);
 	RV_CLEANUP(rv_free_p) char *head = head_path(state, c);
-	if (rv_remove_file(path, err) != RV_OK)
+	RV_CLEANUP(rv_free_p) char *folder = rv_path_parent(head);
+	if (rv_remove_file(path, err) != RV_OK || rv_remove_file(head, err) != RV_OK)
 		return err->status;
-	return rv_remove_file(head, err);
+	rmdir(folder); /* when it was the last; one that is left costs nothing */
+	return RV_OK;
 }
 
 enum rv_status rv_checkpoint_sync(const struct rv_state *state, struct rv_error *err)
@@ -269,7 +280,7 @@ enum rv_status rv_checkpoint_detach(const struct rv_state *state, struct rv_chec
 
 struct head_walk {
 	const struct rv_state *state;
-	char prefix[18];
+	size_t left;
 	enum rv_status (*each)(void *arg, struct rv_checkpoint *checkpoint, struct rv_error *err);
 	void *arg;
 };
@@ -277,12 +288,13 @@ struct head_walk {
 static enum rv_status head_step(void *arg, const char *name, struct rv_error *err)
 {
 	struct head_walk *walk = arg;
-	if (!rv_starts_with(name, walk->prefix))
+	if (!walk->left)
 		return RV_OK;
+	walk->left--;
 	RV_CLEANUP(rv_checkpoint_release) struct rv_checkpoint c = { .offset = 0 };
 	bool found;
 	/* Another file's damaged checkpoint is none of this one's business. */
-	if (rv_checkpoint_load(walk->state, name + strlen(walk->prefix), &c, &found, err) != RV_OK)
+	if (rv_checkpoint_load(walk->state, name, &c, &found, err) != RV_OK)
 		return err->status == RV_DAMAGED ? RV_OK : err->status;
 	return found ? walk->each(walk->arg, &c, err) : RV_OK;
 }
@@ -293,24 +305,23 @@ enum rv_status rv_checkpoint_each_head(const struct rv_state *state, uint64_t fi
 							      struct rv_error *err),
 				       void *arg, struct rv_error *err)
 {
-	struct head_walk walk = { .state = state, .each = each, .arg = arg };
-	snprintf(walk.prefix, sizeof(walk.prefix), "%016" PRIx64 "-", first_record);
-	RV_CLEANUP(rv_free_p) char *path = rv_state_path(state, "heads");
+	struct head_walk walk = { .state = state, .left = HEADS_MAX, .each = each, .arg = arg };
+	RV_CLEANUP(rv_free_p)
+	char *path = rv_asprintf("%s/heads/%016" PRIx64, state->folder, first_record);
 	return rv_each_entry(path, head_step, &walk, err);
-}
-
-static enum rv_status stop_at_first(void *arg, const char *name RV_UNUSED, struct rv_error *err)
-{
-	*(bool *)arg = true;
-	return rv_fail(err, RV_FAILED, "found");
 }
 
 bool rv_checkpoint_any(const struct rv_state *state)
 {
-	bool any = false;
-	struct rv_error ignored;
 	RV_CLEANUP(rv_free_p) char *path = rv_state_path(state, "heads");
-	return rv_each_entry(path, stop_at_first, &any, &ignored) != RV_OK && any;
+	/* Not rv_each_entry, which reads and sorts all of what may be very many. */
+	DIR *dir = opendir(path);
+	const struct dirent *entry = NULL;
+	while (dir && (entry = readdir(dir)) && entry->d_name[0] == '.')
+		;
+	if (dir)
+		closedir(dir);
+	return entry != NULL;
 }
 
 static enum rv_status hash_range(int fd, const char *path, uint64_t offset, uint64_t len,

@@ -8,7 +8,7 @@
  *       runs/<run>/       journal, spooled batches and rejects of a run (run.h)
  *       files/<key>       checkpoint of a pushed file (checkpoint.h)
  *       files/<key>.batches
- *       heads/<hash>-<key>   finds checkpoints by a file's first record
+ *       heads/<hash>/<key>   finds checkpoints by a file's first record
  */
 #ifndef RV_SPOOL_STATE_H
 #define RV_SPOOL_STATE_H

@@ -479,11 +479,25 @@ static const struct rv_store_ops file_ops = {
 	.free = file_free,
 };
 
+/* realpath(3) of as much of the path as exists, and the rest behind it. */
+static char *real_path(const char *path)
+{
+	char *real = realpath(path, NULL);
+	if (real)
+		return real;
+	RV_CLEANUP(rv_free_p) char *parent = rv_path_parent(path);
+	if (strcmp(parent, path) == 0)
+		return rv_strdup(path);
+	RV_CLEANUP(rv_free_p) char *above = real_path(parent);
+	return rv_path_join(above, rv_path_base(path));
+}
+
 struct rv_store *rv_store_file_new(const char *root)
 {
 	struct store_file *store = rv_calloc(1, sizeof(*store));
 	store->base.ops = &file_ops;
 	store->root = rv_strdup(root);
-	store->base.url = rv_strdup(root);
+	/* One lake has one name, whichever link leads to it: what was pushed is remembered by it. */
+	store->base.url = real_path(root);
 	return &store->base;
 }

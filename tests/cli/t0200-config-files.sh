@@ -160,9 +160,11 @@ test_expect_success 'the state folder: -c, RIVER_STATE_DIR, the file, STATE_DIRE
 	RIVER_CONFIG=state.yaml && export RIVER_CONFIG &&
 	test_when_finished "unset RIVER_CONFIG" &&
 	value state "$TRASH_DIRECTORY/st" "file:$TRASH_DIRECTORY/state.yaml:1" &&
-	env RIVER_STATE_DIR=own STATE_DIRECTORY=/sys river config get state --show-origin >actual &&
-	printf "%s/own\tenvironment RIVER_STATE_DIR\n" "$TRASH_DIRECTORY" >expected &&
+	env RIVER_STATE_DIR=/own STATE_DIRECTORY=/sys river config get state --show-origin >actual &&
+	printf "/own\tenvironment RIVER_STATE_DIR\n" >expected &&
 	test_cmp expected actual &&
+	test_expect_code 3 env RIVER_STATE_DIR=own river config get state 2>err &&
+	test_grep "not an absolute path" err &&
 	env RIVER_STATE_DIR=own river -c state=/c config get state >actual &&
 	echo /c >expected &&
 	test_cmp expected actual &&

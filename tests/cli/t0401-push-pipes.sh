@@ -179,6 +179,21 @@ test_expect_success 'a full spool stops the reading, with the byte it came to' '
 	landed | sort >got && sort in >expected && test_cmp expected got
 '
 
+test_expect_success 'a stream whose records still wait in the spool is not deleted' '
+	fresh && numbers 1 5 >in && echo in the way >lake/data &&
+	river push --wait spooled web/clicks <in && rm lake/data &&
+	test_expect_code 6 river stream delete --yes web/clicks 2>err && test_grep "5 accepted records" err &&
+	river spool flush && river stream delete --yes web/clicks
+'
+
+test_expect_success 'a lake reached through a link is the same lake' '
+	fresh && numbers 1 5 >a.ndjson && river push web/clicks a.ndjson && ln -s "$PWD/lake" link &&
+	river push -c lake="$PWD/link" --output json web/clicks a.ndjson >summary &&
+	test_grep "\"accepted\":0" summary && rm link &&
+	test_expect_code 3 env RIVER_STATE_DIR=here river push web/clicks a.ndjson 2>err &&
+	test_grep "absolute" err
+'
+
 test_expect_success 'the JSON summary and --receipt say the same' '
 	fresh && numbers 1 3 | river push --output json --receipt r.json web/clicks >out &&
 	test_grep "\"accepted\":3" out && test_grep "\"accepted\":3" r.json &&

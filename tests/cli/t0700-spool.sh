@@ -137,7 +137,7 @@ test_expect_success 'export: plain files, rejects beside, nothing overwritten' '
 
 test_expect_success 'a stream that was deleted, and created again: kept, named, exported' '
 	left_over && open_lake &&
-	river stream delete web/clicks --yes >out 2>&1 &&
+	river stream delete web/clicks --yes --abandon-spool >out 2>&1 &&
 	test_expect_code 8 river spool flush 2>err &&
 	test_grep "was deleted (id" err && test_grep "river spool export web/clicks" err &&
 	river spool list >out && test_grep "stream deleted" out &&
@@ -217,7 +217,8 @@ test_expect_success 'the last line too: a promise is not taken for a torn one' '
 test_expect_success 'leftovers are named and harmless' '
 	fresh && echo "{\"n\":1}" >a.ndjson && river push web/clicks a.ndjson &&
 	state=$(echo "$HOME"/.local/state/river/*/web/clicks/*) &&
-	: >"$state/files/.tmp-abc" && mkdir "$state/runs/never" && : >"$state/heads/0123456789abcdef-x" &&
+	: >"$state/files/.tmp-abc" && mkdir "$state/runs/never" && mkdir "$state/heads/0123456789abcdef" &&
+	: >"$state/heads/0123456789abcdef/x" &&
 	river spool check >out && test_line_count = 3 out && test_grep ! damaged out &&
 	flip "$(ls "$state"/files/* | head -n 1)" 40 &&
 	test_expect_code 12 river spool check >out 2>err &&
