@@ -304,6 +304,50 @@ static enum rv_status window_fill(struct rv_reader *rd, int64_t timeout_ms, bool
 	return RV_OK;
 }
 
+/* What is certainly no text in any of the formats, by how it begins. The last byte of each is one that no
+ * text has there, or the whole is too long to be met by chance. */
+static const struct {
+	const char *bytes;
+	size_t len;
+	const char *what, *hint;
+} foreign[] = {
+#define FOREIGN(bytes_, what_, hint_) { bytes_, sizeof(bytes_) - 1, what_, hint_ }
+	FOREIGN("PK\3\4", "a zip archive (or an xlsx, docx or jar)",
+		"unpack it first: unzip -p FILE | river push ...; a spreadsheet is saved as CSV first"),
+	FOREIGN("PK\5\6", "an empty zip archive", "unpack it first: unzip -p FILE | river push ..."),
+	FOREIGN("7z\xbc\xaf\x27\x1c", "a 7z archive", "unpack it first: 7z x -so FILE | river push ..."),
+	FOREIGN("\xd0\xcf\x11\xe0", "an Excel workbook (xls) or another Office file",
+		"save the sheet as CSV first"),
+	FOREIGN("\x7f" "ELF", "a program (ELF)", "is this the file that was meant?"),
+	FOREIGN("%PDF-", "a PDF document", "river takes ndjson, json, csv and text"),
+	FOREIGN("PAR1\x15", "a Parquet file",
+		"write it as ndjson or csv first: duckdb -c \"copy 'FILE' to '/dev/stdout' (format json)\""),
+	FOREIGN("Obj\1", "an Avro file", "write it as ndjson first: avro-tools tojson FILE | river push ..."),
+	FOREIGN("SQLite format 3\0", "an SQLite database",
+		"write a table as csv first: sqlite3 -csv -header FILE 'select * from ...'"),
+#undef FOREIGN
+};
+
+static enum rv_step refuse_foreign(const struct rv_reader *rd, struct rv_error *err)
+{
+	size_t len = rd->end - rd->pos;
+
+	for (size_t i = 0; i < sizeof(foreign) / sizeof(*foreign); i++) {
+		size_t n = len < foreign[i].len ? len : foreign[i].len;
+
+		if (n == 0 || memcmp(rd->buf + rd->pos, foreign[i].bytes, n) != 0)
+			continue;
+		if (n == foreign[i].len) {
+			rv_fail(err, RV_BAD_DATA, "%s is %s", rd->source->label, foreign[i].what);
+			rv_hint(err, "%s", foreign[i].hint);
+			return RV_STEP_FAILED;
+		}
+		if (!rd->eof)
+			return RV_STEP_NEED;
+	}
+	return RV_STEP_FULL;
+}
+
 /* Drops the mark at the start of the input; false: more bytes are needed to know. */
 static enum rv_step skip_bom(struct rv_reader *rd, struct rv_error *err)
 {
@@ -313,6 +357,10 @@ static enum rv_step skip_bom(struct rv_reader *rd, struct rv_error *err)
 
 	if (len < 2 && !rd->eof)
 		return RV_STEP_NEED;
+	enum rv_step s = refuse_foreign(rd, err);
+
+	if (s != RV_STEP_FULL)
+		return s;
 	if (len >= 2 && (memcmp(p, "\xff\xfe", 2) == 0 || memcmp(p, "\xfe\xff", 2) == 0)) {
 		rv_fail(err, RV_BAD_DATA, "%s is UTF-16; river reads UTF-8", rd->source->label);
 		rv_hint(err, "convert it first: iconv -f UTF-16 -t UTF-8");

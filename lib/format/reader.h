@@ -20,8 +20,10 @@
  *  csv     RFC 4180 with the dialect given; the first row is the header unless no_header is set;
  *          a row becomes an object of strings, keys in column order; ragged rows are rejects. A
  *          quote not closed within max_record_bytes costs the lines up to the one it was opened
- *          in. A header without names for all its columns, or with one twice, is RV_BAD_DATA.
+ *          in. A header without names for all its columns, or with one twice, is RV_BAD_DATA; so is
+ *          one that looks like JSON, like Excel's "sep=;", or like one column with ';', tab or '|'.
  *  text    a line becomes {"text":"..."}; invalid UTF-8 is a reject; CR before LF is dropped.
+ * Archives, databases and the like, by how they begin, are RV_BAD_DATA in every format, as UTF-16 is.
  * A UTF-8 byte order mark is dropped at offset 0 only. Blank lines are skipped and not counted.
  */
 #ifndef RV_FORMAT_READER_H

@@ -308,6 +308,53 @@ static enum rv_step need_more(struct rv_reader *rd, size_t reach)
 	return RV_STEP_NEED;
 }
 
+static enum rv_status other_format(const struct rv_reader *rd, struct rv_error *err, const char *what,
+				   const char *hint)
+{
+	header_fail(rd, err, what);
+	rv_hint(err, "%s", hint);
+	return err->status;
+}
+
+/* A first row that is a header only to the letter: taken as one, every value would land under a wrong
+ * name. `len` is without the line end. Names that were given make any row a header. */
+static enum rv_status doubt_header(const struct rv_reader *rd, const char *p, size_t len, size_t fields,
+				   struct rv_error *err)
+{
+	const struct rv_csv_dialect *d = &rd->dialect;
+	struct rv_json_scan scan;
+	char what[80], hint[160];
+
+	if (d->names_count)
+		return RV_OK;
+	if (len == 5 && memcmp(p, "sep=", 4) == 0) {
+		snprintf(what, sizeof(what), "the first line is Excel's 'sep=%c', not a header", p[4]);
+		snprintf(hint, sizeof(hint), "push it without that line: tail -n +2 FILE | river push "
+					     "--format csv --csv-delimiter '%c' ...", p[4]);
+		return other_format(rd, err, what, hint);
+	}
+	if (len && p[0] == '{' &&
+	    (len == 1 || rv_json_scan_object(p, len, rd->max_depth, 0, &scan) == RV_JSON_OK))
+		return other_format(rd, err, "the header looks like JSON",
+				    len == 1 ? "say --format json" : "say --format ndjson");
+	if (len && p[0] == '[' && (len == 1 || p[1] == '{'))
+		return other_format(rd, err, "the header looks like JSON", "say --format json");
+	/* Another delimiter than the default was chosen by somebody who knew. */
+	if (fields != 1 || d->delimiter != ',' || (d->quote && len && p[0] == d->quote))
+		return RV_OK;
+	for (const char *c = ";\t|"; *c; c++) {
+		if (!memchr(p, *c, len))
+			continue;
+		snprintf(what, sizeof(what), *c == '\t' ? "the header looks separated by tabs"
+							: "the header looks separated by '%c'", *c);
+		snprintf(hint, sizeof(hint), *c == '\t'
+			 ? "say --csv-delimiter tab; if it is one column, give its name: --csv-names"
+			 : "say --csv-delimiter '%c'; if it is one column, give its name: --csv-names", *c);
+		return other_format(rd, err, what, hint);
+	}
+	return RV_OK;
+}
+
 static enum rv_step take_header(struct rv_reader *rd, struct rv_error *err)
 {
 	const struct rv_csv_dialect *d = &rd->dialect;
@@ -337,6 +384,8 @@ static enum rv_step take_header(struct rv_reader *rd, struct rv_error *err)
 	if (d->no_header)
 		return set_columns_numbered(rd, row.fields, err) == RV_OK ? RV_STEP_FULL
 									  : RV_STEP_FAILED;
+	if (doubt_header(rd, p, row_content(p, row.len), row.fields, err) != RV_OK)
+		return RV_STEP_FAILED;
 	const char *fault = row.junk ? "a name in the header goes on behind its closing quote"
 			    : row.lone_cr
 				    ? "the header holds a carriage return without a line feed"

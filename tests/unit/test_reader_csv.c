@@ -178,6 +178,56 @@ static void test_headers_refused(void **state RV_UNUSED)
 	assert_int_equal(rv_reader_new(s, &p, &rd, &err), RV_USAGE);
 }
 
+static void test_other_formats_refused(void **state RV_UNUSED)
+{
+	char *names[] = { (char[]){ "x" } };
+	struct rv_csv_dialect d = RV_CSV_DIALECT_INIT;
+	struct rv_reader_params p = csv;
+
+	EXPECT_FAILURE("a;b\n1;2\n", &csv, "separated by ';'");
+	EXPECT_FAILURE("\xef\xbb\xbf" "a|b\r\n1|2\n", &csv, "separated by '|'");
+	EXPECT_FAILURE("a\tb\n", &csv, "separated by tabs");
+	EXPECT_FAILURE("sep=;\na;b\n", &csv, "Excel's 'sep=;'");
+	EXPECT_FAILURE("{\"a\":1,\"b\":[2,3]}\n{\"a\":2}\n", &csv, "looks like JSON");
+	EXPECT_FAILURE("{\n  \"a\": 1\n}\n", &csv, "looks like JSON");
+	EXPECT_FAILURE("[{\"a\":1},\n", &csv, "looks like JSON");
+	/* One column that was meant: quoted, named, or of another delimiter. */
+	EXPECT("\"a;b\"\n1\n", &csv, "{\"a;b\":\"1\"}\n", "");
+	EXPECT("a;b,c\n1,2\n", &csv, "{\"a;b\":\"1\",\"c\":\"2\"}\n", "");
+	EXPECT("{a,b}\n1,2\n", &csv, "{\"{a\":\"1\",\"b}\":\"2\"}\n", "");
+	p.csv = &d;
+	d.delimiter = ':';
+	EXPECT("a;b\n1;2\n", &p, "{\"a;b\":\"1;2\"}\n", "");
+	EXPECT_FAILURE("sep=;\na;b\n", &p, "Excel's 'sep=;'");
+	d.delimiter = ',';
+	d.names = names;
+	d.names_count = 1;
+	EXPECT("a;b\n1;2\n", &p, "{\"x\":\"1;2\"}\n", "");
+	d.no_header = true;
+	EXPECT("a;b\n{}\n", &p, "{\"x\":\"a;b\"}\n{\"x\":\"{}\"}\n", "");
+}
+
+static void test_foreign_files_refused(void **state RV_UNUSED)
+{
+	const struct rv_reader_params any = { .format = RV_FORMAT_AUTO };
+
+	EXPECT_FAILURE("PK\3\4\x14\0\n\0", &any, "zip archive (or an xlsx");
+	EXPECT_FAILURE("PK\5\6\0\0", &csv, "an empty zip archive");
+	EXPECT_FAILURE("7z\xbc\xaf\x27\x1c\n", &text, "7z archive");
+	EXPECT_FAILURE("\xd0\xcf\x11\xe0\xa1\xb1", &csv, "Excel workbook");
+	EXPECT_FAILURE("\x7f" "ELF\2\1\1", &text, "a program");
+	EXPECT_FAILURE("%PDF-1.7\n", &text, "a PDF");
+	EXPECT_FAILURE("PAR1\x15\4\x15", &any, "a Parquet file");
+	EXPECT_FAILURE("Obj\1\4\n", &any, "an Avro file");
+	EXPECT_FAILURE("SQLite format 3\0\x10", &any, "an SQLite database");
+	/* what only begins like one, and what ends before it is known */
+	EXPECT("PK,PAR1\n1,2\n", &csv, "{\"PK\":\"1\",\"PAR1\":\"2\"}\n", "");
+	EXPECT("PAR1\n1\n", &csv, "{\"PAR1\":\"1\"}\n", "");
+	EXPECT("%PDF", &text, "{\"text\":\"%PDF\"}\n", "");
+	EXPECT("SQLite format 3\n", &text, "{\"text\":\"SQLite format 3\"}\n", "");
+	EXPECT("P\n", &text, "{\"text\":\"P\"}\n", "");
+}
+
 static void test_reasons_name_counts(void **state RV_UNUSED)
 {
 	static const char input[] = "a,b,c,d,e\n1,2,3\n1,2,3,4,5\nx,\"y\n";
@@ -336,6 +386,8 @@ int main(void)
 		cmocka_unit_test(test_row_limit),
 		cmocka_unit_test(test_dialects),
 		cmocka_unit_test(test_headers_refused),
+		cmocka_unit_test(test_other_formats_refused),
+		cmocka_unit_test(test_foreign_files_refused),
 		cmocka_unit_test(test_reasons_name_counts),
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_many_columns),
