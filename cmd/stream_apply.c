@@ -6,15 +6,15 @@
 #include "stream_plan.h"
 
 struct apply_options {
-	const char *file;
+	struct rv_opt_list files;
 	bool prune, adopt, fresh, dry_run, sql;
 };
 
 /* clang-format off */
 static const struct rv_opt apply_options_table[] = {
-	OPT_STRING(struct apply_options, 'f', "file", file, "path",
-		   "definitions: a file, a folder of *.yaml files, or - for standard input",
-		   .complete = RV_COMPLETE_FILE),
+	OPT_LIST(struct apply_options, 'f', "file", files, "path",
+		 "definitions: a file, a folder of *.yaml files, or - for standard input",
+		 .complete = RV_COMPLETE_FILE),
 	OPT_FLAG(struct apply_options, 0, "prune", prune,
 		 "delete streams without a definition, in the businesses the definitions are about; "
 		 "their data stays"),
@@ -44,12 +44,12 @@ static enum rv_status apply_run(struct rv_command_context *cx, void *options, in
 	RV_CLEANUP(river_plan_release) struct river_plan plan = { 0 };
 
 	if (operands_count > 0)
-		return rv_fail(err, RV_USAGE, "unexpected argument '%s'", operands[0]);
-	if (!o->file)
+		return river_definitions_operand(operands[0], err);
+	if (o->files.count == 0)
 		return rv_fail(err, RV_USAGE, "-f is needed: a file, a folder, or - for standard input");
 	if (o->adopt && o->fresh)
 		return rv_fail(err, RV_USAGE, "--adopt and --fresh say the opposite");
-	if (river_definitions_read(o->file, &definitions, err) != RV_OK ||
+	if (river_definitions_read(&o->files, &definitions, err) != RV_OK ||
 	    river_plan_make(cx, &definitions, &params, &plan, err) != RV_OK)
 		return err->status;
 	if (definitions.problems || plan.problems) {
@@ -82,15 +82,15 @@ const struct rv_command cmd_stream_apply = {
 /* ---- diff ------------------------------------------------------------------------------------- */
 
 struct diff_options {
-	const char *file;
+	struct rv_opt_list files;
 	bool prune;
 };
 
 /* clang-format off */
 static const struct rv_opt diff_options_table[] = {
-	OPT_STRING(struct diff_options, 'f', "file", file, "path",
-		   "definitions: a file, a folder of *.yaml files, or - for standard input",
-		   .complete = RV_COMPLETE_FILE, .def = "streams"),
+	OPT_LIST(struct diff_options, 'f', "file", files, "path",
+		 "definitions: a file, a folder of *.yaml files, or - for standard input",
+		 .complete = RV_COMPLETE_FILE, .def = "streams"),
 	OPT_FLAG(struct diff_options, 0, "prune", prune,
 		 "also streams without a definition, in the businesses the definitions are about"),
 	OPT_END
@@ -138,8 +138,8 @@ static enum rv_status diff_run(struct rv_command_context *cx, void *options, int
 	bool differs = false;
 
 	if (operands_count > 0)
-		return rv_fail(err, RV_USAGE, "unexpected argument '%s'", operands[0]);
-	if (river_definitions_read(o->file, &definitions, err) != RV_OK ||
+		return river_definitions_operand(operands[0], err);
+	if (river_definitions_read(&o->files, &definitions, err) != RV_OK ||
 	    river_plan_make(cx, &definitions, &params, &plan, err) != RV_OK)
 		return err->status;
 	if (definitions.problems)

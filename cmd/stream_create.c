@@ -7,8 +7,7 @@
 #include "stream_plan.h"
 
 struct create_options {
-	const char *file;
-	struct rv_opt_list key, dedup, layers, columns, cluster_by, mask;
+	struct rv_opt_list files, key, dedup, layers, columns, cluster_by, mask;
 	struct rv_opt_list grant_read, grant_push, grant_admin;
 	struct rv_opt_list csv_names, csv_null;
 	const char *order_by, *delete_when, *csv_delimiter, *csv_quote, *retention;
@@ -27,9 +26,9 @@ static const char *const pipes[] = { "auto", "notify", NULL };
 
 /* clang-format off */
 static const struct rv_opt create_options_table[] = {
-	OPT_STRING(struct create_options, 'f', "file", file, "path",
-		   "create what is defined in this file, in the *.yaml files of this folder, or "
-		   "with - on standard input", .complete = RV_COMPLETE_FILE),
+	OPT_LIST(struct create_options, 'f', "file", files, "path",
+		 "create what is defined in this file, in the *.yaml files of this folder, or "
+		 "with - on standard input", .complete = RV_COMPLETE_FILE),
 	OPT_LIST(struct create_options, 0, "key", key, "column,...",
 		 "columns that identify a row; makes the layers clean and latest", .comma = true),
 	OPT_LIST(struct create_options, 0, "column", columns, "definition",
@@ -223,7 +222,7 @@ static enum rv_status definitions_of(const struct create_options *o, int operand
 	rv_stream_init(&stream);
 	if (tree_of_flags(o, root, err) != RV_OK)
 		return err->status;
-	if (o->file) {
+	if (o->files.count) {
 		if (operands_count > 0)
 			return rv_fail(err, RV_USAGE, "-f says which streams to create, '%s' is too much",
 				       operands[0]);
@@ -233,7 +232,7 @@ static enum rv_status definitions_of(const struct create_options *o, int operand
 			rv_hint(err, "put all of it into the file");
 			return err->status;
 		}
-		return river_definitions_read(o->file, ret, err);
+		return river_definitions_read(&o->files, ret, err);
 	}
 	if (operands_count != 1)
 		return rv_fail(err, RV_USAGE,

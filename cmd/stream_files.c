@@ -145,11 +145,11 @@ static enum rv_status read_folder(struct river_definitions *definitions, const c
 	return RV_OK;
 }
 
-enum rv_status river_definitions_read(const char *path, struct river_definitions *ret,
-				      struct rv_error *err)
+static enum rv_status read_path(const char *path, struct river_definitions *ret, struct rv_error *err)
 {
 	struct stat info;
 	enum rv_status status = RV_OK;
+	size_t before = ret->count + ret->problems;
 
 	if (strcmp(path, "-") == 0) {
 		status = read_stdin(ret, err);
@@ -164,7 +164,7 @@ enum rv_status river_definitions_read(const char *path, struct river_definitions
 	if (status != RV_OK)
 		return status;
 	/* An empty folder is more likely a wrong path than the wish to have no streams. */
-	if (ret->count == 0 && ret->problems == 0) {
+	if (ret->count + ret->problems == before) {
 		rv_fail(err, RV_BAD_CONFIG, "there is no definition in %s",
 			strcmp(path, "-") == 0 ? "standard input" : path);
 		rv_hint(err, "a definition is a YAML document that begins with stream: business/name; in "
@@ -172,4 +172,22 @@ enum rv_status river_definitions_read(const char *path, struct river_definitions
 		return err->status;
 	}
 	return RV_OK;
+}
+
+enum rv_status river_definitions_read(const struct rv_opt_list *paths, struct river_definitions *ret,
+				      struct rv_error *err)
+{
+	for (size_t i = 0; i < paths->count; i++)
+		if (read_path(paths->items[i], ret, err) != RV_OK)
+			return err->status;
+	return RV_OK;
+}
+
+enum rv_status river_definitions_operand(const char *operand, struct rv_error *err)
+{
+	rv_fail(err, RV_USAGE, "unexpected argument '%s'", operand);
+	if (access(operand, F_OK) == 0 || strchr(operand, '/') || rv_ends_with(operand, ".yaml") ||
+	    rv_ends_with(operand, ".yml"))
+		rv_hint(err, "did you mean -f %s?", operand);
+	return err->status;
 }

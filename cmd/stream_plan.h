@@ -24,10 +24,12 @@ struct river_definitions {
 	enum rv_status worst;       /* of the problems; RV_BAD_CONFIG wins */
 };
 void river_definitions_release(struct river_definitions *definitions);
-/* `path`: a file, a folder of *.yaml and *.yml, or "-". All problems are printed and counted;
- * fails itself only when there is nothing to read. */
-enum rv_status river_definitions_read(const char *path, struct river_definitions *ret,
+/* `paths`: files, folders of *.yaml and *.yml, or "-"; all of them are read before anything is done. All
+ * problems are printed and counted; fails itself only when there is nothing to read. */
+enum rv_status river_definitions_read(const struct rv_opt_list *paths, struct river_definitions *ret,
 				      struct rv_error *err) RV_MUST_CHECK;
+/* An operand where only -f says what to read: RV_USAGE. */
+enum rv_status river_definitions_operand(const char *operand, struct rv_error *err);
 /* Takes what is in `stream`. */
 void river_definitions_add(struct river_definitions *definitions, struct rv_stream *stream);
 

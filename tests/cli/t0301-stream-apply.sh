@@ -31,6 +31,25 @@ test_expect_success 'diff says what is missing, apply makes it, diff is content'
 	test_cmp expected out
 '
 
+test_expect_success '-f more than once: all of them, or none' '
+	mkdir more && printf "stream: more/one\n" >more/one.yaml && printf "stream: more/two\n" >two.yaml &&
+	test_expect_code 1 river stream diff -f more -f two.yaml >out &&
+	printf "more/%s: not in the lake\n" one two >expected && test_cmp expected out &&
+	echo "stream: more/three" | river stream apply -f more/one.yaml -f two.yaml -f - >out &&
+	printf "more/%s: created\n" one three two | sort >expected && sort out >got && test_cmp expected got &&
+	printf "stream: more/four\n" >four.yaml && echo "key: 1" >bad.yaml &&
+	test_expect_code 3 river stream apply -f four.yaml -f bad.yaml >out 2>err &&
+	test_must_be_empty out &&
+	test_expect_code 5 river stream apply -f four.yaml -f nosuch >out 2>err &&
+	test_expect_code 3 river stream apply -f four.yaml -f four.yaml >out 2>err &&
+	test_grep "defined twice" err &&
+	test_expect_code 5 river stream show more/four 2>err &&
+	printf "stream: more/five\n" >five.yaml &&
+	river stream create -f four.yaml -f five.yaml >out && test_line_count = 2 out &&
+	test_expect_code 2 river stream apply streams/ 2>err && test_grep "did you mean -f streams/?" err &&
+	test_expect_code 2 river stream apply web 2>err && ! grep "did you mean" err
+'
+
 test_expect_success 'a change is shown, planned, made, and keeps the id' '
 	river stream show web/views --output json >before &&
 	define views "key: id\nbatch: { size: 1MiB }\n" &&
