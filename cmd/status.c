@@ -100,6 +100,9 @@ static void verdict(const struct rv_reconcile *report, struct rv_strbuf *out)
 		if (wrong)
 			rv_strbuf_printf(out, "; %s finding%s", rv_format_count(wrong, n), plural(wrong));
 	}
+	if (report->refused.count)
+		rv_strbuf_printf(out, "; the contract refuses %s of them",
+				 rv_format_count(report->refused.count, n));
 	if (report->warehouse_error.status != RV_OK)
 		rv_strbuf_puts(out, "; the warehouse was not looked at");
 }
@@ -196,6 +199,8 @@ static json_t *report_json(const struct status *s, const char *name, const struc
 	json_object_set_new(o, "pending",
 			    has ? hop_json(&report->pending, "objects", "records", false)
 				: json_null());
+	json_object_set_new(o, "refused",
+			    has ? number_json(report->refused.count) : json_null());
 	json_object_set_new(o, "present",
 			    report->has_tables ? number_json(report->present) : json_null());
 	json_object_set_new(o, "tables", report->has_tables ? tables_json(report) : json_null());
@@ -381,23 +386,26 @@ static const char *state_word(const struct rv_reconcile *report, char buf[RV_NUM
 	if (report->levels[RV_FINDING_LATE])
 		return "late";
 	if (report->all_once)
-		return report->accepted == 0 ? "empty" : report->has_warehouse ? "loaded" : "landed";
+		return report->accepted == 0 ? "empty"
+		       : report->refused.count &&
+				 report->refused.count >= report->loaded.records ? "refused"
+		       : report->has_warehouse ? "loaded" : "landed";
 	return report->runs_open ? "open" : report->spooled.objects ? "spooled" : "pending";
 }
 
 static void overview_begin(const struct status *s)
 {
 	static const char *const headers[] = { "stream", "accepted", "rejected", "objects", "landed",
-					       "bytes", "loaded", "pending", "spooled", "oldest",
-					       "last run", "state" };
-	static const bool right[] = { false, true, true, true, true, true,
+					       "bytes", "loaded", "refused", "pending", "spooled",
+					       "oldest", "last run", "state" };
+	static const bool right[] = { false, true, true, true, true, true, true,
 				      true,  true, true, true, true, false };
-	rv_out_table_begin(s->cx->out, headers, right, 12);
+	rv_out_table_begin(s->cx->out, headers, right, 13);
 }
 
 static void overview_row(const struct status *s, const char *name, const struct rv_reconcile *report)
 {
-	char text[10][RV_NUMBER_TEXT], word[RV_NUMBER_TEXT + 16];
+	char text[11][RV_NUMBER_TEXT], word[RV_NUMBER_TEXT + 16];
 	bool has = report->has_warehouse;
 	const char *cells[] = {
 		name,
@@ -407,6 +415,7 @@ static void overview_row(const struct status *s, const char *name, const struct 
 		rv_format_count(report->landed.records, text[3]),
 		rv_format_size(report->landed.bytes, text[4]),
 		has ? rv_format_count(report->loaded.records, text[5]) : "-",
+		has ? rv_format_count(report->refused.count, text[10]) : "-",
 		has ? rv_format_count(report->pending.records, text[6]) : "-",
 		rv_format_count(report->spooled.records, text[7]),
 		ago(s, report->oldest_pending_ms, text[8]),

@@ -609,6 +609,9 @@ static enum rv_status ask_warehouse(struct reconcile *r, struct rv_warehouse *w,
 {
 	if (w->ops->history(w, r->stream, see_ledger, r, err) != RV_OK)
 		return err->status;
+	if (w->ops->refused &&
+	    w->ops->refused(w, r->stream, r->params->quick, &r->report->refused, err) != RV_OK)
+		return err->status;
 	if (r->params->quick)
 		return RV_OK;
 	if (w->ops->present(w, r->stream, r->params->verify, see_rows, r, err) != RV_OK ||

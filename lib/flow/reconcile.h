@@ -39,6 +39,7 @@
 	RV_FINDING(ROWS_ADDED, "rows_added", "the raw table has more rows of an object")           \
 	RV_FINDING(ROWS_ALTERED, "rows_altered", "rows are not what the object holds")             \
 	RV_FINDING(ROWS_UNKNOWN, "rows_unknown", "rows of an object that was never loaded")        \
+	RV_FINDING(REFUSED, "refused", "the contract refuses records")                             \
 	RV_FINDING(LAYERS_DIFFER, "layers_differ", "raw is not clean + duplicates + refused")      \
 	RV_FINDING(OLDER_DIFFERS, "older_differs", "sums from before the window differ")           \
 	RV_FINDING(SPOOLED, "spooled", "a batch waits in the spool")                               \
@@ -87,6 +88,7 @@ struct rv_reconcile {
 	struct rv_hop loaded, load_rejected, pending;
 	uint64_t present;           /* rows of loaded objects in raw; not when `quick` */
 	struct rv_warehouse_counts tables; /* not when `quick` */
+	struct rv_warehouse_refused refused; /* only its count when `quick` */
 	bool has_warehouse;         /* it was looked at */
 	bool has_tables;            /* present and tables are filled */
 	/* Why it was not, though there is one. RV_OK: profile without one, or it was. */

@@ -549,6 +549,24 @@ static void check_layers(struct reconcile *r)
 		count_text(t->clean, b), count_text(t->duplicates, c), count_text(t->refused, d));
 }
 
+/* A contract that refuses all that came last does not fit the records, or they have changed. */
+static void check_refused(struct reconcile *r)
+{
+	const struct rv_warehouse_refused *t = &r->report->refused;
+	bool all = t->last_rows && t->last_refused == t->last_rows;
+	char n[RV_NUMBER_TEXT], table[RV_STREAM_PLACE_MAX];
+	if (!t->commonest)
+		return;
+	struct rv_finding f = { .code = RV_FINDING_REFUSED,
+				.level = all ? RV_FINDING_WRONG : RV_FINDING_NOTED,
+				.has_counts = all, .expected = 0, .found = t->last_refused, .age_ms = -1 };
+	rc_find(r, &f,
+		"the contract refuses %s%s record%s, mostly (%" PRIu64 ") for column %s: %s; see river query "
+		"'select column_name, reason, count(*) from %s group by all'",
+		all ? "all of the last load, " : "", count_text(t->count, n), t->count == 1 ? "" : "s",
+		t->commonest, t->column, t->reason, rv_stream_table(r->stream, RV_TABLE_REFUSED, table));
+}
+
 static void older_differs(struct reconcile *r, const char *what, uint64_t expected,
 			  const char *than, uint64_t found)
 {
@@ -624,6 +642,7 @@ enum rv_status rc_check(struct reconcile *r, struct rv_error *err)
 	if (check_runs(r, err) != RV_OK || check_waiting(r, err) != RV_OK)
 		return err->status;
 	check_layers(r);
+	check_refused(r);
 	add_older(r);
 	judge(r);
 	return RV_OK;

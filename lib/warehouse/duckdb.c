@@ -822,6 +822,7 @@ static const struct rv_warehouse_ops duck_ops = {
 	.history = duck_history,
 	.loaded = duck_loaded,
 	.count = duck_count,
+	.refused = duck_refused,
 	.present = duck_present,
 	.drop = duck_drop,
 	.query = duck_query,

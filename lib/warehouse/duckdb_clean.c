@@ -533,6 +533,88 @@ bool duck_has_layers(const struct rv_stream *stream)
 	return has_layers(stream);
 }
 
+/* ---- what is refused ---- */
+
+static enum rv_status look_at_refused(struct rv_duckdb *d, const char *raw, const char *refused,
+				      struct rv_warehouse_refused *ret, struct rv_error *err)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf sql = RV_STRBUF_INIT;
+	RV_CLEANUP(duck_cursor_close) struct duck_cursor last = { 0 };
+	RV_CLEANUP(duck_cursor_close) struct duck_cursor common = { 0 };
+
+	rv_strbuf_printf(&sql,
+			 "WITH newest AS (SELECT max(loaded_at) AS newest_at FROM %s) "
+			 "SELECT (SELECT count(*) FROM %s, newest WHERE loaded_at = newest_at), "
+			 "(SELECT count(*) FROM %s, newest WHERE loaded_at = newest_at)",
+			 raw, raw, refused);
+	if (duck_select(d, &last, sql.bytes, err) != RV_OK)
+		return err->status;
+	if (duck_next(&last)) {
+		ret->last_rows = duck_u64(&last, 0);
+		ret->last_refused = duck_u64(&last, 1);
+	}
+	rv_strbuf_clear(&sql);
+	rv_strbuf_printf(&sql,
+			 "SELECT column_name, reason, count(*) FROM %s GROUP BY ALL "
+			 "ORDER BY 3 DESC, 1, 2 LIMIT 1", refused);
+	if (duck_select(d, &common, sql.bytes, err) != RV_OK)
+		return err->status;
+	if (duck_next(&common)) {
+		struct rv_str column = duck_text(&common, 0), reason = duck_text(&common, 1);
+
+		snprintf(ret->column, sizeof(ret->column), "%.*s", (int)column.len, column.p);
+		snprintf(ret->reason, sizeof(ret->reason), "%.*s", (int)reason.len, reason.p);
+		ret->commonest = duck_u64(&common, 2);
+	}
+	return RV_OK;
+}
+
+static enum rv_status refused_entered(struct rv_duckdb *d, const struct rv_stream *stream, bool quick,
+				      struct rv_warehouse_refused *ret, struct rv_error *err)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf raw = RV_STRBUF_INIT;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf refused = RV_STRBUF_INIT;
+	char name[128];
+	bool has = false;
+
+	snprintf(name, sizeof(name), "%s_refused", stream->name);
+	if (duck_has_table(d, stream->business, name, &has, err) != RV_OK)
+		return err->status;
+	if (!has)
+		return RV_OK;
+	duck_table(&raw, stream, "");
+	duck_table(&refused, stream, "_refused");
+	RV_CLEANUP(rv_free_p) char *count = rv_asprintf("SELECT count(*) FROM %s", refused.bytes);
+
+	if (duck_number(d, count, &ret->count, err) != RV_OK)
+		return err->status;
+	/* Somebody may have dropped raw and left the layers. */
+	if (duck_has_table(d, stream->business, stream->name, &has, err) != RV_OK)
+		return err->status;
+	return quick || !ret->count || !has ? RV_OK
+				    : look_at_refused(d, raw.bytes, refused.bytes, ret, err);
+}
+
+enum rv_status duck_refused(struct rv_warehouse *w, const struct rv_stream *stream, bool quick,
+			    struct rv_warehouse_refused *ret, struct rv_error *err)
+{
+	struct rv_duckdb *d = (struct rv_duckdb *)w;
+	struct rv_warehouse_refused found = { 0 };
+
+	if (!has_layers(stream)) {
+		*ret = found;
+		return RV_OK;
+	}
+	if (duck_enter(d, false, err) != RV_OK)
+		return err->status;
+	enum rv_status status = refused_entered(d, stream, quick, &found, err);
+
+	duck_leave(d);
+	if (status == RV_OK)
+		*ret = found;
+	return status;
+}
+
 /* ---- forgetting ---- */
 
 enum rv_status duck_drop(struct rv_warehouse *w, const struct rv_stream *stream,

@@ -97,6 +97,8 @@ enum rv_status duck_plan(struct rv_warehouse *w, const struct rv_stream *stream,
  * them when `rebuild`; inside the caller's transaction, after duck_cut_register. */
 enum rv_status duck_derive(struct rv_duckdb *d, const struct rv_stream *stream, bool rebuild,
 			   int64_t loaded_us, struct rv_error *err) RV_MUST_CHECK;
+enum rv_status duck_refused(struct rv_warehouse *w, const struct rv_stream *stream, bool quick,
+			    struct rv_warehouse_refused *ret, struct rv_error *err) RV_MUST_CHECK;
 bool duck_has_layers(const struct rv_stream *stream);
 enum rv_status duck_drop(struct rv_warehouse *w, const struct rv_stream *stream,
 			 struct rv_error *err) RV_MUST_CHECK;

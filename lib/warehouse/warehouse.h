@@ -45,6 +45,15 @@ struct rv_warehouse_counts {
 	bool has_clean, has_latest;
 };
 
+/* What the contract refuses (semantics.md 6.3). */
+struct rv_warehouse_refused {
+	uint64_t count;
+	/* The rest is 0 and "" when asked quickly, or when nothing is refused. */
+	uint64_t last_rows, last_refused; /* of the newest load: rows in raw, and of them refused */
+	uint64_t commonest;        /* refused for this fault */
+	char column[128], reason[160];
+};
+
 struct rv_rows; /* a batch of result rows; see rows.h */
 struct rv_warehouse;
 struct rv_warehouse_ops {
@@ -86,6 +95,9 @@ struct rv_warehouse_ops {
 				 void *arg, struct rv_error *err);
 	enum rv_status (*count)(struct rv_warehouse *, const struct rv_stream *,
 				struct rv_warehouse_counts *ret, struct rv_error *err);
+	/* Optional (NULL: nothing is ever refused). */
+	enum rv_status (*refused)(struct rv_warehouse *, const struct rv_stream *, bool quick,
+				  struct rv_warehouse_refused *ret, struct rv_error *err);
 	/* Rows present in raw per object, ordered by name; with `hash`, their set hash as well
 	 * (reads every record). Only state, object, rows, set_hash are filled. */
 	enum rv_status (*present)(struct rv_warehouse *, const struct rv_stream *, bool hash,

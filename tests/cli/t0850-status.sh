@@ -109,6 +109,31 @@ test_expect_success DUCKDB 'layers add up' '
 	river query --write "delete from web.clicks_clean where n = 5" && finds layers_differ "1,011"
 '
 
+test_expect_success DUCKDB 'what the contract refuses is counted, and found when it is all there is' '
+	fresh --key n --column "n=integer required" && numbers 1 10 | river push web/clicks &&
+	printf "{\"n\":\"x%s\"}\n" 1 2 | river push web/clicks && echo "{}" | river push web/clicks &&
+	river status --check >found && test_must_be_empty found && river status web/clicks >out &&
+	test_grep "noted: refused: the contract refuses 3 records, mostly (2) for column n: is not a number; see" out &&
+	test_grep "loaded once; the contract refuses 3 of them" out &&
+	sed -n "s/.*see river query //p" out | tr -d "\047" >sql &&
+	river --output csv query "$(cat sql)" >rows && test_grep "^n,is not a number,2$" rows &&
+	river status >out && test_grep "^stream .* loaded  refused  pending" out &&
+	test_grep "1,013        3        0 .* loaded$" out &&
+	river --output json status >out && test_grep "\"refused\":3," out &&
+	printf "{\"n\":\"x%s\"}\n" 3 4 | river push web/clicks &&
+	test_expect_code 1 river status --check >found &&
+	test_grep "^web/clicks: wrong: refused: the contract refuses all of the last load, 5 records" found &&
+	numbers 11 12 | river push web/clicks && river status --check >found && test_must_be_empty found &&
+	river -c warehouse=none status >out && test_grep "  -        -" out
+'
+
+test_expect_success DUCKDB 'a stream of which all is refused is not called loaded' '
+	rm -rf lake w.duckdb* "$HOME/.local" && river stream create web/clicks --column "at=timestamp" &&
+	echo "{\"at\":\"2026-01-01 00:00:00\"}" | river push web/clicks &&
+	river status >out && test_grep " refused$" out &&
+	test_expect_code 1 river status --check >found && test_grep "timezone: UTC" found
+'
+
 test_expect_success DUCKDB 'a deleted object is found, loaded or not' '
 	fresh && gone=$(object 3) && rm "$gone" && finds object_missing "${gone#lake/}" &&
 	test_grep "run_differs: run .* accepted 1,000 records in 4 objects, and the lake has 700 in 3" found &&
