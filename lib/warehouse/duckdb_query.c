@@ -421,7 +421,8 @@ static enum rv_status make_view(struct rv_duckdb *d, size_t i, const char *path,
 	duck_name(&sql, name);
 	rv_strbuf_printf(&sql, " AS SELECT * FROM %s(", reader);
 	duck_literal(&sql, path);
-	rv_strbuf_putc(&sql, ')');
+	/* Else a folder called "dt=2026-11-20" takes the place of the rows' own dt. */
+	rv_strbuf_puts(&sql, ", hive_partitioning = false)");
 	if (duck_run(d, sql.bytes, NULL, err) != RV_OK) {
 		if (strstr(err->message, "already exists"))
 			err->status = RV_CONFLICT;

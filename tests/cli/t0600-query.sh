@@ -21,6 +21,20 @@ test_expect_success 'several files, packed ones, as options and operands' '
 	test_cmp want out
 '
 
+test_expect_success 'a folder name with = is no column and changes none' '
+	mkdir -p dt=2020-01-01/hr=05 &&
+	printf "{\"dt\":\"mine\",\"a\":1}\n" >dt=2020-01-01/hr=05/rows.ndjson &&
+	cp dt=2020-01-01/hr=05/rows.ndjson dt=2020-01-01/hr=05/one.json &&
+	printf "dt,a\nmine,1\n" >dt=2020-01-01/hr=05/lines.csv &&
+	river query --no-load --write "copy (select \$\$mine\$\$ dt, 1 a) to \$\$$PWD/dt=2020-01-01/hr=05/file.parquet\$\$ (format parquet)" &&
+	printf "dt,a\nmine,1\n" >want &&
+	for file in rows.ndjson one.json lines.csv file.parquet
+	do
+		river --output csv query --from dt=2020-01-01/hr=05/$file "select * from t" >out &&
+		test_cmp want out || return 1
+	done
+'
+
 test_expect_success 'csv quotes what needs it; null is empty, an empty text is not' '
 	cat >sql <<-\EOF &&
 	select * from (values ($$a,b$$, $$say "x"$$, null), ($$two
