@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "base/memory.h"
@@ -300,10 +301,71 @@ static const char *const statement_names[] = {
 	"MERGE INTO",
 };
 
-static enum rv_status check_reads(int type, struct rv_error *err)
+static const char *skip_blank(const char *p)
 {
-	if (type == DUCK_STATEMENT_SELECT || type == DUCK_STATEMENT_EXPLAIN)
+	for (;;) {
+		p += strspn(p, " \t\r\n\f\v;");
+		if (rv_starts_with(p, "--"))
+			p += strcspn(p, "\n");
+		else if (rv_starts_with(p, "/*") && strstr(p, "*/"))
+			p = strstr(p, "*/") + 2;
+		else
+			return p;
+	}
+}
+
+/* Behind a word, NULL when it is another one. */
+static const char *skip_word(const char *p, const char *word)
+{
+	size_t len = strlen(word);
+
+	p = skip_blank(p);
+	return strncasecmp(p, word, len) == 0 && !isalnum((unsigned char)p[len]) && p[len] != '_'
+		       ? p + len
+		       : NULL;
+}
+
+/* EXPLAIN ANALYZE runs what it explains, which may as well be a COPY over the file that is queried.
+ * Its type says nothing of that, so what follows is prepared by itself; whatever is not understood
+ * here is refused. */
+static enum rv_status check_explained(struct rv_duckdb *d, const char *sql, struct rv_error *err)
+{
+	const struct rv_duckdb_api *api = d->api;
+	const char *rest = skip_word(sql, "EXPLAIN"), *more;
+	duck_extracted all = NULL;
+	duck_prepared statement = NULL;
+
+	if (rest && (more = skip_word(rest, "ANALYZE")))
+		rest = more;
+	else if (rest && *(more = skip_blank(rest)) == '(' && strchr(more, ')'))
+		rest = strchr(more, ')') + 1;
+	bool reads = rest && api->extract_statements(d->connection, rest, &all) == 1 &&
+		     api->prepare_extracted_statement(d->connection, all, 0, &statement) == 0 &&
+		     api->prepared_statement_type(statement) == DUCK_STATEMENT_SELECT;
+
+	api->destroy_prepare(&statement);
+	api->destroy_extracted(&all);
+	if (reads)
 		return RV_OK;
+	rv_fail(err, RV_USAGE, "only a single SELECT can be explained");
+	rv_hint(err, "with --write anything goes");
+	return RV_USAGE;
+}
+
+static enum rv_status check_reads(struct rv_duckdb *d, duck_prepared statement, const char *sql,
+				  struct rv_error *err)
+{
+	int type = d->api->prepared_statement_type(statement);
+
+	if (type == DUCK_STATEMENT_SELECT)
+		return RV_OK;
+	if (type == DUCK_STATEMENT_EXPLAIN)
+		return check_explained(d, sql, err);
+	if (type == DUCK_STATEMENT_CREATE && strcasestr(sql, "pivot")) {
+		rv_fail(err, RV_USAGE, "PIVOT without IN makes a type first, which is not a query");
+		rv_hint(err, "name the values: PIVOT ... ON column IN (...)");
+		return RV_USAGE;
+	}
 	size_t known = sizeof(statement_names) / sizeof(*statement_names);
 
 	rv_fail(err, RV_USAGE, "%s is not a query",
@@ -333,7 +395,7 @@ static enum rv_status each_statement(struct running *r, const char *sql, bool wr
 		if (api->prepare_extracted_statement(r->d->connection, all, i, &statement) != 0)
 			status = duck_fail_text(err, api->prepare_error(statement));
 		if (status == RV_OK && !writable)
-			status = check_reads(api->prepared_statement_type(statement), err);
+			status = check_reads(r->d, statement, sql, err);
 		if (status == RV_OK && run)
 			status = execute(r, statement, err);
 		api->destroy_prepare(&statement);

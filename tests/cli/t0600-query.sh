@@ -94,6 +94,41 @@ test_expect_success 'only queries without --write, each statement looked at' '
 	test_path_is_missing other.db
 '
 
+test_expect_success 'a change at the end is found before anything is printed' '
+	test_expect_code 2 river query "select 1; delete from x where false" >out 2>err &&
+	test_must_be_empty out &&
+	test_expect_code 2 river query --from names.csv "select 1; explain analyze create table x as select 1" >out 2>err &&
+	test_must_be_empty out
+'
+
+test_expect_success 'queries can be explained, and nothing else' '
+	river query --from names.csv "explain select * from names" >out &&
+	test_grep "physical_plan" out &&
+	river query --from names.csv " -- why
+		/* so */ EXPLAIN ANALYZE select * from names;" >out &&
+	test_grep "analyzed_plan" out &&
+	river query --from names.csv "explain (format json) select * from names" >out &&
+	test_grep "READ_CSV" out &&
+	cp names.csv before.csv &&
+	for sql in "explain analyze copy (select 1) to \$\$$PWD/names.csv\$\$" \
+		"explain analyze create temp table x as select 1" \
+		"explain (analyze) create temp table x as select 1" "explain select 1; select 2"
+	do
+		test_expect_code 2 river query --from names.csv "$sql" >out 2>err || return 1
+		test_must_be_empty out &&
+		test_grep "only a single SELECT can be explained" err || return 1
+	done &&
+	test_cmp before.csv names.csv
+'
+
+test_expect_success 'a PIVOT that needs a type says so' '
+	test_expect_code 2 river query --from names.csv "pivot names on name using count(*)" 2>err &&
+	test_grep "PIVOT without IN" err &&
+	river --output csv query --from names.csv "pivot names on name in (one, two) using count(*) group by id order by id" >out &&
+	printf "id,one,two\n1,1,0\n2,0,1\n" >want &&
+	test_cmp want out
+'
+
 test_expect_success 'SQL reads no files but those given' '
 	test_must_fail river query "select * from read_text(\$\$$TRASH_DIRECTORY/sql\$\$)" 2>err &&
 	test_grep "ermission" err &&
