@@ -1,10 +1,9 @@
 /* The push flow: inputs one after another, batches across them, the sender beside. */
-#include "flow/push.h"
+#include "flow/push_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,66 +15,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/number.h"
-#include "flow/batch.h"
-#include "flow/push_file.h"
-#include "flow/receipt.h"
-#include "flow/run_record.h"
-#include "flow/sender.h"
-#include "format/json_text.h"
 #include "source/prepend.h"
-#include "spool/checkpoint.h"
-
-/* Very many small files must not pile up in memory and in one line of the journal. */
-#define EXTENTS_MAX 4096
-#define CSV_HEADER_MAX_BYTES (1u << 20)
-
-/* A file that is open in the push: from its lock to its landing. */
-struct input {
-	struct rv_input_file file;
-	char key[RV_FILE_KEY_TEXT];
-	struct rv_checkpoint checkpoint; /* as of `offset` */
-	uint64_t run_file;               /* index in the current run; UINT64_MAX: not registered */
-	uint64_t offset, line;           /* all before is in a batch */
-	bool in_array;
-	bool finished;                   /* the unterminated end was handed out as well */
-	bool at_end;
-	bool watched;                    /* `first` and `last` are set: heads and tails only */
-	struct rv_checkpoint first;      /* the file's first bytes when it was opened */
-	struct rv_checkpoint last;       /* what the extent before ended with */
-	struct rv_extent extent;         /* of the open batch */
-	bool extent_open;
-};
-
-struct push {
-	const struct rv_push_params *params;
-	struct rv_push_result *result;
-	struct rv_state state;
-	struct rv_deliver deliver;
-	struct rv_stream batch_stream;   /* the stream, shallow, as batches are to be made */
-	struct rv_batcher *batcher;
-	struct rv_sender *sender;
-	struct rv_run *run;              /* NULL: none yet, or the last one is over */
-	uint64_t next_seq;
-	int64_t batch_started_ms;        /* monotonic */
-	struct rv_extent *extents;       /* closed ones of the open batch */
-	size_t extents_count, extents_capacity;
-	int locks_fd;                    /* files.lock; its ranges are this push's locks */
-	bool spooling;                   /* batches go to the spool: pipes, --run, --wait spooled */
-	bool stopped;                    /* by a signal */
-	bool incomplete;                 /* the input was not read to its end */
-	bool abandon;                    /* the open batch must not be sent */
-	bool fatal;                      /* no further input can be pushed either */
-	bool over_limit;                 /* --max-rejects */
-	uint64_t failed_inputs, skipped_inputs; /* files that were not pushed whole; that were locked */
-	struct rv_error input_failure;   /* of the first of them */
-	uint64_t batch_bytes, batch_records, batch_record_bytes; /* 0: no limit */
-	struct rv_run_record record;     /* of a named run */
-	uint64_t *recent;                /* hashes of the keys of files since the last settle() */
-	size_t recent_count, recent_size; /* open addressing; size is a power of two */
-	uint64_t input_base;             /* pipes: bytes of the inputs before the one being read */
-	uint64_t input_offset;           /* pipes: bytes taken into batches */
-	struct rv_push_progress progress;
-};
 
 void rv_push_result_release(struct rv_push_result *result)
 {
@@ -84,445 +24,10 @@ void rv_push_result_release(struct rv_push_result *result)
 	result->runs = result->older = NULL;
 }
 
-static bool must_stop(struct push *push)
-{
-	if (!push->stopped && push->params->should_stop && push->params->should_stop())
-		push->stopped = push->incomplete = true;
-	return push->stopped;
-}
-
-typedef void say(void *arg, const char *text);
-
-static void tell(const struct push *push, say *how, const char *fmt, ...) RV_PRINTF(3, 4);
-static void tell(const struct push *push, say *how, const char *fmt, ...)
-{
-	if (!how)
-		return;
-	char text[1024];
-	va_list ap;
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	how(push->params->arg, text);
-}
-#define note(push, ...) tell(push, (push)->params->note, __VA_ARGS__)
-#define warn(push, ...) tell(push, (push)->params->warn, __VA_ARGS__)
-
-/* ---- runs ---- */
-
-static const char *source_text(const struct push *push)
-{
-	size_t count = push->params->files_count;
-	if (push->params->source)
-		return push->params->source->label;
-	return count == 0 ? "-" : push->params->files[0];
-}
-
-/* The folder of a run that begins now. A stream made with --fresh does not see what lies before its
- * `since`, and clocks differ between hosts: no run of it may begin there. */
-static const char *folder_now(const struct push *push, char folder[RV_TIME_TEXT])
-{
-	rv_format_folder(rv_clock_ms(), folder);
-	const char *since = push->params->stream->since;
-	if (since[0] && strcmp(folder, since) < 0)
-		snprintf(folder, RV_TIME_TEXT, "%s", since);
-	return folder;
-}
-
-static enum rv_status begin_run(struct push *push, struct rv_error *err)
-{
-	const struct rv_push_params *params = push->params;
-	int64_t now_ms = rv_clock_ms();
-	RV_CLEANUP(rv_run_free_p) struct rv_run *run = NULL;
-	enum rv_status status = rv_run_create(&push->state, params->run, now_ms, &run, err);
-	if (status == RV_CONFLICT) {
-		/* Recovery goes first and finishes or removes it, unless the lake is out of reach. */
-		rv_fail(err, RV_KEPT, "run %s has been accepted and spooled, but is not in the lake yet",
-			params->run);
-		rv_hint(err, "do not send it again; 'river spool flush' or the next push delivers it");
-		return err->status;
-	}
-	if (status != RV_OK)
-		return status;
-	run->named = params->run != NULL;
-	run->pipe = push->spooling;
-	run->compression = push->batch_stream.compression;
-	run->settings = rv_read_settings_json(&params->read);
-	free(run->source);
-	run->source = params->files_count > 1
-			      ? rv_asprintf("%s and %zu more", source_text(push), params->files_count - 1)
-			      : rv_strdup(source_text(push));
-	char folder[RV_TIME_TEXT];
-	snprintf(run->lake_folder, sizeof(run->lake_folder), "%.23s",
-		 run->named ? push->record.folder : folder_now(push, folder));
-	if (rv_run_begin(run, err) != RV_OK)
-		return err->status;
-	push->run = rv_take(run);
-	push->next_seq = 0;
-	return RV_OK;
-}
-
-static void keep_receipt(struct push *push)
-{
-	if (!push->result->runs)
-		push->result->runs = json_array();
-	json_array_append_new(push->result->runs, json_string(push->run->name));
-}
-
-static enum rv_status end_run(struct push *push, bool complete, struct rv_error *err)
-{
-	if (!push->run)
-		return RV_OK;
-	keep_receipt(push);
-	struct rv_run *run = rv_take(push->run);
-	return rv_sender_end_run(push->sender, run, complete, err);
-}
-
-/* ---- batches ---- */
-
-static void clear_extents(struct push *push)
-{
-	for (size_t i = 0; i < push->extents_count; i++) {
-		free(push->extents[i].csv_header);
-		json_decref(push->extents[i].checkpoint);
-	}
-	push->extents_count = 0;
-}
-
-static void note_size(struct rv_checkpoint *c, const struct stat *st)
-{
-	c->file_bytes = (uint64_t)st->st_size;
-	c->file_modified_ns = (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
-}
-
-static enum rv_status changed(const struct input *input, struct rv_error *err)
-{
-	rv_fail(err, RV_LOCAL_IO, "%s was changed while it was read, not only appended to",
-		input->file.path);
-	rv_hint(err, "what was read last was not sent; push it again when it is at rest");
-	return err->status;
-}
-
-/* What was read before must still be there, or this batch may be half of one content and half of
- * another. The bytes between are looked at by --shipped. */
-static enum rv_status check_unchanged(struct input *input, struct rv_error *err)
-{
-	struct rv_checkpoint *c = &input->checkpoint;
-	bool same, same_last = true;
-	if (!input->watched)
-		return RV_OK;
-	if (rv_checkpoint_matches(&input->first, input->file.fd, &same, err) != RV_OK ||
-	    (input->last.offset &&
-	     rv_checkpoint_matches(&input->last, input->file.fd, &same_last, err) != RV_OK))
-		return err->status;
-	if (!same || !same_last)
-		return changed(input, err);
-	input->last = (struct rv_checkpoint){
-		.offset = c->offset,
-		.head_len = c->head_len,
-		.head_hash = c->head_hash,
-		.tail_len = c->tail_len,
-		.tail_hash = c->tail_hash,
-	};
-	return RV_OK;
-}
-
-/* Ends what the open batch has of this file, with the checkpoint that it will move to. */
-static enum rv_status close_extent(struct push *push, struct input *input, struct rv_error *err)
-{
-	if (!input->extent_open)
-		return RV_OK;
-	struct rv_checkpoint *c = &input->checkpoint;
-	c->offset = input->offset;
-	c->line = input->line;
-	c->in_array = input->in_array;
-	c->at_end = input->at_end;
-	c->again_open = c->again_open && !input->at_end;
-	c->pushed_ms = rv_clock_ms();
-	note_size(c, &input->file.stat);
-	c->head_len = c->tail_len = 0;
-	if (input->file.compression == RV_COMPRESSION_NONE &&
-	    (rv_checkpoint_measure(c, input->file.fd, err) != RV_OK ||
-	     check_unchanged(input, err) != RV_OK)) {
-		push->abandon = true;
-		return err->status;
-	}
-	input->extent.to = input->offset;
-	input->extent.finish = input->finished;
-	input->extent.checkpoint = rv_checkpoint_json(c);
-	RV_GROW(push->extents, push->extents_count, push->extents_capacity);
-	push->extents[push->extents_count++] = input->extent;
-	input->extent = (struct rv_extent){ .file = 0 };
-	input->extent_open = false;
-	return RV_OK;
-}
-
-static enum rv_status close_batch(struct push *push, struct input *input, struct rv_error *err)
-{
-	if (!rv_batcher_open(push->batcher))
-		return RV_OK;
-	if (input && close_extent(push, input, err) != RV_OK)
-		return err->status;
-	RV_CLEANUP(rv_finished_release) struct rv_finished finished = {
-		.body = RV_BODY_INIT,
-		.rejects = RV_BODY_INIT,
-	};
-	if (rv_batcher_finish(push->batcher, &finished, err) != RV_OK) {
-		push->abandon = true;
-		return err->status;
-	}
-	finished.entry.input_to = push->input_offset;
-	finished.entry.extents = push->extents;
-	finished.entry.extents_count = push->extents_count;
-	push->extents = NULL;
-	push->extents_count = push->extents_capacity = 0;
-	push->result->batches++;
-	push->result->objects += finished.entry.records > 0;
-	if (rv_sender_batch(push->sender, push->run, &finished, err) != RV_OK)
-		push->abandon = true;
-	return push->abandon ? err->status : RV_OK;
-}
-
-/* A pipe must not fill the disk: wait for the lake, or say how far we came. */
-static enum rv_status wait_for_spool(struct push *push, struct rv_error *err)
-{
-	struct rv_sender_totals totals;
-	rv_sender_totals(push->sender, &totals);
-	uint64_t before = push->result->waiting_spool_bytes; /* left by earlier pushes */
-	if (before + totals.waiting_spool_bytes < push->params->spool_max_bytes)
-		return RV_OK;
-	if (rv_sender_drain(push->sender, err) != RV_OK)
-		return err->status;
-	rv_sender_totals(push->sender, &totals);
-	if (before + totals.waiting_spool_bytes < push->params->spool_max_bytes)
-		return RV_OK;
-	char size[RV_NUMBER_TEXT];
-	rv_fail(err, RV_LOCAL_IO, "the spool is full (%s)%s%s",
-		rv_format_size(push->params->spool_max_bytes, size),
-		totals.delivery.status ? " and the lake does not take what is in it: " : "",
-		totals.delivery.status ? totals.delivery.message : "");
-	rv_hint(err, "nothing is lost: mend the lake, then 'river spool flush'; spool.max sets the limit");
-	return err->status;
-}
-
-static enum rv_status begin_batch(struct push *push, struct rv_error *err)
-{
-	char folder[RV_TIME_TEXT];
-	if (push->run && !push->run->named &&
-	    strcmp(folder_now(push, folder), push->run->lake_folder) != 0) {
-		/* One folder must not hide days: tail -F runs for weeks. */
-		if (end_run(push, true, err) != RV_OK)
-			return err->status;
-	}
-	if (push->spooling && wait_for_spool(push, err) != RV_OK)
-		return err->status;
-	if (!push->run && begin_run(push, err) != RV_OK)
-		return err->status;
-	push->batch_started_ms = rv_clock_monotonic_ms();
-	return rv_batcher_begin(push->batcher, push->run, push->next_seq++, err);
-}
-
-static void open_extent(struct push *push, struct input *input, const struct rv_reader *reader)
-{
-	if (input->run_file == UINT64_MAX)
-		input->run_file = rv_run_add_file(push->run, input->file.path, input->key,
-						  rv_format_name(rv_reader_format(reader)),
-						  rv_compression_name(input->file.compression));
-	const char *header = rv_reader_csv_header(reader);
-	input->extent = (struct rv_extent){
-		.file = input->run_file,
-		.from = input->offset,
-		.line = input->line,
-		.in_array = input->in_array,
-		.csv_header = header && input->offset > 0 ? rv_strdup(header) : NULL,
-	};
-	input->extent_open = true;
-}
-
-static void remember_first_reject(struct push *push, const struct rv_span *span, const char *label)
-{
-	struct rv_push_result *result = push->result;
-	if (!result->first_reject[0])
-		snprintf(result->first_reject, sizeof(result->first_reject),
-			 "%.120s:%" PRIu64 ": %s (byte %" PRIu64 ")", label, span->line, span->reason,
-			 span->fault_offset);
-}
-
-static enum rv_status add_span(struct push *push, struct input *input, struct rv_reader *reader,
-			       const struct rv_span *span, const char *label, struct rv_error *err)
-{
-	const char *header = input ? rv_reader_csv_header(reader) : NULL;
-	if (header && strlen(header) > CSV_HEADER_MAX_BYTES) {
-		/* It goes into every checkpoint and journal line. */
-		push->abandon = true;
-		return rv_fail(err, RV_BAD_DATA, "%s: its csv header has %zu bytes, more than %u", label,
-			       strlen(header), CSV_HEADER_MAX_BYTES);
-	}
-	if (!rv_batcher_open(push->batcher)) {
-		struct rv_run *before = push->run;
-		if (begin_batch(push, err) != RV_OK) {
-			push->fatal = true;
-			return err->status;
-		}
-		if (input && push->run != before)
-			input->run_file = UINT64_MAX;
-	}
-	if (input && !input->extent_open)
-		open_extent(push, input, reader);
-	if (rv_batcher_add(push->batcher, span, label, err) != RV_OK) {
-		push->abandon = true;
-		return err->status;
-	}
-
-	struct rv_push_result *result = push->result;
-	if (span->kind == RV_SPAN_RECORDS) {
-		result->records += span->records;
-		result->record_bytes += span->record_bytes;
-	} else {
-		if (span->first)
-			remember_first_reject(push, span, label);
-		result->rejected += !span->more;
-	}
-	if (input) {
-		struct rv_checkpoint *c = &input->checkpoint;
-		if (span->kind == RV_SPAN_RECORDS) {
-			if (!c->first_record) {
-				const char *end = memchr(span->bytes, '\n', span->len);
-				c->first_record =
-					XXH3_64bits(span->bytes, (size_t)(end - span->bytes));
-			}
-			c->records += span->records;
-			c->set_hash += span->set_hash;
-		} else {
-			c->rejected += !span->more;
-		}
-		const char *format = rv_format_name(rv_reader_format(reader));
-		if (!c->format || strcmp(c->format, format) != 0) { /* known since this span */
-			free(c->format);
-			c->format = rv_strdup(format);
-		}
-		if (!c->csv_header && header)
-			c->csv_header = rv_strdup(header);
-		input->offset = span->to;
-		input->line = rv_reader_line(reader);
-		input->in_array = rv_reader_in_array(reader);
-	}
-	push->input_offset = push->input_base + span->to;
-	return RV_OK;
-}
-
-static bool batch_is_full(const struct push *push)
-{
-	const struct rv_batch_entry *entry = rv_batcher_entry(push->batcher);
-	if (push->batch_records && entry->records >= push->batch_records)
-		return true;
-	if (push->batch_record_bytes && entry->record_bytes >= push->batch_record_bytes)
-		return true;
-	if (push->extents_count >= EXTENTS_MAX)
-		return true;
-	return push->batch_bytes && rv_batcher_compressed_bytes(push->batcher) >= push->batch_bytes;
-}
-
-static int64_t batch_age_ms(const struct push *push)
-{
-	return rv_clock_monotonic_ms() - push->batch_started_ms;
-}
-
-static void report(struct push *push, uint64_t done_bytes)
-{
-	if (!push->params->progress)
-		return;
-	struct rv_push_progress progress = push->progress;
-	progress.done_bytes += done_bytes;
-	progress.records = push->result->records;
-	push->params->progress(push->params->arg, &progress);
-}
-
-/* All records of one reader into batches. `input` NULL: a pipe. */
-static enum rv_status read_all(struct push *push, struct input *input, struct rv_reader *reader,
-			       const char *label, struct rv_error *err)
-{
-	const struct rv_push_params *params = push->params;
-	uint64_t start = input ? input->offset : 0;
-	bool in_reject = false, may_finish = !input;
-	for (;;) {
-		if (must_stop(push))
-			return RV_OK;
-		bool open = rv_batcher_open(push->batcher);
-		struct rv_reader_limits limits = { .timeout_ms = -1 };
-		if (open && push->spooling && params->flush_after_ms >= 0 && !params->run) {
-			int64_t left = params->flush_after_ms - batch_age_ms(push);
-			limits.timeout_ms = left > 0 ? left : 0;
-		}
-		const struct rv_batch_entry *entry = rv_batcher_entry(push->batcher);
-		if (push->batch_records)
-			limits.max_records = push->batch_records - (open ? entry->records : 0);
-		if (push->batch_record_bytes)
-			limits.max_bytes = push->batch_record_bytes - (open ? entry->record_bytes : 0);
-		struct rv_span span;
-		if (rv_reader_next(reader, &limits, &span, err) != RV_OK)
-			return err->status;
-		if (span.kind == RV_SPAN_END) {
-			uint64_t pending_offset, pending;
-			rv_reader_pending(reader, &pending_offset, &pending);
-			/* An array that is still open may have nothing pending, and yet be cut short. */
-			bool open_end = pending || rv_reader_in_array(reader);
-
-			if (open_end && may_finish) {
-				may_finish = false;
-				if (input)
-					input->finished = true;
-				rv_reader_finish(reader);
-				continue;
-			}
-			if (open_end && input) {
-				int64_t age_ms = rv_clock_ms() -
-						 ((int64_t)input->file.stat.st_mtim.tv_sec * 1000 +
-						  input->file.stat.st_mtim.tv_nsec / 1000000);
-				/* A clock that jumped back must not hold a record for ever. */
-				if (!input->finished &&
-				    (age_ms >= params->settle_ms || age_ms < -params->settle_ms)) {
-					input->finished = true;
-					rv_reader_finish(reader);
-					continue;
-				}
-				push->result->left_bytes += pending;
-				if (pending)
-					note(push, "%s: the last %" PRIu64 " bytes, from byte %" PRIu64
-					     ", have no end yet and stay for the next push", label,
-					     pending, pending_offset);
-			}
-			if (input)
-				input->at_end = pending == 0 || input->finished;
-			return RV_OK;
-		}
-		if (span.kind == RV_SPAN_RECORDS || span.kind == RV_SPAN_REJECT) {
-			push->result->input_bytes += span.to - span.from;
-			if (add_span(push, input, reader, &span, label, err) != RV_OK)
-				return err->status;
-			in_reject = span.kind == RV_SPAN_REJECT && span.more;
-			report(push, span.to - start);
-			if (push->result->rejected > params->max_rejects) {
-				push->abandon = push->over_limit = true;
-				rv_fail(err, RV_BAD_DATA,
-					"more than %" PRIu64 " records are rejected, the first: %s",
-					params->max_rejects, push->result->first_reject);
-				rv_hint(err, "nothing of the open batch was sent; --max-rejects sets the limit");
-				return err->status;
-			}
-		}
-		if (!rv_batcher_open(push->batcher) || in_reject)
-			continue;
-		bool old = push->spooling && params->flush_after_ms >= 0 && !params->run &&
-			   batch_age_ms(push) >= params->flush_after_ms;
-		if ((batch_is_full(push) || old) && close_batch(push, input, err) != RV_OK)
-			return err->status;
-	}
-}
-
 /* ---- inputs ---- */
 
-static enum rv_status push_pipe(struct push *push, struct rv_source *source, const char *label,
+static enum rv_status push_pipe(struct rv_push_state *push, struct rv_source *source,
+				const char *label,
 				struct rv_error *err)
 {
 	RV_CLEANUP(rv_reader_free_p) struct rv_reader *reader = NULL;
@@ -531,7 +36,7 @@ static enum rv_status push_pipe(struct push *push, struct rv_source *source, con
 	push->input_base = push->input_offset;
 	if (rv_reader_new(source, &params, &reader, err) != RV_OK)
 		return err->status;
-	return read_all(push, NULL, reader, label, err);
+	return rv_push_read_all(push, NULL, reader, label, err);
 }
 
 /* A trickling pipe must not wait for more bytes than it takes to know. */
@@ -541,7 +46,8 @@ static bool may_be_compressed(unsigned char first)
 }
 
 /* Peeks at what a pipe begins with; the bytes go on to the decompressor or to the reader. */
-static enum rv_status open_pipe(struct push *push, struct rv_source *raw, struct rv_source **ret,
+static enum rv_status open_pipe(struct rv_push_state *push, struct rv_source *raw,
+				struct rv_source **ret,
 				struct rv_error *err)
 {
 	unsigned char magic[8];
@@ -555,7 +61,7 @@ static enum rv_status open_pipe(struct push *push, struct rv_source *raw, struct
 			return err->status;
 		}
 		have += n;
-		if (state == RV_SOURCE_END || must_stop(push) || (have && !may_be_compressed(magic[0])))
+		if (state == RV_SOURCE_END || rv_push_must_stop(push) || (have && !may_be_compressed(magic[0])))
 			break;
 	}
 	enum rv_compression compression = rv_compression_detect(magic, have);
@@ -565,7 +71,7 @@ static enum rv_status open_pipe(struct push *push, struct rv_source *raw, struct
 	return RV_OK;
 }
 
-static enum rv_status push_stdin(struct push *push, struct rv_error *err)
+static enum rv_status push_stdin(struct rv_push_state *push, struct rv_error *err)
 {
 	struct rv_source *raw = NULL;
 	RV_CLEANUP(rv_source_free_p) struct rv_source *source = NULL;
@@ -585,7 +91,7 @@ static struct flock lock_range(const char *key, short type)
 	};
 }
 
-static int set_lock(struct push *push, struct flock range)
+static int set_lock(struct rv_push_state *push, struct flock range)
 {
 	int r;
 	while ((r = fcntl(push->locks_fd, F_OFD_SETLK, &range)) < 0 && errno == EINTR)
@@ -593,7 +99,7 @@ static int set_lock(struct push *push, struct flock range)
 	return r;
 }
 
-static bool put_recent(struct push *push, uint64_t hash)
+static bool put_recent(struct rv_push_state *push, uint64_t hash)
 {
 	size_t i = hash & (push->recent_size - 1);
 	while (push->recent[i] && push->recent[i] != hash)
@@ -606,7 +112,7 @@ static bool put_recent(struct push *push, uint64_t hash)
 }
 
 /* Notes a file; true when it was noted before. */
-static bool seen_recently(struct push *push, const char *key)
+static bool seen_recently(struct rv_push_state *push, const char *key)
 {
 	uint64_t hash = XXH3_64bits(key, strlen(key)) | 1; /* 0 is an empty place */
 	if (push->recent_count * 2 >= push->recent_size) {
@@ -624,9 +130,9 @@ static bool seen_recently(struct push *push, const char *key)
 }
 
 /* Everything read so far lands, so that no lock is held while we wait for another one. */
-static enum rv_status settle(struct push *push, struct rv_error *err)
+static enum rv_status settle(struct rv_push_state *push, struct rv_error *err)
 {
-	if (close_batch(push, NULL, err) != RV_OK || rv_sender_drain(push->sender, err) != RV_OK)
+	if (rv_push_close_batch(push, NULL, err) != RV_OK || rv_sender_drain(push->sender, err) != RV_OK)
 		return err->status;
 	if (push->recent)
 		memset(push->recent, 0, push->recent_size * sizeof(*push->recent));
@@ -637,7 +143,8 @@ static enum rv_status settle(struct push *push, struct rv_error *err)
 	return RV_OK;
 }
 
-static enum rv_status lock_file(struct push *push, const struct input *input, struct rv_error *err)
+static enum rv_status lock_file(struct rv_push_state *push, const struct rv_push_input *input,
+				struct rv_error *err)
 {
 	int64_t started_ms = rv_clock_monotonic_ms();
 	bool waited = false;
@@ -654,7 +161,7 @@ static enum rv_status lock_file(struct push *push, const struct input *input, st
 				input->file.path);
 			return err->status;
 		}
-		if (must_stop(push))
+		if (rv_push_must_stop(push))
 			return rv_fail(err, RV_FAILED, "stopped while waiting for %s", input->file.path);
 		if (!waited) {
 			waited = true;
@@ -684,7 +191,7 @@ static enum rv_status see_run(void *arg, const char *name, struct rv_error *err 
  * Whoever held the file's lock before may have been killed since this push looked for left-over
  * runs: its promises move the checkpoint first.
  */
-static enum rv_status recover_again(struct push *push, struct rv_error *err)
+static enum rv_status recover_again(struct rv_push_state *push, struct rv_error *err)
 {
 	struct other_runs others = { .mine = push->run ? push->run->name : NULL };
 	struct rv_recover_result recovered;
@@ -710,7 +217,8 @@ static enum rv_status recover_again(struct push *push, struct rv_error *err)
 	return rv_context(err, "finish an earlier push first");
 }
 
-static enum rv_status read_file(struct push *push, struct input *input, struct rv_error *err)
+static enum rv_status read_file(struct rv_push_state *push, struct rv_push_input *input,
+				struct rv_error *err)
 {
 	RV_CLEANUP(rv_source_free_p) struct rv_source *source = NULL;
 	RV_CLEANUP(rv_reader_free_p) struct rv_reader *reader = NULL;
@@ -744,10 +252,10 @@ static enum rv_status read_file(struct push *push, struct input *input, struct r
 			return err->status;
 		input->watched = true;
 	}
-	enum rv_status status = read_all(push, input, reader, input->file.path, err);
+	enum rv_status status = rv_push_read_all(push, input, reader, input->file.path, err);
 	/* What was read well before a failure is a whole extent too; the next push goes on behind it. */
 	struct rv_error later = RV_ERROR_INIT;
-	if (!push->abandon && close_extent(push, input, &later) != RV_OK) {
+	if (!push->abandon && rv_push_close_extent(push, input, &later) != RV_OK) {
 		push->abandon = true;
 		if (status == RV_OK) {
 			*err = later;
@@ -758,7 +266,8 @@ static enum rv_status read_file(struct push *push, struct input *input, struct r
 	return status;
 }
 
-static void describe_start(struct push *push, const struct input *input, enum rv_file_start start)
+static void describe_start(struct rv_push_state *push, const struct rv_push_input *input,
+			   enum rv_file_start start)
 {
 	const struct rv_checkpoint *c = &input->checkpoint;
 	char text[RV_TIME_TEXT], size[RV_NUMBER_TEXT];
@@ -788,7 +297,8 @@ static enum rv_status keep_older(void *arg, const struct rv_file_batch *batch,
 	return RV_OK;
 }
 
-static enum rv_status push_regular(struct push *push, struct input *input, struct rv_error *err)
+static enum rv_status push_regular(struct rv_push_state *push, struct rv_push_input *input,
+				   struct rv_error *err)
 {
 	enum rv_file_start start;
 	RV_CLEANUP(rv_free_p) char *twin = NULL;
@@ -837,7 +347,7 @@ static enum rv_status push_regular(struct push *push, struct input *input, struc
 	struct rv_checkpoint *c = &input->checkpoint;
 	if (nothing_new && input->at_end && c->offset > 0 &&
 	    input->file.compression != RV_COMPRESSION_NONE) {
-		note_size(c, &input->file.stat);
+		rv_checkpoint_note_stat(c, &input->file.stat);
 		c->at_end = true;
 		if (rv_checkpoint_save(&push->state, c, true, err) != RV_OK)
 			return err->status;
@@ -847,7 +357,8 @@ static enum rv_status push_regular(struct push *push, struct input *input, struc
 }
 
 /* Under --run a file is an input like any other: read whole, no checkpoint. */
-static enum rv_status push_repeatable_file(struct push *push, struct input *input, struct rv_error *err)
+static enum rv_status push_repeatable_file(struct rv_push_state *push, struct rv_push_input *input,
+					   struct rv_error *err)
 {
 	RV_CLEANUP(rv_source_free_p) struct rv_source *source = NULL;
 	if (rv_input_file_source(&input->file, 0, UINT64_MAX, &source, err) != RV_OK)
@@ -856,11 +367,11 @@ static enum rv_status push_repeatable_file(struct push *push, struct input *inpu
 	return push_pipe(push, source, input->file.path, err);
 }
 
-static enum rv_status push_path(struct push *push, const char *path, struct rv_error *err)
+static enum rv_status push_path(struct rv_push_state *push, const char *path, struct rv_error *err)
 {
 	if (strcmp(path, "-") == 0)
 		return push_stdin(push, err);
-	struct input input = { .file = RV_INPUT_FILE_INIT, .run_file = UINT64_MAX };
+	struct rv_push_input input = { .file = RV_INPUT_FILE_INIT, .run_file = UINT64_MAX };
 	bool regular;
 	enum rv_status status = rv_input_file_open(path, &input.file, &regular, err);
 	if (status == RV_OK && !regular) {
@@ -893,7 +404,7 @@ static bool is_pipe(const char *path)
 }
 
 /* Wrong names are found before the first byte is read; nothing is half pushed for a typing error. */
-static enum rv_status look_at_operands(struct push *push, struct rv_error *err)
+static enum rv_status look_at_operands(struct rv_push_state *push, struct rv_error *err)
 {
 	const struct rv_push_params *params = push->params;
 	bool pipe = params->files_count == 0;
@@ -929,7 +440,7 @@ static enum rv_status look_at_operands(struct push *push, struct rv_error *err)
 	return RV_OK;
 }
 
-static enum rv_status set_up(struct push *push, struct rv_error *err)
+static enum rv_status set_up(struct rv_push_state *push, struct rv_error *err)
 {
 	const struct rv_push_params *params = push->params;
 	if (look_at_operands(push, err) != RV_OK ||
@@ -990,14 +501,14 @@ static enum rv_status set_up(struct push *push, struct rv_error *err)
 	return rv_sender_new(&push->deliver, &push->sender, err);
 }
 
-static enum rv_status push_inputs(struct push *push, struct rv_error *err)
+static enum rv_status push_inputs(struct rv_push_state *push, struct rv_error *err)
 {
 	const struct rv_push_params *params = push->params;
 	if (params->source)
 		return push_pipe(push, params->source, params->source->label, err);
 	if (params->files_count == 0)
 		return push_stdin(push, err);
-	for (size_t i = 0; i < params->files_count && !must_stop(push); i++) {
+	for (size_t i = 0; i < params->files_count && !rv_push_must_stop(push); i++) {
 		if (push_path(push, params->files[i], err) == RV_OK || push->stopped)
 			continue;
 		if (push->abandon || push->fatal)
@@ -1014,14 +525,14 @@ static enum rv_status push_inputs(struct push *push, struct rv_error *err)
 }
 
 /* What was read well before a failure still counts: it becomes a batch and lands. */
-static enum rv_status wind_up(struct push *push, bool failed, struct rv_error *err)
+static enum rv_status wind_up(struct rv_push_state *push, bool failed, struct rv_error *err)
 {
 	/* A named run's batches must be those of the whole input. */
 	if (push->abandon || ((failed || push->incomplete) && push->params->run)) {
 		rv_batcher_abandon(push->batcher);
-		clear_extents(push);
+		rv_push_clear_extents(push);
 	}
-	enum rv_status status = close_batch(push, NULL, err);
+	enum rv_status status = rv_push_close_batch(push, NULL, err);
 	if (push->params->wait == RV_WAIT_SPOOLED && status == RV_OK) {
 		struct rv_error ignored;
 		rv_sender_only_promise(push->sender);
@@ -1029,9 +540,9 @@ static enum rv_status wind_up(struct push *push, bool failed, struct rv_error *e
 	}
 	bool complete = !failed && !push->incomplete;
 	if (status == RV_OK && complete && push->params->run && !push->run)
-		status = begin_run(push, err);
+		status = rv_push_begin_run(push, err);
 	if (status == RV_OK)
-		status = end_run(push, complete, err);
+		status = rv_push_end_run(push, complete, err);
 	enum rv_status drained = RV_OK;
 	struct rv_error why = RV_ERROR_INIT;
 	drained = rv_sender_drain(push->sender, &why);
@@ -1042,7 +553,7 @@ static enum rv_status wind_up(struct push *push, bool failed, struct rv_error *e
 	return status;
 }
 
-static void sum_up(struct push *push)
+static void sum_up(struct rv_push_state *push)
 {
 	struct rv_sender_totals totals;
 	struct rv_push_result *result = push->result;
@@ -1058,7 +569,7 @@ static void sum_up(struct push *push)
 }
 
 /* Which of several truths the exit code tells (design.md 4: 70, 10, 12, 4, 8, 7). */
-static enum rv_status judge(struct push *push, enum rv_status status, struct rv_error *err)
+static enum rv_status judge(struct rv_push_state *push, enum rv_status status, struct rv_error *err)
 {
 	struct rv_push_result *result = push->result;
 	const struct rv_push_params *params = push->params;
@@ -1137,7 +648,7 @@ enum rv_status rv_push(const struct rv_push_params *params, struct rv_push_resul
 		.delivery = RV_ERROR_INIT,
 		.recovered = { .failure = RV_ERROR_INIT },
 	};
-	struct push push = {
+	struct rv_push_state push = {
 		.params = params,
 		.result = ret,
 		.locks_fd = -1,
@@ -1158,7 +669,7 @@ enum rv_status rv_push(const struct rv_push_params *params, struct rv_push_resul
 	rv_sender_free(push.sender);
 	rv_deliver_release(&push.deliver);
 	rv_run_free(push.run);
-	clear_extents(&push);
+	rv_push_clear_extents(&push);
 	free(push.extents);
 	free(push.recent);
 	rv_close_p(&push.locks_fd);

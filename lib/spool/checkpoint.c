@@ -45,6 +45,12 @@ enum rv_status rv_file_key(int fd, const char *path, char ret[RV_FILE_KEY_TEXT],
 	return RV_OK;
 }
 
+void rv_checkpoint_note_stat(struct rv_checkpoint *c, const struct stat *st)
+{
+	c->file_bytes = (uint64_t)st->st_size;
+	c->file_modified_ns = (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+}
+
 json_t *rv_checkpoint_json(const struct rv_checkpoint *c)
 {
 	json_t *o = json_pack("{s:i, s:s, s:s, s:s, s:I, s:I}", "v", RV_CHECKPOINT_VERSION, "key",

@@ -50,6 +50,9 @@ void rv_checkpoint_release(struct rv_checkpoint *checkpoint);
 enum rv_status rv_file_key(int fd, const char *path, char ret[RV_FILE_KEY_TEXT],
 			   struct rv_error *err) RV_MUST_CHECK;
 
+/* Size and time of the file as it was when it was read. */
+void rv_checkpoint_note_stat(struct rv_checkpoint *checkpoint, const struct stat *st);
+
 json_t *rv_checkpoint_json(const struct rv_checkpoint *checkpoint);
 /* False when it is not one, or a newer version. */
 bool rv_checkpoint_parse(const json_t *object, struct rv_checkpoint *ret);

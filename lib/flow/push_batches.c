@@ -1,0 +1,449 @@
+/* The push flow below the inputs: records into batches, batches into runs, both to the sender. */
+#include "flow/push_internal.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/number.h"
+
+/* Very many small files must not pile up in memory and in one line of the journal. */
+#define EXTENTS_MAX 4096
+#define CSV_HEADER_MAX_BYTES (1u << 20)
+
+bool rv_push_must_stop(struct rv_push_state *push)
+{
+	if (!push->stopped && push->params->should_stop && push->params->should_stop())
+		push->stopped = push->incomplete = true;
+	return push->stopped;
+}
+
+void rv_push_tell(const struct rv_push_state *push, rv_push_say *how, const char *fmt, ...)
+{
+	if (!how)
+		return;
+	char text[1024];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	how(push->params->arg, text);
+}
+
+/* ---- runs ---- */
+
+static const char *source_text(const struct rv_push_state *push)
+{
+	size_t count = push->params->files_count;
+	if (push->params->source)
+		return push->params->source->label;
+	return count == 0 ? "-" : push->params->files[0];
+}
+
+/* The folder of a run that begins now. A stream made with --fresh does not see what lies before its
+ * `since`, and clocks differ between hosts: no run of it may begin there. */
+static const char *folder_now(const struct rv_push_state *push, char folder[RV_TIME_TEXT])
+{
+	rv_format_folder(rv_clock_ms(), folder);
+	const char *since = push->params->stream->since;
+	if (since[0] && strcmp(folder, since) < 0)
+		snprintf(folder, RV_TIME_TEXT, "%s", since);
+	return folder;
+}
+
+enum rv_status rv_push_begin_run(struct rv_push_state *push, struct rv_error *err)
+{
+	const struct rv_push_params *params = push->params;
+	int64_t now_ms = rv_clock_ms();
+	RV_CLEANUP(rv_run_free_p) struct rv_run *run = NULL;
+	enum rv_status status = rv_run_create(&push->state, params->run, now_ms, &run, err);
+	if (status == RV_CONFLICT) {
+		/* Recovery goes first and finishes or removes it, unless the lake is out of reach. */
+		rv_fail(err, RV_KEPT, "run %s has been accepted and spooled, but is not in the lake yet",
+			params->run);
+		rv_hint(err, "do not send it again; 'river spool flush' or the next push delivers it");
+		return err->status;
+	}
+	if (status != RV_OK)
+		return status;
+	run->named = params->run != NULL;
+	run->pipe = push->spooling;
+	run->compression = push->batch_stream.compression;
+	run->settings = rv_read_settings_json(&params->read);
+	free(run->source);
+	run->source = params->files_count > 1
+			      ? rv_asprintf("%s and %zu more", source_text(push), params->files_count - 1)
+			      : rv_strdup(source_text(push));
+	char folder[RV_TIME_TEXT];
+	snprintf(run->lake_folder, sizeof(run->lake_folder), "%.23s",
+		 run->named ? push->record.folder : folder_now(push, folder));
+	if (rv_run_begin(run, err) != RV_OK)
+		return err->status;
+	push->run = rv_take(run);
+	push->next_seq = 0;
+	return RV_OK;
+}
+
+static void keep_receipt(struct rv_push_state *push)
+{
+	if (!push->result->runs)
+		push->result->runs = json_array();
+	json_array_append_new(push->result->runs, json_string(push->run->name));
+}
+
+enum rv_status rv_push_end_run(struct rv_push_state *push, bool complete, struct rv_error *err)
+{
+	if (!push->run)
+		return RV_OK;
+	keep_receipt(push);
+	struct rv_run *run = rv_take(push->run);
+	return rv_sender_end_run(push->sender, run, complete, err);
+}
+
+/* ---- batches ---- */
+
+void rv_push_clear_extents(struct rv_push_state *push)
+{
+	for (size_t i = 0; i < push->extents_count; i++) {
+		free(push->extents[i].csv_header);
+		json_decref(push->extents[i].checkpoint);
+	}
+	push->extents_count = 0;
+}
+
+static enum rv_status changed(const struct rv_push_input *input, struct rv_error *err)
+{
+	rv_fail(err, RV_LOCAL_IO, "%s was changed while it was read, not only appended to",
+		input->file.path);
+	rv_hint(err, "what was read last was not sent; push it again when it is at rest");
+	return err->status;
+}
+
+/* What was read before must still be there, or this batch may be half of one content and half of
+ * another. The bytes between are looked at by --shipped. */
+static enum rv_status check_unchanged(struct rv_push_input *input, struct rv_error *err)
+{
+	struct rv_checkpoint *c = &input->checkpoint;
+	bool same, same_last = true;
+	if (!input->watched)
+		return RV_OK;
+	if (rv_checkpoint_matches(&input->first, input->file.fd, &same, err) != RV_OK ||
+	    (input->last.offset &&
+	     rv_checkpoint_matches(&input->last, input->file.fd, &same_last, err) != RV_OK))
+		return err->status;
+	if (!same || !same_last)
+		return changed(input, err);
+	input->last = (struct rv_checkpoint){
+		.offset = c->offset,
+		.head_len = c->head_len,
+		.head_hash = c->head_hash,
+		.tail_len = c->tail_len,
+		.tail_hash = c->tail_hash,
+	};
+	return RV_OK;
+}
+
+/* Ends what the open batch has of this file, with the checkpoint that it will move to. */
+enum rv_status rv_push_close_extent(struct rv_push_state *push, struct rv_push_input *input,
+				    struct rv_error *err)
+{
+	if (!input->extent_open)
+		return RV_OK;
+	struct rv_checkpoint *c = &input->checkpoint;
+	c->offset = input->offset;
+	c->line = input->line;
+	c->in_array = input->in_array;
+	c->at_end = input->at_end;
+	c->again_open = c->again_open && !input->at_end;
+	c->pushed_ms = rv_clock_ms();
+	rv_checkpoint_note_stat(c, &input->file.stat);
+	c->head_len = c->tail_len = 0;
+	if (input->file.compression == RV_COMPRESSION_NONE &&
+	    (rv_checkpoint_measure(c, input->file.fd, err) != RV_OK ||
+	     check_unchanged(input, err) != RV_OK)) {
+		push->abandon = true;
+		return err->status;
+	}
+	input->extent.to = input->offset;
+	input->extent.finish = input->finished;
+	input->extent.checkpoint = rv_checkpoint_json(c);
+	RV_GROW(push->extents, push->extents_count, push->extents_capacity);
+	push->extents[push->extents_count++] = input->extent;
+	input->extent = (struct rv_extent){ .file = 0 };
+	input->extent_open = false;
+	return RV_OK;
+}
+
+enum rv_status rv_push_close_batch(struct rv_push_state *push, struct rv_push_input *input,
+				   struct rv_error *err)
+{
+	if (!rv_batcher_open(push->batcher))
+		return RV_OK;
+	if (input && rv_push_close_extent(push, input, err) != RV_OK)
+		return err->status;
+	RV_CLEANUP(rv_finished_release) struct rv_finished finished = {
+		.body = RV_BODY_INIT,
+		.rejects = RV_BODY_INIT,
+	};
+	if (rv_batcher_finish(push->batcher, &finished, err) != RV_OK) {
+		push->abandon = true;
+		return err->status;
+	}
+	finished.entry.input_to = push->input_offset;
+	finished.entry.extents = push->extents;
+	finished.entry.extents_count = push->extents_count;
+	push->extents = NULL;
+	push->extents_count = push->extents_capacity = 0;
+	push->result->batches++;
+	push->result->objects += finished.entry.records > 0;
+	if (rv_sender_batch(push->sender, push->run, &finished, err) != RV_OK)
+		push->abandon = true;
+	return push->abandon ? err->status : RV_OK;
+}
+
+/* A pipe must not fill the disk: wait for the lake, or say how far we came. */
+static enum rv_status wait_for_spool(struct rv_push_state *push, struct rv_error *err)
+{
+	struct rv_sender_totals totals;
+	rv_sender_totals(push->sender, &totals);
+	uint64_t before = push->result->waiting_spool_bytes; /* left by earlier pushes */
+	if (before + totals.waiting_spool_bytes < push->params->spool_max_bytes)
+		return RV_OK;
+	if (rv_sender_drain(push->sender, err) != RV_OK)
+		return err->status;
+	rv_sender_totals(push->sender, &totals);
+	if (before + totals.waiting_spool_bytes < push->params->spool_max_bytes)
+		return RV_OK;
+	char size[RV_NUMBER_TEXT];
+	rv_fail(err, RV_LOCAL_IO, "the spool is full (%s)%s%s",
+		rv_format_size(push->params->spool_max_bytes, size),
+		totals.delivery.status ? " and the lake does not take what is in it: " : "",
+		totals.delivery.status ? totals.delivery.message : "");
+	rv_hint(err, "nothing is lost: mend the lake, then 'river spool flush'; spool.max sets the limit");
+	return err->status;
+}
+
+static enum rv_status begin_batch(struct rv_push_state *push, struct rv_error *err)
+{
+	char folder[RV_TIME_TEXT];
+	if (push->run && !push->run->named &&
+	    strcmp(folder_now(push, folder), push->run->lake_folder) != 0) {
+		/* One folder must not hide days: tail -F runs for weeks. */
+		if (rv_push_end_run(push, true, err) != RV_OK)
+			return err->status;
+	}
+	if (push->spooling && wait_for_spool(push, err) != RV_OK)
+		return err->status;
+	if (!push->run && rv_push_begin_run(push, err) != RV_OK)
+		return err->status;
+	push->batch_started_ms = rv_clock_monotonic_ms();
+	return rv_batcher_begin(push->batcher, push->run, push->next_seq++, err);
+}
+
+static void open_extent(struct rv_push_state *push, struct rv_push_input *input,
+			const struct rv_reader *reader)
+{
+	if (input->run_file == UINT64_MAX)
+		input->run_file = rv_run_add_file(push->run, input->file.path, input->key,
+						  rv_format_name(rv_reader_format(reader)),
+						  rv_compression_name(input->file.compression));
+	const char *header = rv_reader_csv_header(reader);
+	input->extent = (struct rv_extent){
+		.file = input->run_file,
+		.from = input->offset,
+		.line = input->line,
+		.in_array = input->in_array,
+		.csv_header = header && input->offset > 0 ? rv_strdup(header) : NULL,
+	};
+	input->extent_open = true;
+}
+
+static void remember_first_reject(struct rv_push_state *push, const struct rv_span *span,
+				  const char *label)
+{
+	struct rv_push_result *result = push->result;
+	if (!result->first_reject[0])
+		snprintf(result->first_reject, sizeof(result->first_reject),
+			 "%.120s:%" PRIu64 ": %s (byte %" PRIu64 ")", label, span->line, span->reason,
+			 span->fault_offset);
+}
+
+static enum rv_status add_span(struct rv_push_state *push, struct rv_push_input *input,
+			       struct rv_reader *reader,
+			       const struct rv_span *span, const char *label, struct rv_error *err)
+{
+	const char *header = input ? rv_reader_csv_header(reader) : NULL;
+	if (header && strlen(header) > CSV_HEADER_MAX_BYTES) {
+		/* It goes into every checkpoint and journal line. */
+		push->abandon = true;
+		return rv_fail(err, RV_BAD_DATA, "%s: its csv header has %zu bytes, more than %u", label,
+			       strlen(header), CSV_HEADER_MAX_BYTES);
+	}
+	if (!rv_batcher_open(push->batcher)) {
+		struct rv_run *before = push->run;
+		if (begin_batch(push, err) != RV_OK) {
+			push->fatal = true;
+			return err->status;
+		}
+		if (input && push->run != before)
+			input->run_file = UINT64_MAX;
+	}
+	if (input && !input->extent_open)
+		open_extent(push, input, reader);
+	if (rv_batcher_add(push->batcher, span, label, err) != RV_OK) {
+		push->abandon = true;
+		return err->status;
+	}
+
+	struct rv_push_result *result = push->result;
+	if (span->kind == RV_SPAN_RECORDS) {
+		result->records += span->records;
+		result->record_bytes += span->record_bytes;
+	} else {
+		if (span->first)
+			remember_first_reject(push, span, label);
+		result->rejected += !span->more;
+	}
+	if (input) {
+		struct rv_checkpoint *c = &input->checkpoint;
+		if (span->kind == RV_SPAN_RECORDS) {
+			if (!c->first_record) {
+				const char *end = memchr(span->bytes, '\n', span->len);
+				c->first_record =
+					XXH3_64bits(span->bytes, (size_t)(end - span->bytes));
+			}
+			c->records += span->records;
+			c->set_hash += span->set_hash;
+		} else {
+			c->rejected += !span->more;
+		}
+		const char *format = rv_format_name(rv_reader_format(reader));
+		if (!c->format || strcmp(c->format, format) != 0) { /* known since this span */
+			free(c->format);
+			c->format = rv_strdup(format);
+		}
+		if (!c->csv_header && header)
+			c->csv_header = rv_strdup(header);
+		input->offset = span->to;
+		input->line = rv_reader_line(reader);
+		input->in_array = rv_reader_in_array(reader);
+	}
+	push->input_offset = push->input_base + span->to;
+	return RV_OK;
+}
+
+static bool batch_is_full(const struct rv_push_state *push)
+{
+	const struct rv_batch_entry *entry = rv_batcher_entry(push->batcher);
+	if (push->batch_records && entry->records >= push->batch_records)
+		return true;
+	if (push->batch_record_bytes && entry->record_bytes >= push->batch_record_bytes)
+		return true;
+	if (push->extents_count >= EXTENTS_MAX)
+		return true;
+	return push->batch_bytes && rv_batcher_compressed_bytes(push->batcher) >= push->batch_bytes;
+}
+
+static int64_t batch_age_ms(const struct rv_push_state *push)
+{
+	return rv_clock_monotonic_ms() - push->batch_started_ms;
+}
+
+static void report(struct rv_push_state *push, uint64_t done_bytes)
+{
+	if (!push->params->progress)
+		return;
+	struct rv_push_progress progress = push->progress;
+	progress.done_bytes += done_bytes;
+	progress.records = push->result->records;
+	push->params->progress(push->params->arg, &progress);
+}
+
+/* All records of one reader into batches. `input` NULL: a pipe. */
+enum rv_status rv_push_read_all(struct rv_push_state *push, struct rv_push_input *input,
+				struct rv_reader *reader,
+			       const char *label, struct rv_error *err)
+{
+	const struct rv_push_params *params = push->params;
+	uint64_t start = input ? input->offset : 0;
+	bool in_reject = false, may_finish = !input;
+	for (;;) {
+		if (rv_push_must_stop(push))
+			return RV_OK;
+		bool open = rv_batcher_open(push->batcher);
+		struct rv_reader_limits limits = { .timeout_ms = -1 };
+		if (open && push->spooling && params->flush_after_ms >= 0 && !params->run) {
+			int64_t left = params->flush_after_ms - batch_age_ms(push);
+			limits.timeout_ms = left > 0 ? left : 0;
+		}
+		const struct rv_batch_entry *entry = rv_batcher_entry(push->batcher);
+		if (push->batch_records)
+			limits.max_records = push->batch_records - (open ? entry->records : 0);
+		if (push->batch_record_bytes)
+			limits.max_bytes = push->batch_record_bytes - (open ? entry->record_bytes : 0);
+		struct rv_span span;
+		if (rv_reader_next(reader, &limits, &span, err) != RV_OK)
+			return err->status;
+		if (span.kind == RV_SPAN_END) {
+			uint64_t pending_offset, pending;
+			rv_reader_pending(reader, &pending_offset, &pending);
+			/* An array that is still open may have nothing pending, and yet be cut short. */
+			bool open_end = pending || rv_reader_in_array(reader);
+
+			if (open_end && may_finish) {
+				may_finish = false;
+				if (input)
+					input->finished = true;
+				rv_reader_finish(reader);
+				continue;
+			}
+			if (open_end && input) {
+				int64_t age_ms = rv_clock_ms() -
+						 ((int64_t)input->file.stat.st_mtim.tv_sec * 1000 +
+						  input->file.stat.st_mtim.tv_nsec / 1000000);
+				/* A clock that jumped back must not hold a record for ever. */
+				if (!input->finished &&
+				    (age_ms >= params->settle_ms || age_ms < -params->settle_ms)) {
+					input->finished = true;
+					rv_reader_finish(reader);
+					continue;
+				}
+				push->result->left_bytes += pending;
+				if (pending)
+					note(push, "%s: the last %" PRIu64 " bytes, from byte %" PRIu64
+					     ", have no end yet and stay for the next push", label,
+					     pending, pending_offset);
+			}
+			if (input)
+				input->at_end = pending == 0 || input->finished;
+			return RV_OK;
+		}
+		if (span.kind == RV_SPAN_RECORDS || span.kind == RV_SPAN_REJECT) {
+			push->result->input_bytes += span.to - span.from;
+			if (add_span(push, input, reader, &span, label, err) != RV_OK)
+				return err->status;
+			in_reject = span.kind == RV_SPAN_REJECT && span.more;
+			report(push, span.to - start);
+			if (push->result->rejected > params->max_rejects) {
+				push->abandon = push->over_limit = true;
+				rv_fail(err, RV_BAD_DATA,
+					"more than %" PRIu64 " records are rejected, the first: %s",
+					params->max_rejects, push->result->first_reject);
+				rv_hint(err, "nothing of the open batch was sent; --max-rejects sets the limit");
+				return err->status;
+			}
+		}
+		if (!rv_batcher_open(push->batcher) || in_reject)
+			continue;
+		bool old = push->spooling && params->flush_after_ms >= 0 && !params->run &&
+			   batch_age_ms(push) >= params->flush_after_ms;
+		if ((batch_is_full(push) || old) && rv_push_close_batch(push, input, err) != RV_OK)
+			return err->status;
+	}
+}

@@ -1,0 +1,87 @@
+/*
+ * What the files of the push flow share: push.c (inputs, and the whole) and push_batches.c (runs,
+ * batches, records). Nobody else includes this.
+ */
+#ifndef RV_FLOW_PUSH_INTERNAL_H
+#define RV_FLOW_PUSH_INTERNAL_H
+
+#include "flow/batch.h"
+#include "flow/push.h"
+#include "flow/push_file.h"
+#include "flow/run_record.h"
+#include "flow/sender.h"
+#include "spool/checkpoint.h"
+
+/* A file that is open in the push: from its lock to its landing. */
+struct rv_push_input {
+	struct rv_input_file file;
+	char key[RV_FILE_KEY_TEXT];
+	struct rv_checkpoint checkpoint; /* as of `offset` */
+	uint64_t run_file;               /* index in the current run; UINT64_MAX: not registered */
+	uint64_t offset, line;           /* all before is in a batch */
+	bool in_array;
+	bool finished;                   /* the unterminated end was handed out as well */
+	bool at_end;
+	bool watched;                    /* `first` and `last` are set: heads and tails only */
+	struct rv_checkpoint first;      /* the file's first bytes when it was opened */
+	struct rv_checkpoint last;       /* what the extent before ended with */
+	struct rv_extent extent;         /* of the open batch */
+	bool extent_open;
+};
+
+struct rv_push_state {
+	const struct rv_push_params *params;
+	struct rv_push_result *result;
+	struct rv_state state;
+	struct rv_deliver deliver;
+	struct rv_stream batch_stream;   /* the stream, shallow, as batches are to be made */
+	struct rv_batcher *batcher;
+	struct rv_sender *sender;
+	struct rv_run *run;              /* NULL: none yet, or the last one is over */
+	uint64_t next_seq;
+	int64_t batch_started_ms;        /* monotonic */
+	struct rv_extent *extents;       /* closed ones of the open batch */
+	size_t extents_count, extents_capacity;
+	int locks_fd;                    /* files.lock; its ranges are this push's locks */
+	bool spooling;                   /* batches go to the spool: pipes, --run, --wait spooled */
+	bool stopped;                    /* by a signal */
+	bool incomplete;                 /* the input was not read to its end */
+	bool abandon;                    /* the open batch must not be sent */
+	bool fatal;                      /* no further input can be pushed either */
+	bool over_limit;                 /* --max-rejects */
+	uint64_t failed_inputs, skipped_inputs; /* files that were not pushed whole; that were locked */
+	struct rv_error input_failure;   /* of the first of them */
+	uint64_t batch_bytes, batch_records, batch_record_bytes; /* 0: no limit */
+	struct rv_run_record record;     /* of a named run */
+	uint64_t *recent;                /* hashes of the keys of files since the last settle() */
+	size_t recent_count, recent_size; /* open addressing; size is a power of two */
+	uint64_t input_base;             /* pipes: bytes of the inputs before the one being read */
+	uint64_t input_offset;           /* pipes: bytes taken into batches */
+	struct rv_push_progress progress;
+};
+
+/* A signal asked to stop; noted in the state. */
+bool rv_push_must_stop(struct rv_push_state *push);
+typedef void rv_push_say(void *arg, const char *text);
+void rv_push_tell(const struct rv_push_state *push, rv_push_say *how, const char *fmt, ...)
+	RV_PRINTF(3, 4);
+#define note(push, ...) rv_push_tell(push, (push)->params->note, __VA_ARGS__)
+#define warn(push, ...) rv_push_tell(push, (push)->params->warn, __VA_ARGS__)
+
+enum rv_status rv_push_begin_run(struct rv_push_state *push, struct rv_error *err) RV_MUST_CHECK;
+/* Hands the run, if any, over to the sender. `complete`: its input came to an end. */
+enum rv_status rv_push_end_run(struct rv_push_state *push, bool complete,
+			       struct rv_error *err) RV_MUST_CHECK;
+void rv_push_clear_extents(struct rv_push_state *push);
+/* Ends what the open batch has of this file, with the checkpoint that it will move to. */
+enum rv_status rv_push_close_extent(struct rv_push_state *push, struct rv_push_input *input,
+				    struct rv_error *err) RV_MUST_CHECK;
+/* Hands the open batch, if any, over to the sender. `input` may be NULL. */
+enum rv_status rv_push_close_batch(struct rv_push_state *push, struct rv_push_input *input,
+				   struct rv_error *err) RV_MUST_CHECK;
+/* All records of one reader into batches. `input` NULL: a pipe. */
+enum rv_status rv_push_read_all(struct rv_push_state *push, struct rv_push_input *input,
+				struct rv_reader *reader, const char *label,
+				struct rv_error *err) RV_MUST_CHECK;
+
+#endif
