@@ -224,6 +224,9 @@ static enum rv_status load_pending(struct rv_command_context *cx, struct rv_stor
 	enum rv_status status = rv_load_all(lake, warehouse, show_load, &progress, &sum, err);
 
 	rv_progress_end(&progress);
+	if (sum.streams_failed)
+		rv_warn("%llu streams could not be loaded; first %s",
+			(unsigned long long)sum.streams_failed, sum.first_stream_failed);
 	if (sum.failed)
 		rv_warn("%llu objects could not be loaded; first %s", (unsigned long long)sum.failed,
 			sum.first_failed);

@@ -97,23 +97,29 @@ void rv_pending_release(struct rv_pending *pending)
 	*pending = (struct rv_pending){ 0 };
 }
 
-/* The ledger comes second: what is loaded in between is not pending any more. `opened` (Optional):
- * the warehouse is opened when the first question for it comes, and left so. */
+/* The warehouse is opened when the first question for it comes, and left so. */
+struct opening {
+	bool opened;
+	bool refused; /* no stream can do anything about that */
+};
+
+/* The ledger comes second: what is loaded in between is not pending any more. `o` Optional. */
 static enum rv_status ask_ledger(struct rv_warehouse *warehouse, const struct rv_stream *stream,
-				 struct finding *f, bool *opened, struct rv_error *err)
+				 struct finding *f, struct opening *o, struct rv_error *err)
 {
 	if (!f->count)
 		return RV_OK;
-	if (opened && !*opened) {
-		if (warehouse->ops->begin(warehouse, false, err) != RV_OK)
+	if (o && !o->opened) {
+		o->refused = warehouse->ops->begin(warehouse, false, err) != RV_OK;
+		if (o->refused)
 			return err->status;
-		*opened = true;
+		o->opened = true;
 	}
 	return warehouse->ops->loaded(warehouse, stream, note_loaded, f, err);
 }
 
 static enum rv_status find_pending(struct rv_store *lake, struct rv_warehouse *warehouse,
-				   const struct rv_stream *stream, bool *opened,
+				   const struct rv_stream *stream, struct opening *o,
 				   struct rv_pending *ret, struct rv_error *err)
 {
 	RV_CLEANUP(rv_pending_release) struct rv_pending pending = { 0 };
@@ -128,7 +134,7 @@ static enum rv_status find_pending(struct rv_store *lake, struct rv_warehouse *w
 	if (rv_stream_since(stream, after)[0])
 		list.after = after;
 	if (lake->ops->list(lake, &list, note_object, &f, err) != RV_OK ||
-	    ask_ledger(warehouse, stream, &f, opened, err) != RV_OK)
+	    ask_ledger(warehouse, stream, &f, o, err) != RV_OK)
 		return err->status;
 	for (size_t i = 0; i < f.count; i++) {
 		if (f.items[i].loaded) {
@@ -220,9 +226,17 @@ static enum rv_status note_name(void *arg, const char *name, struct rv_error *er
 	return RV_OK;
 }
 
+static void sum_stream_failed(struct rv_load_sum *sum, const char *name, const struct rv_error *err)
+{
+	if (!sum->streams_failed++)
+		snprintf(sum->first_stream_failed, sizeof(sum->first_stream_failed), "%s: %s", name,
+			 err->message);
+}
+
 /* Of all streams, keeps the names of those with something pending. */
 static enum rv_status keep_pending(struct rv_store *lake, struct rv_warehouse *warehouse,
-				   struct names *names, bool *opened, struct rv_error *err)
+				   struct names *names, struct opening *o, struct rv_load_sum *sum,
+				   struct rv_error *err)
 {
 	size_t kept = 0;
 
@@ -233,13 +247,14 @@ static enum rv_status keep_pending(struct rv_store *lake, struct rv_warehouse *w
 		rv_stream_init(&stream);
 		enum rv_status status = rv_catalog_get(lake, names->items[i], &stream, NULL, err);
 
-		/* Deleted since it was listed. */
 		if (status == RV_OK && !stream.pipe_notify)
-			status = find_pending(lake, warehouse, &stream, opened, &pending, err);
-		else if (status == RV_NOT_FOUND)
+			status = find_pending(lake, warehouse, &stream, o, &pending, err);
+		else if (status == RV_NOT_FOUND) /* deleted since it was listed */
 			status = RV_OK;
-		if (status != RV_OK)
+		if (status != RV_OK && o->refused)
 			return status;
+		if (status != RV_OK)
+			sum_stream_failed(sum, names->items[i], err);
 		if (!pending.count)
 			continue;
 		char *name = names->items[kept];
@@ -267,19 +282,18 @@ static enum rv_status load_named(struct rv_store *lake, struct rv_warehouse *war
 
 	if (status != RV_OK)
 		return status;
-	for (size_t i = 0; i < names->count; i++)
+	for (size_t i = 0; i < names->count; i++) {
 		rv_stream_init(&streams[i]);
-	for (size_t i = 0; i < names->count && status == RV_OK; i++) {
 		status = rv_catalog_get(lake, names->items[i], &streams[i], NULL, err);
 		if (status == RV_OK)
 			status = rv_load_stream(lake, warehouse, &streams[i], progress, arg, sum, err);
-		else if (status == RV_NOT_FOUND)
-			status = RV_OK;
+		if (status != RV_OK && status != RV_NOT_FOUND)
+			sum_stream_failed(sum, names->items[i], err);
 	}
 	warehouse->ops->end(warehouse);
 	for (size_t i = 0; i < names->count; i++)
 		rv_stream_release(&streams[i]);
-	return status;
+	return RV_OK;
 }
 
 enum rv_status rv_load_all(struct rv_store *lake, struct rv_warehouse *warehouse,
@@ -287,13 +301,13 @@ enum rv_status rv_load_all(struct rv_store *lake, struct rv_warehouse *warehouse
 			   struct rv_error *err)
 {
 	RV_CLEANUP(names_release) struct names names = { 0 };
+	struct opening o = { 0 };
 
 	if (rv_catalog_list(lake, "", NULL, note_name, &names, err) != RV_OK)
 		return err->status;
-	bool opened = false;
-	enum rv_status status = keep_pending(lake, warehouse, &names, &opened, err);
+	enum rv_status status = keep_pending(lake, warehouse, &names, &o, sum, err);
 
-	if (opened)
+	if (o.opened)
 		warehouse->ops->end(warehouse);
 	return status == RV_OK ? load_named(lake, warehouse, &names, progress, arg, sum, err) : status;
 }

@@ -35,6 +35,8 @@ void rv_pending_release(struct rv_pending *pending);
 struct rv_load_sum {
 	uint64_t objects, rows, rejected, failed, known;
 	char first_failed[1024];   /* "<object>: <message>", "" when none did */
+	uint64_t streams_failed;   /* by rv_load_all */
+	char first_stream_failed[1280]; /* "<stream>: <message>", likewise */
 };
 void rv_load_sum_add(struct rv_load_sum *sum, const struct rv_load *items, size_t count);
 
@@ -46,7 +48,9 @@ enum rv_status rv_load_stream(struct rv_store *lake, struct rv_warehouse *wareho
 			      const struct rv_stream *stream, rv_load_progress *progress, void *arg,
 			      struct rv_load_sum *sum, struct rv_error *err) RV_MUST_CHECK;
 /* The same for every stream of the lake whose pipe is `auto`. The warehouse is opened only
- * when there are objects, and for writing only when something is pending. A lake that is not there has no streams. */
+ * when there are objects, and for writing only when something is pending. A lake that is not there
+ * has no streams. A stream that fails is no error either: the others are loaded, and it is in the
+ * sum. A catalog that cannot be listed and a warehouse that cannot be opened are. */
 enum rv_status rv_load_all(struct rv_store *lake, struct rv_warehouse *warehouse,
 			   rv_load_progress *progress, void *arg, struct rv_load_sum *sum,
 			   struct rv_error *err) RV_MUST_CHECK;

@@ -186,6 +186,25 @@ test_expect_success 'an object that is not what its name says is warned of, and 
 	rm "lake/$(cat name)"
 '
 
+test_expect_success 'a stream that cannot be loaded is warned of; the others are loaded' '
+	river stream create web/broken && river stream create web/zebra &&
+	river query --no-load --write "create table if not exists web.seen (a int); drop table if exists web.broken;
+		create view web.broken as select 1 x" &&
+	for stream in web/broken web/zebra
+	do
+		printf "{\"a\":1}\n" | "$RIVER_BUILD/tests/lib/lakeobject" lake $stream dt=2026-11-20/hr=14 r 1 >/dev/null || return 1
+	done &&
+	printf "not a definition" >lake/_river/streams/web/aaa.json &&
+	river --output csv query "select count(*) n from web.zebra" >out 2>err &&
+	printf "n\n1\n" >want &&
+	test_cmp want out &&
+	test_grep "2 streams could not be loaded; first web/aaa: " err &&
+	rm lake/_river/streams/web/aaa.json &&
+	river --output csv query "select count(*) n from web.zebra" >out 2>err &&
+	test_grep "1 streams could not be loaded; first web/broken: " err &&
+	rm -r lake/_river/streams/web/broken.json lake/data/web/broken
+'
+
 test_expect_success '--write writes, and the next query sees it' '
 	river query --write "create table web.mine as select 42 x" &&
 	river --output csv query "select x from web.mine" >out &&

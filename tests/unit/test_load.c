@@ -109,6 +109,10 @@ static void test_all_streams(void **state)
 		rv_stream_release(&stream);
 		rv_stream_release(&existing);
 	}
+	/* A warehouse that cannot be opened fails them all. */
+	rv_warehouse_mem_fail(w.warehouse, 1, false, RV_LOCKED);
+	assert_int_equal(rv_load_all(w.store, w.warehouse, NULL, NULL, &sum, &w.err), RV_LOCKED);
+	assert_int_equal(sum.streams_failed, 0);
 	assert_ok(&w, rv_load_all(w.store, w.warehouse, NULL, NULL, &sum, &w.err));
 	assert_int_equal(sum.objects, 2); /* not the one that waits to be notified */
 	sum = (struct rv_load_sum){ 0 };
