@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "context.h"
 #include "flow/load.h"
+#include "query_explain.h"
 #include "warehouse/rows.h"
 
 #define SQL_MAX_BYTES (64u << 20)
@@ -317,6 +318,8 @@ static enum rv_status query_run(struct rv_command_context *cx, void *options, in
 	}
 	enum rv_status status = warehouse->ops->query(warehouse, sql, o->write, print_rows, &p, err);
 
+	if (status != RV_OK)
+		river_query_explain(lake, sql, err);
 	if (rv_out_format(cx->out) == RV_OUT_TEXT)
 		print_held(&p);
 	/* That standard output failed is for the output to say: a reader that left is no failure. */

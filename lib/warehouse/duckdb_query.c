@@ -374,6 +374,23 @@ static enum rv_status check_reads(struct rv_duckdb *d, duck_prepared statement, 
 	return RV_USAGE;
 }
 
+/* SQL has no files of its own: what to do instead. */
+static enum rv_status explain_files(enum rv_status status, struct rv_error *err)
+{
+	static const char before[] = "Cannot access ", after[] = " - file system operations";
+	const char *from = strstr(err->message, before), *to = from ? strstr(from, after) : NULL;
+
+	if (!to)
+		return status;
+	from += sizeof(before) - 1;
+	RV_CLEANUP(rv_free_p) char *what = rv_strndup(from, (size_t)(to - from));
+
+	rv_fail(err, RV_USAGE, "%s: a query neither reads nor writes files", what);
+	rv_hint(err, "to write the result: --output csv '...' > file; to read a file: --from file; "
+		     "with --write anything goes");
+	return RV_USAGE;
+}
+
 /* One pass over all statements: looks at them, or runs them. */
 static enum rv_status each_statement(struct running *r, const char *sql, bool writable, bool run,
 				     struct rv_error *err)
@@ -399,6 +416,8 @@ static enum rv_status each_statement(struct running *r, const char *sql, bool wr
 		if (status == RV_OK && run)
 			status = execute(r, statement, err);
 		api->destroy_prepare(&statement);
+		if (status != RV_OK && !writable)
+			status = explain_files(status, err);
 		if (status != RV_OK && count > 1)
 			rv_context(err, "statement %llu", (unsigned long long)i + 1);
 	}
@@ -488,6 +507,8 @@ static enum rv_status make_view(struct rv_duckdb *d, size_t i, const char *path,
 	if (duck_run(d, sql.bytes, NULL, err) != RV_OK) {
 		if (strstr(err->message, "already exists"))
 			err->status = RV_CONFLICT;
+		else
+			rv_hint(err, "it is read by %s, because of its name", reader);
 		return rv_context(err, "%s", given);
 	}
 	if (i || strcmp(name, "t") == 0)

@@ -130,10 +130,17 @@ test_expect_success 'a PIVOT that needs a type says so' '
 '
 
 test_expect_success 'SQL reads no files but those given' '
-	test_must_fail river query "select * from read_text(\$\$$TRASH_DIRECTORY/sql\$\$)" 2>err &&
-	test_grep "ermission" err &&
-	test_must_fail river query --from names.csv "select * from read_text(\$\$$TRASH_DIRECTORY/sql\$\$)" 2>err &&
-	test_grep "ermission" err
+	for sql in "select * from read_text(\$\$$TRASH_DIRECTORY/sql\$\$)" "select * from read_csv(\$\$packed.csv.gz\$\$)" \
+		"select * from \$\$packed.csv.gz\$\$" "copy (select 1) to \$\$out.csv\$\$"
+	do
+		for from in "" "--from names.csv"
+		do
+			test_expect_code 2 river query $from "$sql" 2>err &&
+			test_grep "neither reads nor writes files" err && test_grep "\-\-output csv" err ||
+			return 1
+		done
+	done &&
+	test_path_is_missing out.csv
 '
 
 test_expect_success 'mistakes are said, with their codes' '
@@ -148,6 +155,48 @@ test_expect_success 'mistakes are said, with their codes' '
 	test_expect_code 2 river query --from sql "select 1" 2>err &&
 	test_expect_code 5 env RIVER_DUCKDB=/nowhere/libduckdb.so river query "select 1" 2>err &&
 	test_grep "make deps" err
+'
+
+test_expect_success 'a file that cannot be read is said without the view river makes of it' '
+	echo "[1,{" >bad.json && test_expect_code 2 river query --from bad.json "select 1" 2>err &&
+	test_grep "^river: bad.json: .*Malformed JSON" err && test_grep ! "CREATE VIEW" err &&
+	test_grep "read_json" err &&
+	test_expect_code 2 river query --from names.csv "select * from nope" 2>err &&
+	test_grep "there is no table nope" err && test_grep "table t" err
+'
+
+test_expect_success 'a table that is not there: which one was meant' '
+	mkdir tables && cd tables &&
+	cat >river.yaml <<-\EOF &&
+	default_profile: local
+	profiles:
+	  local: { lake: ./lake, warehouse: { type: duckdb, path: ./w.duckdb } }
+	EOF
+	test_expect_code 2 river query "select * from nope" 2>err &&
+	test_grep "there are no streams yet" err &&
+	river stream create retail/orders && river stream create retail/empty --key id --column id=integer &&
+	river stream create web/clicks && echo "{}" | river push retail/orders &&
+	while read -r table near
+	do
+		test_expect_code 2 river query "select * from $table" 2>err &&
+		test_grep "there is no table $table\$" err && test_grep "did you mean $near?" err || return 1
+	done <<-\EOF &&
+	orders retail.orders
+	retail.ordrs retail.orders
+	retial.orders retail.orders
+	ordrs_clean retail.orders_clean
+	EOF
+	for table in web.clicks Web.Clicks retail.empty
+	do
+		test_expect_code 2 river query "select count(*) from $table x" 2>err &&
+		test_grep "/[a-z]* has nothing loaded yet" err && test_grep "river status" err || return 1
+	done &&
+	test_expect_code 2 river query "select * from retail.orders_latest" 2>err &&
+	test_grep "retail/orders has no retail.orders_latest" err &&
+	test_expect_code 2 river query "select * from something_else_wholly" 2>err &&
+	test_grep "retail.empty, retail.orders, web.clicks" err &&
+	test_expect_code 2 river query "select nope from retail.orders" 2>err && test_grep nope err &&
+	cd ..
 '
 
 test_expect_success 'what is pending is loaded first, whatever the file is called' '
