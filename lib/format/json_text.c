@@ -6,8 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/number.h"
+
+#define SUM_TEXT 9 /* "xxxxxxxx " */
 
 void rv_json_dump(struct rv_strbuf *sb, const json_t *value)
 {
@@ -15,6 +18,30 @@ void rv_json_dump(struct rv_strbuf *sb, const json_t *value)
 	/* Only invalid values or missing memory make this fail. */
 	rv_strbuf_puts(sb, text ? text : "null");
 	free(text);
+}
+
+void rv_json_line(struct rv_strbuf *sb, json_t *value)
+{
+	size_t start = sb->len;
+	rv_strbuf_puts(sb, "00000000 ");
+	rv_json_dump(sb, value);
+	json_decref(value);
+	char sum[SUM_TEXT + 1];
+	snprintf(sum, sizeof(sum), "%08" PRIx32 " ",
+		 rv_crc32c(0, sb->bytes + start + SUM_TEXT, sb->len - start - SUM_TEXT));
+	memcpy(sb->bytes + start, sum, SUM_TEXT);
+	rv_strbuf_putc(sb, '\n');
+}
+
+json_t *rv_json_line_parse(const char *line, size_t len)
+{
+	uint64_t sum;
+	if (len < SUM_TEXT + 2 || line[SUM_TEXT - 1] != ' ' ||
+	    !rv_parse_hex64(line, SUM_TEXT - 1, &sum) ||
+	    sum != rv_crc32c(0, line + SUM_TEXT, len - SUM_TEXT))
+		return NULL;
+	json_error_t ignored;
+	return json_loadb(line + SUM_TEXT, len - SUM_TEXT, JSON_REJECT_DUPLICATES, &ignored);
 }
 
 json_t *rv_json_bytes(const char *s)

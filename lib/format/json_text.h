@@ -13,6 +13,12 @@
 
 /* Append `value` on one line, keys in insertion order. */
 void rv_json_dump(struct rv_strbuf *sb, const json_t *value);
+/* A line that notices damage: 8 hex digits of CRC-32C, a blank, `value` on one line, a line end.
+ * Takes the reference. */
+void rv_json_line(struct rv_strbuf *sb, json_t *value);
+/* The way back, without the line end; NULL when the sum or the JSON is wrong. New reference. */
+json_t *rv_json_line_parse(const char *line, size_t len);
+
 /* Bytes that may not be UTF-8 (file names): a string if they are, else {"hex":"..."}. */
 json_t *rv_json_bytes(const char *s);
 /* The way back; NULL when it is neither. Caller frees. */

@@ -16,7 +16,6 @@
 #include "base/number.h"
 #include "format/json_text.h"
 
-#define LINE_HEAD 9 /* "xxxxxxxx " */
 /* Files that begin alike are compared one by one; with more of them than this a rotated one may be
  * taken for new, never a new one for rotated. */
 #define HEADS_MAX 1000
@@ -129,16 +128,10 @@ static char *head_path(const struct rv_state *state, const struct rv_checkpoint 
 	return rv_asprintf("%s/heads/%016" PRIx64 "/%s", state->folder, c->first_record, c->key);
 }
 
-static json_t *parse_line(const struct rv_strbuf *text)
+static json_t *parse_text(const struct rv_strbuf *text)
 {
-	uint64_t crc;
-	if (text->len < LINE_HEAD + 3 || text->bytes[LINE_HEAD - 1] != ' ' ||
-	    text->bytes[text->len - 1] != '\n' || !rv_parse_hex64(text->bytes, 8, &crc) ||
-	    crc != rv_crc32c(0, text->bytes + LINE_HEAD, text->len - 1 - LINE_HEAD))
-		return NULL;
-	json_error_t ignored;
-	return json_loadb(text->bytes + LINE_HEAD, text->len - 1 - LINE_HEAD, JSON_REJECT_DUPLICATES,
-			  &ignored);
+	bool ended = text->len > 0 && text->bytes[text->len - 1] == '\n';
+	return ended ? rv_json_line_parse(text->bytes, text->len - 1) : NULL;
 }
 
 enum rv_status rv_checkpoint_load(const struct rv_state *state, const char *key,
@@ -153,7 +146,7 @@ enum rv_status rv_checkpoint_load(const struct rv_state *state, const char *key,
 	if (status != RV_OK && status != RV_BAD_DATA)
 		return status;
 	/* A changed offset would otherwise pass for another content, and the file be sent again. */
-	json_t *o = status == RV_OK ? parse_line(&text) : NULL;
+	json_t *o = status == RV_OK ? parse_text(&text) : NULL;
 	json_int_t version = json_integer_value(json_object_get(o, "v"));
 	if (version > RV_CHECKPOINT_VERSION) {
 		json_decref(o);
@@ -197,14 +190,7 @@ enum rv_status rv_checkpoint_save(const struct rv_state *state, const struct rv_
 	RV_CLEANUP(rv_close_p) int fd = -1;
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
 	json_t *o = rv_checkpoint_json(c);
-	rv_strbuf_puts(&text, "00000000 ");
-	rv_json_dump(&text, o);
-	json_decref(o);
-	char crc[LINE_HEAD + 1];
-	snprintf(crc, sizeof(crc), "%08" PRIx32 " ",
-		 rv_crc32c(0, text.bytes + LINE_HEAD, text.len - LINE_HEAD));
-	memcpy(text.bytes, crc, LINE_HEAD);
-	rv_strbuf_putc(&text, '\n');
+	rv_json_line(&text, o);
 	/* Not beside it: leftovers are looked for at every push, in a folder that stays small. */
 	if (rv_temporary_open(state->folder, 0600, &temporary, &fd, err) != RV_OK)
 		return err->status;

@@ -21,7 +21,6 @@
 /* A journal is read whole; at some 400 bytes a batch this is more than a run can make in an hour. */
 #define JOURNAL_MAX_BYTES (1u << 30)
 #define VERIFY_BYTES (256u << 10)
-#define LINE_HEAD 9 /* "xxxxxxxx " */
 
 static char *journal_path(const struct rv_run *run)
 {
@@ -165,14 +164,7 @@ enum rv_status rv_run_create(const struct rv_state *state, const char *name, int
 static enum rv_status append(struct rv_run *run, json_t *entry, bool sync, struct rv_error *err)
 {
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf line = RV_STRBUF_INIT;
-	rv_strbuf_puts(&line, "00000000 ");
-	rv_json_dump(&line, entry);
-	json_decref(entry);
-	char crc[LINE_HEAD + 1];
-	snprintf(crc, sizeof(crc), "%08" PRIx32 " ",
-		 rv_crc32c(0, line.bytes + LINE_HEAD, line.len - LINE_HEAD));
-	memcpy(line.bytes, crc, LINE_HEAD);
-	rv_strbuf_putc(&line, '\n');
+	rv_json_line(&line, entry);
 
 	pthread_mutex_lock(&run->mutex);
 	RV_CLEANUP(rv_free_p) char *path = journal_path(run);
@@ -548,16 +540,6 @@ static bool replay(struct rv_run *run, const json_t *o, size_t line_number)
 	return false;
 }
 
-static json_t *parse_line(const char *line, size_t len)
-{
-	uint64_t crc;
-	if (len < LINE_HEAD + 2 || line[LINE_HEAD - 1] != ' ' || !rv_parse_hex64(line, 8, &crc) ||
-	    crc != rv_crc32c(0, line + LINE_HEAD, len - LINE_HEAD))
-		return NULL;
-	json_error_t ignored;
-	return json_loadb(line + LINE_HEAD, len - LINE_HEAD, JSON_REJECT_DUPLICATES, &ignored);
-}
-
 /*
  * Was this last line being written when the power went? Then it has no end, or bytes of it never came
  * to the disk and read as zeros. A whole line with a wrong sum is one that was written and has changed
@@ -567,7 +549,7 @@ static bool is_torn(const char *line, size_t len, bool ended)
 {
 	if (ended)
 		return len == 0 || line[0] == '\0' || memmem(line, len, "\0\0", 2);
-	json_t *o = len ? parse_line(line, len - 1) : NULL;
+	json_t *o = len ? rv_json_line_parse(line, len - 1) : NULL;
 	json_decref(o);
 	return !o;
 }
@@ -594,7 +576,7 @@ static enum rv_status replay_journal(struct rv_run *run, bool may_cut, struct rv
 		const char *end = memchr(text.bytes + at, '\n', text.len - at);
 		size_t len = end ? (size_t)(end - text.bytes) - at : text.len - at;
 		line_number++;
-		json_t *o = end ? parse_line(text.bytes + at, len) : NULL;
+		json_t *o = end ? rv_json_line_parse(text.bytes + at, len) : NULL;
 		if (!o) {
 			/* What was being written when the power went: nothing can follow it. */
 			bool last = !end || (size_t)(end - text.bytes) + 1 == text.len;
