@@ -81,7 +81,7 @@ test_expect_success 'every flag says the same as the file' '
 	monitor: { freshness: 2h }
 	batch: { size: 1MiB, records: 100, age: 1500ms }
 	compression: gzip
-	stamp: full
+	stamp: none
 	pipe: notify
 	YAML
 	river stream create -f all.yaml &&
@@ -92,7 +92,7 @@ test_expect_success 'every flag says the same as the file' '
 		--column "total=decimal(18, 2) from payload.total required" --column gone=boolean \
 		--contract reject --cluster-by "date(at),id" --grant-read r1,r2 --grant-push p \
 		--grant-admin a --mask id --retention "3 months" --freshness 2h --batch-size 1MiB \
-		--batch-records 100 --batch-age 1500ms --compression gzip --stamp full --pipe notify >out 2>err &&
+		--batch-records 100 --batch-age 1500ms --compression gzip --stamp none --pipe notify >out 2>err &&
 	echo "shop/orders: unchanged" >expected &&
 	test_cmp expected out
 '
@@ -110,6 +110,7 @@ test_expect_success 'what flags have wrong is usage, with the key named' '
 	test_expect_code 2 river stream create x --layers raw,latest 2>err &&
 	test_expect_code 2 river stream create x --batch-size 0 2>err &&
 	test_grep "batch.size: must be more than 0" err &&
+	test_expect_code 2 river stream create x --stamp id 2>err && test_grep "goes with Firehose" err &&
 	test_expect_code 2 river stream create x --csv-delimiter ab 2>err &&
 	test_expect_code 2 river stream create x --format xml 2>err &&
 	test_expect_code 2 river stream create x --adopt --fresh 2>err &&

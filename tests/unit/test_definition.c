@@ -60,7 +60,7 @@ static const char everything[] = "stream: web/clicks\n"
 				 "monitor: { freshness: 90m }\n"
 				 "batch: { size: 1536KiB, records: 5000, age: 250ms }\n"
 				 "compression: gzip:small\n"
-				 "stamp: id\n"
+				 "stamp: none\n"
 				 "pipe: notify\n";
 
 static void every_setting(void **state RV_UNUSED)
@@ -106,7 +106,7 @@ static void every_setting(void **state RV_UNUSED)
 	assert_int_equal(s.batch_records, 5000);
 	assert_int_equal(s.batch_age_ms, 250);
 	assert_int_equal(s.compression, RV_OUTPUT_GZIP_SMALL);
-	assert_int_equal(s.stamp, RV_STAMP_ID);
+	assert_int_equal(s.stamp, RV_STAMP_NONE);
 	assert_true(s.pipe_notify);
 }
 
@@ -251,6 +251,8 @@ static const struct refusal refusals[] = {
 	{ "stream: a\nbatch: { records: -1 }\n", 2, 19, "batch.records: '-1' is not a number", NULL },
 	{ "stream: a\nbatch: { age: 2d }\n", 2, 15, "at most 1 days, not 2d", NULL },
 	{ "stream: a\ncompression: zst\n", 2, 14, "'zst' is not one of", "did you mean 'zstd'" },
+	{ "stream: a\nstamp: id\n", 2, 8, "stamp: id goes with Firehose, which this version does not have", "leave it out" },
+	{ "stream: a\nstamp: full\n", 2, 8, "stamp: full goes with Firehose", NULL },
 	{ "stream: a\nstamp: yes\n", 2, 8, "'yes' is not one of none, id, full", NULL },
 	{ "stream: a\npipe: manual\n", 2, 7, "'manual' is not one of auto, notify", NULL },
 };
@@ -365,6 +367,8 @@ static void golden_copy(void **state RV_UNUSED)
 	text.bytes[text.len - 1] = '\0';
 	assert_string_equal(again, text.bytes);
 	must_parse(everything, &from_yaml);
+	assert_int_equal(s.stamp, RV_STAMP_ID); /* refused in files, read where it is */
+	from_yaml.stamp = RV_STAMP_ID;
 	assert_int_equal(rv_definition_diff(&s, &from_yaml, NULL, NULL), 0);
 }
 
