@@ -34,7 +34,7 @@ static const struct rv_opt create_options_table[] = {
 	OPT_LIST(struct create_options, 0, "column", columns, "definition",
 		 "a typed column: 'price=decimal(18,4) from payload.price required'; types are string, "
 		 "integer, decimal(p,s), double, boolean, date, timestamp and json; times also take "
-		 "'format %d.%m.%Y' and 'timezone UTC'"),
+		 "'format %d.%m.%Y', 'format epoch_ms' and 'timezone UTC'"),
 	OPT_STRING(struct create_options, 0, "order-by", order_by, "column",
 		   "the newest row of a key is the one with the greatest value here"),
 	OPT_LIST(struct create_options, 0, "dedup", dedup, "rule",

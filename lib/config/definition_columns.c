@@ -148,6 +148,10 @@ static enum rv_status parse_type(struct rv_def *p, const struct rv_yaml_node *no
 			return RV_OK;
 		}
 	rv_def_bad(p, node, "%s: '%.200s' is not a type", path, s);
+	if (rv_starts_with(s, "decimal(") || rv_starts_with(s, "numeric(")) {
+		rv_hint(p->err, "within { } a comma ends the value: quote the type, as in \"decimal(18,4)\"");
+		return p->err->status;
+	}
 	const char *other = other_name(s);
 	const char *near = other ? other : rv_nearest(s, type_names);
 
@@ -159,23 +163,34 @@ static enum rv_status parse_type(struct rv_def *p, const struct rv_yaml_node *no
 	return p->err->status;
 }
 
+#define DIRECTIVES                                                                                 \
+	"%%Y %%y %%m %%d %%e %%j %%b %%H %%I %%p %%M %%S %%f (fraction) %%z %%s (seconds since 1970) "  \
+	"%%F %%T %%%%; for numbers since 1970 epoch_s, epoch_ms, epoch_us"
+
 /* What the reader of times understands, so that a slip is found here and not in a million rows. */
 static enum rv_status check_time_format(struct rv_def *p, const struct rv_yaml_node *node,
 					const char *path, const char *format)
 {
+	static const char *const epochs[] = {"epoch_s", "epoch_ms", "epoch_us", NULL};
+
+	for (size_t i = 0; epochs[i]; i++)
+		if (strcmp(epochs[i], format) == 0)
+			return RV_OK;
 	for (const char *s = format; *s; s++) {
 		if (*s != '%')
 			continue;
 		s++;
 		if (!*s || !strchr("YymdejbHIpMSfzsFT%", *s)) {
 			rv_def_bad(p, node, "%s: %%%.1s is not a directive river knows", path, s);
-			rv_hint(p->err,
-				"known are %%Y %%y %%m %%d %%e %%j %%b %%H %%I %%p %%M %%S %%f (fraction) "
-				"%%z %%s (seconds since 1970) %%F %%T %%%%");
+			rv_hint(p->err, "known are " DIRECTIVES);
 			return p->err->status;
 		}
 	}
-	return strchr(format, '%') ? RV_OK : rv_def_bad(p, node, "%s: has no %% directive", path);
+	if (strchr(format, '%'))
+		return RV_OK;
+	rv_def_bad(p, node, "%s.format: '%.60s' has no %% directive", path, format);
+	rv_hint(p->err, "known are " DIRECTIVES);
+	return p->err->status;
 }
 
 static bool is_zone(const char *s)

@@ -33,7 +33,7 @@ struct rv_column {
 	unsigned precision, scale;
 	bool required;            /* absent or null refuses the record */
 	char *from;               /* dotted path or JSON Pointer; default: the name */
-	char *format;             /* Optional: strptime-like, for date and timestamp */
+	char *format;             /* Optional, date and timestamp: strptime-like, or epoch_s, _ms, _us */
 	char *timezone;           /* Optional: "UTC" or "+02:00" for times without a zone */
 	uint64_t line;            /* in the definition file, 0 when from flags */
 };

@@ -325,6 +325,8 @@ static struct rv_str text_of(struct rv_cut_scratch *scratch, const struct rv_jso
 static bool cut_text(const struct rv_column *column, struct rv_str s, enum rv_json_type type,
 		     struct rv_cut_value *value, char *reason)
 {
+	static const char number[] = "is a number; if it counts from 1970, the column needs format: "
+				     "epoch_s, epoch_ms or epoch_us";
 	bool is_string = type == RV_JSON_STRING;
 
 	switch (column->type) {
@@ -341,11 +343,11 @@ static bool cut_text(const struct rv_column *column, struct rv_str s, enum rv_js
 		return cut_boolean(s, &value->u.boolean, reason);
 	case RV_COLUMN_DATE:
 		if (!is_string && !column->format)
-			return refuse(reason, "is not a date");
+			return refuse(reason, type == RV_JSON_NUMBER_VALUE ? number : "is not a date");
 		return rv_cut_date(s, column->format, &value->u.integer, reason);
 	case RV_COLUMN_TIMESTAMP:
 		if (!is_string && !column->format)
-			return refuse(reason, "is a number; the column needs a format such as %s");
+			return refuse(reason, type == RV_JSON_NUMBER_VALUE ? number : "is not a time");
 		return rv_cut_timestamp(s, column->format, column->timezone, &value->u.integer,
 					reason);
 	case RV_COLUMN_JSON:

@@ -252,6 +252,44 @@ static bool read_rfc3339(struct rv_str s, struct moment *m, char *reason)
 	return s.len == 0 || (take_zone(&s, m) && s.len == 0);
 }
 
+/* What numbers since 1970 are counted in, as microseconds' powers of ten; false: another format. */
+static bool epoch_unit(const char *format, unsigned *ret_scale)
+{
+	static const struct {
+		const char *name;
+		unsigned scale;
+	} units[] = { { "epoch_s", 6 }, { "epoch_ms", 3 }, { "epoch_us", 0 } };
+
+	for (size_t i = 0; format && i < sizeof(units) / sizeof(*units); i++)
+		if (strcmp(format, units[i].name) == 0) {
+			*ret_scale = units[i].scale;
+			return true;
+		}
+	return false;
+}
+
+/* Exact, as decimals are; the years 1 to 9999, so that a wrong unit is found. */
+static bool read_epoch(struct rv_str s, const char *format, unsigned scale, int64_t *ret_us,
+		       char *reason)
+{
+	const int64_t first_us = rv_days_from_civil(1, 1, 1) * DAY_US;
+	const int64_t end_us = rv_days_from_civil(10000, 1, 1) * DAY_US;
+	char why[REASON];
+	__int128 us;
+
+	if (!rv_cut_decimal(s, 38, scale, &us, why)) {
+		snprintf(reason, REASON, strcmp(why, "is not a number") == 0
+			 ? "is not a number, as %s asks for" : "is finer than a microsecond, as %s", format);
+		return false;
+	}
+	if (us < first_us || us >= end_us) {
+		snprintf(reason, REASON, "is not in the years 1 to 9999 as %s", format);
+		return false;
+	}
+	*ret_us = (int64_t)us;
+	return true;
+}
+
 /* Days since 1970, or a reason. */
 static bool days_of(const struct moment *m, int64_t *ret, char *reason)
 {
@@ -280,8 +318,15 @@ static bool days_of(const struct moment *m, int64_t *ret, char *reason)
 bool rv_cut_date(struct rv_str s, const char *format, int64_t *ret_days, char *reason)
 {
 	struct moment m = MOMENT_INIT;
+	unsigned scale;
 
 	reason[0] = '\0';
+	if (epoch_unit(format, &scale)) {
+		if (!read_epoch(s, format, scale, &m.epoch_us, reason))
+			return false;
+		*ret_days = m.epoch_us / DAY_US - (m.epoch_us % DAY_US < 0);
+		return true;
+	}
 	if (!read_format(s, format ? format : "%F", &m, reason)) {
 		if (!reason[0])
 			snprintf(reason, REASON, "is not a date as %s", format ? format : "%Y-%m-%d");
@@ -299,8 +344,11 @@ bool rv_cut_timestamp(struct rv_str s, const char *format, const char *timezone,
 {
 	struct moment m = MOMENT_INIT;
 	int64_t days;
+	unsigned scale;
 
 	reason[0] = '\0';
+	if (epoch_unit(format, &scale))
+		return read_epoch(s, format, scale, ret_us, reason);
 	if (!(format ? read_format(s, format, &m, reason) : read_rfc3339(s, &m, reason))) {
 		if (!reason[0])
 			snprintf(reason, REASON, "is not a time as %s",

@@ -108,6 +108,17 @@ static void test_timestamps(void **state)
 		{ "1700000000", "%s", NULL, "2023-11-14T22:13:20.000Z" },
 		{ "1700000000.25", "%s", NULL, "2023-11-14T22:13:20.250Z" },
 		{ "-1", "%s", NULL, "1969-12-31T23:59:59.000Z" },
+		{ "1700000000", "epoch_s", NULL, "2023-11-14T22:13:20.000Z" },
+		{ "1700000000.25", "epoch_s", NULL, "2023-11-14T22:13:20.250Z" },
+		{ "1700000000007", "epoch_ms", "+02:00", "2023-11-14T22:13:20.007Z" },
+		{ "1.700000000007e12", "epoch_ms", NULL, "2023-11-14T22:13:20.007Z" },
+		{ "1700000000007000.000", "epoch_us", NULL, "2023-11-14T22:13:20.007Z" },
+		{ "-1", "epoch_ms", NULL, "1969-12-31T23:59:59.999Z" },
+		{ "1.5", "epoch_us", NULL, "finer than a microsecond" },
+		{ "1700000000007", "epoch_s", NULL, "not in the years 1 to 9999 as epoch_s" },
+		{ "-99999999999999999999999999999999999999", "epoch_us", NULL, "not in the years" },
+		{ "yesterday", "epoch_ms", NULL, "not a number, as epoch_ms" },
+		{ "1 ", "epoch_s", NULL, "not a number" },
 		{ "01/Dec/2010:08:26:00 +0000", "%d/%b/%Y:%H:%M:%S %z", NULL,
 		  "2010-12-01T08:26:00.000Z" },
 		{ "2024-366T01:02:03", "%Y-%jT%T", "UTC", "2024-12-31T01:02:03.000Z" },
@@ -143,6 +154,11 @@ static void test_dates(void **state)
 	assert_int_equal(days, 1);
 	assert_true(rv_cut_date(RV_STR("1.3.2024"), "%d.%m.%Y", &days, reason));
 	assert_int_equal(days, 19783);
+	assert_true(rv_cut_date(RV_STR("86400000"), "epoch_ms", &days, reason));
+	assert_int_equal(days, 1);
+	assert_true(rv_cut_date(RV_STR("-0.5"), "epoch_s", &days, reason));
+	assert_int_equal(days, -1);
+	assert_false(rv_cut_date(RV_STR("x"), "epoch_s", &days, reason));
 	assert_false(rv_cut_date(RV_STR("2024-13-01"), NULL, &days, reason));
 	assert_false(rv_cut_date(RV_STR("2024-01-01T00:00:00Z"), NULL, &days, reason));
 }
