@@ -32,6 +32,96 @@ static bool is_column_name(const char *s)
 	return true;
 }
 
+/* `invoice_no: { type: string, from: InvoiceNo }` for a field that is not called as a column is. */
+static void suggest_column(const char *field, const char *type, struct rv_strbuf *sb)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf name = RV_STRBUF_INIT;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf from = RV_STRBUF_INIT;
+	bool plain = true, pointer = strpbrk(field, "./~") != NULL;
+
+	if (pointer)
+		rv_strbuf_putc(&from, '/');
+	for (const char *s = field; *s; s++) {
+		bool upper = *s >= 'A' && *s <= 'Z', lower = *s >= 'a' && *s <= 'z';
+		bool digit = *s >= '0' && *s <= '9';
+		char before = s > field ? s[-1] : '\0';
+
+		if (pointer && (*s == '~' || *s == '/'))
+			rv_strbuf_puts(&from, *s == '~' ? "~0" : "~1");
+		else
+			rv_strbuf_putc(&from, *s);
+		plain &= upper || lower || digit || *s == '_';
+		/* InvoiceNo, customerID, HTTPCode */
+		bool word = upper && ((before >= 'a' && before <= 'z') || (before >= '0' && before <= '9') ||
+				      (before >= 'A' && before <= 'Z' && s[1] >= 'a' && s[1] <= 'z'));
+
+		if (digit ? !name.len : word || !(upper || lower))
+			if (digit || (name.len && name.bytes[name.len - 1] != '_'))
+				rv_strbuf_putc(&name, '_');
+		if (upper || lower || digit)
+			rv_strbuf_putc(&name, upper ? (char)(*s - 'A' + 'a') : *s);
+	}
+	while (name.len > 1 && name.bytes[name.len - 1] == '_')
+		rv_strbuf_truncate(&name, name.len - 1);
+	if (!is_column_name(name.bytes))
+		return;
+	rv_strbuf_printf(sb, "%s%s: { type: %s%s%s, from: ", sb->len ? ", " : "", name.bytes,
+			 strchr(type, ',') ? "\"" : "", type, strchr(type, ',') ? "\"" : "");
+	if (plain)
+		rv_strbuf_puts(sb, from.bytes);
+	else
+		rv_strbuf_json(sb, from.bytes, from.len);
+	rv_strbuf_puts(sb, " }");
+}
+
+/* "decimal(18", which flow style makes of decimal(18,4). */
+static bool is_cut_type(const struct rv_yaml_node *node)
+{
+	return node && node->kind == RV_YAML_SCALAR && rv_starts_with(node->text, "decimal(") &&
+	       !strchr(node->text, ')');
+}
+
+/* All of a mapping's names that are none, in one message: a header often has many of the kind. */
+static enum rv_status check_names(struct rv_def *p, const struct rv_yaml_node *map)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf bad = RV_STRBUF_INIT;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf hint = RV_STRBUF_INIT;
+	const struct rv_yaml_node *first = NULL;
+	size_t count = 0;
+
+	for (size_t i = 0; i < map->count; i++) {
+		const struct rv_yaml_node *name = map->keys[i], *value = map->items[i];
+		size_t before = hint.len;
+
+		/* the rest of an unquoted decimal(18,4), which is named when its beginning is read */
+		if (is_column_name(name->text) || (i > 0 && is_cut_type(map->items[i - 1])))
+			continue;
+		if (value->kind == RV_YAML_MAPPING)
+			value = rv_yaml_get(value, "type");
+		bool typed = value && value->kind == RV_YAML_SCALAR && !rv_yaml_is_null(value);
+
+		first = first ? first : name;
+		count++;
+		if (bad.len < 600)
+			rv_strbuf_printf(&bad, "%s'%.100s'", bad.len ? ", " : "", name->text);
+		else if (bad.len < 610)
+			rv_strbuf_puts(&bad, " and others");
+		suggest_column(name->text, typed ? value->text : "string", &hint);
+		if (hint.len > 230)
+			rv_strbuf_truncate(&hint, before);
+	}
+	if (!count)
+		return RV_OK;
+	rv_def_bad(p, first, "columns: %s %s", bad.bytes,
+		   count == 1 ? "is not a column name" : "are not column names");
+	if (hint.len)
+		rv_hint(p->err, "write %s", hint.bytes);
+	else
+		rv_hint(p->err, "lower case letters, digits and _, at most 63, no digit first; the "
+				"field it comes from goes into `from`");
+	return p->err->status;
+}
+
 enum rv_status rv_def_check_column_name(struct rv_def *p, const struct rv_yaml_node *node,
 					const char *path, const char *name)
 {
@@ -126,8 +216,12 @@ static enum rv_status parse_type(struct rv_def *p, const struct rv_yaml_node *no
 		}
 		if (!ok || strcmp(s, ")") != 0) {
 			rv_def_bad(p, node, "%s: '%.200s' is not a type", path, node->text);
-			rv_hint(p->err,
-				"write decimal(18,4): digits in all, digits behind the point");
+			if (strchr(node->text, ')'))
+				rv_hint(p->err,
+					"write decimal(18,4): digits in all, digits behind the point");
+			else
+				rv_hint(p->err, "within { } a comma ends the value: quote the type, as "
+						"in \"decimal(18,4)\"");
 			return p->err->status;
 		}
 		if (precision < 1 || precision > 38)
@@ -148,10 +242,6 @@ static enum rv_status parse_type(struct rv_def *p, const struct rv_yaml_node *no
 			return RV_OK;
 		}
 	rv_def_bad(p, node, "%s: '%.200s' is not a type", path, s);
-	if (rv_starts_with(s, "decimal(") || rv_starts_with(s, "numeric(")) {
-		rv_hint(p->err, "within { } a comma ends the value: quote the type, as in \"decimal(18,4)\"");
-		return p->err->status;
-	}
 	const char *other = other_name(s);
 	const char *near = other ? other : rv_nearest(s, type_names);
 
@@ -231,8 +321,11 @@ static enum rv_status parse_column(struct rv_def *p, const struct rv_yaml_node *
 
 	if (node->kind == RV_YAML_SCALAR && !rv_yaml_is_null(node))
 		return parse_type(p, node, path, column);
-	if (rv_def_check_kind(p, node, RV_YAML_MAPPING, path) != RV_OK ||
-	    rv_def_check_keys(p, node, path, known) != RV_OK)
+	if (rv_def_check_kind(p, node, RV_YAML_MAPPING, path) != RV_OK)
+		return p->err->status;
+	if (is_cut_type(rv_yaml_get(node, "type")))
+		return parse_type(p, rv_yaml_get(node, "type"), path, column);
+	if (rv_def_check_keys(p, node, path, known) != RV_OK)
 		return p->err->status;
 	const struct rv_yaml_node *type = rv_def_get(node, "type");
 	const struct rv_yaml_node *required = rv_def_get(node, "required");
@@ -301,6 +394,8 @@ enum rv_status rv_def_parse_columns(struct rv_def *p, const struct rv_yaml_node 
 {
 	if (node->kind == RV_YAML_SCALAR)
 		return rv_def_check_kind(p, node, RV_YAML_MAPPING, "columns");
+	if (node->kind == RV_YAML_MAPPING && check_names(p, node) != RV_OK)
+		return p->err->status;
 	for (size_t i = 0; i < node->count; i++) {
 		const struct rv_yaml_node *column = node->items[i], *name;
 

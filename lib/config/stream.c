@@ -36,6 +36,20 @@ static void suggest_name(const char *text, struct rv_error *err)
 	char try[RV_STREAM_TEXT] = "";
 	size_t len = strlen(text);
 
+	const char *dot = strchr(text, '.');
+
+	if (dot && is_name(text, (size_t)(dot - text), RV_BUSINESS_MAX)) {
+		size_t name_len = strlen(dot + 1);
+
+		for (size_t i = 0; reserved_endings[i]; i++)
+			if (rv_ends_with(dot + 1, reserved_endings[i]))
+				name_len -= strlen(reserved_endings[i]);
+		if (is_name(dot + 1, name_len, RV_STREAM_NAME_MAX)) {
+			rv_hint(err, "did you mean %.*s/%.*s? (%s is its table)", (int)(dot - text), text,
+				(int)name_len, dot + 1, text);
+			return;
+		}
+	}
 	if (len >= sizeof(try) || len == 0)
 		return;
 	for (size_t i = 0; i <= len; i++) {

@@ -157,9 +157,11 @@ static void hint_at_nearest(struct rv_store *lake, const char *wanted, struct rv
 		if (strcmp(strchr(words[i], '/') + 1, base) == 0)
 			near = words[i];
 	if (near)
-		rv_hint(err, "did you mean %s? or create it: river stream create %s", near, wanted);
+		rv_hint(err, "did you mean %s? 'river stream list' shows all; or create it: river stream "
+			     "create %s", near, wanted);
 	else
-		rv_hint(err, "create it: river stream create %s", wanted);
+		rv_hint(err, "'river stream list' shows what there is; or create it: river stream create %s",
+			wanted);
 	for (size_t i = 0; i < nearest.count; i++)
 		free(nearest.names[i]);
 	free(nearest.names);

@@ -127,7 +127,7 @@ static void missing_streams_are_told_with_a_hint(void **state RV_UNUSED)
 	rv_stream_init(&stream);
 	assert_int_equal(rv_catalog_get(lake, "web/clicks", &stream, NULL, &err), RV_NOT_FOUND);
 	assert_string_equal(err.message, "stream web/clicks does not exist in lake mem:");
-	assert_string_equal(err.hint, "create it: river stream create web/clicks");
+	assert_string_equal(err.hint, "'river stream list' shows what there is; or create it: river stream create web/clicks");
 	assert_int_equal(create(lake, "web/clicks", NULL, &outcome, &err), RV_OK);
 	assert_int_equal(rv_catalog_get(lake, "web/cliks", &stream, NULL, &err), RV_NOT_FOUND);
 	assert_non_null(strstr(err.hint, "did you mean web/clicks?"));

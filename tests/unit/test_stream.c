@@ -89,6 +89,10 @@ static void near_misses_are_suggested(void **state RV_UNUSED)
 	rv_stream_init(&stream);
 	assert_int_equal(rv_stream_parse_name("Web-Shop/Page.Views", &stream, &err), RV_USAGE);
 	assert_string_equal(err.hint, "did you mean web_shop/page_views?");
+	assert_int_equal(rv_stream_parse_name("web.clicks", &stream, &err), RV_USAGE);
+	assert_string_equal(err.hint, "did you mean web/clicks? (web.clicks is its table)");
+	assert_int_equal(rv_stream_parse_name("web.clicks_latest", &stream, &err), RV_USAGE);
+	assert_string_equal(err.hint, "did you mean web/clicks? (web.clicks_latest is its table)");
 }
 
 /* Renaming any of these loses data that is already there. */
