@@ -158,8 +158,11 @@ static void check_rows(struct reconcile *r, const struct rc_object *o)
 	f.expected = o->ledger_rows;
 	f.found = o->raw_rows;
 	if (o->raw_rows < o->ledger_rows)
-		rc_find(r, &f, "the raw table has %s of the %s rows loaded from %s",
-			count_text(o->raw_rows, a), count_text(o->ledger_rows, b), o->name);
+		rc_find(r, &f,
+			"the raw table has %s of the %s rows loaded from %s; 'river snowpipe notify %s/%s "
+			"--rebuild' makes the tables again from the lake",
+			count_text(o->raw_rows, a), count_text(o->ledger_rows, b), o->name,
+			r->stream->business, r->stream->name);
 	else if (o->raw_rows > o->ledger_rows)
 		rc_find(r, &f, "the raw table has %s rows of %s, which gave it %s",
 			count_text(o->raw_rows, a), o->name, count_text(o->ledger_rows, b));

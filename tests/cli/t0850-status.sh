@@ -109,6 +109,13 @@ test_expect_success DUCKDB 'layers add up' '
 	river query --write "delete from web.clicks_clean where n = 5" && finds layers_differ "1,011"
 '
 
+test_expect_success DUCKDB 'a table that was dropped is found, and comes back the way it says' '
+	fresh --key n --column "n=integer required" && echo "{}" | river push web/clicks && river status &&
+	river query --write "drop table web.clicks" && finds rows_missing "--rebuild" &&
+	sed -n "s/.*river \(snowpipe notify [a-z/]* --rebuild\).*/\1/p" found | head -n 1 >way &&
+	river $(cat way) && river status --check >found && test_must_be_empty found
+'
+
 test_expect_success DUCKDB 'what the contract refuses is counted, and found when it is all there is' '
 	fresh --key n --column "n=integer required" && numbers 1 10 | river push web/clicks &&
 	printf "{\"n\":\"x%s\"}\n" 1 2 | river push web/clicks && echo "{}" | river push web/clicks &&
