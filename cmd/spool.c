@@ -17,7 +17,7 @@
 
 struct filter {
 	struct rv_stream stream;
-	bool one;
+	bool one, found;
 	enum rv_status (*each)(void *arg, const struct rv_state *state, struct rv_error *err);
 	void *arg;
 };
@@ -28,7 +28,17 @@ static enum rv_status filter_state(void *arg, const struct rv_state *state, stru
 	if (filter->one && (strcmp(filter->stream.business, state->business) != 0 ||
 			    strcmp(filter->stream.name, state->stream) != 0))
 		return RV_OK;
+	filter->found = true;
 	return filter->each(filter->arg, state, err);
+}
+
+/* A stream without state may be one that never pushed here, or a slip of the fingers. */
+static enum rv_status check_exists(struct rv_command_context *cx, const char *name,
+				   struct rv_error *err)
+{
+	RV_CLEANUP(rv_stream_release_p) struct rv_stream stream;
+	rv_stream_init(&stream);
+	return rv_catalog_get(cx->lake, name, &stream, NULL, err);
 }
 
 enum rv_status river_spool_each(struct rv_command_context *cx, int operands_count, char **operands,
@@ -45,6 +55,8 @@ enum rv_status river_spool_each(struct rv_command_context *cx, int operands_coun
 		status = rv_stream_parse_name(operands[0], &filter.stream, err);
 	if (status == RV_OK)
 		status = rv_state_each(cx->profile->state_dir, cx->lake->url, filter_state, &filter, err);
+	if (status == RV_OK && filter.one && !filter.found)
+		status = check_exists(cx, operands[0], err);
 	rv_stream_release(&filter.stream);
 	return status;
 }
@@ -89,12 +101,14 @@ struct listing {
 	struct rv_command_context *cx;
 	const struct rv_state *state;
 	const char *owner; /* "", "deleted", "another stream" */
+	size_t runs;
 };
 
 static void list_damaged(struct listing *listing, const char *run, const char *path, const char *why)
 {
 	char stream[RV_STREAM_TEXT];
 	stream_text(listing->state, stream);
+	listing->runs++;
 	const char *cells[] = { stream, run, "damaged", "", "", "", "", "", "", path };
 	rv_out_table_row(listing->cx->out, cells);
 	if (listing->cx->output == RV_OUT_JSON)
@@ -118,6 +132,7 @@ static enum rv_status list_run(void *arg, const char *name, struct rv_error *err
 		return RV_OK;
 	}
 	struct rv_run_totals totals;
+	listing->runs++;
 	rv_run_totals(run, &totals);
 	bool alive = rv_run_is_alive(run);
 	const char *state = alive		       ? "alive"
@@ -212,6 +227,8 @@ static enum rv_status spool_list_run(struct rv_command_context *cx, void *option
 	rv_out_table_begin(cx->out, headers, right, 10);
 	enum rv_status status = river_spool_each(cx, count, operands, list_state, &listing, err);
 	rv_out_table_end(cx->out);
+	if (status == RV_OK && !listing.runs && (cx->verbose || rv_messages_terminal()))
+		rv_note("nothing is waiting on this host");
 	return status;
 }
 

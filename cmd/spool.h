@@ -8,7 +8,8 @@
 #include "spool/state.h"
 
 /* Calls `each` with the state of every stream, or of the one in operands[0] (by name; the stream
- * need not exist any more). RV_USAGE for more than one operand. A stream without state is none. */
+ * need not exist any more). RV_USAGE for more than one operand, RV_NOT_FOUND for a stream that has
+ * no state here and is not in the catalog. */
 enum rv_status river_spool_each(struct rv_command_context *cx, int operands_count, char **operands,
 				enum rv_status (*each)(void *arg, const struct rv_state *state,
 						       struct rv_error *err),

@@ -66,7 +66,13 @@ test_expect_success 'list: what waits, with counts, bytes and hash' '
 	test_grep "\"accepted_to_byte\":28,\"hash\":\"[0-9a-f]\{16\}\"" out &&
 	test_grep "\"state\":\"left over\"" out &&
 	river spool list web/clicks >out && test_line_count = 2 out &&
-	river spool list web/others >out && test_line_count = 1 out &&
+	for verb in list flush check
+	do
+		test_expect_code 5 river spool $verb web/clickz 2>err &&
+		test_grep "did you mean web/clicks" err || return 1
+	done &&
+	river stream create web/quiet && river spool list web/quiet >out && test_line_count = 1 out &&
+	river -v spool list web/quiet 2>err >out && test_grep "nothing is waiting" err &&
 	test_expect_code 2 river spool list a b 2>err &&
 	test_expect_code 2 river spool list A 2>err
 '
