@@ -313,6 +313,10 @@ static enum rv_status take_lock(struct rv_duckdb *d, const char *path, bool writ
 		       rv_clock_monotonic_ms() < deadline)
 			status = rv_lock_take(&d->lock, name, kind, BUSY_PAUSE_MS, 0666, err);
 	}
+	if (status == RV_LOCKED)
+		rv_hint(err, d->params.lock_timeout_ms == 0
+				     ? "another river loads or asks; --lock=wait waits for it"
+				     : "another river loads or asks; a longer --timeout waits for it");
 	if (status != RV_OK)
 		rv_context(err, "open warehouse %s", path);
 	return status;

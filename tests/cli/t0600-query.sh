@@ -254,6 +254,14 @@ test_expect_success 'a stream that cannot be loaded is warned of; the others are
 	rm -r lake/_river/streams/web/broken.json lake/data/web/broken
 '
 
+test_expect_success 'a warehouse that is locked: what to do' '
+	mkfifo hold held && { "$RIVER_BUILD/tests/lib/hold_lock" web.duckdb.lock <hold >held & holder=$!; } &&
+	exec 8>hold && read -r word <held &&
+	test_expect_code 11 river --lock=skip query --no-load "select 1" 2>err && test_grep "hint: .*--lock=wait" err &&
+	test_expect_code 11 river --timeout 100ms query --no-load "select 1" 2>err && test_grep "hint: .*--timeout" err &&
+	exec 8>&- && wait "$holder" && rm -f hold held
+'
+
 test_expect_success '--write writes, and the next query sees it' '
 	river query --write "create table web.mine as select 42 x" &&
 	river --output csv query "select x from web.mine" >out &&
