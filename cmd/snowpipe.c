@@ -11,6 +11,7 @@
 #include "flow/catalog.h"
 #include "flow/load.h"
 #include "flow/object_name.h"
+#include "flow/rebuild.h"
 #include "format/s3_event.h"
 
 static const char *const state_names[] = { "pending", "loaded", "known", "partial", "failed" };
@@ -77,7 +78,7 @@ static void print_load(struct rv_out *out, const struct rv_load *load, bool ledg
 /* ---- notify ----------------------------------------------------------------------------------- */
 
 struct notify_options {
-	bool wait, rebuild, dry_run;
+	bool wait, rebuild, force, dry_run;
 };
 
 static const struct rv_opt notify_options_table[] = {
@@ -85,6 +86,8 @@ static const struct rv_opt notify_options_table[] = {
 		 "return when all is loaded; on an embedded warehouse it always is"),
 	OPT_FLAG(struct notify_options, 0, "rebuild", rebuild,
 		 "make the stream's tables again from the lake"),
+	OPT_FLAG(struct notify_options, 0, "force", force,
+		 "rebuild even when rows are lost that the lake has no more"),
 	OPT_FLAG(struct notify_options, 'n', "dry-run", dry_run,
 		 "say what would be loaded and load nothing"),
 	OPT_END
@@ -244,10 +247,67 @@ static enum rv_status tell_result(struct rv_command_context *cx, const struct wa
 	return RV_OK;
 }
 
+/* All that is pending, and what was loaded and never is: foreign objects, older ones. */
+static enum rv_status want_again(struct rv_command_context *cx, struct opened *o,
+				 struct wanted *wanted, const struct rv_rebuild *before,
+				 struct rv_error *err)
+{
+	if (want_pending(cx, o, wanted, err) != RV_OK)
+		return err->status;
+	size_t pending = wanted->count, at = 0; /* both in order of names */
+
+	for (size_t i = 0; i < before->count; i++) {
+		const struct rv_rebuild_object *object = &before->objects[i];
+		int order = -1;
+
+		while (at < pending && (order = strcmp(wanted->items[at].object, object->name)) < 0)
+			at++;
+		if (object->lost || (at < pending && order == 0))
+			continue;
+		RV_GROW(wanted->items, wanted->count, wanted->capacity);
+		wanted->items[wanted->count++] = (struct rv_load){
+			.object = rv_strdup(object->name),
+			.bytes = object->bytes,
+		};
+	}
+	return RV_OK;
+}
+
+#define LOST_SHOWN 20
+
+static enum rv_status tell_lost(const struct rv_rebuild *before, bool force, struct rv_error *err)
+{
+	size_t shown = 0;
+
+	for (size_t i = 0; i < before->count && shown < LOST_SHOWN; i++)
+		if (before->objects[i].lost && ++shown)
+			rv_warn("%s: %s", before->objects[i].name, before->objects[i].lost);
+	if (!before->lost || force)
+		return RV_OK;
+	rv_fail(err, RV_CONFLICT,
+		"%llu objects with %llu rows could not be loaded again; first %s: %s",
+		(unsigned long long)before->lost, (unsigned long long)before->lost_rows,
+		before->first_lost->name, before->first_lost->lost);
+	rv_hint(err, "bring them back into the lake, or lose their rows with --force");
+	return RV_CONFLICT;
+}
+
 static enum rv_status rebuild(struct rv_command_context *cx, struct opened *o,
 			      const struct notify_options *options, struct wanted *wanted,
 			      struct rv_error *err)
 {
+	RV_CLEANUP(rv_rebuild_release) struct rv_rebuild before = { 0 };
+	struct rv_progress progress;
+
+	rv_progress_start(&progress, "check");
+	enum rv_status status = rv_rebuild_check(cx->lake, o->warehouse, &o->stream, show_load,
+						 &progress, &before, err);
+
+	rv_progress_end(&progress);
+	if (status == RV_OK)
+		status = tell_lost(&before, options->force, err);
+	if (status != RV_OK)
+		return status;
 	if (options->dry_run) {
 		rv_note("the tables of %s/%s would be dropped, and all objects be loaded again",
 			o->stream.business, o->stream.name);
@@ -256,7 +316,7 @@ static enum rv_status rebuild(struct rv_command_context *cx, struct opened *o,
 	/* Without a ledger everything is pending. Killed in between, the next load goes on. */
 	if (o->warehouse->ops->drop(o->warehouse, &o->stream, err) != RV_OK)
 		return err->status;
-	return want_pending(cx, o, wanted, err);
+	return want_again(cx, o, wanted, &before, err);
 }
 
 static enum rv_status notify_run(struct rv_command_context *cx, void *options, int operands_count,
@@ -272,6 +332,8 @@ static enum rv_status notify_run(struct rv_command_context *cx, void *options, i
 		return err->status;
 	if (n->rebuild && operands_count > 1)
 		return rv_fail(err, RV_USAGE, "--rebuild is for the whole stream: no paths with it");
+	if (n->force && !n->rebuild)
+		return rv_fail(err, RV_USAGE, "--force is for --rebuild");
 	if (n->rebuild) {
 		status = rebuild(cx, &o, n, &wanted, err);
 	} else if (operands_count == 1) {

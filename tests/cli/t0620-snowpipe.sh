@@ -139,14 +139,35 @@ test_expect_success 'report shows late loads and what is pending' '
 	river snowpipe notify web/clicks
 '
 
-test_expect_success '--rebuild makes the same tables again, from the lake' '
-	ask "select file_name, file_row, record from web.clicks where file_name not like \$\$%other%\$\$ order by all" >before &&
+test_expect_success '--rebuild makes the same tables again, from the lake, foreign objects as well' '
+	ask "select file_name, file_row, record from web.clicks order by all" >before &&
+	test_grep "other.ndjson" before &&
 	river query --no-load --write "delete from web.clicks where file_row = 1" &&
-	river snowpipe notify web/clicks --rebuild &&
+	test_expect_code 7 river snowpipe notify web/clicks --rebuild 2>err &&
 	ask "select file_name, file_row, record from web.clicks order by all" >after &&
 	test_cmp before after &&
 	river snowpipe notify web/clicks --rebuild -n 2>err &&
-	test_grep "would be dropped" err
+	test_grep "would be dropped" err &&
+	test_expect_code 2 river snowpipe notify web/clicks --force
+'
+
+test_expect_success '--rebuild drops nothing that cannot be loaded again' '
+	mv "lake/$(cat one)" kept-one && mv lake/data/web/clicks/other.ndjson kept-other &&
+	cp "lake/$(cat two)" kept-two && head -c 20 kept-two >"lake/$(cat two)" &&
+	cp "lake/$(cat four)" kept-four && printf "%s\n" "{\"a\":66}" >"lake/$(cat four)" &&
+	test_expect_code 6 river snowpipe notify web/clicks --rebuild 2>err &&
+	test_grep "4 objects with 5 rows could not be loaded again" err &&
+	test_grep "$(cat one): not in the lake any more" err &&
+	test_grep "other.ndjson: not in the lake any more" err &&
+	test_grep "$(cat two): cannot be read to its end" err &&
+	test_grep "$(cat four): does not hold what its name says" err &&
+	ask "select file_name, file_row, record from web.clicks order by all" >after &&
+	test_cmp before after &&
+	mv kept-two "lake/$(cat two)" && mv kept-four "lake/$(cat four)" && mv kept-one "lake/$(cat one)" &&
+	river snowpipe notify web/clicks --rebuild --force 2>err &&
+	grep -v other.ndjson before >want &&
+	ask "select file_name, file_row, record from web.clicks order by all" >after &&
+	test_cmp want after
 '
 
 test_expect_success 'two loaders at once: neither fails, nothing doubles' '
