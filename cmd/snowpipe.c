@@ -96,6 +96,8 @@ static const struct rv_opt notify_options_table[] = {
 struct wanted {
 	struct rv_load *items;
 	size_t count, capacity;
+	uint64_t gone;            /* named and not there */
+	char first_gone[512];
 };
 
 static void wanted_release(struct wanted *wanted)
@@ -105,7 +107,8 @@ static void wanted_release(struct wanted *wanted)
 	free(wanted->items);
 }
 
-/* One object to load, after a look whether it is there. Takes `name`. */
+/* One object to load, after a look whether it is there: one that is not is told of, and is no reason
+ * to leave the others. Takes `name`. */
 static enum rv_status want(struct rv_command_context *cx, struct wanted *wanted, char *name,
 			   struct rv_error *err)
 {
@@ -115,7 +118,15 @@ static enum rv_status want(struct rv_command_context *cx, struct wanted *wanted,
 	for (size_t i = 0; i < wanted->count; i++)
 		if (strcmp(wanted->items[i].object, name) == 0)
 			return RV_OK;
-	if (cx->lake->ops->head(cx->lake, name, &object, err) != RV_OK)
+	enum rv_status status = cx->lake->ops->head(cx->lake, name, &object, err);
+
+	if (status == RV_NOT_FOUND) {
+		if (!wanted->gone++)
+			snprintf(wanted->first_gone, sizeof(wanted->first_gone), "%s", name);
+		rv_warn("%s is not in the lake", name);
+		return RV_OK;
+	}
+	if (status != RV_OK)
 		return rv_context(err, "%s", name);
 	RV_GROW(wanted->items, wanted->count, wanted->capacity);
 	wanted->items[wanted->count++] = (struct rv_load){ .object = rv_take(owned),
@@ -210,6 +221,12 @@ static enum rv_status want_pending(struct rv_command_context *cx, struct opened 
 	return RV_OK;
 }
 
+static enum rv_status tell_gone(const struct wanted *wanted, struct rv_error *err)
+{
+	return rv_fail(err, RV_NOT_FOUND, "%llu objects are not in the lake; first %s",
+		       (unsigned long long)wanted->gone, wanted->first_gone);
+}
+
 /* What the items became, as rows and as the exit code. */
 static enum rv_status tell_result(struct rv_command_context *cx, const struct wanted *wanted,
 				  struct rv_error *err)
@@ -241,6 +258,8 @@ static enum rv_status tell_result(struct rv_command_context *cx, const struct wa
 			       (unsigned long long)sum.failed, wanted->count, sum.first_failed);
 	if (left)
 		return rv_fail(err, RV_FAILED, "stopped with %zu objects left", left);
+	if (wanted->gone)
+		return tell_gone(wanted, err);
 	if (sum.rejected)
 		return rv_fail(err, RV_PARTIAL, "%llu lines were no records and are not loaded",
 			       (unsigned long long)sum.rejected);
@@ -352,7 +371,7 @@ static enum rv_status notify_run(struct rv_command_context *cx, void *options, i
 		for (size_t i = 0; i < wanted.count; i++)
 			print_load(cx->out, &wanted.items[i], false);
 		rv_out_table_end(cx->out);
-		return RV_OK;
+		return wanted.gone ? tell_gone(&wanted, err) : RV_OK;
 	}
 	if (wanted.count) {
 		rv_progress_start(&progress, "load");

@@ -131,6 +131,16 @@ test_expect_success 'a second object of the same run and number is refused and n
 	rm "lake/$(cat twin)"
 '
 
+test_expect_success 'an object that is gone does not keep its neighbours from being loaded' '
+	printf "%s\n" "{\"a\":11}" | put near 1 >near &&
+	printf "%s\n" "{\"a\":12}" | put near 2 >next &&
+	test_expect_code 5 river snowpipe notify web/clicks gone.ndjson.zst "$(cat near)" away.ndjson "$(cat next)" 2>err &&
+	test_grep "data/web/clicks/gone.ndjson.zst is not in the lake" err &&
+	test_grep "data/web/clicks/away.ndjson is not in the lake" err &&
+	test_grep "2 objects are not in the lake" err &&
+	test "$(ask "select count(*) from web.clicks where file_name like \$\$%near%\$\$")" = 2
+'
+
 test_expect_success 'report shows late loads and what is pending' '
 	printf "%s\n" "{\"a\":10}" | put six 1 >six &&
 	river --output json snowpipe report web/clicks --since 1h >out &&
