@@ -16,7 +16,7 @@
 #define DEFAULT_BUSINESS "main"
 
 static const char *const reserved_businesses[] = {
-	"river", "temp", "system", "information_schema", "pg_catalog", NULL,
+	"river", "temp", "system", "memory", "information_schema", "pg_catalog", NULL,
 };
 static const char *const reserved_endings[] = {"_clean", "_latest", "_refused", NULL};
 
@@ -93,8 +93,8 @@ enum rv_status rv_stream_parse_name(const char *text, struct rv_stream *ret, str
 			rv_fail(err, RV_USAGE, "business '%s' is reserved (stream '%s')",
 				reserved_businesses[i], text);
 			rv_hint(err,
-				"river, temp, system, information_schema and pg_catalog name other "
-				"things in a warehouse; choose another business");
+				"river, temp, system, memory, information_schema and pg_catalog name "
+				"other things in a warehouse; choose another business");
 			return RV_USAGE;
 		}
 	for (size_t i = 0; reserved_endings[i]; i++)

@@ -194,6 +194,14 @@ test_expect_success 'two loaders at once: neither fails, nothing doubles' '
 	test "$(ask "select count(*), count(distinct record::varchar) from web.clicks where file_name like \$\$%many%\$\$")" = 20,20
 '
 
+test_expect_success 'the business that need not be said has a schema like others' '
+	river stream create events &&
+	printf "{\"a\":1}\n" | "$RIVER_BUILD/tests/lib/lakeobject" lake main/events dt=2026-11-20/hr=14 r 1 >name &&
+	river snowpipe notify main/events &&
+	test "$(ask "select count(*) from main.events")" = 1 &&
+	test "$(ask "select count(*) from events")" = 1
+'
+
 test_expect_success 'notify streams are not loaded by queries' '
 	river stream create web/manual --pipe notify &&
 	printf "%s\n" "{\"a\":1}" | "$RIVER_BUILD/tests/lib/lakeobject" lake web/manual dt=2026-11-20/hr=14 r 1 >name &&

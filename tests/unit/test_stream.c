@@ -65,6 +65,7 @@ static void bad_names(void **state RV_UNUSED)
 		{ "temp/clicks", "business 'temp' is reserved" },
 		{ "system/clicks", "business 'system' is reserved" },
 		{ "information_schema/clicks", "business 'information_schema' is reserved" },
+		{ "memory/clicks", "business 'memory' is reserved" },
 		{ "pg_catalog/clicks", "business 'pg_catalog' is reserved" },
 	};
 
