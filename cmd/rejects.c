@@ -20,7 +20,7 @@ enum rv_status river_rejects_stream(struct rv_command_context *cx, int count, ch
 {
 	if (count == 0) {
 		rv_fail(err, RV_USAGE, "whose rejects? a stream is missing");
-		rv_hint(err, "'river stream list' shows the streams");
+		rv_hint(err, "'river rejects list' shows the streams that have some");
 		return err->status;
 	}
 	if (count > 1)
@@ -90,6 +90,60 @@ static enum rv_status list_object(void *arg, const struct rv_rejects_name *name,
 	return RV_OK;
 }
 
+/* One line a stream: its objects follow each other. */
+struct overview {
+	struct rv_command_context *cx;
+	struct rv_rejects_name last;  /* object of the stream under way; business "": none yet */
+	uint64_t rejects, batches, bytes;
+};
+
+static void overview_row(struct overview *all)
+{
+	char stream[RV_STREAM_TEXT], count[RV_NUMBER_TEXT], batches[RV_NUMBER_TEXT], size[RV_NUMBER_TEXT];
+	if (!all->last.business[0])
+		return;
+	snprintf(stream, sizeof(stream), "%s/%s", all->last.business, all->last.stream);
+	const char *cells[] = { stream, rv_format_count(all->rejects, count),
+				rv_format_count(all->batches, batches), rv_format_size(all->bytes, size),
+				all->last.day };
+	rv_out_table_row(all->cx->out, cells);
+	if (all->cx->output == RV_OUT_JSON)
+		rv_out_json(all->cx->out,
+			    json_pack("{s:s, s:I, s:I, s:I, s:s}", "stream", stream, "rejected",
+				      (json_int_t)all->rejects, "batches", (json_int_t)all->batches,
+				      "bytes", (json_int_t)all->bytes, "newest", all->last.day));
+}
+
+static enum rv_status overview_object(void *arg, const struct rv_rejects_name *name,
+				      const struct rv_store_object *object, struct rv_error *err RV_UNUSED)
+{
+	struct overview *all = arg;
+	if (strcmp(all->last.business, name->business) != 0 ||
+	    strcmp(all->last.stream, name->stream) != 0) {
+		overview_row(all);
+		all->rejects = all->batches = all->bytes = 0;
+	}
+	all->last = *name;
+	all->rejects += name->rejected;
+	all->batches++;
+	all->bytes += object->bytes;
+	return RV_OK;
+}
+
+static enum rv_status list_all(struct rv_command_context *cx, const char *since_day,
+			       struct rv_error *err)
+{
+	static const char *const headers[] = { "stream", "rejects", "batches", "size", "newest" };
+	static const bool right[] = { false, true, true, true, false };
+	struct overview all = { .cx = cx };
+	rv_out_table_begin(cx->out, headers, right, 5);
+	enum rv_status status = rv_rejects_each(cx->lake, NULL, NULL, since_day, overview_object, &all, err);
+	if (status == RV_OK)
+		overview_row(&all);
+	rv_out_table_end(cx->out);
+	return status;
+}
+
 static enum rv_status list_run(struct rv_command_context *cx, void *options, int count,
 			       char **operands, struct rv_error *err)
 {
@@ -98,11 +152,13 @@ static enum rv_status list_run(struct rv_command_context *cx, void *options, int
 	const struct list_options *o = options;
 	RV_CLEANUP(rv_stream_release_p) struct rv_stream stream;
 	rv_stream_init(&stream);
-	if (river_rejects_stream(cx, count, operands, &stream, err) != RV_OK)
-		return err->status;
 	char day[RV_TIME_TEXT];
 	if (o->since >= 0)
 		rv_format_day(rv_clock_ms() - o->since, day);
+	if (count == 0)
+		return list_all(cx, o->since >= 0 ? day : NULL, err);
+	if (river_rejects_stream(cx, count, operands, &stream, err) != RV_OK)
+		return err->status;
 	struct listing listing = { .cx = cx };
 	if (rv_rejects_replays(cx->lake, &stream, &listing.replays, err) != RV_OK)
 		return err->status;
@@ -115,6 +171,7 @@ static enum rv_status list_run(struct rv_command_context *cx, void *options, int
 }
 
 static const struct rv_example list_examples[] = {
+	{ "river rejects list", "which streams have rejects, and how many" },
 	{ "river rejects list web/clicks", "which runs had rejects, and how many" },
 	{ "river rejects list web/clicks --since 7d", "those of the last week" },
 	{ NULL, NULL },
@@ -123,8 +180,8 @@ static const struct rv_example list_examples[] = {
 const struct rv_command cmd_rejects_list = {
 	.name = "rejects list",
 	.group = RV_GROUP_MEND,
-	.summary = "list the rejects of a stream",
-	.operands = "<stream>",
+	.summary = "list the streams that have rejects, or the rejects of one",
+	.operands = "[<stream>]",
 	.needs = RV_NEEDS_PROFILE | RV_NEEDS_LAKE,
 	.operand_complete = { RV_COMPLETE_STREAM, RV_COMPLETE_NOTHING },
 	.options = list_options_table,

@@ -317,8 +317,10 @@ enum rv_status rv_rejects_each(struct rv_store *lake, const struct rv_stream *st
 			       void *arg, struct rv_error *err)
 {
 	struct walk walk = { run, since_day, each, arg };
-	RV_CLEANUP(rv_free_p) char *prefix = rv_asprintf(PREFIX "%s/%s/", stream->business, stream->name);
-	RV_CLEANUP(rv_free_p) char *after = since_day ? rv_asprintf("%s%s", prefix, since_day) : NULL;
+	RV_CLEANUP(rv_free_p)
+	char *prefix = stream ? rv_asprintf(PREFIX "%s/%s/", stream->business, stream->name)
+			      : rv_strdup(PREFIX);
+	RV_CLEANUP(rv_free_p) char *after = stream && since_day ? rv_asprintf("%s%s", prefix, since_day) : NULL;
 	struct rv_store_list list = { .prefix = prefix, .after = after };
 	return lake->ops->list(lake, &list, walk_step, &walk, err);
 }

@@ -68,7 +68,8 @@ enum rv_status rv_rejects_reader_end(struct rv_rejects_reader *reader, uint64_t 
 enum rv_status rv_rejects_read(struct rv_store *lake, const char *name,
 			       const struct rv_rejects_sink *sink, struct rv_error *err) RV_MUST_CHECK;
 
-/* The stream's rejects in the order of day, run and number. `run` Optional; `since_day` Optional:
+/* The stream's rejects in the order of day, run and number; `stream` NULL: those of all streams, one after
+ * the other, also of streams that were deleted. `run` Optional; `since_day` Optional:
  * "2026-11-20", not those of days before. Names that are not river's are passed over. */
 enum rv_status rv_rejects_each(struct rv_store *lake, const struct rv_stream *stream,
 			       const char *run, const char *since_day,

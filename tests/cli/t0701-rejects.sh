@@ -31,7 +31,8 @@ test_expect_success 'a stream without rejects' '
 	river rejects show web/clicks --raw >out && test_must_be_empty out &&
 	river rejects replay web/clicks >out && test_must_be_empty out &&
 	test_expect_code 5 river rejects list web/none 2>err &&
-	test_expect_code 2 river rejects list 2>err &&
+	test_expect_code 2 river rejects show 2>err && test_grep "river rejects list" err &&
+	river rejects list >out && test_line_count = 1 out &&
 	test_expect_code 5 river rejects show web/clicks --run nosuch 2>err &&
 	test_grep "no rejects" err
 '
@@ -47,6 +48,24 @@ test_expect_success 'list' '
 	cp lake/_river/rejects/web/clicks/20[2-9]*/* lake/_river/rejects/web/clicks/2001-01-01 &&
 	river rejects list web/clicks >out && test_line_count = 3 out &&
 	river rejects list web/clicks --since 7d >out && test_line_count = 2 out
+'
+
+test_expect_success 'list without a stream: all that have some' '
+	some &&
+	test_expect_code 9 river push web/clicks <<-\IN 2>err &&
+	worse
+	IN
+	river stream create shop/none >/dev/null && river stream create app/log >/dev/null &&
+	echo bad | test_expect_code 9 river push app/log 2>err &&
+	river rejects list >out && test_line_count = 3 out &&
+	test_grep "^app/log  *1  *1 .* 20[0-9-]*\$" out &&
+	test_grep "^web/clicks  *3  *2 .* 20[0-9-]*\$" out &&
+	river rejects list --output json >out && test_line_count = 2 out &&
+	test_grep "\"stream\":\"web/clicks\",\"rejected\":3,\"batches\":2," out &&
+	mkdir -p lake/_river/rejects/a/old/2001-01-01 &&
+	cp lake/_river/rejects/app/log/*/* lake/_river/rejects/a/old/2001-01-01 &&
+	river rejects list >out && test_line_count = 4 out &&
+	river rejects list --since 7d >out && test_line_count = 3 out
 '
 
 test_expect_success 'show: reason, place, and what it begins with, made visible' '
