@@ -1,6 +1,7 @@
 #!/bin/sh
 test_description='stream create: from flags and files, once, and refused with a reason'
 . "$(dirname "$0")/../lib/test-lib.sh"
+test_lazy_prereq MANDOC "command -v mandoc"
 
 cat >river.yaml <<\EOF
 profiles:
@@ -95,6 +96,26 @@ test_expect_success 'every flag says the same as the file' '
 		--batch-records 100 --batch-age 1500ms --compression gzip --stamp none --pipe notify >out 2>err &&
 	echo "shop/orders: unchanged" >expected &&
 	test_cmp expected out
+'
+
+test_expect_success 'river-stream(5) has every key, and its example is a definition' '
+	page=$RIVER_BUILD/man/river-stream.5 &&
+	sed -n "/^stream: shop/,/^\.Ed/p" "$page" | sed "\$d" >example.yaml &&
+	test_line_count -gt 10 example.yaml &&
+	river stream create -f example.yaml --dry-run >out && test_grep shop/lines out &&
+	for key in $(sed -n "/known_in_files\[\]/,/};/p" "$RIVER_SOURCE/lib/config/definition.c" | grep -o "\"[a-z_]*\"" | tr -d "\"")
+	do
+		grep -E "^\.It Cm $key( |\.|\$)" "$page" >/dev/null || { echo "no $key"; return 1; }
+	done &&
+	for directive in $(grep -o "strchr(\"[A-Za-z%]*\"" "$RIVER_SOURCE/lib/config/definition_columns.c" | grep Ymd | cut -d "\"" -f 2 | sed "s/./& /g")
+	do
+		grep "^\.It.*%$directive" "$page" >/dev/null || { echo "no %$directive"; return 1; }
+	done
+'
+
+test_expect_success MANDOC 'river-stream(5) renders without a complaint' '
+	mandoc -Tlint -Wwarning "$RIVER_BUILD/man/river-stream.5" >complaints 2>&1 &&
+	test_must_be_empty complaints
 '
 
 test_expect_success 'what flags have wrong is usage, with the key named' '
