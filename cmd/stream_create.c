@@ -11,14 +11,13 @@ struct create_options {
 	struct rv_opt_list grant_read, grant_push, grant_admin;
 	struct rv_opt_list csv_names, csv_null;
 	const char *order_by, *delete_when, *csv_delimiter, *csv_quote, *retention;
-	int format, csv_header, contract, compression, stamp, pipe;
+	int format, contract, compression, stamp, pipe;
 	uint64_t batch_size, batch_records;
 	int64_t batch_age_ms, freshness_ms;
-	bool adopt, fresh, dry_run, sql;
+	bool csv_no_header, adopt, fresh, dry_run, sql;
 };
 
 static const char *const formats[] = { "auto", "ndjson", "json", "csv", "text", NULL };
-static const char *const yes_no[] = { "no", "yes", NULL };
 static const char *const contracts[] = { "evolve", "reject", NULL };
 static const char *const compressions[] = { "zstd", "gzip", "gzip:small", "none", NULL };
 static const char *const stamps[] = { "none", "id", "full", NULL };
@@ -52,8 +51,8 @@ static const struct rv_opt create_options_table[] = {
 		   "between fields of a csv row; tab for a tabulator"),
 	OPT_STRING(struct create_options, 0, "csv-quote", csv_quote, "character",
 		   "around fields of a csv row; none for none"),
-	OPT_CHOICE(struct create_options, 0, "csv-header", csv_header, yes_no,
-		   "whether the first csv row holds the names", .arg = "answer"),
+	OPT_FLAG(struct create_options, 0, "csv-no-header", csv_no_header,
+		 "the first csv row is data; columns are c1, c2 and so on, or those of --csv-names"),
 	OPT_LIST(struct create_options, 0, "csv-names", csv_names, "name,...",
 		 "names of the csv columns", .comma = true),
 	OPT_LIST(struct create_options, 0, "csv-null", csv_null, "text",
@@ -168,8 +167,8 @@ static enum rv_status tree_of_flags(const struct create_options *o, struct rv_ya
 	put_choice(root, "format", formats, o->format);
 	put_text(csv, "delimiter", o->csv_delimiter);
 	put_text(csv, "quote", o->csv_quote);
-	if (o->csv_header >= 0)
-		put_text(csv, "header", o->csv_header ? "true" : "false");
+	if (o->csv_no_header)
+		put_text(csv, "header", "false");
 	put_list(csv, "names", &o->csv_names);
 	put_list(csv, "null", &o->csv_null);
 	put_map(root, "csv", csv);

@@ -64,7 +64,7 @@ test_expect_success 'names that are refused' '
 test_expect_success 'every flag says the same as the file' '
 	cat >all.yaml <<-\YAML &&
 	stream: shop/orders
-	csv: { delimiter: ";", quote: "'\''", header: true, names: [a, b], null: ["", NULL] }
+	csv: { delimiter: ";", quote: "'\''", header: false, names: [a, b], null: ["", NULL] }
 	key: [id]
 	order_by: at
 	dedup: [id, total]
@@ -87,7 +87,7 @@ test_expect_success 'every flag says the same as the file' '
 	YAML
 	river stream create -f all.yaml &&
 	river stream create shop/orders --format csv --csv-delimiter ";" --csv-quote "'\''" \
-		--csv-header yes --csv-names a,b --csv-null "" --csv-null NULL --key id --order-by at \
+		--csv-no-header --csv-names a,b --csv-null "" --csv-null NULL --key id --order-by at \
 		--dedup id,total --delete-when gone=true --layers raw,clean,latest \
 		--column "at=timestamp format %d.%m.%Y %H:%M timezone +02:00" \
 		--column "total=decimal(18, 2) from payload.total required" --column gone=boolean \
