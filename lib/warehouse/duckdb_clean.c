@@ -41,7 +41,7 @@ static void add_shape(struct rv_strbuf *sb, const struct rv_stream *stream)
 	if (!has_layers(stream))
 		return;
 	rv_strbuf_printf(sb, "layers %u\n", stream->layers);
-	rv_strbuf_puts(sb, "refused column_name reason value\n");
+	rv_strbuf_puts(sb, "refused column_name reason value\nseen origin\n");
 	add_list(sb, "key", &stream->key);
 	rv_strbuf_printf(sb, "order_by %s\n", stream->order_by ? stream->order_by : "");
 	rv_strbuf_printf(sb, "dedup %d stamp %d\n", stream->dedup, stream->stamp != RV_STAMP_NONE);
@@ -182,7 +182,7 @@ static enum rv_status make_layers(const struct planning *p, struct rv_error *err
 		return err->status;
 	rv_strbuf_puts(&sql, "CREATE TABLE ");
 	duck_inner(&sql, stream, "seen");
-	rv_strbuf_puts(&sql, " (identity HUGEINT NOT NULL)");
+	rv_strbuf_puts(&sql, " (identity HUGEINT NOT NULL, " ORIGIN_TYPES ")");
 	if (change(p, &sql, err) != RV_OK)
 		return err->status;
 	rv_strbuf_puts(&sql, "CREATE TABLE ");
@@ -378,18 +378,61 @@ static enum rv_status keep_refused(const struct deriving *v, struct rv_error *er
 			NULL, err);
 }
 
-/* Takes duplicates out of the new rows and notes where they were. Of equal ones the first loaded
- * stays, and of those the first by name and row. */
+/* Of equal rows the first by object and row stays, in whatever order objects are loaded: new rows
+ * that have an equal one before them are taken out, and the loaded rows that come behind a new one. */
+static enum rv_status move_duplicates(const struct deriving *v, const char *seen,
+				      struct rv_error *err)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf duplicates = RV_STRBUF_INIT;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf clean = RV_STRBUF_INIT;
+	uint64_t replaced = 0;
+
+	duck_inner(&duplicates, v->stream, "duplicates");
+	duck_table(&clean, v->stream, "_clean");
+	if (duck_runf(v->d, err,
+		      "CREATE TEMP TABLE \"river duplicates\" AS SELECT " ORIGIN " FROM (SELECT "
+		      ORIGIN ", \"" DUCK_CUT_IDENTITY "\" AS identity, row_number() OVER "
+		      "(PARTITION BY \"" DUCK_CUT_IDENTITY
+		      "\" ORDER BY file_name, file_row) AS nth FROM temp.\"river cut\") c "
+		      "WHERE nth > 1 OR EXISTS (FROM %s s WHERE s.identity = c.identity AND "
+		      "(s.file_name < c.file_name OR "
+		      "(s.file_name = c.file_name AND s.file_row < c.file_row)));"
+		      "INSERT INTO %s SELECT " ORIGIN " FROM temp.\"river duplicates\";"
+		      "DELETE FROM temp.\"river cut\" c USING temp.\"river duplicates\" d "
+		      "WHERE c.file_name = d.file_name AND c.file_row = d.file_row "
+		      "AND c.loaded_at = d.loaded_at;"
+		      "DROP TABLE temp.\"river duplicates\";"
+		      "CREATE TEMP TABLE \"river replaced\" AS FROM %s WHERE identity IN "
+		      "(SELECT \"" DUCK_CUT_IDENTITY "\" FROM temp.\"river cut\")",
+		      seen, duplicates.bytes, seen) != RV_OK ||
+	    duck_number(v->d, "SELECT count(*) FROM temp.\"river replaced\"", &replaced, err) !=
+		    RV_OK)
+		return err->status;
+	if (replaced &&
+	    duck_runf(v->d, err,
+		      "INSERT INTO %s SELECT " ORIGIN " FROM temp.\"river replaced\";"
+		      "DELETE FROM %s s USING temp.\"river replaced\" r WHERE "
+		      "s.identity = r.identity",
+		      duplicates.bytes, seen) != RV_OK)
+		return err->status;
+	if (replaced && (v->stream->layers & RV_LAYER_CLEAN) &&
+	    duck_runf(v->d, err,
+		      "DELETE FROM %s c USING temp.\"river replaced\" r WHERE "
+		      "c.file_name = r.file_name AND c.file_row = r.file_row "
+		      "AND c.loaded_at = r.loaded_at", clean.bytes) != RV_OK)
+		return err->status;
+	return duck_run(v->d, "DROP TABLE temp.\"river replaced\"", NULL, err);
+}
+
+/* Takes duplicates out and notes where they were. */
 static enum rv_status set_aside_duplicates(const struct deriving *v, struct rv_error *err)
 {
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf seen = RV_STRBUF_INIT;
-	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf duplicates = RV_STRBUF_INIT;
 	uint64_t within = 0, before = 0;
 
 	if (!duck_cut_dedups(v->d))
 		return RV_OK;
 	duck_inner(&seen, v->stream, "seen");
-	duck_inner(&duplicates, v->stream, "duplicates");
 	RV_CLEANUP(rv_free_p) char *ask = rv_asprintf(
 		"SELECT count(*) FROM temp.\"river cut\" WHERE \"" DUCK_CUT_IDENTITY
 		"\" IN (SELECT identity FROM %s)", seen.bytes);
@@ -399,22 +442,11 @@ static enum rv_status set_aside_duplicates(const struct deriving *v, struct rv_e
 			      "\") FROM temp.\"river cut\"", &within, err) != RV_OK ||
 	    duck_number(v->d, ask, &before, err) != RV_OK)
 		return err->status;
-	if ((within || before) &&
-	    duck_runf(v->d, err,
-		      "CREATE TEMP TABLE \"river duplicates\" AS SELECT " ORIGIN " FROM (SELECT "
-		      ORIGIN ", \"" DUCK_CUT_IDENTITY "\" AS identity, row_number() OVER "
-		      "(PARTITION BY \"" DUCK_CUT_IDENTITY
-		      "\" ORDER BY loaded_at, file_name, file_row) AS nth FROM temp.\"river cut\") "
-		      "WHERE nth > 1 OR identity IN (SELECT identity FROM %s);"
-		      "INSERT INTO %s SELECT " ORIGIN " FROM temp.\"river duplicates\";"
-		      "DELETE FROM temp.\"river cut\" c USING temp.\"river duplicates\" d "
-		      "WHERE c.file_name = d.file_name AND c.file_row = d.file_row "
-		      "AND c.loaded_at = d.loaded_at;"
-		      "DROP TABLE temp.\"river duplicates\"",
-		      seen.bytes, duplicates.bytes) != RV_OK)
+	if ((within || before) && move_duplicates(v, seen.bytes, err) != RV_OK)
 		return err->status;
 	return duck_runf(v->d, err,
-			 "INSERT INTO %s SELECT \"" DUCK_CUT_IDENTITY "\" FROM temp.\"river cut\"",
+			 "INSERT INTO %s SELECT \"" DUCK_CUT_IDENTITY "\", " ORIGIN
+			 " FROM temp.\"river cut\"",
 			 seen.bytes);
 }
 
@@ -521,9 +553,10 @@ enum rv_status duck_derive(struct rv_duckdb *d, const struct rv_stream *stream, 
 
 	if (!has_layers(stream))
 		return RV_OK;
+	/* latest comes before duplicates are set aside: on, off, on again is on. */
 	if (cut_rows(&v, err) != RV_OK || keep_refused(&v, err) != RV_OK ||
-	    set_aside_duplicates(&v, err) != RV_OK || add_clean(&v, err) != RV_OK ||
-	    merge_latest(&v, err) != RV_OK)
+	    merge_latest(&v, err) != RV_OK || set_aside_duplicates(&v, err) != RV_OK ||
+	    add_clean(&v, err) != RV_OK)
 		return rv_context(err, "derive the layers");
 	return duck_run(d, "DROP TABLE temp.\"river cut\"", NULL, err);
 }

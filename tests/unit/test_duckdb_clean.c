@@ -200,7 +200,7 @@ static void test_duplicates(void **state)
 	assert_counts(&w, 3, 2, 1, 0, 1, 0);
 	load(&w, "r", 2, "{\"id\":1,\"v\":\"a\"}\n{\"id\":2,\"v\":\"a\"}\n{\"id\":2, \"v\":\"a\"}\n");
 	assert_counts(&w, 6, 4, 2, 0, 2, 0);
-	assert_answer(&w, "select id, v, file_row from web.clicks_latest order by id", "1,b,3;2,a,3;");
+	assert_answer(&w, "select id, v, file_row from web.clicks_latest order by id", "1,a,1;2,a,3;");
 	/* by columns: the first one stays */
 	define(&w, "key: [id]\ndedup: [id]\ncolumns:\n  id: {type: integer}\n  v: {type: string}\n");
 	assert_ok(&w, w.warehouse->ops->plan(w.warehouse, &w.stream, true, NULL, NULL, &w.err));
@@ -209,6 +209,112 @@ static void test_duplicates(void **state)
 	define(&w, "key: [id]\ndedup: none\ncolumns:\n  id: {type: integer}\n  v: {type: string}\n");
 	assert_ok(&w, w.warehouse->ops->plan(w.warehouse, &w.stream, true, NULL, NULL, &w.err));
 	assert_counts(&w, 6, 6, 0, 0, 2, 0);
+	world_close(&w);
+}
+
+#define WINNER                                                                                     \
+	"with w as (select (record->>'$.id') as id, try_cast(record->>'$.at' as bigint) as t, "   \
+	"(record->>'$.v') as v, file_name, file_row from web.clicks) "                             \
+	"select id, v, file_name, file_row from w qualify row_number() over (partition by id "     \
+	"order by t desc nulls last, file_name desc, file_row desc) = 1 order by id"
+
+/* latest is the plain maximum over raw and clean the first of equal rows, however they came. */
+static void test_any_order_of_loading(void **state)
+{
+	static const char definition[] =
+		"key: [id]\norder_by: at\ncolumns:\n  id: {type: string}\n"
+		"  at: {type: integer}\n  v: {type: string}\n";
+	char *clean = NULL, *latest = NULL;
+	unsigned seed = 7;
+	(void)state;
+
+	for (unsigned round = 0; round < 4; round++) {
+		struct world w;
+		char *names[6];
+		size_t order[6] = { 0, 1, 2, 3, 4, 5 };
+		unsigned content = 11;
+		unsigned count = 0;
+
+		world_open(&w, "web/clicks");
+		define(&w, definition);
+		for (size_t i = 0; i < 6; i++) {
+			RV_CLEANUP(rv_strbuf_release) struct rv_strbuf sb = RV_STRBUF_INIT;
+			char run[8];
+
+			for (unsigned k = 0; k < 12; k++) {
+				content = content * 1103515245u + 12345u;
+				unsigned r = content >> 16;
+
+				if (r % 5 == 0)
+					rv_strbuf_printf(&sb, "{\"id\":\"%u\",\"v\":\"%u\"}\n",
+							 r % 3, r / 8 % 2);
+				else
+					rv_strbuf_printf(&sb,
+							 "{\"id\":\"%u\",\"at\":%u,\"v\":\"%u\"}\n",
+							 r % 3, r / 4 % 2, r / 8 % 2);
+			}
+			snprintf(run, sizeof(run), "r%zu", i);
+			names[i] = world_object(&w, run, 1, sb.bytes);
+		}
+		for (size_t i = 5; round > 0 && i > 0; i--) {
+			size_t other = (size_t)rand_r(&seed) % (i + 1), t = order[i];
+
+			order[i] = order[other];
+			order[other] = t;
+		}
+		for (size_t i = 0; i < 6; i++)
+			assert_int_equal(world_load(&w, names[order[i]]).state, RV_LOAD_LOADED);
+		for (unsigned again = 0; again < 2; again++) {
+			char *c = world_ask(&w, "select id, \"at\", v, file_name, file_row from "
+						"web.clicks_clean order by all");
+			char *l = world_ask(&w, "select id, v, file_name, file_row from "
+						"web.clicks_latest order by id");
+			char *wanted = world_ask(&w, WINNER);
+
+			assert_string_equal(l, wanted);
+			free(wanted);
+			if (!clean) {
+				clean = strdup(c);
+				latest = strdup(l);
+			}
+			assert_string_equal(c, clean);
+			assert_string_equal(l, latest);
+			free(c);
+			free(l);
+			assert_answer(&w, "select count(*) from (select file_name, file_row from "
+					  "web.clicks_clean union all select file_name, file_row from "
+					  "_river.\"web/clicks/duplicates\")", "72;");
+			if (again)
+				break;
+			/* once more from raw */
+			assert_ok(&w, w.warehouse->ops->drop(w.warehouse, &w.stream, &w.err));
+			for (size_t i = 0; i < 6; i++)
+				world_load(&w, names[i]);
+			assert_ok(&w, w.warehouse->ops->plan(w.warehouse, &w.stream, false,
+							     note_statement, &count, &w.err));
+			assert_int_equal(count, 0);
+		}
+		for (size_t i = 0; i < 6; i++)
+			free(names[i]);
+		world_close(&w);
+	}
+	free(clean);
+	free(latest);
+}
+
+/* One key goes on, off and on again: what comes back is no news to clean, but it is to latest. */
+static void test_latest_of_duplicates(void **state)
+{
+	struct world w;
+	(void)state;
+
+	world_open(&w, "web/clicks");
+	define(&w, "key: [id]\ncolumns:\n  id: {type: integer}\n  v: {type: string}\n");
+	load(&w, "r", 1, "{\"id\":1,\"v\":\"on\"}\n");
+	load(&w, "r", 2, "{\"id\":1,\"v\":\"off\"}\n");
+	load(&w, "r", 3, "{\"id\":1,\"v\":\"on\"}\n");
+	assert_answer(&w, "select v, file_row from web.clicks_latest", "on,1;");
+	assert_counts(&w, 3, 2, 1, 0, 1, 0);
 	world_close(&w);
 }
 
@@ -237,6 +343,8 @@ int main(void)
 		cmocka_unit_test(test_plan_only_says),
 		cmocka_unit_test(test_latest),
 		cmocka_unit_test(test_duplicates),
+		cmocka_unit_test(test_any_order_of_loading),
+		cmocka_unit_test(test_latest_of_duplicates),
 		cmocka_unit_test(test_reject_unknown_fields),
 	};
 
