@@ -24,6 +24,8 @@
 #define QUEUE_MAX 6
 /* Rows of a row group in DuckDB's tables, unless told otherwise (DuckDB, "Performance Guide"). */
 #define ROW_GROUP 122880
+/* Text in one chunk of rows: DuckDB copies chunks, and the memory they take is not what it counts. */
+#define CHUNK_BYTES (4u << 20)
 
 struct block {
 	struct block *next;
@@ -538,6 +540,7 @@ static void feed_rows(duck_function_info info, duck_chunk output)
 	union duck_string *name = api->vector_get_data(names);
 	int64_t *rows = api->vector_get_data(api->data_chunk_get_vector(output, 2));
 	duck_idx n = 0, most = api->vector_size();
+	size_t bytes = 0;
 	duck_idx name_at = 0;    /* row of this chunk that holds the current object's name */
 	bool named = false;
 
@@ -545,7 +548,7 @@ static void feed_rows(duck_function_info info, duck_chunk output)
 		most = 0;
 	else if (feed->promising && local->promised < most)
 		most = local->promised;
-	while (n < most) {
+	while (n < most && bytes < CHUNK_BYTES) {
 		if (!local->block) {
 			local->block = dequeue_block(local);
 			if (!local->block)
@@ -557,7 +560,7 @@ static void feed_rows(duck_function_info info, duck_chunk output)
 		const struct block *block = local->block;
 		const struct duck_feed_object *object = &feed->objects[block->object];
 
-		while (n < most && local->at < block->len) {
+		while (n < most && bytes < CHUNK_BYTES && local->at < block->len) {
 			struct rv_str line = { block->p + local->at, 0 };
 			const char *end = memchr(line.p, '\n', block->len - local->at);
 
@@ -577,6 +580,7 @@ static void feed_rows(duck_function_info info, duck_chunk output)
 				/* Strings of a vector may share their bytes. */
 				name[n] = name[name_at];
 				rows[n] = (int64_t)local->row;
+				bytes += line.len;
 				n++;
 			}
 			local->row++;

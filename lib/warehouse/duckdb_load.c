@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 #include "base/clock.h"
@@ -166,6 +167,7 @@ struct loading {
 	uint64_t rows, bytes;       /* of finished groups */
 	bool stop;
 	int64_t loaded_us;          /* of the last group */
+	uint64_t memory;            /* what the engine was given beyond its limit; 0: nothing */
 };
 
 static void fail_item(struct rv_load *item, const char *fmt, ...) RV_PRINTF(2, 3);
@@ -380,31 +382,90 @@ static enum rv_status commit(struct rv_duckdb *d, struct rv_error *err)
 	return d->params.path ? rv_fsync_parent(d->params.path, err) : RV_OK;
 }
 
+/*
+ * DuckDB reads and writes 2048 rows at a time, whatever their size, and holds all of their text while
+ * it does: no row group, transaction or number of threads makes that less. So when a single object
+ * cannot be loaded within the limit, the limit is what has to give way, up to half of the machine.
+ * False when there is no more to give.
+ */
+static bool give_memory(struct loading *l)
+{
+	struct rv_error ignored = RV_ERROR_INIT;
+	uint64_t most = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 2;
+	uint64_t limit = l->memory ? l->memory : l->d->params.memory_limit_bytes;
+	uint64_t wanted = (limit ? limit : UINT64_C(1) << 30) * 2;
+
+	if (wanted > most)
+		wanted = most;
+	if (wanted <= limit ||
+	    duck_runf(l->d, &ignored, "SET threads = 1; SET memory_limit = '%" PRIu64 " B'",
+		      wanted) != RV_OK)
+		return false;
+	l->memory = wanted;
+	if (l->d->params.note)
+		l->d->params.note("records of %s/%s are large: the engine gets %" PRIu64
+				  " MiB of memory for this load", l->stream->business,
+				  l->stream->name, wanted >> 20);
+	return true;
+}
+
+static bool is_out_of_memory(const struct rv_error *err)
+{
+	/* A commit says "TransactionContext Error", and only then why. */
+	static const char *const texts[] = { "Out of Memory Error", "failed to pin block",
+					     "failed to allocate data", "could not allocate block" };
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+		if (strstr(err->message, texts[i]))
+			return true;
+	return false;
+}
+
+static enum rv_status one_transaction(struct loading *l, struct member *members, size_t count,
+				      bool *ret_again, struct rv_error *err)
+{
+	int64_t now_us = rv_clock_ms() * 1000;
+
+	/* One group, one loaded_at: it finds the group's rows again. */
+	l->loaded_us = now_us > l->loaded_us ? now_us : l->loaded_us + 1;
+	if (duck_run(l->d, "BEGIN", NULL, err) != RV_OK)
+		return err->status;
+	enum rv_status status = try_group(l, members, count, ret_again, err);
+
+	if (status == RV_OK && !*ret_again)
+		status = write_ledger(l, members, count, false, err);
+	if (status == RV_OK && !*ret_again)
+		status = write_ledger(l, members, count, true, err);
+	if (status == RV_OK && !*ret_again)
+		status = commit(l->d, err);
+	if (status != RV_OK || *ret_again)
+		duck_rollback(l->d);
+	return status;
+}
+
 static enum rv_status load_group(struct loading *l, struct member *members, size_t count,
 				 struct rv_error *err)
 {
-	bool again = true;
-	size_t in = 0;
+	for (bool again = true; again;) {
+		uint64_t rows = l->rows, bytes = l->bytes;
+		enum rv_status status = one_transaction(l, members, count, &again, err);
 
-	for (; again; ) {
-		int64_t now_us = rv_clock_ms() * 1000;
-
-		/* One group, one loaded_at: it finds the group's rows again. */
-		l->loaded_us = now_us > l->loaded_us ? now_us : l->loaded_us + 1;
-		if (duck_run(l->d, "BEGIN", NULL, err) != RV_OK)
-			return err->status;
-		enum rv_status status = try_group(l, members, count, &again, err);
-
-		if (status == RV_OK && !again)
-			status = write_ledger(l, members, count, false, err);
-		if (status == RV_OK && !again)
-			status = write_ledger(l, members, count, true, err);
-		if (status == RV_OK && !again)
-			status = commit(l->d, err);
-		if (status != RV_OK || again)
-			duck_rollback(l->d);
-		if (status != RV_OK)
+		if (status == RV_OK)
+			continue;
+		if (!is_out_of_memory(err))
 			return status;
+		l->rows = rows;
+		l->bytes = bytes;
+		if (count > 1) {
+			if (load_group(l, members, count / 2, err) != RV_OK)
+				return err->status;
+			return load_group(l, members + count / 2, count - count / 2, err);
+		}
+		if (!give_memory(l)) {
+			rv_hint(err, "set warehouse.memory_limit higher, or use a machine with more memory");
+			return status;
+		}
+		again = true;
 	}
 	for (size_t i = 0; i < count; i++) {
 		if (members[i].out)
@@ -412,7 +473,6 @@ static enum rv_status load_group(struct loading *l, struct member *members, size
 		members[i].item->state = members[i].item->rejected ? RV_LOAD_PARTIAL
 								   : RV_LOAD_LOADED;
 		members[i].item->loaded_ms = l->loaded_us / 1000;
-		in++;
 	}
 	return RV_OK;
 }

@@ -66,6 +66,47 @@ static void test_many_and_large(void **state)
  * Threads are promised row groups by what the names say. An object that holds more or less than that,
  * or whose rows nobody promised, is read to its end all the same.
  */
+static unsigned notes;
+
+static void count_note(const char *fmt, ...) RV_PRINTF(1, 2);
+static void count_note(const char *fmt, ...)
+{
+	(void)fmt;
+	notes++;
+}
+
+/* 120 MiB that DuckDB moves as one vector, at a limit of 64: the load gets what it needs. */
+static void test_larger_than_memory_limit(void **state)
+{
+	struct world w;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf sb = RV_STRBUF_INIT;
+	RV_CLEANUP(rv_free_p) char *x = rv_calloc(1, 100001);
+	(void)state;
+
+	world_open(&w, "web/big");
+	rv_warehouse_free(w.warehouse);
+	struct rv_duckdb_params params = { .path = w.path, .lock_timeout_ms = 20000, .threads = 2,
+					   .memory_limit_bytes = 64u << 20, .note = count_note };
+
+	w.warehouse = rv_warehouse_duckdb_new(&params, w.store);
+	memset(x, 'y', 100000);
+	for (unsigned i = 0; i < 1200; i++)
+		rv_strbuf_printf(&sb, "{\"id\":%u,\"x\":\"%s\"}\n", i, x);
+	char *small = world_object(&w, "r", 1, "{\"id\":-1}\n");
+	char *large = world_object(&w, "r", 2, sb.bytes);
+	struct rv_load items[] = { { .object = small }, { .object = large } };
+
+	notes = 0;
+	assert_ok(&w, w.warehouse->ops->load(w.warehouse, &w.stream, items, 2, NULL, NULL, &w.err));
+	assert_int_equal(items[0].state, RV_LOAD_LOADED);
+	assert_int_equal(items[1].state, RV_LOAD_LOADED);
+	assert_true(notes > 0);
+	assert_answer(&w, "select count(*), count(distinct file_name) from web.big", "1201,2;");
+	free(small);
+	free(large);
+	world_close(&w);
+}
+
 static void test_row_groups(void **state)
 {
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf records = RV_STRBUF_INIT;
@@ -371,6 +412,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_loads_once),
 		cmocka_unit_test(test_many_and_large),
+		cmocka_unit_test(test_larger_than_memory_limit),
 		cmocka_unit_test(test_row_groups),
 		cmocka_unit_test(test_written_once),
 		cmocka_unit_test(test_present_hashes),
