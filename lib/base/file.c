@@ -449,14 +449,32 @@ char *rv_path_absolute(const char *path)
 	return rv_strbuf_take(&out);
 }
 
+/* A reader may share a lock that it cannot write to; *ret_none: there is none, nor may it be made. */
+static int open_lock(const char *path, enum rv_lock_kind kind, mode_t mode, bool *ret_none)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode ? mode : 0600);
+	*ret_none = false;
+	if (fd >= 0 || kind != RV_LOCK_SHARED ||
+	    (errno != EACCES && errno != EROFS && errno != EPERM))
+		return fd;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	*ret_none = fd < 0 && errno == ENOENT;
+	return fd;
+}
+
 enum rv_status rv_lock_take(struct rv_lock *lock, const char *path, enum rv_lock_kind kind,
 			    int64_t timeout_ms, mode_t mode, struct rv_error *err)
 {
 	int64_t deadline = timeout_ms < 0 ? INT64_MAX : rv_clock_monotonic_ms() + timeout_ms;
 	int64_t pause_ms = 1;
+	bool none;
 	for (;;) {
 		RV_CLEANUP(rv_close_p)
-		int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode ? mode : 0600);
+		int fd = open_lock(path, kind, mode, &none);
+		if (none) {
+			lock->fd = -1;
+			return RV_OK;
+		}
 		if (fd < 0)
 			return rv_fail_errno(err, RV_LOCAL_IO, "open lock %s", path);
 		while (try_lock(fd, kind) < 0) {

@@ -113,7 +113,8 @@ struct rv_lock {
 #define RV_LOCK_INIT { .fd = -1 }
 /* timeout_ms: 0 do not wait, -1 wait for ever. RV_LOCKED when the time is over; RV_LOCAL_IO when
  * the file system cannot lock (never runs unlocked). The file is created 0600 (`mode` 0) or as
- * `mode` says. */
+ * `mode` says. A shared lock asks for no more than reading the file; where it is not there and this
+ * process may not make it (a read-only medium), RV_OK comes without a lock, fd -1. */
 enum rv_status rv_lock_take(struct rv_lock *lock, const char *path, enum rv_lock_kind kind,
 			    int64_t timeout_ms, mode_t mode, struct rv_error *err) RV_MUST_CHECK;
 void rv_lock_release(struct rv_lock *lock);

@@ -618,6 +618,44 @@ static void test_locks_between_processes(void **state RV_UNUSED)
 	assert_int_equal(elsewhere(RV_LOCK_EXCLUSIVE, 0), RV_OK);
 }
 
+static enum rv_lock_kind nobodys_kind;
+
+static int lock_as_nobody(void)
+{
+	struct rv_lock lock = RV_LOCK_INIT;
+
+	if (geteuid() == 0 && (setgid(65534) < 0 || setuid(65534) < 0))
+		return 99;
+	enum rv_status status = rv_lock_take(&lock, in("shut/lock"), nobodys_kind, 0, 0, &err);
+
+	return (int)status + (lock.fd < 0 ? 50 : 0);
+}
+
+/* Whoever may only read shares the lock all the same, and goes without where there is none. */
+static void test_lock_of_others(void **state RV_UNUSED)
+{
+	struct rv_lock lock = RV_LOCK_INIT;
+
+	assert_ok(rv_make_folders(in("shut"), 0755, &err));
+	assert_int_equal(chmod(folder, 0755), 0);
+	assert_int_equal(chmod(in("shut"), 0555), 0);
+	nobodys_kind = RV_LOCK_SHARED;
+	assert_int_equal(in_child(lock_as_nobody), RV_OK + 50);
+	nobodys_kind = RV_LOCK_EXCLUSIVE;
+	assert_int_equal(in_child(lock_as_nobody), RV_LOCAL_IO + 50);
+	assert_int_equal(chmod(in("shut"), 0755), 0);
+	assert_ok(rv_lock_take(&lock, in("shut/lock"), RV_LOCK_SHARED, 0, 0444, &err));
+	assert_int_equal(chmod(in("shut/lock"), 0444), 0);
+	assert_int_equal(chmod(in("shut"), 0555), 0);
+	assert_int_equal(in_child(lock_as_nobody), RV_LOCAL_IO + 50);
+	nobodys_kind = RV_LOCK_SHARED;
+	assert_int_equal(in_child(lock_as_nobody), RV_OK);
+	rv_lock_release(&lock);
+	assert_int_equal(chmod(in("shut"), 0755), 0);
+	assert_ok(rv_lock_take(&lock, in("shut/other"), RV_LOCK_EXCLUSIVE, 0, 0, &err));
+	rv_lock_release(&lock);
+}
+
 static void test_lock_timeout(void **state RV_UNUSED)
 {
 	struct rv_lock lock = RV_LOCK_INIT;
@@ -778,6 +816,7 @@ int main(void)
 		TEST(test_each_entry),
 		TEST(test_paths),
 		TEST(test_locks_between_processes),
+		TEST(test_lock_of_others),
 		TEST(test_lock_timeout),
 		TEST(test_removed_lock_file),
 		TEST(test_exec_lets_go),
