@@ -280,6 +280,8 @@ static enum rv_status load_named(struct rv_store *lake, struct rv_warehouse *war
 	struct rv_stream *streams = rv_calloc(names->count, sizeof(*streams));
 	enum rv_status status = warehouse->ops->begin(warehouse, true, err);
 
+	if (status == RV_LOCAL_IO && !err->hint[0])
+		rv_hint(err, "what is loaded can be read all the same, with --no-load");
 	if (status != RV_OK)
 		return status;
 	for (size_t i = 0; i < names->count; i++) {

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -33,13 +34,17 @@ enum rv_status duck_fail_text(struct rv_error *err, const char *text)
 	for (size_t i = 0; i < sizeof(users) / sizeof(*users); i++)
 		if (rv_starts_with(text, users[i]))
 			status = RV_USAGE;
-	if (rv_starts_with(text, "IO Error"))
+	/* A full disk at the end of a transaction is told as that transaction's error. */
+	if (rv_starts_with(text, "IO Error") || strstr(text, "Could not write file") ||
+	    strstr(text, "Could not truncate file") || strstr(text, "No space left on device"))
 		status = RV_LOCAL_IO;
 	int len = (int)strcspn(text, "\n");
 
 	rv_fail(err, status, "%.*s", len, text);
 	const char *line = strstr(text, "\nLINE ");
 
+	if (rv_starts_with(text, "Out of Memory Error"))
+		rv_hint(err, "warehouse.memory_limit of the profile says how much it may take");
 	if (line) {
 		line++;
 		rv_hint(err, "%.*s", (int)strcspn(line, "\n"), line);
@@ -521,6 +526,22 @@ static void close_engine(struct rv_duckdb *d)
 	rv_lock_release(&d->lock);
 }
 
+/* Opening a pipe waits for whoever writes into it, for ever. */
+static enum rv_status check_kind(const char *path, struct rv_error *err)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0 || S_ISREG(st.st_mode))
+		return RV_OK;
+	rv_fail(err, RV_BAD_CONFIG, "warehouse %s is %s, not a file", path,
+		S_ISDIR(st.st_mode)    ? "a folder"
+		: S_ISFIFO(st.st_mode) ? "a pipe"
+		: S_ISSOCK(st.st_mode) ? "a socket"
+				       : "a device");
+	rv_hint(err, "warehouse.path of the profile names the file, which is made when it is not there");
+	return RV_BAD_CONFIG;
+}
+
 static enum rv_status open_engine(struct rv_duckdb *d, bool writing, struct rv_error *err)
 {
 	RV_CLEANUP(rv_free_p) char *path = NULL;
@@ -542,6 +563,8 @@ static enum rv_status open_engine(struct rv_duckdb *d, bool writing, struct rv_e
 			path = NULL; /* nothing loaded yet: an empty warehouse */
 		}
 	}
+	if (path && check_kind(path, err) != RV_OK)
+		return err->status;
 	if (path && take_lock(d, path, writing, err) != RV_OK)
 		return err->status;
 	if (start_engine(d, err) != RV_OK)

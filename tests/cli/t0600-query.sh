@@ -277,6 +277,50 @@ test_expect_success 'a reader that leaves early is no failure; a full disk is' '
 	test_expect_code 10 river --output csv query "select * from range(300000)" >/dev/full
 '
 
+# warehouse <folder> <rest of the warehouse>: a folder with a configuration of its own
+warehouse () {
+	mkdir -p "$1" &&
+	sed "s#path: .*#$2 }#" river.yaml >"$1/river.yaml"
+}
+
+test_expect_success 'a file that grows too large at the end of a change is a failing disk' '
+	warehouse full "path: ./full.duckdb" &&
+	(
+		cd full &&
+		river query --write "select 1" >/dev/null &&
+		trap "" XFSZ && ulimit -f 4000 &&
+		test_expect_code 10 river query --write \
+			"create table big as select i, md5(i::varchar) m from range(600000) r(i)" 2>err &&
+		test_grep "Could not write file" err
+	)
+'
+
+test_expect_success 'a query that needs more memory than it may take says where that is set' '
+	warehouse small "path: ./small.duckdb, memory_limit: 20MiB" &&
+	(
+		cd small &&
+		test_expect_code 1 river query \
+			"select len(list(i::varchar || repeat(\$\$x\$\$, 30))) n from range(3000000) r(i)" 2>err &&
+		test_grep "hint: warehouse.memory_limit" err
+	)
+'
+
+test_expect_success 'a warehouse that is no file is refused by name' '
+	mkfifo pipe.duckdb && mkdir -p folder.duckdb &&
+	warehouse odd1 "path: ../pipe.duckdb" && warehouse odd2 "path: ../folder.duckdb" &&
+	warehouse odd3 "path: /dev/full" &&
+	for odd in odd1,pipe odd2,folder odd3,device
+	do
+		(
+			cd ${odd%,*} &&
+			test_expect_code 3 timeout 20 "$RIVER_BUILD/river" query "select 1" 2>err &&
+			test_grep "is a ${odd#*,}, not a file" err &&
+			test_expect_code 3 timeout 20 "$RIVER_BUILD/river" query --write "select 1" 2>err &&
+			test_grep "is a ${odd#*,}, not a file" err
+		) || return 1
+	done
+'
+
 test_expect_success 'queries at once wait for each other and for a loader' '
 	for i in 1 2 3 4
 	do
