@@ -131,17 +131,17 @@ test_expect_success TMPFS 'a disk without room for another file, and a read-only
 
 test_expect_success 'state that others may read is a warning, and 0' '
 	mkdir -m 755 open &&
-	env RIVER_STATE_DIR=open river doctor >out &&
+	env RIVER_STATE_DIR="$PWD/open" river doctor >out &&
 	says warn state "open to others (mode 0755)" &&
 	test_grep "chmod 700" out &&
 	mkdir shared && chmod 2770 shared &&
-	env RIVER_STATE_DIR=shared river doctor >out &&
+	env RIVER_STATE_DIR="$PWD/shared" river doctor >out &&
 	says ok state "shared with its group"
 '
 
 test_expect_success ROOT 'state of another user' '
 	mkdir -m 700 theirs && chown 12345 theirs &&
-	test_expect_code 1 env RIVER_STATE_DIR=theirs river doctor >out 2>err &&
+	test_expect_code 1 env RIVER_STATE_DIR="$PWD/theirs" river doctor >out 2>err &&
 	says fail state "belongs to user 12345" &&
 	test_grep "RIVER_STATE_DIR" out
 '
@@ -149,11 +149,11 @@ test_expect_success ROOT 'state of another user' '
 test_expect_success 'a spool that fills up' '
 	mkdir -p -m 700 st/a/runs/b &&
 	head -c 900 /dev/zero >st/a/runs/b/1.body &&
-	env RIVER_STATE_DIR=st river -c spool.max=10KiB doctor >out &&
+	env RIVER_STATE_DIR="$PWD/st" river -c spool.max=10KiB doctor >out &&
 	says ok spool "900 B" &&
-	env RIVER_STATE_DIR=st river -c spool.max=1000 doctor >out &&
+	env RIVER_STATE_DIR="$PWD/st" river -c spool.max=1000 doctor >out &&
 	says warn spool "900 B" &&
-	test_expect_code 1 env RIVER_STATE_DIR=st river -c spool.max=900 doctor >out 2>err &&
+	test_expect_code 1 env RIVER_STATE_DIR="$PWD/st" river -c spool.max=900 doctor >out 2>err &&
 	says fail spool "900 B" &&
 	test_grep "river spool flush" out
 '

@@ -269,8 +269,10 @@ static void test_state(void **state RV_UNUSED)
 	assert_string_equal(rv_config_profile(c)->state_dir, at("work/st"));
 	rv_config_free(c);
 	setenv("RIVER_STATE_DIR", "here", 1);
+	refused(NULL, NULL, RV_BAD_CONFIG, "not an absolute path");
+	setenv("RIVER_STATE_DIR", "/here", 1);
 	c = loaded();
-	value_is(c, "state", at("work/deep/here"), "environment RIVER_STATE_DIR");
+	value_is(c, "state", "/here", "environment RIVER_STATE_DIR");
 	rv_config_free(c);
 	c = loaded_as(NULL, "state=/x");
 	value_is(c, "state", "/x", "-c");
