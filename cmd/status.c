@@ -575,11 +575,16 @@ static void say_lost(struct status *s, const struct river_lost_stream *stream)
 			 ", and the catalog of the lake does not: 'river stream create %s --adopt' takes "
 			 "it back, and 'river stream delete %s --data' forgets it then",
 			 stream->name, stream->name);
-	struct rv_finding f = { .code = RV_FINDING_STREAM_UNKNOWN, .level = RV_FINDING_WRONG,
+	/* Tables that outlived their stream are what 'stream delete' leaves on purpose; records that
+	 * nothing will deliver any more are not. */
+	struct rv_finding f = { .code = RV_FINDING_STREAM_UNKNOWN,
+				.level = stream->waiting ? RV_FINDING_WRONG : RV_FINDING_NOTED,
 				.message = text.bytes, .age_ms = -1 };
 	s->streams++;
-	s->bad_streams++;
-	s->findings++;
+	if (!stream->waiting && s->options->check)
+		return;
+	s->bad_streams += stream->waiting > 0;
+	s->findings += stream->waiting > 0;
 	if (s->cx->output == RV_OUT_JSON)
 		rv_out_json(s->cx->out, json_pack("{s:s, s:b, s:s, s:[o]}", "stream", stream->name,
 						  "all_once", 0, "verdict", "not in the catalog",

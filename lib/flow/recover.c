@@ -62,6 +62,7 @@ static enum rv_status read_extent(struct rv_batcher *batcher, struct rv_run *run
 	if (rv_input_file_source(&input, extent->from, extent->to, &source, err) != RV_OK)
 		return err->status;
 	struct rv_reader_params params = {
+		.name = file->path,
 		.offset = extent->from,
 		.line = extent->line,
 		.csv_header = extent->csv_header,

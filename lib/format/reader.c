@@ -461,10 +461,14 @@ enum rv_status rv_reader_new(struct rv_source *source, const struct rv_reader_pa
 	window_make_room(rd);
 	if (rv_csv_setup(rd, params, err) != RV_OK)
 		return err->status;
-	if (rd->format == RV_FORMAT_AUTO && params->name)
-		rd->format = rv_format_by_name(params->name,
-					       params->csv ? NULL : &rd->dialect.delimiter,
-					       &rd->is_log);
+	if ((rd->format == RV_FORMAT_AUTO || rd->format == RV_FORMAT_CSV) && params->name) {
+		/* A .tsv is split at tabs unless somebody chose another delimiter than the default. */
+		bool chosen = params->csv && params->csv->delimiter != ',';
+		enum rv_format by_name = rv_format_by_name(
+			params->name, chosen ? NULL : &rd->dialect.delimiter, &rd->is_log);
+		if (rd->format == RV_FORMAT_AUTO)
+			rd->format = by_name;
+	}
 	if (rd->format == RV_FORMAT_CSV && params->offset && !params->csv_header)
 		rv_bug("reading csv from byte %llu needs its header",
 		       (unsigned long long)params->offset);

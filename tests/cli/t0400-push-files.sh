@@ -236,6 +236,16 @@ test_expect_success '--max-rejects ends it with 9 and sends nothing of the open 
 	test_expect_code 7 river push --max-rejects 2 web/clicks a.ndjson
 '
 
+test_expect_success 'a .tsv is split at tabs, also when more is appended and when it is done again' '
+	fresh && printf "id\ttext\n1\ta,b\n" >t.tsv && push_json t.tsv &&
+	landed >got && echo "{\"id\":\"1\",\"text\":\"a,b\"}" >expected && test_cmp expected got &&
+	printf "2\tc\n" >>t.tsv &&
+	test_expect_code 90 "$RIVER_BUILD/tests/fault/walk" --file-ops --path data/ kill 2 -- \
+		river push web/clicks t.tsv &&
+	push_json t.tsv && landed | sort >got && echo "{\"id\":\"2\",\"text\":\"c\"}" >>expected &&
+	test_cmp expected got
+'
+
 test_expect_success 'what cannot be pushed is named before anything is sent' '
 	fresh &&
 	echo "{\"n\":1}" >a.ndjson &&
