@@ -273,6 +273,40 @@ static enum rv_status change_layers(const struct planning *p, bool had, bool fil
 	return p->apply ? keep_shape(p, shape, err) : RV_OK;
 }
 
+/*
+ * Whether all layers can be read: dropped by hand, they are made again, whatever the shape that is
+ * kept says. Preparing looks the names up and reads nothing; the limit of 0 is for the optimizer.
+ */
+static bool layers_intact(const struct planning *p)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf sql = RV_STRBUF_INIT;
+	const struct rv_duckdb_api *api = p->d->api;
+	const struct rv_stream *stream = p->stream;
+	duck_prepared statement = NULL;
+
+	if (!has_layers(stream))
+		return true;
+	rv_strbuf_puts(&sql, "SELECT 1 FROM ");
+	duck_table(&sql, stream, "_refused");
+	rv_strbuf_puts(&sql, ", ");
+	duck_inner(&sql, stream, "seen");
+	rv_strbuf_puts(&sql, ", ");
+	duck_inner(&sql, stream, "duplicates");
+	if (stream->layers & RV_LAYER_CLEAN) {
+		rv_strbuf_puts(&sql, ", ");
+		duck_table(&sql, stream, "_clean");
+	}
+	if (has_latest(stream)) {
+		rv_strbuf_puts(&sql, ", "); /* the table below it is part of the view */
+		duck_table(&sql, stream, "_latest");
+	}
+	rv_strbuf_puts(&sql, " LIMIT 0");
+	bool intact = api->prepare(p->d->connection, sql.bytes, &statement) == 0;
+
+	api->destroy_prepare(&statement);
+	return intact;
+}
+
 static enum rv_status plan_entered(const struct planning *p, struct rv_error *err)
 {
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf shape = RV_STRBUF_INIT;
@@ -283,7 +317,7 @@ static enum rv_status plan_entered(const struct planning *p, struct rv_error *er
 	if (duck_has_table(p->d, p->stream->business, p->stream->name, &has_raw, err) != RV_OK ||
 	    stored_shape(p->d, p->stream, &stored, err) != RV_OK)
 		return err->status;
-	bool same = strcmp(stored, shape.bytes) == 0;
+	bool same = strcmp(stored, shape.bytes) == 0 && (!has_raw || layers_intact(p));
 
 	if (has_raw && same)
 		return RV_OK;

@@ -151,6 +151,46 @@ static void test_plan_only_says(void **state)
 	world_close(&w);
 }
 
+/* Layers that somebody dropped are made again, by the plan or by the next load. */
+static void test_dropped_layers(void **state)
+{
+	static const char *const gone[] = {
+		"table web.clicks_clean", "table web.clicks_refused", "view web.clicks_latest",
+		"table _river.\"web/clicks/latest\"", "table _river.\"web/clicks/seen\"",
+		"table _river.\"web/clicks/duplicates\"",
+	};
+	struct world w;
+	(void)state;
+
+	world_open(&w, "web/clicks");
+	define(&w, "key: [id]\ncolumns:\n  id: {type: integer}\n");
+	load(&w, "r", 1, "{\"id\":1}\n{\"id\":1}\n{\"id\":\"x\"}\n{\"id\":2}\n");
+	assert_counts(&w, 4, 2, 1, 1, 2, 0);
+	for (unsigned i = 0; i < sizeof(gone) / sizeof(*gone); i++) {
+		RV_CLEANUP(rv_free_p) char *sql = rv_asprintf("drop %s", gone[i]);
+		struct rv_strbuf ignored = RV_STRBUF_INIT;
+		unsigned count = 0;
+
+		assert_ok(&w, w.warehouse->ops->query(w.warehouse, sql, true, world_csv, &ignored,
+						      &w.err));
+		rv_strbuf_release(&ignored);
+		if (i % 2) {
+			load(&w, "s", i, "{\"id\":1}\n");
+		} else {
+			assert_ok(&w, w.warehouse->ops->plan(w.warehouse, &w.stream, true,
+							     note_statement, &count, &w.err));
+			assert_true(count > 0);
+		}
+		count = 0;
+		assert_ok(&w, w.warehouse->ops->plan(w.warehouse, &w.stream, true, note_statement,
+						     &count, &w.err));
+		assert_int_equal(count, 0);
+		assert_counts(&w, 4 + (i + 1) / 2, 2, 1 + (i + 1) / 2, 1, 2, 0);
+		assert_answer(&w, "select id from web.clicks_latest order by id", "1;2;");
+	}
+	world_close(&w);
+}
+
 static void test_latest(void **state)
 {
 	struct world w;
@@ -341,6 +381,7 @@ int main(void)
 		cmocka_unit_test(test_refused_and_mended),
 		cmocka_unit_test(test_new_column_is_filled),
 		cmocka_unit_test(test_plan_only_says),
+		cmocka_unit_test(test_dropped_layers),
 		cmocka_unit_test(test_latest),
 		cmocka_unit_test(test_duplicates),
 		cmocka_unit_test(test_any_order_of_loading),
