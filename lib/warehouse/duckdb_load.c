@@ -34,6 +34,7 @@ struct ledger {
 	size_t count, capacity;
 	size_t *by_name, *by_run;     /* open hash tables of index + 1 */
 	size_t mask;
+	uint64_t rows;                /* in raw, if nobody else wrote there */
 	int64_t newest_us;
 };
 
@@ -144,6 +145,7 @@ static enum rv_status read_ledger(struct rv_duckdb *d, const struct rv_stream *s
 			ledger->newest_us = loaded_us;
 		if (rv_str_is(duck_text(&cursor, 7), "failed"))
 			continue;
+		ledger->rows += known.rows;
 		known.object = rv_strndup(object.p, object.len);
 		snprintf(known.run, sizeof(known.run), "%.*s", (int)run.len, run.p);
 		ledger_add(ledger, &known);
@@ -510,16 +512,67 @@ static bool wants_loading(const struct loading *l, struct ledger *ledger, struct
 	return true;
 }
 
+/* Whether raw has as many rows as the ledger says, which DuckDB knows without reading them. */
+static enum rv_status check_rows(struct loading *l, const struct ledger *ledger, bool *ret_agree,
+				 struct rv_error *err)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf sql = RV_STRBUF_INIT;
+	uint64_t rows = 0;
+
+	rv_strbuf_puts(&sql, "SELECT count(*) FROM ");
+	duck_table(&sql, l->stream, "");
+	if (duck_number(l->d, sql.bytes, &rows, err) != RV_OK)
+		return err->status;
+	*ret_agree = rows == ledger->rows;
+	return RV_OK;
+}
+
+/* After somebody wrote into the ledger or raw: an object of which raw has rows is not loaded twice. */
+static enum rv_status refuse_present(struct loading *l, struct member *members, size_t count,
+				     struct rv_error *err)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf sql = RV_STRBUF_INIT;
+	RV_CLEANUP(duck_cursor_close) struct duck_cursor cursor = { 0 };
+	size_t n = 0;
+
+	rv_strbuf_puts(&sql, "SELECT name, i FROM (VALUES ");
+	for (size_t i = 0; i < count; i++) {
+		if (members[i].out)
+			continue;
+		rv_strbuf_puts(&sql, n++ ? ", (" : "(");
+		duck_literal(&sql, members[i].item->object);
+		rv_strbuf_printf(&sql, ", %zu::UBIGINT)", i);
+	}
+	if (!n)
+		return RV_OK;
+	rv_strbuf_puts(&sql, ") AS items(name, i) WHERE name IN (SELECT file_name FROM ");
+	duck_table(&sql, l->stream, "");
+	rv_strbuf_putc(&sql, ')');
+	if (duck_select(l->d, &cursor, sql.bytes, err) != RV_OK)
+		return err->status;
+	while (duck_next(&cursor)) {
+		struct member *m = &members[duck_u64(&cursor, 1)];
+
+		m->out = true;
+		fail_item(m->item, "the table has rows of it and the ledger does not know it; 'river"
+			  " snowpipe notify %s/%s --rebuild' makes both again",
+			  l->stream->business, l->stream->name);
+	}
+	return RV_OK;
+}
+
 static enum rv_status load_entered(struct loading *l, struct rv_load *items, size_t count,
 				   struct rv_error *err)
 {
 	RV_CLEANUP(ledger_release) struct ledger ledger = { 0 };
 	RV_CLEANUP(rv_free_p) struct member *members = rv_calloc(count, sizeof(*members));
 	size_t n = 0;
+	bool agree = true;
 
 	if (duck_run(l->d, "SET preserve_insertion_order = false", NULL, err) != RV_OK ||
 	    duck_feed_register(l->d, err) != RV_OK ||
-	    read_ledger(l->d, l->stream, &ledger, err) != RV_OK)
+	    read_ledger(l->d, l->stream, &ledger, err) != RV_OK ||
+	    check_rows(l, &ledger, &agree, err) != RV_OK)
 		return err->status;
 	if (duck_has_layers(l->stream) && duck_cut_register(l->d, l->stream, err) != RV_OK)
 		return err->status;
@@ -535,6 +588,8 @@ static enum rv_status load_entered(struct loading *l, struct rv_load *items, siz
 
 		while (to < n && to - from < GROUP_OBJECTS && bytes < GROUP_BYTES)
 			bytes += members[to++].item->bytes;
+		if (!agree && refuse_present(l, members + from, to - from, err) != RV_OK)
+			return err->status;
 		if (load_group(l, members + from, to - from, err) != RV_OK)
 			return err->status;
 		tell_progress(l, NULL);

@@ -180,6 +180,22 @@ test_expect_success '--rebuild drops nothing that cannot be loaded again' '
 	test_cmp want after
 '
 
+test_expect_success 'an object that the ledger has forgotten is not loaded twice' '
+	ask "select file_name, file_row, record from web.clicks order by all" >before &&
+	river query --no-load --write "delete from _river.loads where object = \$\$$(cat two)\$\$" &&
+	printf "%s\n" "{\"a\":13}" | put new 1 >new &&
+	test_expect_code 12 river snowpipe notify web/clicks >out 2>err &&
+	test_grep "$(cat two): the table has rows of it" err &&
+	test_grep "snowpipe notify web/clicks --rebuild" err &&
+	ask "select file_name, file_row, record from web.clicks where file_name <> \$\$$(cat new)\$\$ order by all" >after &&
+	test_cmp before after &&
+	test "$(ask "select count(*) from web.clicks where file_name = \$\$$(cat new)\$\$")" = 1 &&
+	river snowpipe notify web/clicks --rebuild &&
+	ask "select file_name, file_row, record from web.clicks where file_name <> \$\$$(cat new)\$\$ order by all" >after &&
+	test_cmp before after &&
+	river snowpipe notify web/clicks
+'
+
 test_expect_success 'two loaders at once: neither fails, nothing doubles' '
 	n=1 &&
 	while test $n -le 20
