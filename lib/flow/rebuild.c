@@ -96,7 +96,7 @@ static enum rv_status look(struct rv_store *lake, struct rv_rebuild_object *o, s
 	else if (status != RV_OK)
 		return rv_context(err, "read %s", o->name);
 	else if (!rv_object_name_parse(o->name, &name))
-		o->lost = reading->bytes == o->bytes
+		o->lost = reading->bytes == o->bytes || !o->bytes
 				  ? NULL
 				  : rv_asprintf("%" PRIu64 " bytes, not the %" PRIu64 " that were loaded",
 						reading->bytes, o->bytes);
@@ -123,6 +123,38 @@ static enum rv_status note_loaded(void *arg, const struct rv_load *load,
 	return RV_OK;
 }
 
+static int by_name(const void *a, const void *b)
+{
+	const struct rv_rebuild_object *x = a, *y = b;
+
+	return strcmp(x->name, y->name);
+}
+
+/* Objects of which the ledger lost its row have their rows in raw all the same. */
+static enum rv_status add_unknown(struct rv_warehouse *warehouse, const struct rv_stream *stream,
+				  struct rv_rebuild *rebuild, struct rv_error *err)
+{
+	struct rv_rebuild present = { 0 };
+	size_t known = rebuild->count;
+	enum rv_status status =
+		warehouse->ops->present(warehouse, stream, false, note_loaded, &present, err);
+
+	if (known)
+		qsort(rebuild->objects, known, sizeof(*rebuild->objects), by_name);
+	for (size_t i = 0; i < present.count; i++) {
+		if (known && bsearch(&present.objects[i], rebuild->objects, known,
+				     sizeof(*rebuild->objects), by_name))
+			continue;
+		RV_GROW(rebuild->objects, rebuild->count, rebuild->capacity);
+		rebuild->objects[rebuild->count++] = present.objects[i];
+		present.objects[i].name = NULL;
+	}
+	rv_rebuild_release(&present);
+	if (rebuild->count)
+		qsort(rebuild->objects, rebuild->count, sizeof(*rebuild->objects), by_name);
+	return status;
+}
+
 enum rv_status rv_rebuild_check(struct rv_store *lake, struct rv_warehouse *warehouse,
 				const struct rv_stream *stream,
 				bool (*progress)(void *arg, uint64_t rows, uint64_t bytes), void *arg,
@@ -133,6 +165,8 @@ enum rv_status rv_rebuild_check(struct rv_store *lake, struct rv_warehouse *ware
 	*ret = (struct rv_rebuild){ 0 };
 	enum rv_status status = warehouse->ops->history(warehouse, stream, note_loaded, ret, err);
 
+	if (status == RV_OK)
+		status = add_unknown(warehouse, stream, ret, err);
 	for (size_t i = 0; status == RV_OK && i < ret->count; i++) {
 		struct rv_rebuild_object *o = &ret->objects[i];
 		RV_CLEANUP(reading_release) struct reading reading = {

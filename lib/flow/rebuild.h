@@ -16,19 +16,19 @@
 
 struct rv_rebuild_object {
 	char *name;
-	uint64_t bytes;    /* compressed */
-	uint64_t rows;     /* of it in raw, as the ledger says */
+	uint64_t bytes;    /* compressed; 0 when only raw knows the object */
+	uint64_t rows;     /* of it in raw */
 	char *lost;        /* why it cannot be loaded again; NULL when it can */
 };
 struct rv_rebuild {
-	struct rv_rebuild_object *objects; /* loaded ones, in order of their names */
+	struct rv_rebuild_object *objects; /* in the ledger or in raw, in order of their names */
 	size_t count, capacity;
 	uint64_t lost, lost_rows;
 	const struct rv_rebuild_object *first_lost; /* NULL: none */
 };
 
-/* Reads every object that the ledger has as loaded to its end: one of river's must hold what its
- * name says, a foreign one must be as long as it was. `progress` (Optional) is called between
+/* Reads every object that the ledger has as loaded, or raw has rows of, to its end: one of river's
+ * must hold what its name says, a foreign one must be as long as it was. `progress` (Optional) is called between
  * pieces; returning false ends with RV_FAILED. Changes nothing. */
 enum rv_status rv_rebuild_check(struct rv_store *lake, struct rv_warehouse *warehouse,
 				const struct rv_stream *stream,

@@ -187,6 +187,10 @@ test_expect_success 'an object that the ledger has forgotten is not loaded twice
 	test_expect_code 12 river snowpipe notify web/clicks >out 2>err &&
 	test_grep "$(cat two): the table has rows of it" err &&
 	test_grep "snowpipe notify web/clicks --rebuild" err &&
+	mv "lake/$(cat two)" kept-two &&
+	test_expect_code 6 river snowpipe notify web/clicks --rebuild 2>err &&
+	test_grep "$(cat two): not in the lake any more" err &&
+	mv kept-two "lake/$(cat two)" &&
 	ask "select file_name, file_row, record from web.clicks where file_name <> \$\$$(cat new)\$\$ order by all" >after &&
 	test_cmp before after &&
 	test "$(ask "select count(*) from web.clicks where file_name = \$\$$(cat new)\$\$")" = 1 &&
