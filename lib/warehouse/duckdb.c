@@ -520,6 +520,13 @@ static void close_engine(struct rv_duckdb *d)
 	d->connection = NULL;
 	d->database = NULL;
 	duck_cut_free_all(d);
+	while (d->fresh) {
+		struct duck_fresh *next = d->fresh->next;
+
+		rv_stream_release(&d->fresh->stream);
+		free(d->fresh);
+		d->fresh = next;
+	}
 	free(d->feed_slot);
 	d->feed_slot = NULL;
 	d->has_hash = false;

@@ -11,6 +11,7 @@
 
 #include "base/memory.h"
 #include "config/definition.h"
+#include "flow/catalog.h"
 #include "warehouse/duckdb_internal.h"
 
 static bool has_layers(const struct rv_stream *stream)
@@ -253,6 +254,42 @@ static enum rv_status stored_shape(struct rv_duckdb *d, const struct rv_stream *
 	return RV_OK;
 }
 
+/*
+ * Who waited for the lock may hold a definition that another process has replaced meanwhile, in the
+ * lake first and then here. Read inside the lock, the lake's is either what these layers are of or
+ * newer, and who made it newer waits for the lock to see to it.
+ */
+enum rv_status duck_refresh(struct rv_duckdb *d, const struct rv_stream **stream,
+			    struct rv_error *err)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf shape = RV_STRBUF_INIT;
+	RV_CLEANUP(rv_free_p) char *stored = NULL;
+	char name[RV_STREAM_TEXT];
+
+	add_shape(&shape, *stream);
+	if (stored_shape(d, *stream, &stored, err) != RV_OK)
+		return err->status;
+	if (strcmp(stored, shape.bytes) == 0 || !d->store)
+		return RV_OK;
+	struct duck_fresh *fresh = rv_calloc(1, sizeof(*fresh));
+	struct rv_error missing = RV_ERROR_INIT;
+
+	rv_stream_init(&fresh->stream);
+	fresh->next = d->fresh;
+	d->fresh = fresh;
+	enum rv_status status = rv_catalog_get(d->store, rv_stream_text(*stream, name),
+					       &fresh->stream, NULL, &missing);
+
+	if (status != RV_OK && status != RV_NOT_FOUND) {
+		*err = missing;
+		return status;
+	}
+	/* Gone, or another stream of that name: who has this one is to find that out. */
+	if (status == RV_OK && strcmp(fresh->stream.id, (*stream)->id) == 0)
+		*stream = &fresh->stream;
+	return RV_OK;
+}
+
 static enum rv_status change_layers(const struct planning *p, bool had, bool filled,
 				    const char *shape, struct rv_error *err)
 {
@@ -347,8 +384,10 @@ enum rv_status duck_plan(struct rv_warehouse *w, const struct rv_stream *stream,
 
 	if (duck_enter(p.d, apply, err) != RV_OK)
 		return err->status;
-	enum rv_status status = plan_entered(&p, err);
+	enum rv_status status = apply ? duck_refresh(p.d, &p.stream, err) : RV_OK;
 
+	if (status == RV_OK)
+		status = plan_entered(&p, err);
 	duck_leave(p.d);
 	return status;
 }

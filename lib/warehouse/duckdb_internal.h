@@ -15,6 +15,11 @@
 #define DUCK_FORMAT_VERSION 1
 
 struct duck_cut; /* duckdb_cut.c */
+/* A definition that was read again; contracts that are registered point into it. */
+struct duck_fresh {
+	struct duck_fresh *next;
+	struct rv_stream stream;
+};
 struct rv_duckdb {
 	struct rv_warehouse base;
 	struct rv_duckdb_params params;
@@ -28,6 +33,7 @@ struct rv_duckdb {
 	bool made;             /* _river is there (always true while writing) */
 	struct duck_cut *cuts; /* registered contracts, the latest first */
 	unsigned cuts_count;
+	struct duck_fresh *fresh;
 	bool has_hash;         /* river_hash is registered */
 	void *feed_slot;       /* duckdb_feed.c: what the registered function reads from */
 };
@@ -93,6 +99,10 @@ enum rv_status duck_register_hash(struct rv_duckdb *d, struct rv_error *err) RV_
 enum rv_status duck_plan(struct rv_warehouse *w, const struct rv_stream *stream, bool apply,
 			 void (*each)(void *arg, const char *statement), void *arg,
 			 struct rv_error *err) RV_MUST_CHECK;
+/* While open for writing: where the layers are not of *stream's definition, one of the two is old,
+ * and *stream becomes the one the lake has now; it lives until the database is closed. */
+enum rv_status duck_refresh(struct rv_duckdb *d, const struct rv_stream **stream,
+			    struct rv_error *err) RV_MUST_CHECK;
 /* Brings clean, latest and refused up to date with the raw rows of one loaded_at, or with all of
  * them when `rebuild`; inside the caller's transaction, after duck_cut_register. */
 enum rv_status duck_derive(struct rv_duckdb *d, const struct rv_stream *stream, bool rebuild,

@@ -608,7 +608,10 @@ enum rv_status duck_load(struct rv_warehouse *w, const struct rv_stream *stream,
 
 	if (duck_enter(d, true, err) != RV_OK)
 		return err->status;
-	enum rv_status status = duck_plan(w, stream, true, NULL, NULL, err);
+	enum rv_status status = duck_refresh(d, &l.stream, err);
+
+	if (status == RV_OK)
+		status = duck_plan(w, l.stream, true, NULL, NULL, err);
 
 	if (status == RV_OK)
 		status = load_entered(&l, items, count, err);

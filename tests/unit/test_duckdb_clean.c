@@ -1,6 +1,7 @@
 /* The layers behind raw: typed, without duplicates, newest by key; and what is refused. */
 #include "config/definition.h"
 #include "duckdb_world.h"
+#include "flow/catalog.h"
 
 #include <unistd.h>
 
@@ -148,6 +149,44 @@ static void test_plan_only_says(void **state)
 	assert_ok(&w, w.warehouse->ops->plan(w.warehouse, &w.stream, true, note_statement, &count,
 					     &w.err));
 	assert_int_equal(count, 0);
+	world_close(&w);
+}
+
+/* A loader that waited holds the old definition; what the lake has now stays in force. */
+static void test_old_definition_in_hand(void **state)
+{
+	static const char older[] = "layers: [raw, clean]\ncolumns:\n  a: {type: integer}\n";
+	static const char newer[] = "layers: [raw, clean]\ncolumns:\n  a: {type: integer}\n"
+				    "  b: {type: string}\n";
+	struct rv_catalog_create create = { .now_ms = 1795000000000 };
+	struct rv_stream existing, found;
+	enum rv_catalog_outcome outcome = RV_CATALOG_UNCHANGED;
+	char etag[RV_ETAG_TEXT], id[RV_ULID_TEXT];
+	struct world w;
+	(void)state;
+
+	world_open(&w, "web/clicks");
+	define(&w, older);
+	rv_stream_init(&existing);
+	assert_ok(&w, rv_catalog_create(w.store, &w.stream, &create, &outcome, &existing, &w.err));
+	assert_int_equal(outcome, RV_CATALOG_CREATED);
+	memcpy(id, w.stream.id, sizeof(id));
+	load(&w, "r", 1, "{\"a\":1,\"b\":\"x\"}\n");
+	rv_stream_init(&found);
+	assert_ok(&w, rv_catalog_get(w.store, "web/clicks", &found, etag, &w.err));
+	define(&w, newer);
+	assert_ok(&w, rv_catalog_update(w.store, &found, etag, &w.stream, &w.err));
+	memcpy(w.stream.id, id, sizeof(id));
+	assert_ok(&w, w.warehouse->ops->plan(w.warehouse, &w.stream, true, NULL, NULL, &w.err));
+	define(&w, older);
+	memcpy(w.stream.id, id, sizeof(id));
+	load(&w, "r", 2, "{\"a\":2,\"b\":\"y\"}\n");
+	assert_answer(&w, "select a, b from web.clicks_clean order by a", "1,x;2,y;");
+	/* two changes of the definition at once: the older one comes last */
+	assert_ok(&w, w.warehouse->ops->plan(w.warehouse, &w.stream, true, NULL, NULL, &w.err));
+	assert_answer(&w, "select a, b from web.clicks_clean order by a", "1,x;2,y;");
+	rv_stream_release(&found);
+	rv_stream_release(&existing);
 	world_close(&w);
 }
 
@@ -381,6 +420,7 @@ int main(void)
 		cmocka_unit_test(test_refused_and_mended),
 		cmocka_unit_test(test_new_column_is_filled),
 		cmocka_unit_test(test_plan_only_says),
+		cmocka_unit_test(test_old_definition_in_hand),
 		cmocka_unit_test(test_dropped_layers),
 		cmocka_unit_test(test_latest),
 		cmocka_unit_test(test_duplicates),
