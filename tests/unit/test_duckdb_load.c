@@ -140,28 +140,6 @@ static void test_row_groups(void **state)
 	world_close(&w);
 }
 
-static void test_written_once(void **state)
-{
-	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf records = RV_STRBUF_INIT;
-	struct world w;
-	(void)state;
-
-	world_open(&w, "web/clicks");
-	for (unsigned i = 0; i < 400000; i++)
-		rv_strbuf_printf(&records, "{\"n\":%u,\"text\":\"%08x\"}\n", i, i * 2654435761u);
-	char *object = world_object(&w, "r", 1, records.bytes);
-
-	assert_int_equal(world_load(&w, object).state, RV_LOAD_LOADED);
-	/* the last groups of both threads, joined by writing them anew, would leave more than this */
-	assert_answer(&w, "SELECT free_blocks <= total_blocks / 8 FROM pragma_database_size()"
-			  " WHERE database_name = 'river'", "true;");
-	assert_answer(&w, "SELECT count(*) FROM (SELECT row_group_id, max(start + count) AS n"
-			  " FROM pragma_storage_info('river.web.clicks') WHERE column_name = 'file_row'"
-			  " AND segment_type = 'BIGINT' GROUP BY row_group_id HAVING n < 122880)", "1;");
-	free(object);
-	world_close(&w);
-}
-
 static enum rv_status check_present(void *arg, const struct rv_load *load, struct rv_error *err)
 {
 	struct rv_object_name name;
@@ -414,7 +392,6 @@ int main(void)
 		cmocka_unit_test(test_many_and_large),
 		cmocka_unit_test(test_larger_than_memory_limit),
 		cmocka_unit_test(test_row_groups),
-		cmocka_unit_test(test_written_once),
 		cmocka_unit_test(test_present_hashes),
 		cmocka_unit_test(test_wrong_content_fails_alone),
 		cmocka_unit_test(test_damaged_and_missing),
