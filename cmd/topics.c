@@ -84,7 +84,7 @@ static void topic_environment(struct rv_strbuf *sb)
 	rv_strbuf_puts(sb, "\nOthers:\n");
 	static const char *const others[][2] = {
 		{ "RIVER_CONFIG", "one file that replaces all river.yaml files" },
-		{ "RIVER_STATE_DIR", "folder of journals, checkpoints and spool" },
+		{ "RIVER_STATE_DIR", "folder of journals, checkpoints and spool, from /" },
 		{ "RIVER_DUCKDB", "the libduckdb.so to open" },
 		{ "STATE_DIRECTORY", "as set by systemd: state goes there without RIVER_STATE_DIR" },
 		{ "XDG_CONFIG_HOME", "river/config.yaml in it is the user's configuration" },
