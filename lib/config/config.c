@@ -422,13 +422,43 @@ static uint64_t size_of(const struct rv_config *c, const char *name)
 	return n;
 }
 
+static char *copy_of(const struct rv_config *c, const char *name)
+{
+	const char *text = value_of(c, name);
+	return text ? rv_strdup(text) : NULL;
+}
+
+/* s3://bucket/prefix, checked before; the prefix has no slashes at its ends. */
+static void split_location(struct rv_profile *p)
+{
+	const char *bucket = p->lake + strlen("s3://");
+	size_t len = strcspn(bucket, "/");
+	const char *prefix = bucket + len + strspn(bucket + len, "/");
+	p->bucket = rv_strndup(bucket, len);
+	p->lake_prefix = rv_strdup(prefix);
+}
+
 static void fill_profile(struct rv_config *c)
 {
 	struct rv_profile *p = &c->profile;
 	const char *threads = value_of(c, "warehouse.threads");
 	p->lake = rv_strdup(value_of(c, "lake"));
 	p->lake_is_folder = p->lake[0] == '/';
+	if (!p->lake_is_folder)
+		split_location(p);
 	p->delivery_type = rv_strdup(value_of(c, "delivery.type"));
+	p->delivery_role_arn = copy_of(c, "delivery.role_arn");
+	p->delivery_buffer_bytes = size_of(c, "delivery.buffer.size");
+	p->delivery_buffer_ms = -1;
+	const char *age = value_of(c, "delivery.buffer.age");
+	if (age && !rv_parse_duration(age, &p->delivery_buffer_ms))
+		rv_bug("delivery.buffer.age was checked before");
+	const char *packing = value_of(c, "delivery.packing");
+	p->delivery_pack = packing && strcmp(packing, "lines") == 0;
+	p->aws_profile = copy_of(c, "aws.profile");
+	p->aws_region = copy_of(c, "aws.region");
+	p->aws_endpoint_url = copy_of(c, "aws.endpoint_url");
+	p->aws_addressing_style = copy_of(c, "aws.addressing_style");
 	p->warehouse_type = rv_strdup(value_of(c, "warehouse.type"));
 	if (strcmp(p->warehouse_type, "duckdb") == 0)
 		p->warehouse_path = rv_strdup(value_of(c, "warehouse.path"));

@@ -14,7 +14,14 @@ struct rv_profile {
 	char *name;                 /* "local" */
 	char *lake;                 /* absolute folder, or s3://bucket/prefix */
 	bool lake_is_folder;
+	char *bucket, *lake_prefix; /* of an s3 lake: prefix "" or without slashes at its ends */
 	char *delivery_type;        /* "direct", "firehose" */
+	char *delivery_role_arn;    /* firehose; Optional */
+	uint64_t delivery_buffer_bytes; /* firehose; 0: its default */
+	int64_t delivery_buffer_ms;     /* firehose; -1: its default */
+	bool delivery_pack;         /* firehose: many lines in one record */
+	/* Each Optional: AWS's own files and variables say it then. */
+	char *aws_profile, *aws_region, *aws_endpoint_url, *aws_addressing_style;
 	char *warehouse_type;       /* "duckdb", "snowflake" or "none" */
 	char *warehouse_path;       /* absolute path of the DuckDB file; NULL for other types */
 	uint64_t warehouse_memory_limit_bytes;
@@ -25,7 +32,7 @@ struct rv_profile {
 	uint64_t max_memory_bytes;
 };
 
-/* Whether this build can work with what the profile names: local lakes, direct delivery, DuckDB.
+/* Whether this build can work with what the profile names: DuckDB or no warehouse.
  * RV_BAD_CONFIG with one sentence when not. Whoever opens a profile asks first. */
 enum rv_status rv_profile_check_supported(const struct rv_profile *profile,
 					  struct rv_error *err) RV_MUST_CHECK;

@@ -11,9 +11,10 @@ struct direct {
 };
 
 static enum rv_status direct_send(struct rv_delivery *base, const struct rv_delivery_batch *batch,
-				  enum rv_delivery_level *ret_level, struct rv_error *err)
+				  struct rv_delivery_result *ret, struct rv_error *err)
 {
 	struct direct *direct = (struct direct *)base;
+	*ret = (struct rv_delivery_result){ .level = RV_DELIVERED_NONE };
 	struct rv_store_put conditions = { .if_absent = true };
 	char etag[RV_ETAG_TEXT];
 	enum rv_status status = direct->lake->ops->put(direct->lake, batch->name, &batch->body,
@@ -23,7 +24,7 @@ static enum rv_status direct_send(struct rv_delivery *base, const struct rv_deli
 	if (status == RV_CONFLICT)
 		status = RV_OK;
 	if (status == RV_OK)
-		*ret_level = RV_DELIVERED_LANDED;
+		ret->level = RV_DELIVERED_LANDED;
 	return status;
 }
 

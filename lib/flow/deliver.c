@@ -236,13 +236,14 @@ enum rv_status rv_deliver_batch(struct rv_deliver *deliver, struct rv_run *run, 
 	}
 	if (entry->records) {
 		struct rv_delivery_batch batch = {
+			.stream = deliver->stream,
 			.name = entry->name,
 			.body = store_body(body),
 			.records = entry->records,
 			.set_hash = entry->set_hash,
 		};
-		enum rv_delivery_level level;
-		enum rv_status status = deliver->delivery->ops->send(deliver->delivery, &batch, &level, err);
+		struct rv_delivery_result result;
+		enum rv_status status = deliver->delivery->ops->send(deliver->delivery, &batch, &result, err);
 		stage_used(body);
 		if (status != RV_OK)
 			return rv_context(err, "deliver batch %" PRIu64 " of run %s", seq, run->name);

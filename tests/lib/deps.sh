@@ -31,6 +31,8 @@ libzstd-dev zstd.h
 libisal-dev isa-l/igzip_lib.h
 libdeflate-dev libdeflate.h
 libxxhash-dev xxhash.h
+libexpat1-dev expat.h
+libcurl4-openssl-dev curl/curl.h
 libcmocka-dev cmocka.h
 "
 

@@ -336,7 +336,7 @@ static void test_cloud_profile(void **state RV_UNUSED)
 	value_is(c, "businesses.other.database", NULL, NULL);
 	value_is(c, "warehouse.threads", NULL, NULL);
 	assert_int_equal(rv_profile_check_supported(p, &err), RV_BAD_CONFIG);
-	assert_non_null(strstr(err.message, "local lakes and DuckDB only"));
+	assert_non_null(strstr(err.message, "DuckDB only"));
 	assert_int_equal(rv_config_get(c, "businesses.Vista.database", &(const char *){ 0 },
 				       &(const char *){ 0 }, &err),
 			 RV_USAGE);

@@ -16,14 +16,14 @@ struct bad_delivery {
 };
 
 static enum rv_status bad_send(struct rv_delivery *base, const struct rv_delivery_batch *batch,
-			       enum rv_delivery_level *ret_level, struct rv_error *err)
+			       struct rv_delivery_result *ret, struct rv_error *err)
 {
 	struct bad_delivery *bad = (struct bad_delivery *)base;
 
 	bad->sends++;
 	if (bad->sends >= bad->fail_from && bad->sends < bad->fail_to)
 		return rv_fail(err, RV_LOCAL_IO, "send %u: failure on purpose", bad->sends);
-	return bad->direct->ops->send(bad->direct, batch, ret_level, err);
+	return bad->direct->ops->send(bad->direct, batch, ret, err);
 }
 
 static const struct rv_delivery_ops bad_ops = { .name = "bad", .names_objects = true, .send = bad_send };

@@ -1,0 +1,44 @@
+/*
+ * The chain that finds AWS credentials, and keeps them fresh (aws-credentials.md).
+ *
+ * Order: environment keys (not when river's profile names an AWS profile) > the AWS profile, in
+ * the order role with source, web identity, SSO, keys, credential_process > web identity of the
+ * environment > container > EC2's instance metadata. The first that is configured decides: when it
+ * fails, its failure is the answer, and nothing further is tried.
+ *
+ * Thread-safe: one thread refreshes, the others wait, or go on with what is still valid.
+ */
+#ifndef RV_AWS_CREDENTIALS_H
+#define RV_AWS_CREDENTIALS_H
+
+#include <jansson.h>
+
+#include "aws/settings.h"
+#include "aws/sigv4.h"
+#include "base/error.h"
+#include "http/http.h"
+
+struct rv_aws_chain;
+/* Both are borrowed and must outlive the chain. Nothing is read yet. */
+struct rv_aws_chain *rv_aws_chain_new(const struct rv_aws_settings *settings, struct rv_http *http);
+void rv_aws_chain_free(struct rv_aws_chain *chain);
+void rv_aws_chain_free_p(struct rv_aws_chain **chain);
+
+/* Credentials that are valid now (by a clock `clock_offset_ms` ahead of ours): cached, refreshed in
+ * good time before they expire (5 minutes; at once when expired). A refresh that fails while the old
+ * ones are still valid is not an error. RV_AUTH: none found, or the source refused, with what was
+ * tried and what to do; transient when a source did not answer. */
+enum rv_status rv_aws_chain_get(struct rv_aws_chain *chain, int64_t clock_offset_ms,
+				struct rv_aws_credentials *ret, struct rv_error *err) RV_MUST_CHECK;
+/* The service said that these are expired: the next get fetches new ones, unless somebody did
+ * already. False: this source can give no others (static keys). */
+bool rv_aws_chain_expire(struct rv_aws_chain *chain, const struct rv_aws_credentials *used);
+
+/* For doctor: every source in order, as one object a source: {"source":"environment", "state":
+ * "used" | "not configured" | "failed" | "not reached", "detail":"..."}. Asks the network only as
+ * far as the chain itself would. The caller owns the array. */
+json_t *rv_aws_chain_explain(struct rv_aws_chain *chain);
+/* "environment", "profile data: role arn:..."; after a get that worked. */
+const char *rv_aws_chain_source(struct rv_aws_chain *chain);
+
+#endif

@@ -1,0 +1,55 @@
+/*
+ * Where AWS is and how to get at it: profile, region, endpoints, addressing, CA bundle, from
+ * river's profile (aws.*), the environment and AWS's own files, in the order AWS's tools read them
+ * (aws-credentials.md 2, 9, 10, 11). Read once, then never changed: any thread may look.
+ *
+ * river's own order is: river's option or profile key > environment > AWS's files > default.
+ */
+#ifndef RV_AWS_SETTINGS_H
+#define RV_AWS_SETTINGS_H
+
+#include <stdbool.h>
+
+#include "aws/ini.h"
+#include "base/error.h"
+
+struct rv_aws_settings_params {
+	/* Of river's profile; each Optional. */
+	const char *profile, *region, *endpoint_url, *addressing_style;
+};
+struct rv_aws_settings {
+	char *profile;          /* AWS profile in use, "default" */
+	bool profile_explicit;  /* named by river's profile: environment keys are then not used */
+	bool profile_exists;
+	char *region;           /* NULL: nothing says one; rv_aws_region() tells */
+	const char *region_origin; /* "AWS_REGION", "profile data in ~/.aws/config" */
+	char *ca_bundle;        /* Optional: AWS_CA_BUNDLE, ca_bundle */
+	char *addressing_style; /* "auto", "virtual", "path" */
+	bool use_fips, use_dualstack;
+	struct rv_ini *config;      /* ~/.aws/config; empty when there is none */
+	struct rv_ini *credentials; /* ~/.aws/credentials */
+	char *explicit_endpoint_url; /* from river's profile; Optional */
+};
+/* RV_BAD_CONFIG with file and line for a file that cannot be read as one, and for a named profile
+ * that exists nowhere (the hint names those that do). */
+enum rv_status rv_aws_settings_load(const struct rv_aws_settings_params *params,
+				    struct rv_aws_settings **ret, struct rv_error *err) RV_MUST_CHECK;
+void rv_aws_settings_free(struct rv_aws_settings *settings);
+void rv_aws_settings_free_p(struct rv_aws_settings **settings);
+
+/* A key of the profile in use: credentials file first for keys and tokens. NULL: not there. */
+const char *rv_aws_setting(const struct rv_aws_settings *settings, const char *profile,
+			   const char *key);
+/* The region, or RV_BAD_CONFIG with where it was looked for. Checked: [a-z0-9-]{1,63}. */
+enum rv_status rv_aws_region(const struct rv_aws_settings *settings, const char **ret,
+			     struct rv_error *err) RV_MUST_CHECK;
+bool rv_aws_region_valid(const char *region);
+
+/* The endpoint of a service ("s3", "firehose", "sts", ...): "https://firehose.eu-west-1.amazonaws.com"
+ * without a trailing slash, with a path when the configured one has one. *ret_custom: it was
+ * configured, and by what (`ret_origin`, borrowed). Caller frees *ret. */
+enum rv_status rv_aws_endpoint(const struct rv_aws_settings *settings, const char *service,
+			       const char *region, char **ret, bool *ret_custom,
+			       const char **ret_origin, struct rv_error *err) RV_MUST_CHECK;
+
+#endif
