@@ -76,7 +76,20 @@ static const char rest[] =
 	"    # state: auto\n"
 	"\n"
 	"    # Memory river itself may use.\n"
-	"    # max_memory: 256MiB\n";
+	"    # max_memory: 256MiB\n"
+	"\n"
+	"  # On AWS: --profile prod chooses it. Credentials are those of AWS's own tools. What the\n"
+	"  # roles must be allowed: river --profile prod stream create web/clicks --print-policy\n"
+	"  # prod:\n"
+	"  #   lake: s3://bucket/prefix\n"
+	"  #   aws: { profile: default, region: eu-west-1 }\n"
+	"  #   delivery:\n"
+	"  #     type: firehose           # or direct: river writes the objects itself\n"
+	"  #     role_arn: \"arn:aws:iam::123456789012:role/river-firehose\"\n"
+	"  #     buffer: { size: 64MiB, age: 60s }\n"
+	"  #   notify:                    # who is told of new objects: a queue, a topic, a function\n"
+	"  #     arn: \"arn:aws:sqs:eu-west-1:123456789012:river-loads\"\n"
+	"  #   warehouse: { type: duckdb, path: ./.river/prod.duckdb }\n";
 
 static bool is_there(const char *path)
 {

@@ -16,6 +16,7 @@
 #include "base/number.h"
 #include "base/strbuf.h"
 #include "config/config_file.h"
+#include "format/arn.h"
 
 #define SYSTEM_PATH "/etc/river/config.yaml"
 #define LOCAL_NAME "river.yaml"
@@ -316,18 +317,29 @@ static enum rv_status set_lake(struct rv_config *c, struct rv_error *err)
 	return RV_OK;
 }
 
+/* The type that a key such as delivery.buffer.size belongs to: what delivery.type says. */
+static const char *type_beside(const struct rv_config *c, const struct rv_key *key)
+{
+	RV_CLEANUP(rv_free_p)
+	char *type = rv_asprintf("%.*s.type", (int)strcspn(key->name, "."), key->name);
+	return value_of(c, type);
+}
+
+static void set_defaults_of_types(struct rv_config *c)
+{
+	for (size_t i = 0; i < rv_keys_count; i++) {
+		const struct rv_key *key = &rv_keys[i];
+		if (key->belongs_to && key->def && key->def[0] != '<' && !find_value(c, key->name) &&
+		    strcmp(key->belongs_to, type_beside(c, key)) == 0)
+			set_value(c, key, key->name, rv_strdup(key->def), "default");
+	}
+}
+
 /* The rows of a lake and their ledger belong together, so the file stands beside the lake: two
  * profiles share a database only when they say so. */
 static enum rv_status set_warehouse(struct rv_config *c, struct rv_error *err)
 {
-	const char *type = value_of(c, "warehouse.type");
-	for (size_t i = 0; i < rv_keys_count; i++) {
-		const struct rv_key *key = &rv_keys[i];
-		if (key->belongs_to && strcmp(key->belongs_to, type) == 0 && key->def &&
-		    key->def[0] != '<' && !find_value(c, key->name))
-			set_value(c, key, key->name, rv_strdup(key->def), "default");
-	}
-	if (strcmp(type, "duckdb") != 0 || value_of(c, "warehouse.path"))
+	if (strcmp(value_of(c, "warehouse.type"), "duckdb") != 0 || value_of(c, "warehouse.path"))
 		return RV_OK;
 	const char *lake = value_of(c, "lake");
 	RV_CLEANUP(rv_free_p) char *folder = NULL;
@@ -413,6 +425,59 @@ static enum rv_status check_combination(const struct rv_config *c, struct rv_err
 	return RV_OK;
 }
 
+static enum rv_status bad_value(const struct rv_config *c, const char *name, const char *why,
+				const char *hint, struct rv_error *err)
+{
+	const struct rv_config_value *value = find_value(c, name);
+	rv_fail(err, RV_BAD_CONFIG, "profile %s: %s '%s' %s (%s)", c->profile.name, name, value->value,
+		why, value->origin);
+	rv_hint(err, "%s", hint);
+	return err->status;
+}
+
+/* What Firehose takes (CreateDeliveryStream, BufferingHints), checked before anything is sent. */
+static enum rv_status check_delivery(const struct rv_config *c, struct rv_error *err)
+{
+	uint64_t bytes;
+	int64_t ms;
+	const char *size = value_of(c, "delivery.buffer.size");
+	const char *age = value_of(c, "delivery.buffer.age");
+	const char *role = value_of(c, "delivery.role_arn");
+	if (strcmp(value_of(c, "delivery.type"), "firehose") != 0)
+		return RV_OK;
+	if (!rv_parse_size(size, &bytes) || bytes % (1u << 20) != 0 || bytes > 128u << 20)
+		return bad_value(c, "delivery.buffer.size", "is not 1MiB to 128MiB in whole MiB",
+				 "Firehose takes nothing else; 64MiB is the default", err);
+	if (!rv_parse_duration(age, &ms) || ms % 1000 != 0 || ms > 900 * 1000)
+		return bad_value(c, "delivery.buffer.age", "is not 0s to 900s in whole seconds",
+				 "Firehose takes nothing else; 60s is the default", err);
+	if (role && !rv_arn_is(role, "iam", "role/"))
+		return bad_value(c, "delivery.role_arn", "is not the ARN of an IAM role",
+				 "it reads arn:aws:iam::123456789012:role/name", err);
+	return RV_OK;
+}
+
+static enum rv_status check_notify(const struct rv_config *c, const char *name, struct rv_error *err)
+{
+	const char *text = value_of(c, name);
+	if (!text || strcmp(text, "eventbridge") == 0)
+		return RV_OK;
+	if (!rv_arn_is(text, "sqs", "") && !rv_arn_is(text, "sns", "") &&
+	    !rv_arn_is(text, "lambda", "function:"))
+		return bad_value(c, name,
+				 "is not eventbridge, and not the ARN of an SQS queue, an SNS topic "
+				 "or a Lambda function",
+				 "it reads for instance arn:aws:sqs:eu-west-1:123456789012:river-loads",
+				 err);
+	if (rv_ends_with(text, ".fifo"))
+		return bad_value(c, name, "is a FIFO one, which S3 cannot notify",
+				 "name a standard queue or topic, or eventbridge", err);
+	if (find_value(c, "lake")->value[0] == '/')
+		return bad_value(c, name, "needs a lake on S3: a folder notifies nobody",
+				 "set lake to s3://bucket/prefix, or take the key out", err);
+	return RV_OK;
+}
+
 static uint64_t size_of(const struct rv_config *c, const char *name)
 {
 	uint64_t n = 0;
@@ -455,6 +520,8 @@ static void fill_profile(struct rv_config *c)
 		rv_bug("delivery.buffer.age was checked before");
 	const char *packing = value_of(c, "delivery.packing");
 	p->delivery_pack = packing && strcmp(packing, "lines") == 0;
+	p->notify_arn = copy_of(c, "notify.arn");
+	p->notify_landing_arn = copy_of(c, "notify.landing_arn");
 	p->aws_profile = copy_of(c, "aws.profile");
 	p->aws_region = copy_of(c, "aws.region");
 	p->aws_endpoint_url = copy_of(c, "aws.endpoint_url");
@@ -502,8 +569,11 @@ enum rv_status rv_config_load(const struct rv_config_params *params, struct rv_c
 	for (size_t i = 0; i < params->overrides_count; i++)
 		if (set_override(c, params->overrides[i], folder, err) != RV_OK)
 			return err->status;
+	set_defaults_of_types(c);
 	if (set_lake(c, err) != RV_OK || set_warehouse(c, err) != RV_OK ||
-	    set_state(c, folder, err) != RV_OK || check_combination(c, err) != RV_OK)
+	    set_state(c, folder, err) != RV_OK || check_combination(c, err) != RV_OK ||
+	    check_delivery(c, err) != RV_OK || check_notify(c, "notify.arn", err) != RV_OK ||
+	    check_notify(c, "notify.landing_arn", err) != RV_OK)
 		return err->status;
 	fill_profile(c);
 	qsort(c->values, c->values_count, sizeof(*c->values), by_table);

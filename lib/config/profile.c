@@ -32,6 +32,8 @@ void rv_profile_release(struct rv_profile *profile)
 	free(profile->lake_prefix);
 	free(profile->delivery_type);
 	free(profile->delivery_role_arn);
+	free(profile->notify_arn);
+	free(profile->notify_landing_arn);
 	free(profile->aws_profile);
 	free(profile->aws_region);
 	free(profile->aws_endpoint_url);

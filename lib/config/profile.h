@@ -17,9 +17,11 @@ struct rv_profile {
 	char *bucket, *lake_prefix; /* of an s3 lake: prefix "" or without slashes at its ends */
 	char *delivery_type;        /* "direct", "firehose" */
 	char *delivery_role_arn;    /* firehose; Optional */
-	uint64_t delivery_buffer_bytes; /* firehose; 0: its default */
-	int64_t delivery_buffer_ms;     /* firehose; -1: its default */
+	uint64_t delivery_buffer_bytes; /* firehose: whole MiB, 1..128 of them; else 0 */
+	int64_t delivery_buffer_ms;     /* firehose: whole seconds, 0..900 of them; else -1 */
 	bool delivery_pack;         /* firehose: many lines in one record */
+	/* Each Optional: an ARN, or "eventbridge". */
+	char *notify_arn, *notify_landing_arn;
 	/* Each Optional: AWS's own files and variables say it then. */
 	char *aws_profile, *aws_region, *aws_endpoint_url, *aws_addressing_style;
 	char *warehouse_type;       /* "duckdb", "snowflake" or "none" */

@@ -134,7 +134,7 @@ test_expect_success 'the documented cloud profile is understood' '
 	  prod:
 	    lake: s3://acme-lake/river
 	    aws: { profile: data, region: eu-west-1 }
-	    delivery: { type: firehose, role_arn: "arn:aws:iam::1:role/x", buffer: { size: 64MiB, age: 60s } }
+	    delivery: { type: firehose, role_arn: "arn:aws:iam::123456789012:role/x", buffer: { size: 64MiB, age: 60s } }
 	    warehouse: { type: snowflake, connection: prod, database: RIVER, warehouse: LOAD_WH, storage_integration: RIVER_S3 }
 	    businesses:
 	      vista: { connection: vista, database: VISTA }

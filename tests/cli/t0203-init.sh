@@ -38,6 +38,19 @@ test_expect_success 'the lines commented out are the defaults' '
 	test_cmp expected actual
 '
 
+test_expect_success 'the AWS profile is right when it is not commented out' '
+	cd here &&
+	sed -E "s/^  # (prod:|  )/  \1/" river.yaml >all.yaml &&
+	RIVER_CONFIG=all.yaml river --profile prod config list | tr -s " " >actual &&
+	test_grep "^lake s3://bucket/prefix$" actual &&
+	test_grep "^delivery.buffer.size 64MiB$" actual &&
+	test_grep "^notify.arn arn:aws:sqs:" actual &&
+	RIVER_CONFIG=all.yaml river config list >actual &&
+	river config list >expected &&
+	sed "s/all.yaml/river.yaml/" actual | tr -s " " >got && tr -s " " <expected >want &&
+	test_cmp want got
+'
+
 test_expect_success 'it never overwrites' '
 	cd here &&
 	cp river.yaml before &&

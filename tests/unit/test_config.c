@@ -318,7 +318,7 @@ static void test_cloud_profile(void **state RV_UNUSED)
 	    "  prod:\n"
 	    "    lake: s3://acme-lake/river/\n"
 	    "    aws: { profile: data, region: eu-west-1, endpoint_url: \"http://x:9\" }\n"
-	    "    delivery: { type: firehose, role_arn: \"arn:aws:iam::1\","
+	    "    delivery: { type: firehose, role_arn: \"arn:aws:iam::123456789012:role/river\","
 	    " buffer: { size: 64MiB, age: 60s } }\n"
 	    "    warehouse: { type: snowflake, connection: prod, database: RIVER,"
 	    " warehouse: LOAD_WH, storage_integration: RIVER_S3 }\n"
@@ -344,6 +344,60 @@ static void test_cloud_profile(void **state RV_UNUSED)
 	refused(NULL, "lake=/x", RV_BAD_CONFIG, "firehose needs a lake on S3");
 	c = loaded_as(NULL, "warehouse=duckdb"); /* duckdb takes either */
 	rv_config_free(c);
+}
+
+/* What Firehose does not take is told from the configuration, and where it was said. */
+static void test_firehose(void **state RV_UNUSED)
+{
+	static const char head[] = "profiles:\n  local:\n    lake: s3://acme-lake\n";
+	char text[512];
+	snprintf(text, sizeof(text), "%s    delivery: firehose\n", head);
+	put("work/river.yaml", text);
+	struct rv_config *c = loaded();
+	const struct rv_profile *p = rv_config_profile(c);
+	value_is(c, "delivery.buffer.size", "64MiB", "default");
+	value_is(c, "delivery.packing", "none", "default");
+	assert_int_equal(p->delivery_buffer_bytes, 64u << 20);
+	assert_int_equal(p->delivery_buffer_ms, 60000);
+	rv_config_free(c);
+	c = loaded_as(NULL, "delivery.buffer.age=0s");
+	assert_int_equal(rv_config_profile(c)->delivery_buffer_ms, 0);
+	rv_config_free(c);
+	refused(NULL, "delivery.buffer.size=129MiB", RV_BAD_CONFIG, "1MiB to 128MiB in whole MiB (-c)");
+	refused(NULL, "delivery.buffer.size=1500KiB", RV_BAD_CONFIG, "'1500KiB' is not 1MiB to");
+	refused(NULL, "delivery.buffer.age=901s", RV_BAD_CONFIG, "0s to 900s in whole seconds");
+	refused(NULL, "delivery.buffer.age=1500ms", RV_BAD_CONFIG, "'1500ms' is not 0s");
+	refused(NULL, "delivery.role_arn=river", RV_BAD_CONFIG, "not the ARN of an IAM role");
+	refused(NULL, "delivery.role_arn=arn:aws:iam::1:role/x", RV_BAD_CONFIG, "not the ARN");
+	refused(NULL, "delivery.role_arn=arn:aws:iam::123456789012:user/x", RV_BAD_CONFIG, "role");
+	/* of another delivery: kept, not looked at, and without defaults */
+	c = loaded_as(NULL, "delivery=direct");
+	value_is(c, "delivery.buffer.size", NULL, NULL);
+	assert_int_equal(rv_config_profile(c)->delivery_buffer_ms, -1);
+	rv_config_free(c);
+}
+
+static void test_notify(void **state RV_UNUSED)
+{
+	put("work/river.yaml", "profiles:\n  local:\n    lake: s3://acme-lake\n"
+			       "    notify: { arn: eventbridge,"
+			       " landing_arn: \"arn:aws-cn:sns:cn-north-1:123456789012:t\" }\n");
+	struct rv_config *c = loaded();
+	assert_string_equal(rv_config_profile(c)->notify_arn, "eventbridge");
+	assert_string_equal(rv_config_profile(c)->notify_landing_arn,
+			    "arn:aws-cn:sns:cn-north-1:123456789012:t");
+	rv_config_free(c);
+	c = loaded_as(NULL, "notify.arn=arn:aws:lambda:eu-west-1:123456789012:function:load");
+	rv_config_free(c);
+	refused(NULL, "notify.arn=queue", RV_BAD_CONFIG, "not eventbridge, and not the ARN of");
+	refused(NULL, "notify.arn=arn:aws:sqs:eu-west-1:123:q", RV_BAD_CONFIG, "not the ARN of");
+	refused(NULL, "notify.arn=arn:aws:s3:::bucket", RV_BAD_CONFIG, "not the ARN of");
+	refused(NULL, "notify.arn=arn:aws:sqs:eu-west-1:123456789012:q.fifo", RV_BAD_CONFIG,
+		"FIFO one, which S3 cannot notify");
+	refused(NULL, "notify.arn=arn:aws:sqs:eu-west-1:123456789012:a<b", RV_BAD_CONFIG, "not the ARN");
+	put("work/river.yaml", "profiles:\n  local:\n    notify: { arn:"
+			       " \"arn:aws:sqs:eu-west-1:123456789012:q\" }\n");
+	refused(NULL, NULL, RV_BAD_CONFIG, "needs a lake on S3");
 }
 
 static void test_supported(void **state RV_UNUSED)
@@ -536,6 +590,8 @@ int main(void)
 		TEST(test_no_home),
 		TEST(test_choosing),
 		TEST(test_cloud_profile),
+		TEST(test_firehose),
+		TEST(test_notify),
 		TEST(test_supported),
 		TEST(test_wrong_files),
 		TEST(test_all_problems_are_reported),
