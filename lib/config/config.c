@@ -5,6 +5,7 @@
 #include "config/config.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #include "base/strbuf.h"
 #include "config/config_file.h"
 #include "format/arn.h"
+#include "format/record_hash.h"
 
 #define SYSTEM_PATH "/etc/river/config.yaml"
 #define LOCAL_NAME "river.yaml"
@@ -335,16 +337,42 @@ static void set_defaults_of_types(struct rv_config *c)
 	}
 }
 
-/* The rows of a lake and their ledger belong together, so the file stands beside the lake: two
- * profiles share a database only when they say so. */
+/* Longer file names than 255 bytes are refused by every file system; DuckDB adds endings of its own. */
+#define WAREHOUSE_NAME_MAX 200
+
+/* "s3://acme-lake/river/eu" -> "acme-lake+river+eu.duckdb". No two lakes have one name: what is not a
+ * plain character is spelled %2B, and what is too long ends in a hash of all of it. */
+static char *bucket_file(const char *lake)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf name = RV_STRBUF_INIT;
+	const char *text = lake + strlen("s3://");
+	for (const char *p = text; *p; p++) {
+		if (strchr(plain, *p))
+			rv_strbuf_putc(&name, *p);
+		else if (*p == '/')
+			rv_strbuf_putc(&name, '+');
+		else
+			rv_strbuf_printf(&name, "%%%02X", (unsigned char)*p);
+	}
+	if (name.len <= WAREHOUSE_NAME_MAX)
+		return rv_asprintf("%s.duckdb", name.bytes);
+	return rv_asprintf("%.*s~%016" PRIx64 ".duckdb", WAREHOUSE_NAME_MAX, name.bytes,
+			   rv_record_hash(text, strlen(text)));
+}
+
+/* The rows of a lake and their ledger belong together: the file stands beside the lake, and one of a
+ * lake on S3 has the lake's name. Two profiles share a database only when they say so. */
 static enum rv_status set_warehouse(struct rv_config *c, struct rv_error *err)
 {
 	if (strcmp(value_of(c, "warehouse.type"), "duckdb") != 0 || value_of(c, "warehouse.path"))
 		return RV_OK;
 	const char *lake = value_of(c, "lake");
 	RV_CLEANUP(rv_free_p) char *folder = NULL;
+	RV_CLEANUP(rv_free_p) char *file = NULL;
 	if (lake[0] == '/') {
 		folder = rv_path_parent(lake);
+		file = rv_strdup("warehouse.duckdb");
 	} else {
 		RV_CLEANUP(rv_free_p) char *data = rv_xdg_folder("XDG_DATA_HOME", ".local/share");
 		if (!data) {
@@ -354,9 +382,10 @@ static enum rv_status set_warehouse(struct rv_config *c, struct rv_error *err)
 			return err->status;
 		}
 		folder = rv_path_join(data, "river");
+		file = bucket_file(lake);
 	}
-	set_value(c, rv_key_find("warehouse.path"), "warehouse.path",
-		  rv_path_join(folder, "warehouse.duckdb"), "default");
+	set_value(c, rv_key_find("warehouse.path"), "warehouse.path", rv_path_join(folder, file),
+		  "default");
 	return RV_OK;
 }
 

@@ -400,6 +400,45 @@ static void test_notify(void **state RV_UNUSED)
 	refused(NULL, NULL, RV_BAD_CONFIG, "needs a lake on S3");
 }
 
+/* Where the tables of this lake are, when the profile does not say. */
+static char *warehouse_of(const char *lake)
+{
+	char setting[512];
+	snprintf(setting, sizeof(setting), "lake=%s", lake);
+	struct rv_config *c = loaded_as(NULL, setting);
+	char *path = rv_strdup(rv_config_profile(c)->warehouse_path);
+	rv_config_free(c);
+	return path;
+}
+
+static void warehouse_is(const char *lake, const char *wanted)
+{
+	char *path = warehouse_of(lake), expected[200];
+	snprintf(expected, sizeof(expected), "home/.local/share/river/%s", wanted);
+	assert_string_equal(path, at(expected));
+	free(path);
+}
+
+/* Two lakes of a user never share tables: each has a file of its own name. */
+static void test_warehouse_of_bucket(void **state RV_UNUSED)
+{
+	char a[300], b[300];
+	warehouse_is("s3://acme-lake", "acme-lake.duckdb");
+	warehouse_is("s3://acme-lake/", "acme-lake.duckdb");
+	warehouse_is("s3://acme-lake/river", "acme-lake+river.duckdb");
+	warehouse_is("s3://acme-lake/river/eu", "acme-lake+river+eu.duckdb");
+	warehouse_is("s3://acme-lake/river+eu", "acme-lake+river%2Beu.duckdb");
+	warehouse_is("s3://acme-lake/a b%20", "acme-lake+a%20b%2520.duckdb");
+	warehouse_is("s3://acme-lake/\303\274", "acme-lake+%C3%BC.duckdb");
+	snprintf(a, sizeof(a), "s3://acme-lake/%0250d", 1);
+	snprintf(b, sizeof(b), "s3://acme-lake/%0250d", 2);
+	char *first = warehouse_of(a), *second = warehouse_of(b);
+	assert_string_not_equal(first, second);
+	assert_true(strlen(strrchr(first, '/')) < 240);
+	free(first);
+	free(second);
+}
+
 static void test_supported(void **state RV_UNUSED)
 {
 	struct rv_error err = RV_ERROR_INIT;
@@ -592,6 +631,7 @@ int main(void)
 		TEST(test_cloud_profile),
 		TEST(test_firehose),
 		TEST(test_notify),
+		TEST(test_warehouse_of_bucket),
 		TEST(test_supported),
 		TEST(test_wrong_files),
 		TEST(test_all_problems_are_reported),
