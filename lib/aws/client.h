@@ -26,6 +26,10 @@ struct rv_aws {
 	struct rv_http *http;
 	struct rv_aws_settings *settings;
 	struct rv_aws_chain *chain;
+	/* What the services' clocks are ahead of ours, learned from an answer; any thread. */
+	_Atomic int64_t clock_offset_ms;
+	void (*trace)(void *arg, const char *line); /* Optional: of rv_http_params */
+	void *trace_arg;
 };
 enum rv_status rv_aws_new(const struct rv_aws_settings_params *settings,
 			  const struct rv_http_params *http, struct rv_aws **ret,
