@@ -34,6 +34,7 @@ struct parsing {
 	XML_Parser parser;
 	struct open_element open[RV_XML_DEPTH_MAX];
 	size_t depth, nodes;
+	size_t skipped;        /* blanks in front, which expat does not see */
 	struct rv_strbuf text; /* of the open elements, one behind the other */
 	const char *refused;   /* why parsing was stopped */
 };
@@ -86,7 +87,11 @@ static void start_element(void *arg, const XML_Char *name, const XML_Char **attr
 	const char *colon = strrchr(name, ':');
 	const char *local = colon ? colon + 1 : name;
 	struct rv_xml *node = arena_take(p->document, sizeof(*node));
-	*node = (struct rv_xml){ .name = arena_text(p->document, local, strlen(local)), .text = "" };
+	*node = (struct rv_xml){
+		.name = arena_text(p->document, local, strlen(local)),
+		.text = "",
+		.begin = p->skipped + (size_t)XML_GetCurrentByteIndex(p->parser),
+	};
 	if (p->depth == 0) {
 		p->document->root = node;
 	} else {
@@ -108,6 +113,9 @@ static void end_element(void *arg, const XML_Char *name RV_UNUSED)
 	struct open_element *element = &p->open[--p->depth];
 	element->node->text = arena_text(p->document, p->text.bytes + element->text_start,
 					 p->text.len - element->text_start);
+	/* of <a/> expat tells the end as a place behind it, of </a> as the tag */
+	element->node->end = p->skipped + (size_t)XML_GetCurrentByteIndex(p->parser) +
+			     (size_t)XML_GetCurrentByteCount(p->parser);
 	rv_strbuf_truncate(&p->text, element->text_start);
 }
 
@@ -135,7 +143,7 @@ static enum rv_status parse(struct parsing *p, const char *what, const char *byt
 			    struct rv_error *err)
 {
 	while (len > 0 && (*bytes == ' ' || *bytes == '\t' || *bytes == '\r' || *bytes == '\n'))
-		bytes++, len--;
+		bytes++, len--, p->skipped++;
 	if (len == 0)
 		return rv_fail(err, RV_BAD_DATA, "%s is empty", what);
 	if (len > INT32_MAX)

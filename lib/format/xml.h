@@ -25,6 +25,7 @@ struct rv_xml {
 	const char *text;            /* what stands in it, children left out; "" when nothing does */
 	const struct rv_xml *child;  /* the first */
 	const struct rv_xml *next;   /* of the same parent */
+	size_t begin, end;           /* where it stands in the bytes, tags included */
 };
 
 struct rv_xml_document; /* owns its nodes */

@@ -115,6 +115,25 @@ static void test_large_texts(void **state RV_UNUSED)
 	assert_string_equal(rv_xml_text(rv_xml_root(document), "c"), "y");
 }
 
+static void stands(const struct rv_xml *node, const char *all, const char *part)
+{
+	assert_int_equal(node->end - node->begin, strlen(part));
+	assert_memory_equal(all + node->begin, part, strlen(part));
+}
+
+static void test_where_elements_stand(void **state RV_UNUSED)
+{
+	static const char text[] = "\n <?xml version='1.0'?>\n<r x='>'> <a/><n:b >\xc3\xa9&amp;<c y='1' /></n:b\n> </r>";
+	RV_CLEANUP(rv_xml_free_p) struct rv_xml_document *document = parse(text);
+	const struct rv_xml *root = rv_xml_root(document);
+	const struct rv_xml *b = rv_xml_child(root, "b");
+
+	stands(root, text, strstr(text, "<r"));
+	stands(rv_xml_child(root, "a"), text, "<a/>");
+	stands(b, text, "<n:b >\xc3\xa9&amp;<c y='1' /></n:b\n>");
+	stands(rv_xml_child(b, "c"), text, "<c y='1' />");
+}
+
 static void test_escaping(void **state RV_UNUSED)
 {
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
@@ -130,6 +149,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_refused),
 		cmocka_unit_test(test_depth_and_number_are_limited),
 		cmocka_unit_test(test_large_texts),
+		cmocka_unit_test(test_where_elements_stand),
 		cmocka_unit_test(test_escaping),
 	};
 	return cmocka_run_group_tests_name("xml", tests, NULL, NULL);
