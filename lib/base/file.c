@@ -510,23 +510,3 @@ void rv_lock_release(struct rv_lock *lock)
 		close(lock->fd);
 	lock->fd = -1;
 }
-
-uint32_t rv_crc32c(uint32_t crc, const void *bytes, size_t len)
-{
-	/* Journal lines are short; the table is computed once by whoever comes first and every
-	 * thread computes the same values. */
-	static uint32_t table[256];
-	if (!__atomic_load_n(&table[1], __ATOMIC_ACQUIRE)) {
-		for (uint32_t i = 255; i > 0; i--) {
-			uint32_t c = i;
-			for (int k = 0; k < 8; k++)
-				c = c & 1 ? c >> 1 ^ 0x82F63B78u : c >> 1;
-			__atomic_store_n(&table[i], c, __ATOMIC_RELEASE);
-		}
-	}
-	const unsigned char *p = bytes;
-	crc = ~crc;
-	while (len--)
-		crc = table[(crc ^ *p++) & 0xff] ^ crc >> 8;
-	return ~crc;
-}

@@ -119,7 +119,4 @@ enum rv_status rv_lock_take(struct rv_lock *lock, const char *path, enum rv_lock
 			    int64_t timeout_ms, mode_t mode, struct rv_error *err) RV_MUST_CHECK;
 void rv_lock_release(struct rv_lock *lock);
 
-/* CRC-32C (Castagnoli) of bytes, `crc` 0 to start; used by every line river journals. */
-uint32_t rv_crc32c(uint32_t crc, const void *p, size_t len);
-
 #endif

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
+#include "base/crc.h"
 #include "base/memory.h"
 #include "base/number.h"
 

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/crc.h"
 #include "spool/checkpoint.h"
 #include "spool/run.h"
 

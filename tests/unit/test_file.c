@@ -775,25 +775,6 @@ static void test_lock_refused(void **state RV_UNUSED)
 	assert_int_equal(lock.fd, -1);
 }
 
-static void test_crc32c(void **state RV_UNUSED)
-{
-	static unsigned char bytes[32];
-
-	assert_int_equal(rv_crc32c(0, "", 0), 0);
-	assert_int_equal(rv_crc32c(0, "123456789", 9), 0xe3069283);
-	assert_int_equal(rv_crc32c(rv_crc32c(0, "1234", 4), "56789", 5), 0xe3069283);
-	/* RFC 3720, B.4 */
-	assert_int_equal(rv_crc32c(0, bytes, 32), 0x8a9136aa);
-	memset(bytes, 0xff, 32);
-	assert_int_equal(rv_crc32c(0, bytes, 32), 0x62a8ab43);
-	for (unsigned i = 0; i < 32; i++)
-		bytes[i] = (unsigned char)i;
-	assert_int_equal(rv_crc32c(0, bytes, 32), 0x46dd794e);
-	for (unsigned i = 0; i < 32; i++)
-		bytes[i] = (unsigned char)(31 - i);
-	assert_int_equal(rv_crc32c(0, bytes, 32), 0x113fdb5c);
-}
-
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -822,7 +803,6 @@ int main(void)
 		TEST(test_exec_lets_go),
 		TEST(test_killed_holder),
 		TEST(test_lock_refused),
-		TEST(test_crc32c),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
