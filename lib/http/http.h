@@ -61,7 +61,8 @@ struct rv_http_request {
 	void *sink_arg;
 	size_t max_body_bytes;   /* of the response's body in memory; 0: 1 MiB. More is an error. */
 	int64_t connect_timeout_ms; /* 0: 10 s */
-	int64_t stall_timeout_ms;   /* no byte either way for so long; 0: 60 s */
+	/* No byte either way for so long, or less than 1 KiB in ten times that; 0: 60 s */
+	int64_t stall_timeout_ms;
 	int64_t total_timeout_ms;   /* of one attempt; 0: none */
 };
 
@@ -96,10 +97,11 @@ struct rv_http *rv_http_new(const struct rv_http_params *params);
 void rv_http_free(struct rv_http *http);
 void rv_http_free_p(struct rv_http **http);
 
-/* One attempt. RV_OK: there is an answer, whatever its status. Without one: RV_FAILED (transient;
- * resolve, connect, TLS set-up, stall, cut off; proxy refusals and certificates that do not verify
- * are not transient), RV_NOT_FOUND when libcurl is not installed. The message says which of them,
- * and the hint what to do. */
+/* One attempt. RV_OK: there is an answer, whatever its status. Without one: RV_FAILED, transient
+ * (resolve, connect, TLS handshake, stall, cut off, stopped); RV_BAD_CONFIG, not transient (a proxy
+ * that refuses, 407 included, a certificate that does not verify, no TLS on the other side);
+ * RV_LOCAL_IO (the body cannot be read); RV_NOT_FOUND when libcurl is not installed; the sink's own.
+ * The message says which of them, and the hint what to do. */
 enum rv_status rv_http_once(struct rv_http *http, const struct rv_http_request *request,
 			    struct rv_http_response *response, enum rv_http_outcome *ret_outcome,
 			    struct rv_error *err) RV_MUST_CHECK;
