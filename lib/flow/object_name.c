@@ -110,3 +110,71 @@ bool rv_object_name_parse(const char *text, struct rv_object_name *ret)
 	*ret = name;
 	return true;
 }
+
+/* ---- Firehose's ---- */
+
+static bool take_text(const char **p, const char *text)
+{
+	size_t len = strlen(text);
+	if (strncmp(*p, text, len) != 0)
+		return false;
+	*p += len;
+	return true;
+}
+
+/* Exactly `digits` of them, then `end`. */
+static bool take_number(const char **p, size_t digits, char end, uint64_t *ret)
+{
+	if (strnlen(*p, digits + 1) <= digits || (*p)[digits] != end ||
+	    !rv_parse_u64(*p, digits, ret))
+		return false;
+	*p += digits + 1;
+	return true;
+}
+
+static bool take_time(const char **p)
+{
+	uint64_t year, month, day, hour, minute, second;
+	return take_number(p, 4, '-', &year) && take_number(p, 2, '-', &month) &&
+	       take_number(p, 2, '-', &day) && take_number(p, 2, '-', &hour) &&
+	       take_number(p, 2, '-', &minute) && take_number(p, 2, '-', &second) && day >= 1 &&
+	       day <= rv_days_in_month((int64_t)year, (unsigned)month) && hour < 24 && minute < 60 &&
+	       second < 61;
+}
+
+static bool take_uuid(const char **p)
+{
+	static const char shape[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+	for (size_t i = 0; shape[i]; i++) {
+		char c = (*p)[i];
+		if (shape[i] == 'x' ? !((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')) : c != '-')
+			return false;
+	}
+	*p += sizeof(shape) - 1;
+	return true;
+}
+
+bool rv_firehose_name_parse(const char *text, const struct rv_stream *stream,
+			    struct rv_firehose_name *ret)
+{
+	struct rv_firehose_name name = { .version = 0 };
+	char place[RV_OBJECT_NAME_MAX], day[24], hour[24];
+	const char *p = text;
+	rv_object_prefix(stream, place);
+	if (!take_text(&p, place) || !rv_name_take_folder(&p, day, sizeof(day)) ||
+	    !rv_name_take_folder(&p, hour, sizeof(hour)) || !folder_valid(day, hour))
+		return false;
+	snprintf(name.folder, sizeof(name.folder), "%.13s/%.5s", day, hour);
+	rv_stream_firehose(stream, place);
+	if (!take_text(&p, place) || !take_text(&p, "-"))
+		return false;
+	size_t digits = strspn(p, "0123456789");
+	if (digits == 0 || *p == '0' || !take_number(&p, digits, '-', &name.version) ||
+	    !take_time(&p) || !take_uuid(&p))
+		return false;
+	name.gzip = strcmp(p, ".ndjson.gz") == 0 || strcmp(p, ".gz") == 0;
+	if (!name.gzip && *p)
+		return false;
+	*ret = name;
+	return true;
+}

@@ -3,6 +3,10 @@
  * of what is in the object, so a listing alone can be reconciled.
  *
  *   data/<business>/<stream>/dt=2026-11-20/hr=14/<run>-<seq %06u>-r<records>-h<hash16>.ndjson.zst
+ *
+ * Beside them stand the objects that Amazon Data Firehose writes, under names of its own:
+ *
+ *   data/web/clicks/dt=2026-11-20/hr=14/river-web-clicks-1-2026-11-20-14-03-00-<uuid>.ndjson.gz
  */
 #ifndef RV_FLOW_OBJECT_NAME_H
 #define RV_FLOW_OBJECT_NAME_H
@@ -33,6 +37,18 @@ bool rv_run_name_valid(const char *run);
 void rv_object_name_format(const struct rv_object_name *name, char *ret);
 /* False for anything that is not exactly such a name. */
 bool rv_object_name_parse(const char *text, struct rv_object_name *ret);
+/* What Firehose calls an object: <stream>-<version>-<YYYY-MM-dd-HH-mm-ss>-<uuid><extension>
+ * (Developer Guide, "Configure Amazon S3 object name format"). The folder is from the arrival of the
+ * object's oldest record; nothing of the name says what the object holds. */
+struct rv_firehose_name {
+	char folder[24];            /* "dt=2026-11-20/hr=14" */
+	uint64_t version;           /* of the delivery stream's configuration */
+	bool gzip;
+};
+/* False for anything that is not exactly the name of an object that Firehose wrote for `stream`,
+ * with the extension .ndjson.gz, .gz or none. */
+bool rv_firehose_name_parse(const char *text, const struct rv_stream *stream,
+			    struct rv_firehose_name *ret);
 /* "data/<business>/<stream>/" into ret. */
 void rv_object_prefix(const struct rv_stream *stream, char *ret);
 /* ".ndjson.zst", ".ndjson.gz", ".ndjson" */

@@ -33,6 +33,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		rv_rejects_replay_run(&rejects, run);
 		assert(rv_run_name_valid(run));
 	}
+	struct rv_firehose_name firehose;
+	struct rv_stream stream = { .business = "web", .name = "clicks" };
+	if (rv_firehose_name_parse(text, &stream, &firehose))
+		assert(!rv_object_name_parse(text, &object) && strlen(firehose.folder) == 19);
 	free(text);
 	return 0;
 }

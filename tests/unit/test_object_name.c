@@ -223,10 +223,68 @@ static void test_replay_runs(void **arg)
 	}
 }
 
+#define FIREHOSE "data/web/clicks/dt=2026-11-20/hr=14/river-web-clicks-1-2026-11-20-14-03-00-"
+#define UUID "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9"
+
+static void test_firehose(void **arg RV_UNUSED)
+{
+	struct rv_stream stream;
+	struct rv_firehose_name name;
+	struct rv_error err = RV_ERROR_INIT;
+	static const char *const extensions[] = { ".ndjson.gz", ".gz", "" };
+	static const char *const others[] = {
+		"data/web/clicks/dt=2026-11-20/hr=14/river-web-views-1-2026-11-20-14-03-00-" UUID,
+		"data/web/views/dt=2026-11-20/hr=14/river-web-clicks-1-2026-11-20-14-03-00-" UUID,
+		"data/web/clicks/dt=2026-11-20/hr=24/river-web-clicks-1-2026-11-20-14-03-00-" UUID,
+		"data/web/clicks/dt=2026-11-20/river-web-clicks-1-2026-11-20-14-03-00-" UUID,
+		"data/web/clicks/river-web-clicks-1-2026-11-20-14-03-00-" UUID,
+		"data/web/clicks/dt=2026-11-20/hr=14/river-web-clicks-0-2026-11-20-14-03-00-" UUID,
+		"data/web/clicks/dt=2026-11-20/hr=14/river-web-clicks--2026-11-20-14-03-00-" UUID,
+		"data/web/clicks/dt=2026-11-20/hr=14/river-web-clicks-1-2026-02-30-14-03-00-" UUID,
+		"data/web/clicks/dt=2026-11-20/hr=14/river-web-clicks-1-2026-11-20-24-03-00-" UUID,
+		"data/web/clicks/dt=2026-11-20/hr=14/river-web-clicks-1-2026-11-20-14-03-" UUID,
+		"data/web/clicks/dt=2026-11-20/hr=14/x/river-web-clicks-1-2026-11-20-14-03-00-" UUID,
+		FIREHOSE UUID ".zst",
+		FIREHOSE UUID ".ndjson",
+		FIREHOSE UUID ".GZ",
+		FIREHOSE UUID ".gz.gz",
+		FIREHOSE "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f",
+		FIREHOSE "0A1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9",
+		FIREHOSE,
+		"",
+		OBJECT,
+	};
+	rv_stream_init(&stream);
+	assert_int_equal(rv_stream_parse_name("web/clicks", &stream, &err), RV_OK);
+	for (size_t i = 0; i < sizeof(extensions) / sizeof(*extensions); i++) {
+		char text[RV_OBJECT_NAME_MAX];
+		struct rv_object_name own;
+		snprintf(text, sizeof(text), FIREHOSE UUID "%s", extensions[i]);
+		assert_true(rv_firehose_name_parse(text, &stream, &name));
+		assert_string_equal(name.folder, "dt=2026-11-20/hr=14");
+		assert_int_equal(name.version, 1);
+		assert_int_equal(name.gzip, i < 2);
+		assert_false(rv_object_name_parse(text, &own));
+	}
+	assert_true(rv_firehose_name_parse("data/web/clicks/dt=2026-11-20/hr=23/river-web-clicks-12-"
+					   "2027-01-01-00-00-00-" UUID, &stream, &name));
+	assert_int_equal(name.version, 12);
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+		if (rv_firehose_name_parse(others[i], &stream, &name))
+			fail_msg("%s is taken for Firehose's", others[i]);
+	/* A stream whose name goes on where the other's ends is another stream. */
+	rv_stream_release(&stream);
+	rv_stream_init(&stream);
+	assert_int_equal(rv_stream_parse_name("web/click", &stream, &err), RV_OK);
+	assert_false(rv_firehose_name_parse(FIREHOSE UUID, &stream, &name));
+	rv_stream_release(&stream);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_golden),	      cmocka_unit_test(test_parse),
+		cmocka_unit_test(test_golden),
+		cmocka_unit_test(test_firehose),	      cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_awkward_runs),  cmocka_unit_test(test_run_names),
 		cmocka_unit_test(test_refused),	      cmocka_unit_test(test_every_changed_byte),
 		cmocka_unit_test(test_replay_runs),
