@@ -118,6 +118,16 @@ static enum rv_status ask_ledger(struct rv_warehouse *warehouse, const struct rv
 	return warehouse->ops->loaded(warehouse, stream, note_loaded, f, err);
 }
 
+/* River's own names, and Firehose's for this stream: nobody else writes such. */
+static bool is_ours(const struct rv_stream *stream, const char *object)
+{
+	struct rv_object_name name;
+	struct rv_firehose_name firehose;
+
+	return rv_object_name_parse(object, &name) ||
+	       rv_firehose_name_parse(object, stream, &firehose);
+}
+
 static enum rv_status find_pending(struct rv_store *lake, struct rv_warehouse *warehouse,
 				   const struct rv_stream *stream, struct opening *o,
 				   struct rv_pending *ret, struct rv_error *err)
@@ -125,7 +135,6 @@ static enum rv_status find_pending(struct rv_store *lake, struct rv_warehouse *w
 	RV_CLEANUP(rv_pending_release) struct rv_pending pending = { 0 };
 	RV_CLEANUP(finding_release) struct finding f = { .names = RV_STRBUF_INIT };
 	char prefix[RV_OBJECT_NAME_MAX], after[RV_STREAM_PLACE_MAX];
-	struct rv_object_name name;
 	size_t capacity = 0;
 
 	rv_object_prefix(stream, prefix);
@@ -139,7 +148,7 @@ static enum rv_status find_pending(struct rv_store *lake, struct rv_warehouse *w
 	for (size_t i = 0; i < f.count; i++) {
 		if (f.items[i].loaded) {
 			pending.loaded++;
-		} else if (!rv_object_name_parse(name_at(&f, i), &name)) {
+		} else if (!is_ours(stream, name_at(&f, i))) {
 			if (!pending.foreign++)
 				pending.first_foreign = rv_strdup(name_at(&f, i));
 		} else if (add_pending(lake, name_at(&f, i), &f.items[i], &pending, &capacity,

@@ -3,8 +3,9 @@
  *
  * Pending is what the lake lists under the stream's prefix (behind `since` for a stream created
  * fresh) and the warehouse's ledger does not have as loaded; an object whose load failed stays
- * pending. Foreign objects, whose names are not river's, are counted and never pending: somebody
- * has to name them (`river snowpipe notify STREAM PATH`).
+ * pending. Objects that Firehose wrote for the stream, by their names, are pending like river's own.
+ * Foreign objects, whose names are neither's, are counted and never pending: somebody has to name
+ * them (`river snowpipe notify STREAM PATH`).
  */
 #ifndef RV_FLOW_LOAD_H
 #define RV_FLOW_LOAD_H
@@ -24,7 +25,7 @@ struct rv_pending {
 	uint64_t bytes;
 	int64_t oldest_ms;         /* when the oldest of them appeared in the lake; 0: none */
 	uint64_t loaded;           /* listed and in the ledger */
-	uint64_t foreign;          /* listed, not river's, not in the ledger */
+	uint64_t foreign;          /* listed, not river's or Firehose's, not in the ledger */
 	char *first_foreign;       /* NULL: none */
 };
 enum rv_status rv_pending_find(struct rv_store *lake, struct rv_warehouse *warehouse,

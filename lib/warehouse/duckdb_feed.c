@@ -170,6 +170,65 @@ struct reading {
 	uint64_t row;            /* of the block's first line */
 };
 
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r';
+}
+
+static size_t skip_blanks(const char *p, size_t len)
+{
+	size_t n = 0;
+
+	while (n < len && is_blank(p[n]))
+		n++;
+	return n;
+}
+
+/* What take_foreign() will make of this line of joined records. */
+static uint64_t rows_of_line(const char *p, size_t len)
+{
+	uint64_t rows = 0;
+
+	for (size_t at = skip_blanks(p, len); at < len; at += skip_blanks(p + at, len - at)) {
+		struct rv_json_scan scan;
+
+		rows++;
+		if (rv_json_scan_object(p + at, len - at, 0, RV_JSON_LINE_MODE, &scan) != RV_JSON_OK)
+			break;
+		at += scan.end;
+	}
+	return rows ? rows : 1;
+}
+
+/* Rows beyond one a line: Firehose puts records behind each other as they are, {}{}, when nobody ended
+ * them with a newline. Only lines in which a brace follows a closing one are looked at closer. */
+static uint64_t count_further_rows(const char *p, size_t len)
+{
+	const char *end = p + len, *line = p;
+	uint64_t rows = 0;
+
+	for (const char *at = p; (at = memchr(at, '{', (size_t)(end - at))); at++) {
+		const char *before = at;
+
+		while (before > line && is_blank(before[-1]))
+			before--;
+		if (before == line || before[-1] != '}')
+			continue;
+		const char *newline = memrchr(line, '\n', (size_t)(at - line));
+
+		line = newline ? newline + 1 : line;
+		newline = memchr(at, '\n', (size_t)(end - at));
+		size_t line_len = (size_t)((newline ? newline : end) - line);
+
+		rows += rows_of_line(line, line_len) - 1;
+		at = line + line_len;
+		line = newline ? newline + 1 : end;
+		if (at == end)
+			break;
+	}
+	return rows;
+}
+
 /* Queues the whole lines of the block and goes on with the rest of it in another one. */
 static enum rv_status cut_block(struct reading *r, bool last, struct rv_error *err)
 {
@@ -189,6 +248,8 @@ static enum rv_status cut_block(struct reading *r, bool last, struct rv_error *e
 
 	if (whole && block->p[whole - 1] != '\n')
 		rows++;
+	if (r->feed->objects[r->object].joined)
+		rows += count_further_rows(block->p, whole);
 	struct block *rest = take_spare(r->feed);
 
 	if (rest->capacity < block->capacity && block->len - whole >= rest->capacity) {
@@ -286,6 +347,7 @@ struct local {
 	struct duck_feed *feed;
 	struct block *block;
 	size_t at;
+	size_t line_end;         /* of the line that `at` is in, once looked for */
 	uint64_t row;
 	uint64_t promised;       /* rows still to be taken; UINT64_MAX: all there are */
 	bool holds;
@@ -479,14 +541,6 @@ static void keep_promise(struct local *local, uint64_t n)
 
 /* ---- rows ---- */
 
-static bool is_blank(const char *p, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if (p[i] != ' ' && p[i] != '\t' && p[i] != '\r')
-			return false;
-	return true;
-}
-
 static bool reject(struct local *local, const char *fault)
 {
 	local->rejected++;
@@ -507,27 +561,47 @@ static bool accept_own(struct local *local, struct rv_str line)
 	return scan.end == line.len || reject(local, "something behind the record");
 }
 
-/* Whether this line of a foreign object is one record; trims what stands around it. */
-static bool accept_foreign(struct local *local, struct rv_str *line)
+/* Takes a record off the front of `rest`, which is a line or, of joined records, what is left of one;
+ * false when there is none. A fault costs what is left of the line. */
+static bool take_foreign(struct local *local, struct rv_str rest, bool joined, struct rv_str *ret)
 {
 	struct rv_json_scan scan;
-	const char *fault = NULL;
+	size_t at = skip_blanks(rest.p, rest.len);
 
-	while (line->len && (*line->p == ' ' || *line->p == '\t')) {
-		line->p++;
-		line->len--;
-	}
-	if (is_blank(line->p, line->len))
+	local->at = local->line_end + 1;
+	if (at == rest.len)
 		return false;
-	if (rv_json_scan_object(line->p, line->len, 0, RV_JSON_LINE_MODE, &scan) != RV_JSON_OK)
-		fault = rv_json_fault_text(scan.fault);
-	else if (!is_blank(line->p + scan.end, line->len - scan.end))
-		fault = "something behind the record";
-	if (!fault) {
-		line->len = scan.end;
-		return true;
+	if (rv_json_scan_object(rest.p + at, rest.len - at, 0, RV_JSON_LINE_MODE, &scan) != RV_JSON_OK)
+		return reject(local, rv_json_fault_text(scan.fault));
+	*ret = (struct rv_str){ rest.p + at, scan.end };
+	at += scan.end;
+	at += skip_blanks(rest.p + at, rest.len - at);
+	if (at < rest.len && !joined)
+		return reject(local, "something behind the record");
+	if (at < rest.len)
+		local->at = local->line_end - (rest.len - at);
+	return true;
+}
+
+/* The next record of the block; false when the line is none. */
+static bool take_record(struct local *local, const struct duck_feed_object *object,
+			struct rv_str *ret)
+{
+	const struct block *block = local->block;
+	struct rv_str line = { block->p + local->at, 0 };
+
+	/* A line without end, full of records, is searched for its end once. */
+	if (local->line_end <= local->at) {
+		const char *end = memchr(line.p, '\n', block->len - local->at);
+
+		local->line_end = end ? (size_t)(end - block->p) : block->len;
 	}
-	return reject(local, fault);
+	line.len = local->line_end - local->at;
+	if (object->foreign)
+		return take_foreign(local, line, object->joined, ret);
+	local->at = local->line_end + 1;
+	*ret = line;
+	return accept_own(local, line);
 }
 
 static void feed_rows(duck_function_info info, duck_chunk output)
@@ -554,6 +628,7 @@ static void feed_rows(duck_function_info info, duck_chunk output)
 			if (!local->block)
 				break;
 			local->at = local->block->at;
+			local->line_end = 0;
 			local->row = local->block->first_row;
 			named = false;
 		}
@@ -561,13 +636,9 @@ static void feed_rows(duck_function_info info, duck_chunk output)
 		const struct duck_feed_object *object = &feed->objects[block->object];
 
 		while (n < most && bytes < CHUNK_BYTES && local->at < block->len) {
-			struct rv_str line = { block->p + local->at, 0 };
-			const char *end = memchr(line.p, '\n', block->len - local->at);
+			struct rv_str line;
 
-			line.len = end ? (size_t)(end - line.p) : block->len - local->at;
-			local->at += line.len + 1;
-			if (object->foreign ? accept_foreign(local, &line)
-					    : accept_own(local, line)) {
+			if (take_record(local, object, &line)) {
 				local->hash += XXH3_64bits(line.p, line.len);
 				local->rows++;
 				api->assign_checked_text(records, n, line.p, line.len);

@@ -12,6 +12,7 @@
 struct duck_feed_object {
 	const char *name;        /* Required */
 	bool foreign;            /* not one of river's names: validate every line */
+	bool joined;             /* foreign, and a line may hold several records: Firehose's */
 	uint64_t expect_rows, expect_hash; /* unless foreign */
 	/* Filled by the feed. */
 	uint64_t bytes;          /* compressed, as read */

@@ -158,6 +158,7 @@ static enum rv_status read_ledger(struct rv_duckdb *d, const struct rv_stream *s
 struct member {
 	struct rv_load *item;
 	bool foreign;
+	bool firehose;              /* foreign, and Firehose wrote it */
 	struct rv_object_name name; /* unless foreign */
 	bool out;                   /* failed: not part of the group any more */
 };
@@ -340,6 +341,7 @@ static enum rv_status try_group(struct loading *l, struct member *members, size_
 		objects[n++] = (struct duck_feed_object){
 			.name = members[i].item->object,
 			.foreign = members[i].foreign,
+			.joined = members[i].firehose,
 			.expect_rows = members[i].name.records,
 			.expect_hash = members[i].name.set_hash,
 		};
@@ -498,6 +500,9 @@ static bool wants_loading(const struct loading *l, struct ledger *ledger, struct
 	m->foreign = !rv_object_name_parse(item->object, &m->name) ||
 		     strcmp(m->name.business, l->stream->business) != 0 ||
 		     strcmp(m->name.stream, l->stream->name) != 0;
+	struct rv_firehose_name firehose;
+
+	m->firehose = m->foreign && rv_firehose_name_parse(item->object, l->stream, &firehose);
 	known = m->foreign ? NULL : find_run(ledger, m->name.run, m->name.seq);
 	if (known) {
 		fail_item(item, "%s holds the same run and sequence number", known->object);

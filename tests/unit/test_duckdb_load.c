@@ -274,6 +274,62 @@ static void test_foreign_lines(void **state)
 	world_close(&w);
 }
 
+#define FIREHOSE "data/web/clicks/dt=2026-11-20/hr=14/river-web-clicks-1-2026-11-20-14-03-00-"
+
+/* What Firehose wrote has no newlines but the producer's: records may stand behind each other. Every one
+ * gets a row number of its own, in order; a fault costs what is left of its line. */
+static void test_firehose_lines(void **state RV_UNUSED)
+{
+	static const char text[] =
+		"{\"n\":1}{\"n\":2} {\"n\":3}\r\n{\"n\":\"}{\"}\n\n{\"n\":6}{\"n\":7}x{\"n\":0}\n"
+		"junk\n{\"n\":{\"a\":{}}}\n{\"n\":11}{\"n\":12}";
+	struct rv_store_put put = { 0 };
+	struct world w;
+
+	world_open(&w, "web/clicks");
+	char name[] = FIREHOSE "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9";
+
+	assert_ok(&w, rv_store_put_bytes(w.store, name, text, sizeof(text) - 1, &put, &w.err));
+	struct rv_load item = world_load(&w, name);
+
+	assert_int_equal(item.state, RV_LOAD_PARTIAL);
+	assert_int_equal(item.rows, 9);
+	assert_int_equal(item.rejected, 2);
+	assert_non_null(strstr(item.message, "line 8: "));
+	assert_answer(&w, "select string_agg(file_row || record, ' ' order by file_row) from web.clicks",
+		      "\"1{\"\"n\"\":1} 2{\"\"n\"\":2} 3{\"\"n\"\":3} 4{\"\"n\"\":\"\"}{\"\"} "
+		      "6{\"\"n\"\":6} 7{\"\"n\"\":7} 10{\"\"n\"\":{\"\"a\"\":{}}} "
+		      "11{\"\"n\"\":11} 12{\"\"n\"\":12}\";");
+	world_close(&w);
+}
+
+/* The same over many blocks of river's reading, on one endless line and on lines of any length. */
+static void test_firehose_joined(void **state RV_UNUSED)
+{
+	for (unsigned every = 0; every < 3; every++) {
+		struct rv_strbuf text = RV_STRBUF_INIT;
+		struct rv_store_put put = { 0 };
+		struct world w;
+
+		for (unsigned i = 1; i <= 100000; i++)
+			rv_strbuf_printf(&text, "{\"n\":%u,\"text\":\"}{ padding padding\"}%s", i,
+					 every && i % (every * 7) == 0 ? "\n" : "");
+		world_open(&w, "web/clicks");
+		char name[] = FIREHOSE "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9";
+
+		assert_ok(&w, rv_store_put_bytes(w.store, name, text.bytes, text.len, &put, &w.err));
+		struct rv_load item = world_load(&w, name);
+
+		assert_int_equal(item.state, RV_LOAD_LOADED);
+		assert_int_equal(item.rows, 100000);
+		assert_answer(&w, "select count(*), count(distinct file_row), min(file_row),"
+				  " max(file_row), bool_and(file_row = (record->>'n')::int)"
+				  " from web.clicks", "100000,100000,1,100000,true;");
+		rv_strbuf_release(&text);
+		world_close(&w);
+	}
+}
+
 /* Processes that load the same objects at once: none fails, nothing doubles. */
 static void test_loaders_at_once(void **state)
 {
@@ -397,6 +453,8 @@ int main(void)
 		cmocka_unit_test(test_damaged_and_missing),
 		cmocka_unit_test(test_same_run_and_seq_is_refused),
 		cmocka_unit_test(test_foreign_lines),
+		cmocka_unit_test(test_firehose_lines),
+		cmocka_unit_test(test_firehose_joined),
 		cmocka_unit_test(test_loaders_at_once),
 		cmocka_unit_test(test_killed_and_again),
 		cmocka_unit_test(test_drop_and_rebuild),

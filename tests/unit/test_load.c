@@ -34,6 +34,16 @@ static void test_pending(void **state)
 	free(world_object(&w, "b", 1, "{\"a\":1}\n"));
 	free(world_object(&w, "a", 1, "{\"a\":1}\n{\"a\":2}\n"));
 	assert_ok(&w, rv_store_put_bytes(w.store, "data/web/clicks/junk", "x", 1, &put, &w.err));
+	/* Another stream's delivery stream does not write here. */
+	assert_ok(&w, rv_store_put_bytes(w.store, "data/web/clicks/dt=2026-11-20/hr=14/river-web-views-1-"
+					 "2026-11-20-14-03-00-0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9",
+					 "x", 1, &put, &w.err));
+	assert_ok(&w, rv_pending_find(w.store, w.warehouse, &w.stream, &pending, &w.err));
+	assert_int_equal(pending.foreign, 2);
+	rv_pending_release(&pending);
+	assert_ok(&w, w.store->ops->remove(w.store, "data/web/clicks/dt=2026-11-20/hr=14/river-web-views-"
+					   "1-2026-11-20-14-03-00-0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9",
+					   NULL, &w.err));
 	assert_ok(&w, rv_pending_find(w.store, w.warehouse, &w.stream, &pending, &w.err));
 	assert_int_equal(pending.count, 2);
 	assert_int_equal(pending.foreign, 1);
@@ -48,6 +58,24 @@ static void test_pending(void **state)
 	assert_int_equal(pending.count, 0);
 	assert_int_equal(pending.loaded, 2);
 	rv_pending_release(&pending);
+	close_mem(&w);
+}
+
+/* What Firehose wrote is pending like river's own, without anybody naming it. */
+static void test_firehose(void **state RV_UNUSED)
+{
+	struct rv_load_sum sum = { 0 };
+	struct rv_store_put put = { 0 };
+	struct world w;
+
+	open_mem(&w);
+	assert_ok(&w, rv_store_put_bytes(w.store, "data/web/clicks/dt=2026-11-20/hr=14/river-web-clicks-1-"
+					 "2026-11-20-14-03-00-0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9",
+					 "{}\n{}\n", 6, &put, &w.err));
+	free(world_object(&w, "a", 1, "{\"a\":1}\n{\"a\":2}\n"));
+	assert_ok(&w, rv_load_stream(w.store, w.warehouse, &w.stream, NULL, NULL, &sum, &w.err));
+	assert_int_equal(sum.objects, 2);
+	assert_int_equal(sum.rows, 4);
 	close_mem(&w);
 }
 
@@ -189,6 +217,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pending),
+		cmocka_unit_test(test_firehose),
 		cmocka_unit_test(test_faults),
 		cmocka_unit_test(test_all_streams),
 		cmocka_unit_test(test_late),
