@@ -48,6 +48,9 @@ enum rv_status rv_wire_delivery(const struct rv_profile *profile, struct rv_stor
 /* Does not open the database yet. */
 enum rv_status rv_wire_warehouse(const struct rv_profile *profile, struct rv_store *lake,
 				 struct rv_warehouse **ret, struct rv_error *err) RV_MUST_CHECK;
+/* The AWS region, NULL when nothing says one; talks to nobody. Caller frees. */
+enum rv_status rv_wire_region(const struct rv_profile *profile, char **ret,
+			      struct rv_error *err) RV_MUST_CHECK;
 /* Files as tables, without profile and lake; `files` is borrowed until the warehouse is freed. */
 enum rv_status rv_wire_files(const char *const *files, size_t count, struct rv_warehouse **ret,
 			     struct rv_error *err) RV_MUST_CHECK;

@@ -14,7 +14,7 @@ struct create_options {
 	int format, contract, compression, stamp, pipe;
 	uint64_t batch_size, batch_records;
 	int64_t batch_age_ms, freshness_ms;
-	bool csv_no_header, adopt, fresh, dry_run, sql;
+	bool csv_no_header, adopt, fresh, dry_run, sql, print_policy;
 };
 
 static const char *const formats[] = { "auto", "ndjson", "json", "csv", "text", NULL };
@@ -93,6 +93,9 @@ static const struct rv_opt create_options_table[] = {
 		 "print the exact plan and change nothing"),
 	OPT_FLAG(struct create_options, 0, "sql", sql,
 		 "with --dry-run, as -v: also the statements for the warehouse"),
+	OPT_FLAG(struct create_options, 0, "print-policy", print_policy,
+		 "print what IAM has to allow for these streams on AWS, as JSON, and do nothing else; "
+		 "needs neither network nor credentials"),
 	OPT_END
 };
 /* clang-format on */
@@ -256,7 +259,12 @@ static enum rv_status create_run(struct rv_command_context *cx, void *options, i
 
 	if (o->adopt && o->fresh)
 		return rv_fail(err, RV_USAGE, "--adopt and --fresh say the opposite");
-	if (definitions_of(o, operands_count, operands, &definitions, err) != RV_OK ||
+	if (definitions_of(o, operands_count, operands, &definitions, err) != RV_OK)
+		return err->status;
+	if (o->print_policy)
+		return definitions.problems ? river_printed(definitions.worst, err)
+					    : river_policy_print(cx, &definitions, err);
+	if (rv_wire_lake(cx->profile, &cx->lake, err) != RV_OK ||
 	    river_plan_make(cx, &definitions, &params, &plan, err) != RV_OK)
 		return err->status;
 	if (definitions.problems)
@@ -272,6 +280,7 @@ static const struct rv_example create_examples[] = {
 	{ "river stream create web/clicks --key event_id", "a stream with a table of newest rows" },
 	{ "river stream create shop/orders --key id --column 'total=decimal(18,2)'",
 	  "with a typed column" },
+	{ "river stream create web/clicks --print-policy", "what IAM has to allow for it" },
 	{ "river stream create -f streams/ --dry-run", "what the files of a folder would create" },
 	{ NULL, NULL },
 };
@@ -281,7 +290,7 @@ const struct rv_command cmd_stream_create = {
 	.group = RV_GROUP_START,
 	.summary = "declare a stream",
 	.operands = "[<stream>]",
-	.needs = RV_NEEDS_LAKE,
+	.needs = RV_NEEDS_PROFILE, /* --print-policy opens no lake */
 	.options = create_options_table,
 	.options_size = sizeof(struct create_options),
 	.examples = create_examples,

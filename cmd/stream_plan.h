@@ -64,6 +64,10 @@ enum rv_status river_plan_print(struct rv_command_context *cx, const struct rive
 enum rv_status river_plan_run(struct rv_command_context *cx, const struct river_plan *plan,
 			      const struct river_plan_params *params,
 			      struct rv_error *err) RV_MUST_CHECK;
+/* IAM policies for each of the streams, as JSON; asks nobody. */
+enum rv_status river_policy_print(struct rv_command_context *cx,
+				  const struct river_definitions *definitions,
+				  struct rv_error *err) RV_MUST_CHECK;
 /* The status for `problems` that were printed already: main prints nothing more. */
 enum rv_status river_printed(enum rv_status worst, struct rv_error *err);
 

@@ -110,6 +110,14 @@ enum rv_status rv_wire_warehouse(const struct rv_profile *profile, struct rv_sto
 	return RV_OK;
 }
 
+enum rv_status rv_wire_region(const struct rv_profile *profile, char **ret,
+			      struct rv_error *err)
+{
+	(void)err;
+	*ret = profile->aws_region ? rv_strdup(profile->aws_region) : NULL;
+	return RV_OK;
+}
+
 enum rv_status rv_wire_files(const char *const *files, size_t count, struct rv_warehouse **ret,
 			     struct rv_error *err)
 {

@@ -1,0 +1,70 @@
+/* `river stream create --print-policy`: what IAM has to allow, worked out from the profile alone, so
+ * that it can be asked for before there is anything to ask. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "aws/policy.h"
+#include "base/memory.h"
+#include "stream_plan.h"
+
+static bool is_firehose(const struct rv_profile *profile)
+{
+	return strcmp(profile->delivery_type, "firehose") == 0;
+}
+
+static enum rv_status check(const struct rv_profile *profile, struct rv_error *err)
+{
+	json_t *text = json_string(profile->lake);
+	bool readable = text != NULL;
+
+	json_decref(text);
+	if (!readable)
+		return rv_fail(err, RV_BAD_CONFIG, "lake: '%s' is not UTF-8", profile->lake);
+	if (!profile->lake_is_folder)
+		return RV_OK;
+	rv_fail(err, RV_USAGE, "the lake of profile %s is the folder %s: nobody needs a policy for it",
+		profile->name, profile->lake);
+	rv_hint(err, "choose a profile whose lake is on S3: river --profile NAME ...");
+	return err->status;
+}
+
+static void print_one(struct rv_command_context *cx, const struct rv_stream *stream,
+		      const char *region)
+{
+	const struct rv_profile *profile = cx->profile;
+	char name[RV_STREAM_TEXT], firehose[RV_STREAM_PLACE_MAX];
+	struct rv_policy_params params = {
+		.business = stream->business,
+		.name = stream->name,
+		.bucket = profile->bucket,
+		.lake_prefix = profile->lake_prefix,
+		.region = region,
+		.firehose = is_firehose(profile) ? rv_stream_firehose(stream, firehose) : NULL,
+		.role_arn = profile->delivery_role_arn,
+		.notify_arn = profile->notify_arn,
+		.notify_landing_arn = profile->notify_landing_arn,
+	};
+	json_t *json = json_pack("{s:s, s:o}", "stream", rv_stream_text(stream, name), "policies",
+				 rv_policy_json(&params));
+	RV_CLEANUP(rv_free_p) char *text = json_dumps(json, JSON_INDENT(2));
+
+	rv_out_printf(cx->out, "%s\n", text);
+	rv_out_json(cx->out, json);
+}
+
+enum rv_status river_policy_print(struct rv_command_context *cx,
+				  const struct river_definitions *definitions, struct rv_error *err)
+{
+	const struct rv_profile *profile = cx->profile;
+	RV_CLEANUP(rv_free_p) char *region = NULL;
+
+	if (check(profile, err) != RV_OK || rv_wire_region(profile, &region, err) != RV_OK)
+		return err->status;
+	for (size_t i = 0; i < definitions->count; i++)
+		print_one(cx, &definitions->items[i].stream, region);
+	if (is_firehose(profile) && !profile->delivery_role_arn)
+		rv_note("account and role are not known: * stands for them until delivery.role_arn is set");
+	if (is_firehose(profile) && !region)
+		rv_note("the region is not known: * stands for it until aws.region is set");
+	return RV_OK;
+}
