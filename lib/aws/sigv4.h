@@ -3,7 +3,8 @@
  * not sort or encode, and cannot presign. Facts: AWS General Reference "Signature Version 4", S3
  * API Reference "Authenticating Requests"; test vectors of aws-c-auth.
  *
- * Pure: no clock, no environment. Keys are zeroised. Thread-safe.
+ * Pure: no clock, no environment. Keys are zeroised, but for the derived ones that are remembered
+ * until rv_sigv4_forget_keys. Thread-safe.
  */
 #ifndef RV_AWS_SIGV4_H
 #define RV_AWS_SIGV4_H
@@ -11,12 +12,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/crypto.h"
 #include "base/error.h"
 #include "base/strbuf.h"
 #include "http/http.h"
 
-#define RV_SHA256_BYTES 32
-#define RV_SHA256_HEX 65 /* with its end */
 /* SHA-256 of "" in hex */
 #define RV_SHA256_EMPTY "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 #define RV_UNSIGNED_PAYLOAD "UNSIGNED-PAYLOAD"
@@ -40,7 +40,8 @@ struct rv_sigv4 {
 	/* name=value pairs, percent-encoded, in any order, without '?'; Optional. A name without '='
 	 * is signed as "name=". */
 	const char *query;
-	const char *payload_hash;     /* hex SHA-256, or RV_UNSIGNED_PAYLOAD */
+	/* Hex SHA-256, or RV_UNSIGNED_PAYLOAD. NULL, presigning only: unsigned for S3, else of "". */
+	const char *payload_hash;
 	/* S3 encodes the path once and leaves it as it is; all others normalise and encode twice. */
 	bool is_s3;
 };
@@ -55,16 +56,11 @@ enum rv_status rv_sigv4_sign(const struct rv_sigv4 *sign, struct rv_http_headers
 enum rv_status rv_sigv4_presign(const struct rv_sigv4 *sign, const struct rv_http_headers *headers,
 				int64_t expires_s, struct rv_strbuf *ret_query,
 				struct rv_error *err) RV_MUST_CHECK;
-/* For tests and --verbose: the steps in between. */
+/* For tests and --verbose: the canonical request that rv_sigv4_sign makes of these headers. */
 enum rv_status rv_sigv4_canonical(const struct rv_sigv4 *sign, const struct rv_http_headers *headers,
 				  struct rv_strbuf *ret, struct rv_error *err) RV_MUST_CHECK;
 
-enum rv_status rv_sha256(const void *p, size_t len, uint8_t ret[RV_SHA256_BYTES],
-			 struct rv_error *err) RV_MUST_CHECK;
-enum rv_status rv_sha256_hex(const void *p, size_t len, char ret[RV_SHA256_HEX],
-			     struct rv_error *err) RV_MUST_CHECK;
-/* `len` bytes of a file from `offset`, read with pread. */
-enum rv_status rv_sha256_fd_hex(int fd, uint64_t offset, uint64_t len, char ret[RV_SHA256_HEX],
-				struct rv_error *err) RV_MUST_CHECK;
+/* Wipes the signing keys that are remembered (derived, one a day, region and service). */
+void rv_sigv4_forget_keys(void);
 
 #endif

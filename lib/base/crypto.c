@@ -1,0 +1,191 @@
+/*
+ * OpenSSL 3's EVP interface with prototypes of its own, so that nothing is linked. The algorithms are
+ * fetched once: EVP_sha256() would be looked up anew for each digest, which takes longer than
+ * hashing a request does. HMAC() looks up as well, so the two digests it is made of are done here
+ * (RFC 2104).
+ */
+#include "base/crypto.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+
+#define LIBRARY "libcrypto.so.3"
+#define BLOCK_BYTES 64 /* SHA-256's */
+#define SHA1_BYTES 20
+
+struct evp_md;
+struct evp_md_ctx;
+static struct {
+	struct evp_md *(*md_fetch)(void *context, const char *algorithm, const char *properties);
+	int (*digest)(const void *p, size_t len, unsigned char *ret, unsigned *ret_len,
+		      const struct evp_md *md, void *engine);
+	struct evp_md_ctx *(*ctx_new)(void);
+	void (*ctx_free)(struct evp_md_ctx *ctx);
+	int (*init)(struct evp_md_ctx *ctx, const struct evp_md *md, void *engine);
+	int (*update)(struct evp_md_ctx *ctx, const void *p, size_t len);
+	int (*final)(struct evp_md_ctx *ctx, unsigned char *ret, unsigned *ret_len);
+	struct evp_md *sha256, *sha1;
+	char reason[256]; /* why it could not be opened, "" otherwise */
+} api;
+static pthread_once_t opened = PTHREAD_ONCE_INIT;
+
+static void open_library(void)
+{
+	static const struct {
+		const char *name;
+		void *slot;
+	} functions[] = {
+		{ "EVP_MD_fetch", &api.md_fetch },     { "EVP_Digest", &api.digest },
+		{ "EVP_MD_CTX_new", &api.ctx_new },    { "EVP_MD_CTX_free", &api.ctx_free },
+		{ "EVP_DigestInit_ex", &api.init },    { "EVP_DigestUpdate", &api.update },
+		{ "EVP_DigestFinal_ex", &api.final },
+	};
+	/* It stays open until the process ends: its clean-up at exit may still be called. */
+	void *handle = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+	if (!handle) {
+		const char *why = dlerror();
+		strncpy(api.reason, why ? why : "unknown", sizeof(api.reason) - 1);
+		return;
+	}
+	for (size_t i = 0; i < sizeof(functions) / sizeof(*functions); i++) {
+		void *symbol = dlsym(handle, functions[i].name);
+		if (!symbol) {
+			strncpy(api.reason, functions[i].name, sizeof(api.reason) - 1);
+			return;
+		}
+		/* POSIX wants function pointers to fit into void *; ISO C has no cast for it. */
+		memcpy(functions[i].slot, &symbol, sizeof(symbol));
+	}
+	api.sha256 = api.md_fetch(NULL, "SHA256", NULL);
+	api.sha1 = api.md_fetch(NULL, "SHA1", NULL);
+	if (!api.sha256 || !api.sha1)
+		strncpy(api.reason, "it has no SHA-256 or no SHA-1", sizeof(api.reason) - 1);
+}
+
+static enum rv_status need_library(struct rv_error *err)
+{
+	pthread_once(&opened, open_library);
+	if (!api.reason[0])
+		return RV_OK;
+	rv_fail(err, RV_NOT_FOUND, "cannot use " LIBRARY ": %s", api.reason);
+	rv_hint(err, "install OpenSSL 3 (Debian: apt install libssl3)");
+	return err->status;
+}
+
+/* The library is there and the lengths are sane: what is left to fail is its memory. */
+static void digest(const struct evp_md *md, const void *p, size_t len, uint8_t *ret)
+{
+	if (!api.digest(len ? p : "", len, ret, NULL, md, NULL))
+		rv_bug("EVP_Digest failed for %zu bytes", len);
+}
+
+void rv_hex(const uint8_t *p, size_t len, char *ret)
+{
+	static const char digits[] = "0123456789abcdef";
+	for (size_t i = 0; i < len; i++) {
+		ret[2 * i] = digits[p[i] >> 4];
+		ret[2 * i + 1] = digits[p[i] & 15];
+	}
+	ret[2 * len] = '\0';
+}
+
+enum rv_status rv_sha256(const void *p, size_t len, uint8_t ret[RV_SHA256_BYTES],
+			 struct rv_error *err)
+{
+	enum rv_status status = need_library(err);
+	if (status == RV_OK)
+		digest(api.sha256, p, len, ret);
+	return status;
+}
+
+enum rv_status rv_sha256_hex(const void *p, size_t len, char ret[RV_SHA256_HEX],
+			     struct rv_error *err)
+{
+	uint8_t md[RV_SHA256_BYTES];
+	enum rv_status status = rv_sha256(p, len, md, err);
+	if (status == RV_OK)
+		rv_hex(md, sizeof(md), ret);
+	return status;
+}
+
+static void free_ctx_p(struct evp_md_ctx **ctx)
+{
+	if (*ctx)
+		api.ctx_free(*ctx);
+}
+
+enum rv_status rv_sha256_fd_hex(int fd, uint64_t offset, uint64_t len, char ret[RV_SHA256_HEX],
+				struct rv_error *err)
+{
+	enum rv_status status = need_library(err);
+	if (status != RV_OK)
+		return status;
+	const size_t piece = 256 * 1024;
+	RV_CLEANUP(rv_free_p) char *buffer = rv_malloc(piece);
+	RV_CLEANUP(free_ctx_p) struct evp_md_ctx *ctx = api.ctx_new();
+	if (!ctx || !api.init(ctx, api.sha256, NULL))
+		rv_bug("EVP_DigestInit_ex failed");
+	while (len > 0) {
+		size_t wanted = len < piece ? (size_t)len : piece, n;
+		status = rv_pread_full(fd, buffer, wanted, offset, &n, "data to sign", err);
+		if (status != RV_OK)
+			return status;
+		if (n < wanted)
+			return rv_fail(err, RV_LOCAL_IO,
+				       "data to sign ends at byte %ju, %ju bytes early",
+				       (uintmax_t)(offset + n), (uintmax_t)(len - n));
+		if (!api.update(ctx, buffer, n))
+			rv_bug("EVP_DigestUpdate failed");
+		offset += n;
+		len -= n;
+	}
+	uint8_t md[RV_SHA256_BYTES];
+	if (!api.final(ctx, md, NULL))
+		rv_bug("EVP_DigestFinal_ex failed");
+	rv_hex(md, sizeof(md), ret);
+	return RV_OK;
+}
+
+enum rv_status rv_hmac_sha256(const void *key, size_t key_len, const void *p, size_t len,
+			      uint8_t ret[RV_SHA256_BYTES], struct rv_error *err)
+{
+	enum rv_status status = need_library(err);
+	if (status != RV_OK)
+		return status;
+	uint8_t block[BLOCK_BYTES] = { 0 }, outer[BLOCK_BYTES + RV_SHA256_BYTES];
+	uint8_t small[BLOCK_BYTES + 448];
+	uint8_t *inner = len <= sizeof(small) - BLOCK_BYTES ? small : rv_malloc(BLOCK_BYTES + len);
+	if (key_len > BLOCK_BYTES)
+		digest(api.sha256, key, key_len, block);
+	else if (key_len > 0)
+		memcpy(block, key, key_len);
+	for (size_t i = 0; i < BLOCK_BYTES; i++) {
+		inner[i] = block[i] ^ 0x36;
+		outer[i] = block[i] ^ 0x5c;
+	}
+	if (len > 0)
+		memcpy(inner + BLOCK_BYTES, p, len);
+	digest(api.sha256, inner, BLOCK_BYTES + len, outer + BLOCK_BYTES);
+	digest(api.sha256, outer, sizeof(outer), ret);
+	explicit_bzero(block, sizeof(block));
+	explicit_bzero(outer, sizeof(outer));
+	explicit_bzero(inner, BLOCK_BYTES + len);
+	if (inner != small)
+		rv_free_p(&inner);
+	return RV_OK;
+}
+
+enum rv_status rv_sha1_hex(const void *p, size_t len, char ret[RV_SHA1_HEX], struct rv_error *err)
+{
+	enum rv_status status = need_library(err);
+	if (status != RV_OK)
+		return status;
+	uint8_t md[SHA1_BYTES];
+	digest(api.sha1, p, len, md);
+	rv_hex(md, sizeof(md), ret);
+	return RV_OK;
+}
