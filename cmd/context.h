@@ -21,6 +21,7 @@ struct rv_config; /* config/config.h */
 struct rv_config_params;
 struct rv_warehouse;
 struct rv_delivery;
+struct rv_resources;
 struct rv_command_context {
 	const struct rv_command *command;
 	/* What the command line says about configuration; never NULL. For commands that load it
@@ -48,6 +49,9 @@ enum rv_status rv_wire_delivery(const struct rv_profile *profile, struct rv_stor
 /* Does not open the database yet. */
 enum rv_status rv_wire_warehouse(const struct rv_profile *profile, struct rv_store *lake,
 				 struct rv_warehouse **ret, struct rv_error *err) RV_MUST_CHECK;
+/* What streams need besides objects and tables; none for a lake in a folder. Nobody is asked yet. */
+enum rv_status rv_wire_resources(const struct rv_profile *profile, struct rv_resources *ret,
+				 struct rv_error *err) RV_MUST_CHECK;
 /* The AWS region, NULL when nothing says one; talks to nobody. Caller frees. */
 enum rv_status rv_wire_region(const struct rv_profile *profile, char **ret,
 			      struct rv_error *err) RV_MUST_CHECK;

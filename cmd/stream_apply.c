@@ -110,7 +110,48 @@ static void change_json(void *arg, const char *key, const char *from, const char
 	json_array_append_new(arg, json_pack("{s:s, s:s?, s:s?}", "key", key, "from", from, "to", to));
 }
 
-static void print_difference(struct rv_out *out, const struct river_step *step)
+/* "firehose.buffer.size: 64MiB", as keys of a definition are shown */
+static void compare_resources(const struct rv_resources *resources, const struct rv_resource_view *views,
+			      struct rv_out *out, json_t *changes)
+{
+	for (size_t i = 0; i < resources->count; i++) {
+		const struct rv_resource_view *view = &views[i];
+		const char *kind = resources->items[i]->ops->kind;
+
+		if (!view->name || view->action == RV_RESOURCE_UNCHANGED)
+			continue;
+		if (view->count == 0) {
+			print_change(out, kind, NULL, view->name);
+			change_json(changes, kind, NULL, view->name);
+		}
+		for (size_t j = 0; j < view->count; j++) {
+			const struct rv_resource_change *change = &view->changes[j];
+			RV_CLEANUP(rv_free_p) char *key = rv_asprintf("%s.%s", kind, change->key);
+
+			print_change(out, key, change->from, change->to);
+			change_json(changes, key, change->from, change->to);
+		}
+	}
+}
+
+static void print_lake_difference(struct rv_command_context *cx, const struct river_plan *plan)
+{
+	json_t *changes = json_array();
+
+	rv_out_printf(cx->out, "lake %s: differs\n", cx->lake->url);
+	compare_resources(&plan->resources, plan->lake_views, cx->out, changes);
+	rv_out_json(cx->out, json_pack("{s:o, s:s, s:o}", "lake", rv_out_text(cx->lake->url), "action",
+				       "update", "changes", changes));
+}
+
+static bool step_differs(const struct river_step *step)
+{
+	return step->action != RIVER_UNCHANGED ||
+	       river_views_action(step->views) != RV_RESOURCE_UNCHANGED;
+}
+
+static void print_difference(struct rv_out *out, const struct river_plan *plan,
+			     const struct river_step *step)
 {
 	static const char *const titles[] = { "not in the lake", "differs", "same", "not defined" };
 	static const char *const words[] = { "create", "update", "unchanged", "delete" };
@@ -118,13 +159,17 @@ static void print_difference(struct rv_out *out, const struct river_step *step)
 	json_t *changes = json_array();
 
 	rv_stream_text(&step->stream, name);
-	rv_out_printf(out, "%s: %s\n", name, titles[step->action]);
+	enum river_action action = step->action == RIVER_UNCHANGED ? RIVER_UPDATE : step->action;
+
+	rv_out_printf(out, "%s: %s\n", name, titles[action]);
 	if (step->action == RIVER_UPDATE) {
 		rv_definition_diff(&step->existing, &step->stream, print_change, out);
 		rv_definition_diff(&step->existing, &step->stream, change_json, changes);
 	}
-	rv_out_json(out, json_pack("{s:s, s:s, s:o}", "stream", name, "action", words[step->action],
-				   "changes", changes));
+	if (action == RIVER_UPDATE)
+		compare_resources(&plan->resources, step->views, out, changes);
+	rv_out_json(out, json_pack("{s:s, s:s, s:o}", "stream", name, "action", words[action], "changes",
+				   changes));
 }
 
 static enum rv_status diff_run(struct rv_command_context *cx, void *options, int operands_count,
@@ -146,11 +191,15 @@ static enum rv_status diff_run(struct rv_command_context *cx, void *options, int
 		return river_printed(definitions.worst, err);
 	if (plan.problems)
 		return river_printed(plan.worst, err);
+	if (river_views_action(plan.lake_views) != RV_RESOURCE_UNCHANGED) {
+		differs = true;
+		print_lake_difference(cx, &plan);
+	}
 	for (size_t i = 0; i < plan.count; i++) {
-		if (plan.steps[i].action == RIVER_UNCHANGED)
+		if (!step_differs(&plan.steps[i]))
 			continue;
 		differs = true;
-		print_difference(cx->out, &plan.steps[i]);
+		print_difference(cx->out, &plan, &plan.steps[i]);
 	}
 	return differs ? river_printed(RV_FAILED, err) : RV_OK;
 }

@@ -25,8 +25,11 @@ void river_plan_release(struct river_plan *plan)
 	for (size_t i = 0; i < plan->count; i++) {
 		rv_stream_release(&plan->steps[i].stream);
 		rv_stream_release(&plan->steps[i].existing);
+		river_views_release(plan->steps[i].views);
 	}
 	free(plan->steps);
+	river_views_release(plan->lake_views);
+	rv_resources_release(&plan->resources);
 	*plan = (struct river_plan){ 0 };
 }
 
@@ -141,7 +144,9 @@ static enum rv_status plan_one(struct rv_command_context *cx, const struct river
 		memcpy(step->stream.since, step->existing.since, sizeof(step->stream.since));
 		step->stream.created_ms = step->existing.created_ms;
 	}
-	return RV_OK;
+	/* A stream that is about to be made may find what a former attempt left. */
+	return river_resources_look(&plan->resources, &step->stream,
+				    params->update || step->action == RIVER_CREATE, step->views, err);
 }
 
 struct pruning {
@@ -200,8 +205,15 @@ enum rv_status river_plan_make(struct rv_command_context *cx,
 			       const struct river_plan_params *params, struct river_plan *ret,
 			       struct rv_error *err)
 {
-	if (rv_catalog_check_lake(cx->lake, err) != RV_OK)
+	if (rv_catalog_check_lake(cx->lake, err) != RV_OK ||
+	    rv_wire_resources(cx->profile, &ret->resources, err) != RV_OK)
 		return err->status;
+	if (definitions->count &&
+	    river_resources_look(&ret->resources, NULL, params->update, ret->lake_views, err) != RV_OK) {
+		if (!is_about_one(err->status))
+			return err->status;
+		conflict(ret, err);
+	}
 	for (size_t i = 0; i < definitions->count; i++) {
 		if (plan_one(cx, &definitions->items[i], params, ret, err) == RV_OK)
 			continue;
@@ -231,11 +243,21 @@ static bool rebuilds(const struct river_step *step)
 	return step->action == RIVER_UPDATE && rv_definition_rebuilds(&step->existing, &step->stream);
 }
 
-static json_t *step_json(const struct river_step *step, const char *action)
+/* A definition may be as wanted, and what stands behind it not. */
+static const char *word_of(const struct river_step *step, bool is_done)
+{
+	enum rv_resource_action behind = river_views_action(step->views);
+
+	if (step->action != RIVER_UNCHANGED || behind == RV_RESOURCE_UNCHANGED)
+		return (is_done ? done : planned)[step->action];
+	return river_resource_word(behind == RV_RESOURCE_UPDATE ? behind : RV_RESOURCE_FINISH, is_done);
+}
+
+static json_t *step_json(const struct river_plan *plan, const struct river_step *step, bool is_done)
 {
 	char name[RV_STREAM_TEXT];
 	json_t *json = json_pack("{s:s, s:s}", "stream", rv_stream_text(&step->stream, name), "action",
-				 action);
+				 word_of(step, is_done));
 
 	if (step->stream.id[0])
 		json_object_set_new(json, "id", json_string(step->stream.id));
@@ -246,19 +268,24 @@ static json_t *step_json(const struct river_step *step, const char *action)
 		json_object_set_new(json, "changes", changes);
 		json_object_set_new(json, "rebuild", json_boolean(rebuilds(step)));
 	}
+	if (plan->resources.count)
+		json_object_set_new(json, "resources",
+				    river_resources_json(&plan->resources, step->views, is_done));
 	return json;
 }
 
-static void print_step(struct rv_out *out, const struct river_step *step, const char *action)
+static void print_step(struct rv_out *out, const struct river_plan *plan, const struct river_step *step,
+		       bool is_done)
 {
 	char name[RV_STREAM_TEXT];
 
-	rv_out_printf(out, "%s: %s\n", rv_stream_text(&step->stream, name), action);
-	if (step->action != RIVER_UPDATE)
-		return;
-	rv_definition_diff(&step->existing, &step->stream, print_change, out);
-	if (rebuilds(step))
-		rv_out_printf(out, "  clean and latest are made again from raw at the next load\n");
+	rv_out_printf(out, "%s: %s\n", rv_stream_text(&step->stream, name), word_of(step, is_done));
+	if (step->action == RIVER_UPDATE) {
+		rv_definition_diff(&step->existing, &step->stream, print_change, out);
+		if (rebuilds(step))
+			rv_out_printf(out, "  clean and latest are made again from raw at the next load\n");
+	}
+	river_resources_print(out, &plan->resources, step->views, is_done);
 }
 
 struct statements {
@@ -299,16 +326,17 @@ static enum rv_status print_statements(struct rv_command_context *cx, const stru
 enum rv_status river_plan_print(struct rv_command_context *cx, const struct river_plan *plan, bool sql,
 				struct rv_error *err)
 {
+	river_resources_print_lake(cx, &plan->resources, plan->lake_views, false);
 	for (size_t i = 0; i < plan->count; i++) {
 		const struct river_step *step = &plan->steps[i];
 		char object[RV_STREAM_PLACE_MAX];
-		json_t *json = step_json(step, planned[step->action]);
+		json_t *json = step_json(plan, step, false);
 		enum rv_status status = RV_OK;
 
 		rv_stream_catalog_name(&step->stream, object);
 		json_object_set_new(json, "dry_run", json_true());
 		json_object_set_new(json, "object", json_string(object));
-		print_step(cx->out, step, planned[step->action]);
+		print_step(cx->out, plan, step, false);
 		if (step->action == RIVER_CREATE || step->action == RIVER_UPDATE) {
 			json_t *definition = rv_definition_json(&step->stream);
 			RV_CLEANUP(rv_free_p) char *text = json_dumps(definition, JSON_COMPACT);
@@ -414,32 +442,89 @@ static enum rv_status run_step(struct rv_command_context *cx, struct river_step 
 	rv_bug("action %d", (int)step->action);
 }
 
+/* The stream in the catalog first: it says what has to be there, so that the same command, or delete,
+ * finds what a killed one left behind. To remove, the other way round. */
+static enum rv_status run_with_resources(struct rv_command_context *cx, const struct river_plan *plan,
+					 struct river_step *step,
+					 const struct river_plan_params *params, struct rv_error *err)
+{
+	if (step->action == RIVER_DELETE &&
+	    river_resources_remove(&plan->resources, &step->stream, river_resources_deadline(cx), err) !=
+		    RV_OK)
+		return err->status;
+	enum rv_status status = run_step(cx, step, params, err);
+
+	if (status != RV_OK || step->action == RIVER_DELETE)
+		return status;
+	if (river_resources_make(&plan->resources, &step->stream, step->views, err) == RV_OK)
+		return RV_OK;
+	return rv_context(err, "%s/%s is in the catalog, but not ready", step->stream.business,
+			  step->stream.name);
+}
+
+/* Waits for what was begun, and tells what is done; a stream that is not ready does not keep the
+ * others from being told. */
+static enum rv_status finish_steps(struct rv_command_context *cx, const struct river_plan *plan,
+				   size_t count, struct rv_error *err)
+{
+	int64_t deadline_ms = river_resources_deadline(cx);
+	enum rv_status status = RV_OK;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct river_step *step = &plan->steps[i];
+		struct rv_error late = RV_ERROR_INIT;
+
+		if (step->action != RIVER_DELETE &&
+		    river_resources_settle(&plan->resources, &step->stream, step->views, deadline_ms,
+					   &late) != RV_OK) {
+			rv_context(&late, "%s/%s is in the catalog, but not ready", step->stream.business,
+				   step->stream.name);
+			if (status == RV_OK)
+				*err = late;
+			else
+				rv_error_print(&late);
+			status = err->status;
+			continue;
+		}
+		print_step(cx->out, plan, step, true);
+		rv_out_json(cx->out, step_json(plan, step, true));
+	}
+	return status;
+}
+
 enum rv_status river_plan_run(struct rv_command_context *cx, const struct river_plan *plan,
 			      const struct river_plan_params *params, struct rv_error *err)
 {
 	RV_CLEANUP(rv_free_p)
 	struct river_step **changed = rv_calloc(plan->count + 1, sizeof(struct river_step *));
-	size_t changed_count = 0;
-	enum rv_status status = RV_OK;
+	size_t changed_count = 0, count;
+	enum rv_status status = river_resources_make(&plan->resources, NULL, plan->lake_views, err);
 
-	for (size_t i = 0; i < plan->count && status == RV_OK; i++) {
-		struct river_step *step = &plan->steps[i];
+	if (status != RV_OK)
+		return rv_context(err, "no stream was changed");
+	river_resources_print_lake(cx, &plan->resources, plan->lake_views, true);
+	for (count = 0; count < plan->count; count++) {
+		struct river_step *step = &plan->steps[count];
 
-		if (rv_stop_signal()) {
-			status = rv_fail(err, RV_FAILED, "stopped after %zu of %zu streams", i,
-					 plan->count);
-			break;
-		}
-		status = run_step(cx, step, params, err);
+		status = rv_stop_signal() ? rv_fail(err, RV_FAILED, "stopped after %zu of %zu streams",
+						    count, plan->count)
+					  : run_with_resources(cx, plan, step, params, err);
 		if (status != RV_OK) {
-			status = i ? rv_context(err, "after %zu of %zu streams", i, plan->count)
-				   : status;
+			if (count && !rv_stop_signal())
+				rv_context(err, "after %zu of %zu streams", count, plan->count);
 			break;
 		}
-		print_step(cx->out, step, done[step->action]);
-		rv_out_json(cx->out, step_json(step, done[step->action]));
 		if (step->action == RIVER_CREATE || step->action == RIVER_UPDATE)
 			changed[changed_count++] = step;
+	}
+	struct rv_error late = RV_ERROR_INIT;
+
+	if (finish_steps(cx, plan, count, &late) != RV_OK) {
+		if (status != RV_OK)
+			rv_error_print(&late);
+		else
+			*err = late;
+		status = err->status;
 	}
 	/* `create` must not open a warehouse; tables come with the first load then */
 	if (params->update)

@@ -10,6 +10,7 @@
 
 #include "config/stream.h"
 #include "context.h"
+#include "resource/resource.h"
 #include "store/store.h"
 
 /* Definitions that were read, and how many could not be: those are printed when they are found. */
@@ -40,8 +41,12 @@ struct river_plan {
 		struct rv_stream stream;    /* as it is wanted; DELETE: as it is */
 		struct rv_stream existing;  /* UPDATE */
 		char etag[RV_ETAG_TEXT];    /* UPDATE, DELETE */
+		/* of plan.resources, by their places; those of the lake stay empty */
+		struct rv_resource_view views[RV_RESOURCES_MAX];
 	} *steps;
 	size_t count, capacity;
+	struct rv_resources resources;
+	struct rv_resource_view lake_views[RV_RESOURCES_MAX];
 	size_t problems;
 	enum rv_status worst;
 };
@@ -64,6 +69,38 @@ enum rv_status river_plan_print(struct rv_command_context *cx, const struct rive
 enum rv_status river_plan_run(struct rv_command_context *cx, const struct river_plan *plan,
 			      const struct river_plan_params *params,
 			      struct rv_error *err) RV_MUST_CHECK;
+/* ---- resources: stream_resources.c. Arrays of views have RV_RESOURCES_MAX places, by those of
+ * `resources`. A NULL stream means those of the lake. ---- */
+void river_views_release(struct rv_resource_view *views);
+/* The greatest: UPDATE before CREATE before UNCHANGED. */
+enum rv_resource_action river_views_action(const struct rv_resource_view *views);
+/* "create", "created" */
+const char *river_resource_word(enum rv_resource_action action, bool is_done);
+/* --timeout from now on, or long enough. */
+int64_t river_resources_deadline(const struct rv_command_context *cx);
+/* Without `update`, one that differs is a conflict. */
+enum rv_status river_resources_look(const struct rv_resources *resources,
+				    const struct rv_stream *stream, bool update,
+				    struct rv_resource_view *views, struct rv_error *err) RV_MUST_CHECK;
+enum rv_status river_resources_make(const struct rv_resources *resources,
+				    const struct rv_stream *stream,
+				    const struct rv_resource_view *views,
+				    struct rv_error *err) RV_MUST_CHECK;
+enum rv_status river_resources_settle(const struct rv_resources *resources,
+				      const struct rv_stream *stream,
+				      const struct rv_resource_view *views, int64_t deadline_ms,
+				      struct rv_error *err) RV_MUST_CHECK;
+enum rv_status river_resources_remove(const struct rv_resources *resources,
+				      const struct rv_stream *stream, int64_t deadline_ms,
+				      struct rv_error *err) RV_MUST_CHECK;
+json_t *river_resources_json(const struct rv_resources *resources,
+			     const struct rv_resource_view *views, bool is_done);
+/* What is done says only what it changed. */
+void river_resources_print(struct rv_out *out, const struct rv_resources *resources,
+			   const struct rv_resource_view *views, bool is_done);
+void river_resources_print_lake(struct rv_command_context *cx, const struct rv_resources *resources,
+				const struct rv_resource_view *views, bool is_done);
+
 /* IAM policies for each of the streams, as JSON; asks nobody. */
 enum rv_status river_policy_print(struct rv_command_context *cx,
 				  const struct river_definitions *definitions,

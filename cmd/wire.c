@@ -110,6 +110,15 @@ enum rv_status rv_wire_warehouse(const struct rv_profile *profile, struct rv_sto
 	return RV_OK;
 }
 
+enum rv_status rv_wire_resources(const struct rv_profile *profile, struct rv_resources *ret,
+				 struct rv_error *err)
+{
+	(void)profile;
+	(void)ret;
+	(void)err;
+	return RV_OK;
+}
+
 enum rv_status rv_wire_region(const struct rv_profile *profile, char **ret,
 			      struct rv_error *err)
 {
