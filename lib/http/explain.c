@@ -148,7 +148,8 @@ static enum rv_status timed_out(const struct rv_curl_api *api, CURL *easy,
 		rv_fail(err, RV_FAILED, "cannot resolve %s: no answer within %lld ms", host,
 			(long long)end->connect_timeout_ms);
 		hint = "check the network's name servers";
-	} else if (!has_happened(api, easy, CURLINFO_CONNECT_TIME_T)) {
+	} else if (!has_happened(api, easy, CURLINFO_CONNECT_TIME_T) &&
+		   !strstr(end->text, "SSL")) { /* 7.88 counts TLS as part of connecting */
 		rv_fail(err, RV_FAILED, "cannot connect to %s: no answer within %lld ms", host,
 			(long long)end->connect_timeout_ms);
 	} else {

@@ -48,7 +48,7 @@ struct attempt {
 	int64_t started_ms, stall_timeout_ms;
 	uint64_t handed;      /* bytes of the body that libcurl has taken */
 	bool begun;           /* a connection is there, and the request was begun on it */
-	bool again;           /* libcurl wanted to begin it once more */
+	bool again;           /* libcurl wanted to rewind, or to begin it once more */
 	bool head_done;       /* the last header of the answer was read */
 	size_t header_bytes, header_lines;
 	uint64_t body_bytes;
@@ -182,10 +182,12 @@ static size_t read_body(char *buffer, size_t size, size_t count, void *arg)
 
 static int rewind_body(void *arg, curl_off_t offset, int origin)
 {
-	const struct attempt *a = arg;
+	struct attempt *a = arg;
 
-	return a->handed == 0 && offset == 0 && origin == SEEK_SET ? CURL_SEEKFUNC_OK :
-								     CURL_SEEKFUNC_FAIL;
+	if (a->handed == 0 && offset == 0 && origin == SEEK_SET)
+		return CURL_SEEKFUNC_OK;
+	a->again = true;
+	return CURL_SEEKFUNC_FAIL;
 }
 
 static void answer_too_large(struct attempt *a, const char *what)
@@ -439,13 +441,15 @@ static void set_up(const struct rv_curl_api *api, struct rv_http_conn *conn, str
 #undef SET
 
 /* ---- judging ---- */
+/* Of the body: never less than what went out. */
 static uint64_t bytes_sent(const struct rv_curl_api *api, const struct rv_http_conn *conn,
 			   const struct attempt *a)
 {
 	curl_off_t sent = 0;
 
-	/* When it wanted to start over it has already forgotten what it had sent. */
-	if (a->again || api->easy_getinfo(conn->easy, CURLINFO_SIZE_UPLOAD_T, &sent) != CURLE_OK)
+	/* When it wanted to start over it has already forgotten what it had sent: 7.88 says 0. */
+	if (a->again ||
+	    api->easy_getinfo(conn->easy, CURLINFO_SIZE_UPLOAD_T, &sent) != CURLE_OK || sent == 0)
 		return a->handed;
 	return (uint64_t)sent;
 }
@@ -473,7 +477,7 @@ static enum rv_status judge(const struct rv_curl_api *api, struct rv_http_conn *
 	struct rv_http_response *response = a->response;
 	const struct rv_http_request *request = a->request;
 
-	a->facts->outcome = outcome_of(api, conn, a);
+	a->facts->outcome = outcome_of(api, conn, a); /* unless there is an answer */
 	if (a->err->status != RV_OK)
 		return a->err->status;
 	if (code != CURLE_OK) {
@@ -491,6 +495,16 @@ static enum rv_status judge(const struct rv_curl_api *api, struct rv_http_conn *
 		};
 		a->facts->timed_out = code == CURLE_OPERATION_TIMEDOUT;
 		return rv_http_explain(api, conn->easy, &end, a->err);
+	}
+	/* libcurl takes a connection that ends in the middle of the headers for the end of them. */
+	if (!a->head_done) {
+		RV_CLEANUP(rv_strbuf_release) struct rv_strbuf origin = RV_STRBUF_INIT;
+
+		rv_http_origin(&origin, request->url);
+		rv_fail(a->err, RV_FAILED, "the answer of %s was cut off in its headers",
+			origin.bytes);
+		a->err->transient = true;
+		return a->err->status;
 	}
 	/* Only a proxy asks for that, and the request went no further. */
 	if (response->status == 407) {

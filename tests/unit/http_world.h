@@ -43,7 +43,8 @@ struct server {
 	char url[64]; /* "http://127.0.0.1:port" */
 	peer_script *script;
 	void *arg;
-	atomic_uint connections, requests; /* whole requests */
+	atomic_uint connections;
+	atomic_uint heads, requests; /* requests begun, and whole ones */
 	atomic_bool stopping;
 	pthread_t thread;
 	pthread_mutex_t mutex;
@@ -81,6 +82,7 @@ RV_UNUSED static bool peer_read_head(struct peer *peer)
 	rv_strbuf_clear(&peer->head);
 	rv_strbuf_add(&peer->head, peer->in.bytes, len);
 	peer_drop(peer, len);
+	atomic_fetch_add(&peer->server->heads, 1);
 	return true;
 }
 
