@@ -6,7 +6,9 @@
 
 #include "base/memory.h"
 #include "base/strbuf.h"
+#include "format/json_scan.h"
 #include "format/record_hash.h"
+#include "format/stamp.h"
 #include "format/unpack.h"
 
 #define PIECE_BYTES (1u << 20)
@@ -18,6 +20,7 @@ struct reading {
 	char *piece;
 	struct rv_strbuf rest;   /* a record that goes on in the next piece */
 	struct rv_object_content *content;
+	struct rv_stamp_set *stamps; /* NULL: lines are records */
 	bool (*go_on)(void *arg, const struct rv_object_content *so_far);
 	void *arg;
 };
@@ -29,15 +32,47 @@ static void reading_release(struct reading *reading)
 	rv_free_p(&reading->piece);
 }
 
-static void end_record(struct reading *reading, const char *p, size_t len)
+static void count_record(struct reading *reading, const char *p, size_t len)
+{
+	struct rv_stamp_id stamp;
+	size_t keep;
+	uint64_t hash = rv_record_hash(p, len);
+	reading->content->records++;
+	reading->content->whole_hash += hash;
+	if (!rv_stamp_cut(p, len, &keep, &stamp)) {
+		reading->content->set_hash += hash;
+		return;
+	}
+	reading->content->set_hash += rv_record_hash_cut(p, keep);
+	if (reading->stamps)
+		rv_stamp_set_add(reading->stamps, stamp.run, stamp.seq, stamp.n, stamp.n);
+}
+
+static void count_joined(struct reading *reading, const char *p, size_t len)
+{
+	struct rv_json_scan scan;
+	for (;; p += scan.end, len -= scan.end) {
+		while (len && (*p == ' ' || *p == '\t' || *p == '\r')) {
+			p++;
+			len--;
+		}
+		if (!len || rv_json_scan_object(p, len, 0, RV_JSON_LINE_MODE, &scan) != RV_JSON_OK)
+			return;
+		count_record(reading, p, scan.end);
+	}
+}
+
+static void end_line(struct reading *reading, const char *p, size_t len)
 {
 	if (reading->rest.len) {
 		rv_strbuf_add(&reading->rest, p, len);
 		p = reading->rest.bytes;
 		len = reading->rest.len;
 	}
-	reading->content->records++;
-	reading->content->set_hash += rv_record_hash(p, len);
+	if (reading->stamps)
+		count_joined(reading, p, len);
+	else
+		count_record(reading, p, len);
 	rv_strbuf_clear(&reading->rest);
 }
 
@@ -57,7 +92,7 @@ static enum rv_status take(void *arg, const void *p, size_t len, struct rv_error
 			return RV_OK;
 		const char *at = reading->piece, *end = at + n;
 		for (const char *line; (line = memchr(at, '\n', (size_t)(end - at))); at = line + 1)
-			end_record(reading, at, (size_t)(line - at));
+			end_line(reading, at, (size_t)(line - at));
 		rv_strbuf_add(&reading->rest, at, (size_t)(end - at));
 		if (reading->rest.overflow)
 			return rv_fail(err, RV_BAD_DATA, "record %" PRIu64 " is longer than any can be",
@@ -65,9 +100,10 @@ static enum rv_status take(void *arg, const void *p, size_t len, struct rv_error
 	}
 }
 
-enum rv_status rv_object_read(struct rv_store *lake, const char *name,
-			      bool (*go_on)(void *arg, const struct rv_object_content *so_far),
-			      void *arg, struct rv_object_content *ret, struct rv_error *err)
+enum rv_status rv_object_read_stamps(struct rv_store *lake, const char *name,
+				     bool (*go_on)(void *arg, const struct rv_object_content *so_far),
+				     void *arg, struct rv_stamp_set *stamps,
+				     struct rv_object_content *ret, struct rv_error *err)
 {
 	RV_CLEANUP(reading_release) struct reading reading = {
 		.unpack = rv_unpack_new(rv_ends_with(name, ".zst")  ? RV_PACKING_ZSTD
@@ -76,6 +112,7 @@ enum rv_status rv_object_read(struct rv_store *lake, const char *name,
 		.piece = rv_malloc(PIECE_BYTES),
 		.rest = RV_STRBUF_INIT,
 		.content = ret,
+		.stamps = stamps,
 		.go_on = go_on,
 		.arg = arg,
 	};
@@ -85,6 +122,13 @@ enum rv_status rv_object_read(struct rv_store *lake, const char *name,
 	    rv_unpack_end(reading.unpack, err) != RV_OK)
 		return err->status;
 	if (reading.rest.len)
-		end_record(&reading, "", 0);
+		end_line(&reading, "", 0);
 	return RV_OK;
+}
+
+enum rv_status rv_object_read(struct rv_store *lake, const char *name,
+			      bool (*go_on)(void *arg, const struct rv_object_content *so_far),
+			      void *arg, struct rv_object_content *ret, struct rv_error *err)
+{
+	return rv_object_read_stamps(lake, name, go_on, arg, NULL, ret, err);
 }

@@ -46,7 +46,7 @@ static enum rv_status look(struct rv_store *lake, struct rv_rebuild_object *o, s
 				  ? NULL
 				  : rv_asprintf("%" PRIu64 " bytes, not the %" PRIu64 " that were loaded",
 						content.bytes, o->bytes);
-	else if (content.records != name.records || content.set_hash != name.set_hash)
+	else if (!rv_object_content_is(&content, name.records, name.set_hash))
 		o->lost = rv_asprintf("does not hold what its name says: %" PRIu64
 				      " records of set hash %016" PRIx64,
 				      content.records, content.set_hash);

@@ -601,6 +601,7 @@ static enum rv_status see_rows(void *arg, const struct rv_load *load, struct rv_
 	struct rc_object *o = enter_object(r, load->object, own ? &name : NULL);
 	o->raw_rows = load->rows;
 	o->raw_hash = load->set_hash;
+	o->raw_whole_hash = load->whole_hash;
 	return RV_OK;
 }
 

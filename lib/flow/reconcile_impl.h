@@ -32,7 +32,7 @@ struct rc_object {
 	int64_t modified_ms;
 	uint64_t ledger_rows, ledger_rejected, ledger_hash, ledger_bytes;
 	int64_t loaded_ms;
-	uint64_t raw_rows, raw_hash;
+	uint64_t raw_rows, raw_hash, raw_whole_hash;
 	char *load_message;      /* Optional */
 };
 

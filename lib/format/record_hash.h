@@ -10,5 +10,7 @@
 
 /* `p` is a record without its newline. */
 uint64_t rv_record_hash(const void *p, size_t len);
+/* Of p[0..keep) and a closing brace: what is left of a record without its stamp (stamp.h). */
+uint64_t rv_record_hash_cut(const char *p, size_t keep);
 
 #endif

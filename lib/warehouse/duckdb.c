@@ -467,12 +467,32 @@ static enum rv_status attach_memory(struct rv_duckdb *d, struct rv_error *err)
 	return duck_run(d, sql.bytes, NULL, err);
 }
 
-/* River's own schema: made once, refused when a later river made it. */
+#define STAMPS_TABLE                                                                               \
+	"CREATE TABLE river._river.stamps(stream VARCHAR NOT NULL, object VARCHAR NOT NULL,"       \
+	" run VARCHAR NOT NULL, seq UBIGINT NOT NULL, n_from UBIGINT NOT NULL,"                    \
+	" n_to UBIGINT NOT NULL);"
+
+/* A river that knows nothing of stamps must not load behind this one's back: it refuses version 2. */
+static enum rv_status add_stamps(struct rv_duckdb *d, struct rv_error *err)
+{
+	enum rv_status status = duck_run(d,
+					 "BEGIN;" STAMPS_TABLE
+					 "UPDATE river._river.format SET version = 2;"
+					 "COMMIT",
+					 NULL, err);
+
+	if (status != RV_OK)
+		duck_rollback(d);
+	return status;
+}
+
+/* River's own schema: made once, brought up to date by the first that writes, refused when a later
+ * river made it. */
 static enum rv_status check_format(struct rv_duckdb *d, struct rv_error *err)
 {
 	uint64_t version = 0;
 
-	d->made = false;
+	d->made = d->has_stamps = false;
 	if (duck_has_table(d, "_river", "format", &d->made, err) != RV_OK)
 		return err->status;
 	if (d->made) {
@@ -486,11 +506,12 @@ static enum rv_status check_format(struct rv_duckdb *d, struct rv_error *err)
 			rv_hint(err, "use a newer river");
 			return RV_BAD_CONFIG;
 		}
-		return RV_OK;
+		d->has_stamps = version >= 2 || d->writing;
+		return version < 2 && d->writing ? add_stamps(d, err) : RV_OK;
 	}
 	if (!d->writing)
 		return RV_OK;
-	d->made = true;
+	d->made = d->has_stamps = true;
 	enum rv_status status = duck_run(
 		d,
 		"BEGIN;"
@@ -501,8 +522,9 @@ static enum rv_status check_format(struct rv_duckdb *d, struct rv_error *err)
 		" message VARCHAR, loaded_at TIMESTAMP NOT NULL);"
 		"CREATE TABLE river._river.streams(stream VARCHAR NOT NULL, stream_id VARCHAR,"
 		" shape VARCHAR NOT NULL);"
+		STAMPS_TABLE
 		"CREATE TABLE river._river.format(version INTEGER NOT NULL);"
-		"INSERT INTO river._river.format VALUES (1);"
+		"INSERT INTO river._river.format VALUES (2);"
 		"COMMIT",
 		NULL, err);
 
@@ -817,7 +839,8 @@ static enum rv_status duck_present(struct rv_warehouse *w, const struct rv_strea
 	if (hash && duck_register_hash(d, err) != RV_OK)
 		return err->status;
 	rv_strbuf_printf(&sql, "SELECT file_name, count(*), %s FROM ",
-			 hash ? "sum(river_hash(record))" : "0::HUGEINT");
+			 hash ? "sum(river_hash_cut(record)), sum(river_hash(record))"
+			      : "0::HUGEINT, 0::HUGEINT");
 	duck_table(&sql, stream, "");
 	rv_strbuf_puts(&sql, " GROUP BY file_name ORDER BY file_name");
 	if (duck_select(d, &cursor, sql.bytes, err) != RV_OK)
@@ -830,8 +853,49 @@ static enum rv_status duck_present(struct rv_warehouse *w, const struct rv_strea
 			.state = RV_LOAD_KNOWN,
 			.rows = duck_u64(&cursor, 1),
 			.set_hash = duck_u64(&cursor, 2),
+			.whole_hash = duck_u64(&cursor, 3),
 		};
 		if (each(arg, &load, err) != RV_OK)
+			return err->status;
+	}
+	return RV_OK;
+}
+
+static enum rv_status duck_stamps(struct rv_warehouse *w, const struct rv_stream *stream,
+				  enum rv_status (*each)(void *arg, const struct rv_loaded_stamps *,
+							 struct rv_error *err),
+				  void *arg, struct rv_error *err)
+{
+	struct rv_duckdb *d = (struct rv_duckdb *)w;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf sql = RV_STRBUF_INIT;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf object = RV_STRBUF_INIT;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf run = RV_STRBUF_INIT;
+
+	if (duck_enter(d, false, err) != RV_OK)
+		return err->status;
+	RV_CLEANUP(leave_p) struct rv_duckdb *entered = d;
+	RV_CLEANUP(duck_cursor_close) struct duck_cursor cursor = { 0 };
+
+	if (!entered->has_stamps)
+		return RV_OK;
+	rv_strbuf_puts(&sql, "SELECT object, run, seq, n_from, n_to FROM river._river.stamps");
+	where_stream(&sql, stream);
+	if (duck_select(d, &cursor, sql.bytes, err) != RV_OK)
+		return err->status;
+	while (duck_next(&cursor)) {
+		struct rv_str text = duck_text(&cursor, 0);
+
+		rv_strbuf_clear(&object);
+		rv_strbuf_add(&object, text.p, text.len);
+		text = duck_text(&cursor, 1);
+		rv_strbuf_clear(&run);
+		rv_strbuf_add(&run, text.p, text.len);
+		struct rv_loaded_stamps stamps = {
+			.object = object.bytes,
+			.run = run.bytes,
+			.range = { duck_u64(&cursor, 2), duck_u64(&cursor, 3), duck_u64(&cursor, 4) },
+		};
+		if (each(arg, &stamps, err) != RV_OK)
 			return err->status;
 	}
 	return RV_OK;
@@ -851,6 +915,7 @@ static const struct rv_warehouse_ops duck_ops = {
 	.begin = duck_begin,
 	.end = duck_end,
 	.plan = duck_plan,
+	.stamps = duck_stamps,
 	.load = duck_load,
 	.streams = duck_streams,
 	.history = duck_history,

@@ -739,8 +739,10 @@ enum rv_status duck_drop(struct rv_warehouse *w, const struct rv_stream *stream,
 	duck_table(&sql, stream, "");
 	rv_strbuf_printf(&sql,
 			 "; DELETE FROM river._river.loads WHERE stream = '%s/%s'"
+			 "; DELETE FROM river._river.stamps WHERE stream = '%s/%s'"
 			 "; DELETE FROM river._river.streams WHERE stream = '%s/%s'; COMMIT",
-			 stream->business, stream->name, stream->business, stream->name);
+			 stream->business, stream->name, stream->business, stream->name,
+			 stream->business, stream->name);
 	if (status == RV_OK)
 		status = duck_run(p.d, sql.bytes, NULL, err);
 	if (status != RV_OK)

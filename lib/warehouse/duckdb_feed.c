@@ -12,10 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 #include "base/memory.h"
 #include "format/json_scan.h"
+#include "format/record_hash.h"
+#include "format/stamp.h"
 #include "format/unpack.h"
 
 #define BLOCK_BYTES (1u << 20)
@@ -352,7 +353,8 @@ struct local {
 	uint64_t promised;       /* rows still to be taken; UINT64_MAX: all there are */
 	bool holds;
 	/* Of this block, added to the object when the block is done. */
-	uint64_t hash, rows, rejected, fault_line;
+	uint64_t hash, whole_hash, rows, rejected, fault_line;
+	struct rv_stamp_set stamps;
 	char fault[96];
 };
 
@@ -361,6 +363,7 @@ static void local_free(void *p)
 	struct local *local = p;
 
 	block_free(local->block);
+	rv_stamp_set_release(&local->stamps);
 	free(local);
 }
 
@@ -417,6 +420,11 @@ static void add_counts(struct local *local)
 	struct duck_feed_object *object = &feed->objects[local->block->object];
 
 	object->set_hash += local->hash;
+	object->whole_hash += local->whole_hash;
+	if (object->stamps && local->stamps.count) {
+		rv_stamp_set_add_all(object->stamps, &local->stamps);
+		rv_stamp_set_release(&local->stamps);
+	}
 	object->rows += local->rows;
 	object->rejected += local->rejected;
 	feed->rows += local->rows;
@@ -425,7 +433,7 @@ static void add_counts(struct local *local)
 		object->fault_line = local->fault_line;
 		memcpy(object->fault, local->fault, sizeof(object->fault));
 	}
-	local->hash = local->rows = local->rejected = local->fault_line = 0;
+	local->hash = local->whole_hash = local->rows = local->rejected = local->fault_line = 0;
 }
 
 static void block_done(struct local *local)
@@ -604,6 +612,24 @@ static bool take_record(struct local *local, const struct duck_feed_object *obje
 	return accept_own(local, line);
 }
 
+static void count_record(struct local *local, const struct duck_feed_object *object,
+			 struct rv_str record)
+{
+	uint64_t hash = rv_record_hash(record.p, record.len);
+	struct rv_stamp_id stamp;
+	size_t keep;
+
+	local->rows++;
+	local->whole_hash += hash;
+	if (!rv_stamp_cut(record.p, record.len, &keep, &stamp)) {
+		local->hash += hash;
+		return;
+	}
+	local->hash += rv_record_hash_cut(record.p, keep);
+	if (object->stamps)
+		rv_stamp_set_add(&local->stamps, stamp.run, stamp.seq, stamp.n, stamp.n);
+}
+
 static void feed_rows(duck_function_info info, duck_chunk output)
 {
 	const struct rv_duckdb_api *api = callback_api();
@@ -639,8 +665,7 @@ static void feed_rows(duck_function_info info, duck_chunk output)
 			struct rv_str line;
 
 			if (take_record(local, object, &line)) {
-				local->hash += XXH3_64bits(line.p, line.len);
-				local->rows++;
+				count_record(local, object, line);
 				api->assign_checked_text(records, n, line.p, line.len);
 				if (!named) {
 					api->vector_assign_string_element_len(

@@ -14,9 +14,11 @@ struct duck_feed_object {
 	bool foreign;            /* not one of river's names: validate every line */
 	bool joined;             /* foreign, and a line may hold several records: Firehose's */
 	uint64_t expect_rows, expect_hash; /* unless foreign */
+	struct rv_stamp_set *stamps; /* Optional: empty, filled with the stamps of the records */
 	/* Filled by the feed. */
 	uint64_t bytes;          /* compressed, as read */
-	uint64_t rows, rejected, set_hash;
+	uint64_t rows, rejected;
+	uint64_t set_hash, whole_hash; /* without and with the stamps of the records */
 	uint64_t fault_line;     /* of the first rejected line; 0: none */
 	char fault[96];
 	struct rv_error error;   /* status RV_OK unless the object could not be read */

@@ -12,7 +12,8 @@
 #include "warehouse/duckdb.h"
 #include "warehouse/duckdb_api.h"
 
-#define DUCK_FORMAT_VERSION 1
+/* 2: with the stamps of what is loaded */
+#define DUCK_FORMAT_VERSION 2
 
 struct duck_cut; /* duckdb_cut.c */
 /* A definition that was read again; contracts that are registered point into it. */
@@ -31,10 +32,11 @@ struct rv_duckdb {
 	unsigned held;         /* begins without their end */
 	bool writing;          /* how it is open */
 	bool made;             /* _river is there (always true while writing) */
+	bool has_stamps;       /* and it has the table of stamps (likewise) */
 	struct duck_cut *cuts; /* registered contracts, the latest first */
 	unsigned cuts_count;
 	struct duck_fresh *fresh;
-	bool has_hash;         /* river_hash is registered */
+	bool has_hash;         /* river_hash and river_hash_cut are registered */
 	void *feed_slot;       /* duckdb_feed.c: what the registered function reads from */
 };
 
@@ -93,7 +95,8 @@ enum rv_status duck_load(struct rv_warehouse *w, const struct rv_stream *stream,
 			 struct rv_load *items, size_t count,
 			 bool (*progress)(void *arg, uint64_t rows, uint64_t bytes), void *arg,
 			 struct rv_error *err) RV_MUST_CHECK;
-/* Makes river_hash(record): the hash of semantics 2.6 as an UBIGINT. */
+/* Makes river_hash(record): the hash of semantics 2.6 as an UBIGINT, stamp included; and
+ * river_hash_cut(record), without it. */
 enum rv_status duck_register_hash(struct rv_duckdb *d, struct rv_error *err) RV_MUST_CHECK;
 /* duckdb_clean.c */
 enum rv_status duck_plan(struct rv_warehouse *w, const struct rv_stream *stream, bool apply,

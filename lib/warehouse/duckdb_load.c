@@ -13,12 +13,16 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "flow/object_name.h"
+#include "format/record_hash.h"
+#include "format/stamp.h"
 #include "warehouse/duckdb_feed.h"
 #include "warehouse/duckdb_internal.h"
 
 /* A group closes at either; small objects share a transaction's fsyncs, large ones do not pile up. */
 #define GROUP_BYTES (256u << 20)
 #define GROUP_OBJECTS 4096
+/* Rows of stamps in one statement. */
+#define STAMPS_AT_ONCE 1000
 
 /* ---- what is in the ledger ---- */
 
@@ -161,6 +165,8 @@ struct member {
 	bool firehose;              /* foreign, and Firehose wrote it */
 	struct rv_object_name name; /* unless foreign */
 	bool out;                   /* failed: not part of the group any more */
+	bool stamped;               /* the stamps of its records are noted */
+	struct rv_stamp_set stamps;
 };
 struct loading {
 	struct rv_duckdb *d;
@@ -249,8 +255,13 @@ static bool check_object(const struct member *m, const struct duck_feed_object *
 			  object->fault_line, object->fault);
 		return false;
 	}
+	/* Whether the name was made without the stamps or with what only looks like stamps is for the
+	 * definition to say that it was pushed under, and that may have changed. */
+	bool whole = m->foreign ? !m->firehose : object->set_hash != object->expect_hash;
+	uint64_t set_hash = whole ? object->whole_hash : object->set_hash;
+
 	if (!m->foreign &&
-	    (object->rows != object->expect_rows || object->set_hash != object->expect_hash)) {
+	    (object->rows != object->expect_rows || set_hash != object->expect_hash)) {
 		fail_item(item,
 			  "object does not hold what its name says: %" PRIu64
 			  " records of set hash %016" PRIx64 ", not %" PRIu64 " of %016" PRIx64,
@@ -260,7 +271,7 @@ static bool check_object(const struct member *m, const struct duck_feed_object *
 	item->bytes = object->bytes;
 	item->rows = object->rows;
 	item->rejected = object->rejected;
-	item->set_hash = object->set_hash;
+	item->set_hash = set_hash;
 	item->message[0] = '\0';
 	if (object->rejected)
 		snprintf(item->message, sizeof(item->message), "line %" PRIu64 ": %s",
@@ -324,6 +335,43 @@ static enum rv_status write_ledger(const struct loading *l, const struct member 
 	return duck_run(l->d, rows.bytes, NULL, err);
 }
 
+/* What records of the members that are in are stamped with. */
+static enum rv_status write_stamps(const struct loading *l, struct member *members, size_t count,
+				   struct rv_error *err)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf sql = RV_STRBUF_INIT;
+	size_t n = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		struct member *m = &members[i];
+
+		if (m->out)
+			continue;
+		rv_stamp_set_settle(&m->stamps);
+		for (size_t r = 0; r < m->stamps.count; r++) {
+			const struct rv_stamp_run *run = &m->stamps.runs[r];
+
+			for (size_t k = 0; k < run->count; k++) {
+				rv_strbuf_puts(&sql, n++ ? ", " : "INSERT INTO river._river.stamps VALUES ");
+				rv_strbuf_printf(&sql, "('%s/%s', ", l->stream->business,
+						 l->stream->name);
+				duck_literal(&sql, m->item->object);
+				rv_strbuf_printf(&sql,
+						 ", '%s', %" PRIu64 ", %" PRIu64 ", %" PRIu64 ")",
+						 run->name, run->ranges[k].seq, run->ranges[k].from,
+						 run->ranges[k].to);
+				if (n < STAMPS_AT_ONCE)
+					continue;
+				if (duck_run(l->d, sql.bytes, NULL, err) != RV_OK)
+					return err->status;
+				rv_strbuf_clear(&sql);
+				n = 0;
+			}
+		}
+	}
+	return n ? duck_run(l->d, sql.bytes, NULL, err) : RV_OK;
+}
+
 /* One try with the members that are not out. RV_OK with *ret_again when some of them turned out
  * bad and the others have to be loaded without them. */
 static enum rv_status try_group(struct loading *l, struct member *members, size_t count,
@@ -344,7 +392,9 @@ static enum rv_status try_group(struct loading *l, struct member *members, size_
 			.joined = members[i].firehose,
 			.expect_rows = members[i].name.records,
 			.expect_hash = members[i].name.set_hash,
+			.stamps = members[i].stamped ? &members[i].stamps : NULL,
 		};
+		rv_stamp_set_release(&members[i].stamps); /* of an earlier try */
 	}
 	if (!n)
 		return RV_OK;
@@ -441,6 +491,8 @@ static enum rv_status one_transaction(struct loading *l, struct member *members,
 	if (status == RV_OK && !*ret_again)
 		status = write_ledger(l, members, count, true, err);
 	if (status == RV_OK && !*ret_again)
+		status = write_stamps(l, members, count, err);
+	if (status == RV_OK && !*ret_again)
 		status = commit(l->d, err);
 	if (status != RV_OK || *ret_again)
 		duck_rollback(l->d);
@@ -472,6 +524,7 @@ static enum rv_status load_group(struct loading *l, struct member *members, size
 		again = true;
 	}
 	for (size_t i = 0; i < count; i++) {
+		rv_stamp_set_release(&members[i].stamps);
 		if (members[i].out)
 			continue;
 		members[i].item->state = members[i].item->rejected ? RV_LOAD_PARTIAL
@@ -503,6 +556,7 @@ static bool wants_loading(const struct loading *l, struct ledger *ledger, struct
 	struct rv_firehose_name firehose;
 
 	m->firehose = m->foreign && rv_firehose_name_parse(item->object, l->stream, &firehose);
+	m->stamped = m->firehose || (!m->foreign && l->stream->stamp != RV_STAMP_NONE);
 	known = m->foreign ? NULL : find_run(ledger, m->name.run, m->name.seq);
 	if (known) {
 		fail_item(item, "%s holds the same run and sequence number", known->object);
@@ -633,38 +687,52 @@ static void hash_rows(duck_function_info info, duck_chunk input, duck_vector out
 	const struct rv_duckdb_api *api = NULL;
 	struct rv_error err = RV_ERROR_INIT;
 
-	if (rv_duckdb_api(&api, &err) != RV_OK) {
-		(void)info;
+	if (rv_duckdb_api(&api, &err) != RV_OK)
 		return;
-	}
+	const bool *cut = api->scalar_function_get_extra_info(info);
 	duck_idx n = api->data_chunk_get_size(input);
 	const union duck_string *records =
 		api->vector_get_data(api->data_chunk_get_vector(input, 0));
 	uint64_t *hashes = api->vector_get_data(output);
 
-	for (duck_idx i = 0; i < n; i++)
-		hashes[i] = XXH3_64bits(duck_string_bytes(&records[i]), records[i].near.len);
+	for (duck_idx i = 0; i < n; i++) {
+		const char *p = duck_string_bytes(&records[i]);
+		size_t len = records[i].near.len, keep;
+		struct rv_stamp_id stamp;
+
+		hashes[i] = *cut && rv_stamp_cut(p, len, &keep, &stamp)
+				    ? rv_record_hash_cut(p, keep)
+				    : rv_record_hash(p, len);
+	}
 }
 
-enum rv_status duck_register_hash(struct rv_duckdb *d, struct rv_error *err)
+static bool register_hash(struct rv_duckdb *d, const char *name, bool *cut)
 {
-	if (d->has_hash)
-		return RV_OK;
 	const struct rv_duckdb_api *api = d->api;
 	duck_scalar_function function = api->create_scalar_function();
 	duck_type text = api->create_logical_type(DUCK_VARCHAR);
 	duck_type number = api->create_logical_type(DUCK_UBIGINT);
 
-	api->scalar_function_set_name(function, "river_hash");
+	api->scalar_function_set_name(function, name);
 	api->scalar_function_add_parameter(function, text);
 	api->scalar_function_set_return_type(function, number);
+	api->scalar_function_set_extra_info(function, cut, NULL);
 	api->scalar_function_set_function(function, hash_rows);
 	bool failed = api->register_scalar_function(d->connection, function) != 0;
 
 	api->destroy_scalar_function(&function);
 	api->destroy_logical_type(&text);
 	api->destroy_logical_type(&number);
-	if (failed)
+	return !failed;
+}
+
+enum rv_status duck_register_hash(struct rv_duckdb *d, struct rv_error *err)
+{
+	static bool whole = false, cut = true;
+
+	if (d->has_hash)
+		return RV_OK;
+	if (!register_hash(d, "river_hash", &whole) || !register_hash(d, "river_hash_cut", &cut))
 		return rv_fail(err, RV_FAILED, "DuckDB takes no function");
 	d->has_hash = true;
 	return RV_OK;

@@ -5,11 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
 #include "flow/object_name.h"
+#include "format/json_scan.h"
+#include "format/record_hash.h"
+#include "format/stamp.h"
 #include "format/unpack.h"
 
 #define OBJECT_MAX (1u << 30)
@@ -17,7 +19,8 @@
 struct entry {
 	char stream[RV_STREAM_TEXT];
 	struct rv_load load;         /* the ledger's row */
-	uint64_t rows, set_hash;     /* what is in raw */
+	uint64_t rows, set_hash, whole_hash; /* what is in raw */
+	struct rv_stamp_set stamps;
 };
 struct mem {
 	struct rv_warehouse base;
@@ -95,6 +98,58 @@ static enum rv_status unpacked(struct mem *m, const char *object, struct rv_strb
 	}
 }
 
+static void add_record(struct entry *entry, bool stamped, const char *p, size_t len)
+{
+	struct rv_stamp_id stamp;
+	size_t keep;
+
+	entry->rows++;
+	entry->whole_hash += rv_record_hash(p, len);
+	if (!rv_stamp_cut(p, len, &keep, &stamp)) {
+		entry->set_hash += rv_record_hash(p, len);
+		return;
+	}
+	entry->set_hash += rv_record_hash_cut(p, keep);
+	if (stamped)
+		rv_stamp_set_add(&entry->stamps, stamp.run, stamp.seq, stamp.n, stamp.n);
+}
+
+/* Of Firehose's objects; returns how many lines are no records. */
+static uint64_t add_joined(struct entry *entry, const char *p, size_t len)
+{
+	struct rv_json_scan scan;
+
+	for (;; p += scan.end, len -= scan.end) {
+		while (len && (*p == ' ' || *p == '\t' || *p == '\r')) {
+			p++;
+			len--;
+		}
+		if (!len)
+			return 0;
+		if (rv_json_scan_object(p, len, 0, RV_JSON_LINE_MODE, &scan) != RV_JSON_OK)
+			return 1;
+		add_record(entry, true, p, scan.end);
+	}
+}
+
+static void fill_entry(struct entry *entry, const struct rv_stream *stream, struct rv_str text)
+{
+	struct rv_firehose_name firehose;
+	bool joined = rv_firehose_name_parse(entry->load.object, stream, &firehose);
+
+	for (const char *p = text.p, *end = p + text.len; p < end;) {
+		const char *newline = memchr(p, '\n', (size_t)(end - p));
+		size_t len = newline ? (size_t)(newline - p) : (size_t)(end - p);
+
+		if (joined)
+			entry->load.rejected += add_joined(entry, p, len);
+		else
+			add_record(entry, stream->stamp != RV_STAMP_NONE, p, len);
+		p += len + 1;
+	}
+	rv_stamp_set_settle(&entry->stamps);
+}
+
 static enum rv_status load_one(struct mem *m, const struct rv_stream *stream, struct rv_load *item,
 			       struct rv_error *err)
 {
@@ -118,28 +173,30 @@ static enum rv_status load_one(struct mem *m, const struct rv_stream *stream, st
 		snprintf(item->message, sizeof(item->message), "%.500s", err->message);
 		return RV_OK;
 	}
-	for (const char *p = text.bytes, *end = p + text.len; p < end; item->rows++) {
-		const char *newline = memchr(p, '\n', (size_t)(end - p));
-		size_t len = newline ? (size_t)(newline - p) : (size_t)(end - p);
+	struct entry entry = { .load = *item };
 
-		item->set_hash += XXH3_64bits(p, len);
-		p += len + 1;
-	}
-	if (rv_object_name_parse(item->object, &name) &&
-	    (name.records != item->rows || name.set_hash != item->set_hash)) {
+	fill_entry(&entry, stream, (struct rv_str){ text.bytes, text.len });
+	bool own = rv_object_name_parse(item->object, &name);
+	bool whole = own && name.set_hash != entry.set_hash;
+
+	if (own && (name.records != entry.rows ||
+		    name.set_hash != (whole ? entry.whole_hash : entry.set_hash))) {
+		rv_stamp_set_release(&entry.stamps);
 		item->state = RV_LOAD_FAILED;
-		item->rows = item->set_hash = 0;
 		snprintf(item->message, sizeof(item->message),
 			 "object does not hold what its name says");
 		return RV_OK;
 	}
-	item->state = RV_LOAD_LOADED;
+	item->rows = entry.rows;
+	item->rejected = entry.load.rejected;
+	item->set_hash = whole ? entry.whole_hash : entry.set_hash;
+	item->state = item->rejected ? RV_LOAD_PARTIAL : RV_LOAD_LOADED;
 	item->loaded_ms = rv_clock_ms();
 	RV_GROW(m->entries, m->count, m->capacity);
 	memmove(m->entries + at + 1, m->entries + at, (m->count - at) * sizeof(*m->entries));
 	m->count++;
-	m->entries[at] = (struct entry){ .load = *item, .rows = item->rows,
-					 .set_hash = item->set_hash };
+	entry.load = *item;
+	m->entries[at] = entry;
 	m->entries[at].load.object = rv_strdup(item->object);
 	rv_stream_text(stream, m->entries[at].stream);
 	return RV_OK;
@@ -208,6 +265,7 @@ static enum rv_status each_entry(struct mem *m, const struct rv_stream *stream, 
 		if (!ledger) {
 			load.rows = m->entries[i].rows;
 			load.set_hash = m->entries[i].set_hash;
+			load.whole_hash = m->entries[i].whole_hash;
 			if (!load.rows)
 				continue;
 		}
@@ -256,6 +314,35 @@ static enum rv_status mem_present(struct rv_warehouse *w, const struct rv_stream
 	return each_entry((struct mem *)w, stream, false, each, arg, err);
 }
 
+static enum rv_status mem_stamps(struct rv_warehouse *w, const struct rv_stream *stream,
+				 enum rv_status (*each)(void *arg, const struct rv_loaded_stamps *,
+							struct rv_error *err),
+				 void *arg, struct rv_error *err)
+{
+	struct mem *m = (struct mem *)w;
+	char text[RV_STREAM_TEXT];
+
+	if (step(m, err) != RV_OK)
+		return err->status;
+	rv_stream_text(stream, text);
+	for (size_t i = 0; i < m->count; i++) {
+		const struct entry *entry = &m->entries[i];
+
+		for (size_t r = 0; strcmp(entry->stream, text) == 0 && r < entry->stamps.count; r++) {
+			const struct rv_stamp_run *run = &entry->stamps.runs[r];
+
+			for (size_t k = 0; k < run->count; k++) {
+				struct rv_loaded_stamps stamps = { entry->load.object, run->name,
+								   run->ranges[k] };
+
+				if (each(arg, &stamps, err) != RV_OK)
+					return err->status;
+			}
+		}
+	}
+	return RV_OK;
+}
+
 static enum rv_status add_rows(void *arg, const struct rv_load *load, struct rv_error *err)
 {
 	(void)err;
@@ -285,10 +372,12 @@ static enum rv_status mem_drop(struct rv_warehouse *w, const struct rv_stream *s
 		return err->status;
 	rv_stream_text(stream, text);
 	for (size_t i = 0; i < m->count; i++) {
-		if (strcmp(m->entries[i].stream, text) == 0)
-			free(m->entries[i].load.object);
-		else
+		if (strcmp(m->entries[i].stream, text) != 0) {
 			m->entries[kept++] = m->entries[i];
+			continue;
+		}
+		free(m->entries[i].load.object);
+		rv_stamp_set_release(&m->entries[i].stamps);
 	}
 	m->count = kept;
 	return RV_OK;
@@ -307,8 +396,10 @@ static void mem_free(struct rv_warehouse *w)
 {
 	struct mem *m = (struct mem *)w;
 
-	for (size_t i = 0; i < m->count; i++)
+	for (size_t i = 0; i < m->count; i++) {
 		free(m->entries[i].load.object);
+		rv_stamp_set_release(&m->entries[i].stamps);
+	}
 	free(m->entries);
 	free(m);
 }
@@ -318,6 +409,7 @@ static const struct rv_warehouse_ops mem_ops = {
 	.begin = mem_begin,
 	.end = mem_end,
 	.plan = mem_plan,
+	.stamps = mem_stamps,
 	.load = mem_load,
 	.streams = mem_streams,
 	.history = mem_history,
@@ -359,4 +451,5 @@ void rv_warehouse_mem_lose_row(struct rv_warehouse *warehouse, const char *objec
 		rv_bug("%s has no row to lose", object);
 	m->entries[at].rows--;
 	m->entries[at].set_hash -= hash;
+	m->entries[at].whole_hash -= hash;
 }

@@ -18,6 +18,7 @@
 
 #include "base/error.h"
 #include "config/stream.h"
+#include "format/stamp_set.h"
 #include "store/store.h"
 
 enum rv_load_state {
@@ -34,9 +35,17 @@ struct rv_load {
 	enum rv_load_state state;
 	uint64_t rows;         /* in raw */
 	uint64_t rejected;     /* lines that are no records (foreign objects) */
-	uint64_t set_hash;     /* of the rows loaded */
+	uint64_t set_hash;     /* of the rows loaded, without their stamps */
+	uint64_t whole_hash;   /* present alone: the same with their stamps */
 	int64_t loaded_ms;
 	char message[512];     /* first error, with line */
+};
+
+/* Stamps of records in a loaded object: numbers of one batch. Ranges of an object overlap where it holds
+ * a record more than once. */
+struct rv_loaded_stamps {
+	const char *object, *run;
+	struct rv_stamp_range range;
 };
 
 /* What is in the tables now, counted by looking. */
@@ -68,13 +77,21 @@ struct rv_warehouse_ops {
 	enum rv_status (*plan)(struct rv_warehouse *, const struct rv_stream *, bool apply,
 			       void (*each)(void *arg, const char *statement), void *arg,
 			       struct rv_error *err);
+	/* Optional (NULL: no stream of it is stamped). The stamps of all loaded objects, in any order:
+	 * of those Firehose wrote, and of river's own when the stream is stamped. */
+	enum rv_status (*stamps)(struct rv_warehouse *, const struct rv_stream *,
+				 enum rv_status (*each)(void *arg, const struct rv_loaded_stamps *,
+							struct rv_error *err),
+				 void *arg, struct rv_error *err);
 	/* Load these objects of the stream, in order; results in the items. RV_OK when every item has
 	 * a state, failed ones included; after an error items still PENDING were not loaded. Several
 	 * objects may share one transaction. An object whose name is one of river's (object_name.h)
 	 * must hold what the name says, records and set hash, or it FAILS whole; any other one is
 	 * foreign: its lines are validated, and what is no record is counted as rejected. Foreign
-	 * objects are loaded only because they are in `items`: flow/load.h never finds them pending. `progress` (Optional) is called between objects and chunks;
-	 * returning false stops after the current transaction. */
+	 * objects are loaded only because they are in `items`: flow/load.h finds only those pending that
+	 * Firehose wrote, of which a line may hold several records. The stamps of records are noted with
+	 * the ledger's row. `progress` (Optional) is called between objects and chunks; returning false
+	 * stops after the current transaction. */
 	enum rv_status (*load)(struct rv_warehouse *, const struct rv_stream *, struct rv_load *items,
 			       size_t count, bool (*progress)(void *arg, uint64_t rows, uint64_t bytes),
 			       void *arg, struct rv_error *err);
@@ -98,8 +115,8 @@ struct rv_warehouse_ops {
 	/* Optional (NULL: nothing is ever refused). */
 	enum rv_status (*refused)(struct rv_warehouse *, const struct rv_stream *, bool quick,
 				  struct rv_warehouse_refused *ret, struct rv_error *err);
-	/* Rows present in raw per object, ordered by name; with `hash`, their set hash as well
-	 * (reads every record). Only state, object, rows, set_hash are filled. */
+	/* Rows present in raw per object, ordered by name; with `hash`, their set hashes as well
+	 * (reads every record). Only state, object, rows, set_hash, whole_hash are filled. */
 	enum rv_status (*present)(struct rv_warehouse *, const struct rv_stream *, bool hash,
 				  enum rv_status (*each)(void *arg, const struct rv_load *,
 							 struct rv_error *err),

@@ -330,6 +330,156 @@ static void test_firehose_joined(void **state RV_UNUSED)
 	}
 }
 
+#define A "{\"a\":1,\"_river\":{\"id\":\"run-000001-1\"}}\n"
+#define B "{\"a\":2,\"_river\":{\"id\":\"run-000001-2\"}}\n"
+#define C "{\"a\":3,\"_river\":{\"id\":\"run-000001-3\"}}\n"
+#define D "{\"_river\":{\"id\":\"run-000002-1\"}}\n"
+
+static void put_text(struct world *w, const char *name, const char *text)
+{
+	struct rv_store_put put = { 0 };
+
+	assert_ok(w, rv_store_put_bytes(w->store, name, text, strlen(text), &put, &w->err));
+}
+
+static enum rv_status add_stamps(void *arg, const struct rv_loaded_stamps *stamps,
+				 struct rv_error *err RV_UNUSED)
+{
+	const struct rv_stamp_range *r = &stamps->range;
+
+	rv_strbuf_printf(arg, "%.3s %s %d %d-%d;", strrchr(stamps->object, '/') + 1, stamps->run,
+			 (int)r->seq, (int)r->from, (int)r->to);
+	return RV_OK;
+}
+
+static void assert_stamps(struct world *w, const char *wanted)
+{
+	struct rv_strbuf text = RV_STRBUF_INIT;
+
+	assert_ok(w, w->warehouse->ops->stamps(w->warehouse, &w->stream, add_stamps, &text, &w->err));
+	assert_string_equal(text.bytes, wanted);
+	rv_strbuf_release(&text);
+}
+
+static enum rv_status keep_largest(void *arg, const struct rv_load *load,
+				   struct rv_error *err RV_UNUSED)
+{
+	if (load->rows > ((struct rv_load *)arg)->rows)
+		*(struct rv_load *)arg = *load;
+	return RV_OK;
+}
+
+/* What is stamped is noted by object, in whatever order it came and however often; names and set hashes
+ * are of the records without. */
+static void test_stamps(void **state RV_UNUSED)
+{
+	char firehose[] = FIREHOSE "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9";
+	struct world w;
+
+	world_open(&w, "web/clicks");
+	w.stream.stamp = RV_STAMP_ID;
+	w.stream.layers = RV_LAYER_RAW;
+	assert_stamps(&w, "");
+	char *own = world_object_named(&w, "run", 2, D, "{}\n");
+	put_text(&w, firehose, C A "junk\n{\"a\":9}\n" B "{}" A C);
+	struct rv_load item = world_load(&w, own);
+
+	assert_int_equal(item.state, RV_LOAD_LOADED);
+	assert_stamps(&w, "run run 2 1-1;");
+	item = world_load(&w, firehose);
+	assert_int_equal(item.state, RV_LOAD_PARTIAL);
+	assert_int_equal(item.rows, 7);
+	assert_stamps(&w, "run run 2 1-1;riv run 1 1-3;riv run 1 1-1;riv run 1 3-3;");
+	/* Raw has what landed, and --verify's hashes are of what was pushed. */
+	assert_answer(&w, "select count(*) from web.clicks where record::varchar like '%_river%'", "6;");
+	assert_answer(&w, "select record from web.clicks where record::varchar like '%000002%'",
+		      "\"{\"\"_river\"\":{\"\"id\"\":\"\"run-000002-1\"\"}}\";");
+	static const char *const pushed[] = { "{\"a\":3}", "{\"a\":1}", "{\"a\":9}", "{\"a\":2}",
+					      "{}", "{\"a\":1}", "{\"a\":3}" };
+	uint64_t hash = 0;
+	struct rv_load present = { 0 };
+
+	for (size_t i = 0; i < sizeof(pushed) / sizeof(*pushed); i++)
+		hash += XXH3_64bits(pushed[i], strlen(pushed[i]));
+	assert_true(item.set_hash == hash);
+	assert_ok(&w, w.warehouse->ops->present(w.warehouse, &w.stream, true, keep_largest, &present,
+						&w.err));
+	assert_true(present.set_hash == hash && present.whole_hash != hash);
+	free(own);
+	assert_ok(&w, w.warehouse->ops->drop(w.warehouse, &w.stream, &w.err));
+	assert_stamps(&w, "");
+	world_close(&w);
+}
+
+/* A definition that was changed since does not make what landed wrong. */
+static void test_stamps_of_another_time(void **state RV_UNUSED)
+{
+	struct world w;
+
+	world_open(&w, "web/clicks");
+	char *stamped = world_object_named(&w, "a", 1, A, "{\"a\":1}\n");
+	char *copied = world_object_named(&w, "b", 1, A B, A B);
+	char *forged = world_object_named(&w, "c", 1, A, "{\"a\":2}\n");
+
+	assert_int_equal(world_load(&w, stamped).state, RV_LOAD_LOADED);
+	assert_int_equal(world_load(&w, copied).state, RV_LOAD_LOADED);
+	assert_int_equal(world_load(&w, forged).state, RV_LOAD_FAILED);
+	assert_stamps(&w, ""); /* of a stream that is not stamped, records are only records */
+	free(stamped);
+	free(copied);
+	free(forged);
+	world_close(&w);
+}
+
+/* A file that an earlier river made is read, and gets what it lacks from the first load. */
+static void test_older_file(void **state RV_UNUSED)
+{
+	char firehose[] = FIREHOSE "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9";
+	struct world w;
+	struct rv_strbuf rows = RV_STRBUF_INIT;
+
+	world_open(&w, "web/clicks");
+	char *own = world_object(&w, "a", 1, "{\"a\":1}\n");
+
+	assert_int_equal(world_load(&w, own).state, RV_LOAD_LOADED);
+	assert_ok(&w, w.warehouse->ops->query(w.warehouse,
+					      "drop table _river.stamps;"
+					      "update _river.format set version = 1",
+					      true, world_csv, &rows, &w.err));
+	assert_stamps(&w, "");
+	assert_int_equal(counts(&w).raw, 1);
+	put_text(&w, firehose, A B);
+	assert_int_equal(world_load(&w, firehose).state, RV_LOAD_LOADED);
+	assert_stamps(&w, "riv run 1 1-2;");
+	assert_answer(&w, "select version from _river.format", "2;");
+	rv_strbuf_release(&rows);
+	free(own);
+	world_close(&w);
+}
+
+/* A million records out of order are noted in as many ranges as there are gaps. */
+static void test_many_stamps(void **state RV_UNUSED)
+{
+	char firehose[] = FIREHOSE "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9";
+	struct rv_strbuf text = RV_STRBUF_INIT;
+	struct world w;
+
+	world_open(&w, "web/clicks");
+	for (unsigned i = 0; i < 50000; i++) /* every number but 25000, halves in turn */
+		if (i != 49999)
+			rv_strbuf_printf(&text, "{\"_river\":{\"id\":\"run-000001-%u\"}}\n",
+					 (i % 2 ? 25000 : 0) + i / 2 + 1);
+	for (unsigned i = 0; i < 3000; i++) /* more rows than one statement takes */
+		rv_strbuf_printf(&text, "{\"_river\":{\"id\":\"run-000002-%u\"}}\n", 2 * i + 1);
+	put_text(&w, firehose, text.bytes);
+	assert_int_equal(world_load(&w, firehose).rows, 52999);
+	assert_answer(&w, "select seq, count(*), min(n_from), max(n_to), sum(n_to - n_from + 1)::int "
+			  "from _river.stamps group by seq order by seq",
+		      "1,1,1,49999,49999;2,3000,1,5999,3000;");
+	rv_strbuf_release(&text);
+	world_close(&w);
+}
+
 /* Processes that load the same objects at once: none fails, nothing doubles. */
 static void test_loaders_at_once(void **state)
 {
@@ -455,6 +605,10 @@ int main(void)
 		cmocka_unit_test(test_foreign_lines),
 		cmocka_unit_test(test_firehose_lines),
 		cmocka_unit_test(test_firehose_joined),
+		cmocka_unit_test(test_stamps),
+		cmocka_unit_test(test_stamps_of_another_time),
+		cmocka_unit_test(test_older_file),
+		cmocka_unit_test(test_many_stamps),
 		cmocka_unit_test(test_loaders_at_once),
 		cmocka_unit_test(test_killed_and_again),
 		cmocka_unit_test(test_drop_and_rebuild),
