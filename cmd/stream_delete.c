@@ -1,8 +1,9 @@
 /*
  * `river stream delete`: the definition, and with --data everything the stream left.
  *
- * Order with --data: tables, definition, objects. Tables first, because once the definition is gone
- * nobody knows of them; objects last, because while the definition is there somebody may push.
+ * Order with --data: delivery stream, tables, definition, objects. What the definition tells of goes
+ * before it, because once it is gone nobody knows of that; objects last, because while the definition
+ * is there somebody may push. The bucket's notification is the lake's and stays.
  * Whatever was interrupted, the same command again finishes, also when the definition is gone.
  */
 #include <inttypes.h>
@@ -17,6 +18,7 @@
 #include "flow/catalog.h"
 #include "spool/run.h"
 #include "spool/state.h"
+#include "stream_plan.h"
 #include "warehouse/warehouse.h"
 
 struct delete_options {
@@ -42,7 +44,34 @@ struct target {
 	char etag[RV_ETAG_TEXT];
 	struct rv_catalog_contents contents;
 	bool tables;                /* there is a warehouse file that may hold some */
+	struct rv_resources resources;
+	struct rv_resource_view views[RV_RESOURCES_MAX];
 };
+
+/* What of it is there, whatever its state: it can be removed all the same. */
+static enum rv_status look_at_resources(struct rv_command_context *cx, struct target *ret,
+					bool *ret_any, struct rv_error *err)
+{
+	*ret_any = false;
+	if (rv_wire_resources(cx->profile, &ret->resources, err) != RV_OK)
+		return err->status;
+	for (size_t i = 0; i < ret->resources.count; i++) {
+		struct rv_resource *resource = ret->resources.items[i];
+
+		if (resource->ops->of_lake || !resource->ops->remove)
+			continue;
+		enum rv_status status = resource->ops->look(resource, &ret->stream, &ret->views[i], err);
+
+		if (status == RV_CONFLICT && !ret->views[i].state) {
+			rv_warn("it stays: %s", err->message);
+			rv_resource_view_release(&ret->views[i]);
+		} else if (status != RV_OK && status != RV_CONFLICT) {
+			return status;
+		}
+		*ret_any |= ret->views[i].state != NULL;
+	}
+	return RV_OK;
+}
 
 static enum rv_status look(struct rv_command_context *cx, const char *name, bool data,
 			   struct target *ret, struct rv_error *err)
@@ -63,7 +92,15 @@ static enum rv_status look(struct rv_command_context *cx, const char *name, bool
 
 	for (int i = 0; i < RV_CATALOG_PARTS; i++)
 		empty &= ret->contents.count[i] == 0;
-	if (!ret->defined && (!data || empty)) {
+	if (!ret->defined && !data) {
+		*err = why;
+		return err->status;
+	}
+	bool any;
+
+	if (look_at_resources(cx, ret, &any, err) != RV_OK)
+		return rv_context(err, "nothing was deleted");
+	if (!ret->defined && empty && !any) {
 		*err = why;
 		return err->status;
 	}
@@ -98,6 +135,10 @@ static enum rv_status confirm(const struct target *target, bool data, struct rv_
 		return err->status;
 	}
 	describe(target, &what);
+	for (size_t i = 0; i < target->resources.count; i++)
+		if (target->views[i].state)
+			rv_note("%s %s goes as well; what it took and did not write yet may be lost",
+				target->resources.items[i]->ops->kind, target->views[i].name);
 	rv_note("delete stream %s, %s %s? [y/N]", name, data ? "and with it" : "but keep", what.bytes);
 	if (!fgets(answer, sizeof(answer), stdin) || (answer[0] != 'y' && answer[0] != 'Y'))
 		return rv_fail(err, RV_FAILED, "nothing was deleted");
@@ -121,6 +162,31 @@ static enum rv_status drop_tables(struct rv_command_context *cx, struct target *
 	return status == RV_OK ? RV_OK : rv_context(err, "drop the tables; nothing was deleted yet");
 }
 
+static void print_resources(struct rv_command_context *cx, const struct target *target, bool dry_run,
+			    json_t *json)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < target->resources.count; i++) {
+		const struct rv_resource_ops *ops = target->resources.items[i]->ops;
+		const struct rv_resource_view *view = &target->views[i];
+
+		if (ops->of_lake) {
+			rv_out_printf(cx->out, "  stays for other streams: %s of the bucket\n", ops->kind);
+		} else if (view->state) {
+			rv_out_printf(cx->out, "  %s: %s %s\n", dry_run ? "goes" : "gone", ops->kind,
+				      view->name);
+			json_array_append_new(array, json_pack("{s:s, s:s, s:s}", "kind", ops->kind, "name",
+							       view->name, "action",
+							       dry_run ? "delete" : "deleted"));
+		}
+	}
+	if (target->resources.count)
+		json_object_set_new(json, "resources", array);
+	else
+		json_decref(array);
+}
+
 static void print_result(struct rv_command_context *cx, const struct target *target, bool data,
 			 bool dry_run)
 {
@@ -142,6 +208,8 @@ static void print_result(struct rv_command_context *cx, const struct target *tar
 	json_t *json = json_pack("{s:s, s:s, s:b, s:s}", "stream", name, "action",
 				 dry_run ? "delete" : "deleted", "dry_run", (int)dry_run, "data",
 				 data ? "removed" : "kept");
+
+	print_resources(cx, target, dry_run, json);
 
 	for (int i = 0; i < RV_CATALOG_PARTS; i++)
 		json_object_set_new(json, rv_catalog_part_names[i],
@@ -206,6 +274,9 @@ static enum rv_status delete_target(struct rv_command_context *cx, const char *n
 	}
 	if (!o->yes && confirm(target, o->data, err) != RV_OK)
 		return err->status;
+	if (river_resources_remove(&target->resources, &target->stream, river_resources_deadline(cx), err) !=
+	    RV_OK)
+		return rv_context(err, "nothing else was deleted yet");
 	if (o->data && target->tables && drop_tables(cx, target, err) != RV_OK)
 		return err->status;
 	if (target->defined &&
@@ -231,6 +302,8 @@ static enum rv_status delete_run(struct rv_command_context *cx, void *options, i
 	enum rv_status status = delete_target(cx, operands[0], &target, options, err);
 
 	rv_stream_release(&target.stream);
+	river_views_release(target.views);
+	rv_resources_release(&target.resources);
 	return status;
 }
 

@@ -200,12 +200,24 @@ static enum rv_status plan_pruning(struct rv_command_context *cx,
 	return status;
 }
 
+/* Said before anything is changed, and not by whoever only looks or deletes. */
+static enum rv_status check_role(const struct rv_profile *profile, struct rv_error *err)
+{
+	if (strcmp(profile->delivery_type, "firehose") != 0 || profile->delivery_role_arn)
+		return RV_OK;
+	rv_fail(err, RV_BAD_CONFIG,
+		"profile %s: delivery.role_arn is not set, the role Firehose writes to the lake with",
+		profile->name);
+	rv_hint(err, "what such a role needs: river stream create NAME --print-policy");
+	return err->status;
+}
+
 enum rv_status river_plan_make(struct rv_command_context *cx,
 			       const struct river_definitions *definitions,
 			       const struct river_plan_params *params, struct river_plan *ret,
 			       struct rv_error *err)
 {
-	if (rv_catalog_check_lake(cx->lake, err) != RV_OK ||
+	if (check_role(cx->profile, err) != RV_OK || rv_catalog_check_lake(cx->lake, err) != RV_OK ||
 	    rv_wire_resources(cx->profile, &ret->resources, err) != RV_OK)
 		return err->status;
 	if (definitions->count &&

@@ -7,6 +7,7 @@
 #include "config/definition.h"
 #include "flow/catalog.h"
 #include "context.h"
+#include "resource/resource.h"
 
 /* ---- list ------------------------------------------------------------------------------------- */
 
@@ -152,11 +153,40 @@ struct show_options {
 
 static const struct rv_opt show_options_table[] = { OPT_END };
 
+/* Its delivery stream, as comments: what is printed is a file for `stream apply`. Whoever may not
+ * look, or has no network for it, sees its name. */
+static void show_resources(struct rv_command_context *cx, const struct rv_resources *resources,
+			   const struct rv_stream *stream, json_t *json)
+{
+	for (size_t i = 0; i < resources->count; i++) {
+		struct rv_resource *resource = resources->items[i];
+		RV_CLEANUP(rv_resource_view_release) struct rv_resource_view view = { 0 };
+		struct rv_error why = RV_ERROR_INIT;
+
+		if (resource->ops->of_lake)
+			continue;
+		bool known = resource->ops->look(resource, stream, &view, &why) == RV_OK || view.state;
+		const char *state = !known ? "unknown" : view.state ? view.state : "missing";
+
+		rv_out_printf(cx->out, "# %s: %s %s%s%s\n", resource->ops->kind, view.name, state,
+			      view.arn ? " " : "", view.arn ? view.arn : "");
+		if (!known)
+			rv_note("%s %s: %s", resource->ops->kind, view.name, why.message);
+		json_object_set_new(json, resource->ops->kind,
+				    json_pack("{s:s, s:s, s:o}", "name", view.name, "state", state, "arn",
+					      rv_out_text(view.arn)));
+	}
+}
+
 static enum rv_status show_run(struct rv_command_context *cx, void *options RV_UNUSED,
 			       int operands_count, char **operands, struct rv_error *err)
 {
+	RV_CLEANUP(rv_resources_release) struct rv_resources resources = { .count = 0 };
+
 	if (operands_count == 0)
 		return rv_fail(err, RV_USAGE, "which stream?");
+	if (rv_wire_resources(cx->profile, &resources, err) != RV_OK)
+		return err->status;
 	for (int i = 0; i < operands_count; i++) {
 		RV_CLEANUP(rv_stream_release_p) struct rv_stream stream;
 		RV_CLEANUP(rv_strbuf_release) struct rv_strbuf yaml = RV_STRBUF_INIT;
@@ -165,9 +195,11 @@ static enum rv_status show_run(struct rv_command_context *cx, void *options RV_U
 		if (rv_catalog_get(cx->lake, operands[i], &stream, NULL, err) != RV_OK)
 			return err->status;
 		rv_definition_yaml(&stream, &yaml);
-		rv_out_printf(cx->out, "%s%s", i ? "---\n" : "", yaml.bytes);
 		json_t *json = rv_definition_json(&stream);
 
+		rv_out_printf(cx->out, "%s", i ? "---\n" : "");
+		show_resources(cx, &resources, &stream, json);
+		rv_out_printf(cx->out, "%s", yaml.bytes);
 		json_object_del(json, "v"); /* rv_out_json has it */
 		rv_out_json(cx->out, json);
 	}

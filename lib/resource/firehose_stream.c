@@ -56,7 +56,7 @@ static void want(const struct stream_resource *r, const struct rv_stream *stream
 
 	*ret = (struct rv_firehose_stream){
 		.name = rv_strdup(rv_stream_firehose(stream, name)),
-		.role_arn = rv_strdup(r->role_arn),
+		.role_arn = r->role_arn ? rv_strdup(r->role_arn) : NULL,
 		.bucket_arn = rv_strdup(r->bucket_arn),
 		/* as the lake's own objects lie (semantics.md 2) */
 		.prefix = rv_asprintf("%sdt=!{timestamp:yyyy-MM-dd}/hr=!{timestamp:HH}/", data),
@@ -122,7 +122,8 @@ static void compare_number(struct rv_resource_view *view, const char *key, const
 static void compare(struct rv_resource_view *view, const struct rv_firehose_stream *now,
 		    const struct rv_firehose_stream *wanted)
 {
-	compare_text(view, "role_arn", now->role_arn, wanted->role_arn);
+	if (wanted->role_arn)
+		compare_text(view, "role_arn", now->role_arn, wanted->role_arn);
 	compare_number(view, "buffer.size", "MiB", now->buffer_mib, wanted->buffer_mib);
 	compare_number(view, "buffer.age", "s", now->buffer_s, wanted->buffer_s);
 	compare_text(view, "prefix", now->prefix, wanted->prefix);
@@ -156,13 +157,12 @@ static enum rv_status stream_look(struct rv_resource *base, const struct rv_stre
 		return RV_OK;
 	if (status != RV_OK)
 		return explain(status, err);
-	ret->state = rv_take(now.status);
-	now.status = rv_strdup(ret->state);
+	if (!state_is(&now, "DELETING") && check_owner(r, stream, &now, err) != RV_OK)
+		return err->status;
+	ret->state = rv_strdup(now.status);
 	ret->arn = rv_take(now.arn);
 	if (state_is(&now, "DELETING")) /* waited for, then made */
 		return RV_OK;
-	if (check_owner(r, stream, &now, err) != RV_OK)
-		return err->status;
 	if (state_is(&now, "CREATING_FAILED")) {
 		ret->action = RV_RESOURCE_REPLACE;
 		rv_resource_view_change(ret, "failure", or_empty(now.failure), NULL);
@@ -270,6 +270,12 @@ static enum rv_status make_new(struct stream_resource *r, const struct rv_stream
 	RV_CLEANUP(rv_firehose_stream_release) struct rv_firehose_stream wanted = { 0 };
 	int64_t deadline_ms = rv_clock_monotonic_ms() + UNSEEN_MS * 5;
 
+	if (!r->role_arn) {
+		rv_fail(err, RV_BAD_CONFIG, "delivery.role_arn is not set: the role Firehose writes to the lake with");
+		rv_hint(err, "the policies of such a role: river stream create %s/%s --print-policy",
+			stream->business, stream->name);
+		return err->status;
+	}
 	want(r, stream, &wanted);
 	if (view->action == RV_RESOURCE_REPLACE) {
 		enum rv_status status = rv_firehose_delete(r->firehose, wanted.name, err);
@@ -393,6 +399,7 @@ enum rv_status rv_resource_firehose_new(const struct rv_firehose_stream_params *
 {
 	struct rv_firehose *firehose;
 	struct rv_arn role;
+	struct rv_str partition;
 
 	if (strstr(params->lake_prefix, "!{")) {
 		rv_fail(err, RV_BAD_CONFIG, "the lake's prefix '%s' has '!{', which Firehose replaces",
@@ -400,19 +407,20 @@ enum rv_status rv_resource_firehose_new(const struct rv_firehose_stream_params *
 		rv_hint(err, "choose another prefix, or delivery: direct");
 		return err->status;
 	}
-	if (!rv_arn_parse(params->role_arn, &role))
-		rv_bug("'%s' was checked before", params->role_arn);
 	if (rv_firehose_new(params->aws, &firehose, err) != RV_OK)
 		return err->status;
+	if (params->role_arn && rv_arn_parse(params->role_arn, &role))
+		partition = role.partition;
+	else
+		partition = rv_str_of(rv_arn_partition(rv_aws_client_region(rv_firehose_client(firehose))));
 	struct stream_resource *r = rv_calloc(1, sizeof(*r));
 
 	r->base.ops = &stream_ops;
 	r->aws = params->aws;
 	r->firehose = firehose;
-	r->bucket_arn = rv_asprintf("arn:%.*s:s3:::%s", (int)role.partition.len, role.partition.p,
-				    params->bucket);
+	r->bucket_arn = rv_asprintf("arn:%.*s:s3:::%s", (int)partition.len, partition.p, params->bucket);
 	r->root = rv_asprintf("%s%s", params->lake_prefix, params->lake_prefix[0] ? "/" : "");
-	r->role_arn = rv_strdup(params->role_arn);
+	r->role_arn = params->role_arn ? rv_strdup(params->role_arn) : NULL;
 	r->buffer_mib = params->buffer_mib;
 	r->buffer_s = params->buffer_s;
 	*ret = &r->base;

@@ -43,7 +43,8 @@ struct rv_resource;
 struct rv_resource_ops {
 	const char *kind;      /* "firehose", "notification" */
 	bool of_lake;          /* one for the whole lake: `stream` is NULL then */
-	/* Changes nothing. `ret` is empty. RV_CONFLICT: something of that name is somebody else's. */
+	/* Changes nothing. `ret` is empty. RV_CONFLICT: something of that name is somebody else's, and
+	 * ret->state is not set; or it is ours and in a state that only a remove helps out of. */
 	enum rv_status (*look)(struct rv_resource *, const struct rv_stream *,
 			       struct rv_resource_view *ret, struct rv_error *err);
 	/* Does what the view says, as far as nobody else has meanwhile; does not wait until it is
@@ -76,7 +77,7 @@ struct rv_aws;
 struct rv_firehose_stream_params {
 	struct rv_aws *aws;
 	const char *bucket, *lake_prefix; /* the prefix "" or without slashes at its ends */
-	const char *role_arn;
+	const char *role_arn;             /* Optional, but nothing is made without */
 	uint64_t buffer_mib, buffer_s;
 };
 /* The delivery stream of each stream. All is copied but `aws`. */
