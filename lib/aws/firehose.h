@@ -29,21 +29,37 @@ struct rv_firehose_record {
 };
 enum rv_firehose_fate {
 	RV_FIREHOSE_TAKEN,
-	RV_FIREHOSE_REFUSED, /* this record failed (throttled); send it again */
+	RV_FIREHOSE_REFUSED, /* nothing of it was taken; send it again */
 	RV_FIREHOSE_UNKNOWN, /* no believable answer about this record; it may have been taken */
 };
 struct rv_firehose_result {
-	uint64_t refused, unknown;
-	uint64_t unknown_before;  /* attempts of this call that went unheard before the last one */
-	char code[64], message[256]; /* of the first refused record */
+	size_t taken, refused, unknown; /* together: the records of the request */
+	char code[64], message[256];    /* of the first record that has an error; "": none has */
 };
-/* One request, at most `max_attempts` attempts (1: none is repeated here). fates[i] belongs to
- * records[i]. RV_OK: an answer that parses and has a result for each; otherwise all fates are
- * UNKNOWN, or REFUSED when it is certain that nothing was taken, and err says why. */
+/* What a worker keeps from one request to the next: memory, nothing else. One thread at a time. */
+struct rv_firehose_room {
+	struct rv_strbuf body;
+	struct rv_http_response response;
+};
+#define RV_FIREHOSE_ROOM_INIT { .body = RV_STRBUF_INIT, .response = RV_HTTP_RESPONSE_INIT }
+void rv_firehose_room_release(struct rv_firehose_room *room);
+
+/* One PutRecordBatch, sent once (and once more when it was refused for the clock or for expired
+ * credentials, which were mended). fates[i] belongs to records[i]. RV_OK: an answer that parses and
+ * has a result for each; otherwise all fates are UNKNOWN, or REFUSED when it is certain that
+ * nothing was taken, and err says why. Thread-safe. */
 enum rv_status rv_firehose_put(struct rv_firehose *firehose, const char *stream,
 			       const struct rv_firehose_record *records, size_t count,
-			       unsigned max_attempts, enum rv_firehose_fate *fates,
+			       struct rv_firehose_room *room, enum rv_firehose_fate *fates,
 			       struct rv_firehose_result *ret, struct rv_error *err) RV_MUST_CHECK;
+
+/* Its two halves, which touch no network: the body, and what an answer of status 200 says. */
+void rv_firehose_put_body(struct rv_strbuf *body, const char *stream,
+			  const struct rv_firehose_record *records, size_t count);
+enum rv_status rv_firehose_read_answer(const char *p, size_t len, size_t count,
+				       enum rv_firehose_fate *fates,
+				       struct rv_firehose_result *ret,
+				       struct rv_error *err) RV_MUST_CHECK;
 
 struct rv_firehose_stream {
 	char *name;            /* [a-zA-Z0-9_.-]{1,64} */

@@ -43,6 +43,9 @@ struct rv_delivery_result {
 	uint64_t maybe_twice;
 	uint64_t record_bytes;   /* acknowledged, with newlines */
 	uint64_t billed_bytes;   /* what the service bills them as; 0: by other rules */
+	/* "" or why a batch of records that the service keeps refusing was put into the lake instead,
+	 * in its words; for a warning. */
+	char diverted[320];
 };
 
 struct rv_delivery;
