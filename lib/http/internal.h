@@ -12,8 +12,7 @@
 /* A handle of libcurl with the one connection that it keeps; used by one thread at a time. */
 struct rv_http_conn {
 	CURL *easy;
-	char *origin;     /* "https://host:port" of its last request */
-	int64_t used_ms;  /* monotonic; when that ended */
+	char *origin;     /* "https://host:port": where it leads */
 	char error_text[CURL_ERROR_SIZE];
 	struct rv_http_conn *next;
 };

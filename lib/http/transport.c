@@ -8,8 +8,9 @@
  * begun. The attempt then ends, and the retry loop decides.
  *
  * A server that closes an idle connection would make many such ends. So a kept connection is used
- * only while it is young, and when nothing has come in on it: bytes on an idle connection are the
- * end of it (or TLS's note about that, which libcurl 7.88 takes for a sign of life).
+ * again only before long, and when nothing has come in on it: bytes on an idle connection are the
+ * end of it (TLS's note about that, or a balancer's 408, which libcurl 7.88 takes for a sign of
+ * life and for the answer to what is sent next).
  */
 #include <errno.h>
 #include <poll.h>
@@ -25,7 +26,7 @@
 
 #define MOST_IDLE 16
 /* S3 and Firehose close what is idle for somewhat longer than this. */
-#define LONGEST_IDLE_MS 15000
+#define LONGEST_IDLE_S 15L
 #define MOST_HEADER_BYTES (64 * 1024)
 #define MOST_HEADER_LINES 200
 #define MOST_BODY_BYTES ((size_t)1024 * 1024)
@@ -66,13 +67,12 @@ static bool link_local(const char *origin)
 						   strncasecmp(host, "[fd00:ec2:", 10) == 0;
 }
 
-/* A kept connection on which something came in, or that waited too long, is not used again. */
-static bool is_stale(const struct rv_curl_api *api, const struct rv_http_conn *conn, int64_t now_ms)
+/* Something came in on a kept connection, or it was closed. Then the handle goes with it: one that
+ * is told to connect anew keeps the old connection too, and may come back to it. */
+static bool is_stale(const struct rv_curl_api *api, const struct rv_http_conn *conn)
 {
 	curl_socket_t fd = CURL_SOCKET_BAD;
 
-	if (now_ms - conn->used_ms > LONGEST_IDLE_MS)
-		return true;
 	if (api->easy_getinfo(conn->easy, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK ||
 	    fd == CURL_SOCKET_BAD)
 		return false;
@@ -87,19 +87,14 @@ static void close_conn(const struct rv_curl_api *api, struct rv_http_conn *conn)
 	free(conn);
 }
 
-/* The last used one of this origin; else a new one, or the one unused for longest. */
+/* The last used one of this origin, or NULL. */
 static struct rv_http_conn *take_idle(struct rv_http *http, const char *origin)
 {
-	struct rv_http_conn **at, **last = NULL, *conn = NULL;
+	struct rv_http_conn **at, *conn = NULL;
 
 	pthread_mutex_lock(&http->mutex);
-	for (at = &http->idle; *at; at = &(*at)->next) {
-		last = at;
-		if (strcmp((*at)->origin, origin) == 0)
-			break;
-	}
-	if (!*at && http->idle_count >= MOST_IDLE)
-		at = last;
+	for (at = &http->idle; *at && strcmp((*at)->origin, origin) != 0; at = &(*at)->next)
+		;
 	if (*at) {
 		conn = *at;
 		*at = conn->next;
@@ -115,7 +110,6 @@ static void give_back(const struct rv_curl_api *api, struct rv_http *http,
 {
 	struct rv_http_conn **at, *surplus = NULL;
 
-	conn->used_ms = rv_clock_monotonic_ms();
 	pthread_mutex_lock(&http->mutex);
 	conn->next = http->idle;
 	http->idle = conn;
@@ -328,7 +322,7 @@ static int watch(void *arg, RV_UNUSED curl_off_t down_total, curl_off_t down,
 
 /* What is the same for all requests of a connection. */
 static struct rv_http_conn *open_conn(const struct rv_curl_api *api, const struct rv_http *http,
-				      struct rv_error *err)
+				      const char *origin, struct rv_error *err)
 {
 	struct rv_http_conn *conn = rv_calloc(1, sizeof(*conn));
 
@@ -338,13 +332,15 @@ static struct rv_http_conn *open_conn(const struct rv_curl_api *api, const struc
 		rv_fail(err, RV_FAILED, "libcurl does not start");
 		return NULL;
 	}
-	conn->origin = rv_strdup("");
+	conn->origin = rv_strdup(origin);
 	SET(CURLOPT_ERRORBUFFER, conn->error_text);
 	SET(CURLOPT_NOSIGNAL, 1L);
 	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	SET(CURLOPT_PATH_AS_IS, 1L);
 	SET(CURLOPT_FOLLOWLOCATION, 0L);
 	SET(CURLOPT_MAXCONNECTS, 1L);
+	SET(CURLOPT_MAXAGE_CONN, LONGEST_IDLE_S);
+	SET(CURLOPT_NOPROXY, link_local(origin) ? "*" : NULL);
 	SET(CURLOPT_TCP_NODELAY, 1L);
 	SET(CURLOPT_TCP_KEEPALIVE, 1L);
 	SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
@@ -417,7 +413,7 @@ static void set_method(const struct rv_curl_api *api, struct rv_http_conn *conn,
 }
 
 static void set_up(const struct rv_curl_api *api, struct rv_http_conn *conn, struct attempt *a,
-		   struct curl_slist *headers, bool fresh)
+		   struct curl_slist *headers)
 {
 	const struct rv_http_request *request = a->request;
 	int64_t connect_ms = request->connect_timeout_ms > 0 ? request->connect_timeout_ms :
@@ -426,8 +422,6 @@ static void set_up(const struct rv_curl_api *api, struct rv_http_conn *conn, str
 	set_method(api, conn, request);
 	SET(CURLOPT_URL, request->url);
 	SET(CURLOPT_HTTPHEADER, headers);
-	SET(CURLOPT_FRESH_CONNECT, fresh ? 1L : 0L);
-	SET(CURLOPT_NOPROXY, link_local(conn->origin) ? "*" : NULL);
 	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
 	SET(CURLOPT_TIMEOUT_MS, (long)request->total_timeout_ms);
 	SET(CURLOPT_PREREQDATA, a);
@@ -572,14 +566,12 @@ enum rv_status rv_http_attempt(struct rv_http *http, const struct rv_http_reques
 
 	rv_http_origin(&origin, request->url);
 	struct rv_http_conn *conn = take_idle(http, origin.bytes);
-	int64_t now_ms = rv_clock_monotonic_ms();
-	bool stale = conn && is_stale(api, conn, now_ms);
-	if (!conn && !(conn = open_conn(api, http, err)))
-		return err->status;
-	if (strcmp(conn->origin, origin.bytes) != 0) {
-		free(conn->origin);
-		conn->origin = rv_strdup(origin.bytes);
+	if (conn && is_stale(api, conn)) {
+		close_conn(api, conn);
+		conn = NULL;
 	}
+	if (!conn && !(conn = open_conn(api, http, origin.bytes, err)))
+		return err->status;
 
 	struct attempt a = {
 		.http = http,
@@ -587,21 +579,23 @@ enum rv_status rv_http_attempt(struct rv_http *http, const struct rv_http_reques
 		.response = response,
 		.facts = ret_facts,
 		.err = &why,
-		.started_ms = now_ms,
+		.started_ms = rv_clock_monotonic_ms(),
 		.stall_timeout_ms = request->stall_timeout_ms > 0 ? request->stall_timeout_ms :
 								    STALL_TIMEOUT_MS,
 	};
 	struct curl_slist *headers = header_list(api, request->headers);
-	set_up(api, conn, &a, headers, stale);
+	set_up(api, conn, &a, headers);
 	CURLcode code = api->easy_perform(conn->easy);
 	enum rv_status status = judge(api, conn, &a, code);
 	trace(&a, api, conn, status);
 	api->slist_free_all(headers);
-	give_back(api, http, conn);
-	if (status != RV_OK) {
-		*err = why;
-		rv_http_response_clear(response);
+	if (status == RV_OK) {
+		give_back(api, http, conn);
+		return RV_OK;
 	}
+	close_conn(api, conn);
+	rv_http_response_clear(response);
+	*err = why;
 	return status;
 }
 
