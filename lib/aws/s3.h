@@ -19,6 +19,8 @@
 
 #define RV_S3_ETAG_MAX 80
 #define RV_S3_KEY_MAX 1024
+/* An upload in parts that was begun so long ago, and under the same key, is a dead one. */
+#define RV_S3_STRAY_KEY_MS (60 * 60 * INT64_C(1000))
 
 struct rv_s3;
 /* `bucket` is checked ([a-z0-9.-]{3,63} for AWS; whatever S3-compatible stores allow otherwise). */

@@ -149,6 +149,8 @@ int64_t rv_http_backoff_ms(unsigned attempt, int64_t base_ms, int64_t max_ms);
 /* ---- text ---- */
 /* Percent-encodes all but A-Z a-z 0-9 - . _ ~, upper-case hex; `keep_slash` leaves '/'. */
 void rv_http_encode(struct rv_strbuf *out, const char *bytes, size_t len, bool keep_slash);
+/* "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110, 5.6.7); false when it is not exactly that. */
+bool rv_http_parse_date(const char *s, int64_t *ret_ms);
 /* `text` with the values of secrets taken out: Authorization, security tokens, X-Amz-Signature and
  * X-Amz-Security-Token in URLs, bearer tokens, user:password@. For messages and traces. */
 void rv_http_redact(struct rv_strbuf *out, const char *text);
