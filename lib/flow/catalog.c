@@ -40,6 +40,9 @@ static enum rv_status look_at_format(struct rv_store *lake, bool *ret_found, str
 	bool known = json_is_integer(v);
 	json_int_t version = json_integer_value(v);
 
+	/* what was found out when the lake was made; a store that refuses conditions says so itself */
+	if (lake->ops->assume && json_is_false(json_object_get(json, "conditional_puts")))
+		lake->ops->assume(lake, false);
 	json_decref(json);
 	if (!known || version < 1)
 		return rv_fail(err, RV_DAMAGED, "lake %s: %s has no version", lake->url,
@@ -61,6 +64,18 @@ enum rv_status rv_catalog_check_lake(struct rv_store *lake, struct rv_error *err
 	return look_at_format(lake, &found, err);
 }
 
+/* Once for each lake: a store that takes conditions without heeding them would lose definitions. */
+static enum rv_status probe(struct rv_store *lake, int64_t now_ms, struct rv_error *err)
+{
+	char id[RV_ULID_TEXT], name[64];
+
+	rv_ulid_new(now_ms, id);
+	snprintf(name, sizeof(name), "_river/probe/%s", id);
+	if (lake->ops->probe(lake, name, err) == RV_OK)
+		return RV_OK;
+	return rv_context(err, "lake %s", lake->url);
+}
+
 static enum rv_status ensure_format(struct rv_store *lake, int64_t now_ms, struct rv_error *err)
 {
 	char time[RV_TIME_TEXT];
@@ -70,6 +85,8 @@ static enum rv_status ensure_format(struct rv_store *lake, int64_t now_ms, struc
 		return err->status;
 	if (found)
 		return RV_OK;
+	if (lake->ops->probe && probe(lake, now_ms, err) != RV_OK)
+		return err->status;
 	json_t *json = json_pack("{s:i, s:s, s:s, s:b}", "v", RV_LAKE_FORMAT_VERSION, "created",
 				 rv_format_time(now_ms, time), "store", lake->ops->name,
 				 "conditional_puts", (int)lake->ops->conditional_puts);

@@ -1,5 +1,5 @@
 /*
- * A store holds objects under names: a folder or (later) a bucket. The lake lives in one.
+ * A store holds objects under names: a folder or a prefix of a bucket. The lake lives in one.
  *
  * Names are relative to the lake's root, '/'-separated, without "." or ".." parts and without a
  * leading slash; rv_store_name_valid checks. An object appears whole or not at all, and is durable
@@ -56,7 +56,7 @@ struct rv_store;
 struct rv_store_stage;
 struct rv_store_ops {
 	const char *name;          /* "file", "mem", "s3" */
-	bool conditional_puts;     /* if_absent and if_etag are atomic */
+	bool conditional_puts;     /* if_absent and if_etag are atomic; see probe */
 	/* Whole object into `ret` (emptied first); larger than max_bytes is RV_BAD_DATA. */
 	enum rv_status (*get)(struct rv_store *, const char *name, size_t max_bytes,
 			      struct rv_strbuf *ret, char ret_etag[RV_ETAG_TEXT],
@@ -88,6 +88,11 @@ struct rv_store_ops {
 	enum rv_status (*stage)(struct rv_store *, const char *folder, struct rv_store_stage **ret,
 				int *ret_fd, struct rv_error *err);
 	void (*stage_discard)(struct rv_store *, struct rv_store_stage *); /* not yet put: undo */
+	/* Optional (NULL: conditional_puts is known). Finds out whether conditions hold, with an object
+	 * of this name that is removed again; conditional_puts says it from then on. */
+	enum rv_status (*probe)(struct rv_store *, const char *name, struct rv_error *err);
+	/* Optional, with probe: what an earlier one found. */
+	void (*assume)(struct rv_store *, bool conditional_puts);
 	void (*free)(struct rv_store *);
 };
 struct rv_store {
@@ -109,6 +114,12 @@ enum rv_status rv_store_put_bytes(struct rv_store *store, const char *name, cons
 /* A folder as a store. `root` must be absolute; it is made by the first put. Modes follow the
  * umask and setgid bits (a lake may be shared). Locks for if_etag live in <root>/_river/locks. */
 struct rv_store *rv_store_file_new(const char *root);
+/* A prefix ("" or without slashes at its ends) of a bucket. `aws` is borrowed and must outlive it. Where
+ * the store has no conditions, if_absent and if_etag are a look before and after the put, and
+ * conditional_puts is false from the first time that shows. */
+struct rv_aws;
+enum rv_status rv_store_s3_new(struct rv_aws *aws, const char *bucket, const char *prefix,
+			       struct rv_store **ret, struct rv_error *err) RV_MUST_CHECK;
 /* For tests: in memory; operation number `fail_at` (from 1; 0 never) fails with `fail_status`,
  * once or, with fail_forever, from then on. */
 struct rv_store *rv_store_mem_new(void);
