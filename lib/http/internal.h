@@ -13,6 +13,7 @@
 struct rv_http_conn {
 	CURL *easy;
 	char *origin;     /* "https://host:port": where it leads */
+	curl_socket_t socket; /* the last one that it opened */
 	char error_text[CURL_ERROR_SIZE];
 	struct rv_http_conn *next;
 };
