@@ -186,7 +186,7 @@ static void *server_main(void *arg)
 	}
 }
 
-static void server_start(struct server *server, peer_script *script, void *arg)
+RV_UNUSED static void server_start(struct server *server, peer_script *script, void *arg)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET,
 				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -206,7 +206,7 @@ static void server_start(struct server *server, peer_script *script, void *arg)
 }
 
 /* Closes everything and waits for the scripts; counts and last_* hold afterwards. */
-static void server_stop(struct server *server)
+RV_UNUSED static void server_stop(struct server *server)
 {
 	atomic_store(&server->stopping, true);
 	shutdown(server->fd, SHUT_RDWR);
@@ -230,7 +230,7 @@ static void server_stop(struct server *server)
 	pthread_mutex_destroy(&server->mutex);
 }
 
-static void server_release(struct server *server)
+RV_UNUSED static void server_release(struct server *server)
 {
 	rv_strbuf_release(&server->last_head);
 	rv_strbuf_release(&server->last_body);
