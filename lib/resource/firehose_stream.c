@@ -367,9 +367,20 @@ static enum rv_status stream_remove(struct rv_resource *base, const struct rv_st
 		return explain(status, err);
 	if (check_owner(r, stream, &now, err) != RV_OK)
 		return RV_OK; /* not ours to remove */
-	status = rv_firehose_delete(r->firehose, name, err);
-	if (status != RV_OK && status != RV_NOT_FOUND)
-		return explain(status, err);
+	/* Firehose deletes none that it is still making: ResourceInUse. */
+	for (unsigned look = 0;; look++) {
+		status = rv_firehose_delete(r->firehose, name, err);
+		if (status == RV_OK || status == RV_NOT_FOUND)
+			break;
+		struct rv_error why = *err;
+
+		if (status != RV_CONFLICT || !pause_until(r, look, deadline_ms, &status, err)) {
+			*err = why;
+			return explain(err->status, err);
+		}
+		if (status != RV_OK)
+			return status;
+	}
 	*ret_removed = true;
 	return gone(r, name, deadline_ms, err);
 }
