@@ -15,10 +15,10 @@
 #include "base/strbuf.h"
 
 #define ATTEMPTS 6
-/* Configurations of buckets are eventually consistent: how often, and how long, one that was put is
- * looked for before it counts as overwritten. */
-#define LOOKS 5
-#define LOOK_FIRST_MS 250
+/* Not at once: whoever looked before our put may write right after it. And often: configurations of
+ * buckets are eventually consistent, so one that is not there may only not be seen yet. */
+#define LOOKS 4
+#define LOOK_FIRST_MS 500
 
 struct notification {
 	struct rv_resource base;
@@ -96,7 +96,7 @@ static enum rv_status notification_look(struct rv_resource *base, const struct r
 	return merge(n, &now, ret, &merged, &changed, err);
 }
 
-/* Whether all of it is in there, as far as a bucket says so at once. */
+/* Whether all of it is in there and stays. */
 static enum rv_status arrived(struct notification *n, bool *ret, struct rv_error *err)
 {
 	for (unsigned look = 0; look < LOOKS; look++) {
@@ -104,7 +104,7 @@ static enum rv_status arrived(struct notification *n, bool *ret, struct rv_error
 		RV_CLEANUP(rv_strbuf_release) struct rv_strbuf merged = RV_STRBUF_INIT;
 		bool missing;
 
-		if (look && rv_http_wait(n->aws->http, (int64_t)LOOK_FIRST_MS << look, err) != RV_OK)
+		if (rv_http_wait(n->aws->http, (int64_t)LOOK_FIRST_MS << look, err) != RV_OK)
 			return err->status;
 		if (fetch(n, &now, err) != RV_OK ||
 		    merge(n, &now, NULL, &merged, &missing, err) != RV_OK)

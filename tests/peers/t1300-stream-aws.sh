@@ -231,7 +231,7 @@ test_expect_success 'one of another lake is not touched, neither by apply nor by
 
 test_expect_success 'a stream from Kinesis of that name, and a missing role' '
 	fresh &&
-	emul_script "{\"match\":{\"op\":\"DescribeDeliveryStream\"},\"do\":\"answer\",\"body\":\"{\\\"DeliveryStreamDescription\\\":{\\\"DeliveryStreamStatus\\\":\\\"ACTIVE\\\",\\\"DeliveryStreamType\\\":\\\"KinesisStreamAsSource\\\",\\\"Destinations\\\":[]}}\"}" &&
+	emul_script "{\"match\":{\"op\":\"DescribeDeliveryStream\"},\"do\":\"status\",\"status\":200,\"body\":\"{\\\"DeliveryStreamDescription\\\":{\\\"DeliveryStreamStatus\\\":\\\"ACTIVE\\\",\\\"DeliveryStreamType\\\":\\\"KinesisStreamAsSource\\\",\\\"Destinations\\\":[]}}\"}" &&
 	test_expect_code 6 river stream create web/clicks 2>err &&
 	test_grep "none from direct puts to S3" err &&
 	sed "s/, role_arn: .*}/ }/" "$RIVER_CONFIG" >norole.yaml &&
@@ -320,7 +320,7 @@ test_expect_success 'a full bucket is told' '
 	fresh &&
 	{
 		echo "<NotificationConfiguration>" &&
-		for i in $(test_seq 100)
+		for i in $(seq 100)
 		do
 			echo "<QueueConfiguration><Queue>$queue</Queue><Event>s3:ObjectCreated:*</Event><Filter><S3Key><FilterRule><Name>prefix</Name><Value>p$i/</Value></FilterRule></S3Key></Filter></QueueConfiguration>"
 		done &&
