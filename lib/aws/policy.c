@@ -126,13 +126,18 @@ static json_t *bucket(const struct maker *m)
 	return text_json(&sb);
 }
 
+/* Who writes large objects also looks for uploads in parts that a killed run left behind. */
+#define LIST "s3:ListBucket"
+#define LIST_UPLOADS "s3:ListBucket s3:ListBucketMultipartUploads"
+
 /*
  * Listing below places. IfExists, because a get or head of an object that is not there is answered
  * 404 only to who may list the bucket, and 403 to others; such a request has no prefix to compare.
  */
-static void allow_listing(json_t *policy, const struct maker *m, const char *const *places)
+static void allow_listing(json_t *policy, const struct maker *m, const char *actions,
+			  const char *const *places)
 {
-	json_t *statement = allow(policy, "List", "s3:ListBucket", bucket(m));
+	json_t *statement = allow(policy, "List", actions, bucket(m));
 	json_t *prefixes = json_array();
 
 	for (size_t i = 0; places[i]; i++) {
@@ -169,11 +174,10 @@ static json_t *push_policy(const struct maker *m)
 	json_t *policy = document();
 
 	allow(policy, "Definition", "s3:GetObject", objects(m, definition));
-	allow(policy, "Write",
-	      "s3:PutObject s3:GetObject s3:AbortMultipartUpload s3:ListMultipartUploadParts",
+	allow(policy, "Write", "s3:PutObject s3:GetObject s3:AbortMultipartUpload",
 	      objects(m, written));
 	allow(policy, "CloseReceipts", "s3:DeleteObject", objects(m, open));
-	allow_listing(policy, m, written);
+	allow_listing(policy, m, LIST_UPLOADS, written);
 	if (m->p->firehose)
 		allow(policy, "Send", "firehose:PutRecordBatch", firehose_stream(m));
 	return policy;
@@ -188,7 +192,7 @@ static json_t *load_policy(const struct maker *m)
 	json_t *policy = document();
 
 	allow(policy, "Read", "s3:GetObject", objects(m, read));
-	allow_listing(policy, m, listed);
+	allow_listing(policy, m, LIST, listed);
 	return policy;
 }
 
@@ -205,24 +209,25 @@ static json_t *landing_policy(const struct maker *m)
 
 	allow(policy, "Definition", "s3:GetObject", objects(m, definition));
 	allow(policy, "Take", "s3:GetObject s3:DeleteObject", objects(m, uploads));
-	allow(policy, "Publish",
-	      "s3:PutObject s3:GetObject s3:AbortMultipartUpload s3:ListMultipartUploadParts",
+	allow(policy, "Publish", "s3:PutObject s3:GetObject s3:AbortMultipartUpload",
 	      objects(m, written));
 	allow(policy, "CloseReceipts", "s3:DeleteObject", objects(m, open));
-	allow_listing(policy, m, listed);
+	allow_listing(policy, m, LIST_UPLOADS, listed);
 	return policy;
 }
 
 static json_t *create_policy(const struct maker *m)
 {
-	static const char *const written[] = { "_river/format.json", "_river/streams/@.json", NULL };
-	static const char *const definition[] = { "_river/streams/@.json", NULL };
+	/* the probe finds out what the store can do, when the lake is new */
+	static const char *const written[] = { "_river/format.json", "_river/streams/@.json",
+					       "_river/probe/*", NULL };
+	static const char *const removed[] = { "_river/streams/@.json", "_river/probe/*", NULL };
 	static const char *const listed[] = { "_river/streams/*", "data/@/*", NULL };
 	json_t *policy = document();
 
 	allow(policy, "Definition", "s3:GetObject s3:PutObject", objects(m, written));
-	allow(policy, "Remove", "s3:DeleteObject", objects(m, definition));
-	allow_listing(policy, m, listed);
+	allow(policy, "Remove", "s3:DeleteObject", objects(m, removed));
+	allow_listing(policy, m, LIST, listed);
 	if (m->p->notify_arn || m->p->notify_landing_arn)
 		allow(policy, "Notification", "s3:GetBucketNotification s3:PutBucketNotification",
 		      bucket(m));
@@ -251,7 +256,7 @@ static json_t *delete_policy(const struct maker *m)
 
 	allow(policy, "Definition", "s3:GetObject", objects(m, read));
 	allow(policy, "Remove", "s3:DeleteObject", objects(m, gone));
-	allow_listing(policy, m, listed);
+	allow_listing(policy, m, LIST, listed);
 	if (m->p->firehose)
 		allow(policy, "DeliveryStream",
 		      "firehose:DescribeDeliveryStream firehose:DeleteDeliveryStream",
