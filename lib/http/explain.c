@@ -99,8 +99,7 @@ static enum rv_status certificate(const struct rv_curl_api *api, CURL *easy,
 static bool speaks_no_tls(const char *text)
 {
 	static const char *const signs[] = { "wrong version number", "packet length too long",
-					     "record layer failure", "http request",
-					     "unknown protocol" };
+					     "http request", "unknown protocol" };
 
 	for (size_t i = 0; i < sizeof(signs) / sizeof(*signs); i++)
 		if (strcasestr(text, signs[i]))
@@ -215,6 +214,12 @@ enum rv_status rv_http_explain(const struct rv_curl_api *api, CURL *easy,
 		rv_hint(err, "check the endpoint");
 		return err->status;
 	case CURLE_COULDNT_RESOLVE_PROXY:
+		if (strcasestr(end->text, "syntax")) {
+			rv_fail(err, RV_BAD_CONFIG, "the proxy variable is no URL that can be used: %s",
+				end->text);
+			rv_hint(err, "write it as http://host:port");
+			return err->status;
+		}
 		proxy_name(&proxy, end->url);
 		rv_fail(err, RV_FAILED, "cannot resolve %s: %s", proxy.bytes, end->text);
 		rv_hint(err, "check the proxy variables");

@@ -105,7 +105,7 @@ enum rv_status rv_http_wait(struct rv_http *http, int64_t ms, struct rv_error *e
 
 	for (;;) {
 		if (stopping(http)) {
-			rv_fail(err, RV_FAILED, "stopped while waiting to try again");
+			rv_fail(err, RV_FAILED, "stopped while waiting");
 			err->transient = true;
 			return err->status;
 		}

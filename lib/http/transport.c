@@ -13,6 +13,7 @@
  * life and for the answer to what is sent next).
  */
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -20,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -36,6 +38,7 @@
 #define CONNECT_TIMEOUT_MS 10000
 #define STALL_TIMEOUT_MS 60000
 #define AFTER_STOP_MS 5000
+#define LOOK_MS 200
 /* Slower than this much in ten stall times is no transfer. Not less: S3 sends blanks for minutes
  * while it completes a multipart upload. */
 #define CRAWL_BYTES 1024
@@ -57,8 +60,8 @@ struct attempt {
 	bool head_done;       /* the last header of the answer was read */
 	size_t header_bytes, header_lines;
 	uint64_t body_bytes;
-	uint64_t moved, crawl_from;         /* bytes either way */
-	int64_t moved_ms, crawl_ms, stop_ms; /* monotonic */
+	uint64_t moved, crawl_from, waiting; /* bytes either way; in the system's send buffer */
+	int64_t moved_ms, crawl_ms, looked_ms, stop_ms; /* monotonic */
 };
 
 /* ---- connections ---- */
@@ -305,6 +308,15 @@ static int end_transfer(struct attempt *a, const char *what, int64_t ms)
 	return 1;
 }
 
+/* What the system has taken and the other side has not yet: on a slow line that moves for minutes
+ * after libcurl handed over the last byte. */
+static uint64_t in_flight(const struct attempt *a)
+{
+	int bytes = 0;
+
+	return ioctl(a->conn->socket, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? (uint64_t)bytes : 0;
+}
+
 /* Called about once a second, and more often while bytes move. */
 static int watch(void *arg, RV_UNUSED curl_off_t down_total, curl_off_t down,
 		 RV_UNUSED curl_off_t up_total, curl_off_t up)
@@ -325,6 +337,14 @@ static int watch(void *arg, RV_UNUSED curl_off_t down_total, curl_off_t down,
 	if (moved != a->moved) {
 		a->moved = moved;
 		a->moved_ms = now_ms;
+	} else if (now_ms - a->looked_ms >= LOOK_MS) {
+		uint64_t waiting = in_flight(a);
+
+		a->looked_ms = now_ms;
+		if (waiting != a->waiting) {
+			a->waiting = waiting;
+			a->moved_ms = a->crawl_ms = now_ms;
+		}
 	}
 	if (now_ms - a->moved_ms >= a->stall_timeout_ms) {
 		a->facts->timed_out = true;
@@ -501,10 +521,15 @@ static enum rv_status judge(const struct rv_curl_api *api, struct rv_http_conn *
 	if (a->err->status != RV_OK)
 		return a->err->status;
 	if (code != CURLE_OK) {
+		RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
+
+		/* It quotes a proxy variable that it does not understand, password and all. */
+		rv_http_redact(&text, conn->error_text[0] ? conn->error_text :
+							    api->easy_strerror(code));
 		struct rv_http_end end = {
 			.code = code,
 			.url = request->url,
-			.text = conn->error_text[0] ? conn->error_text : api->easy_strerror(code),
+			.text = text.bytes,
 			.ca_file = a->http->ca_file,
 			.sent_any = a->begun,
 			.again = a->again,

@@ -542,6 +542,42 @@ static void test_stall_in_upload(void **state)
 	munmap(bytes, len);
 }
 
+/* Takes 2 KiB 20 times a second: what was handed over whole long ago is still on its way. */
+static void script_take_slowly(struct peer *peer)
+{
+	char buf[2048];
+	size_t taken = 0;
+
+	while (taken < 200000) {
+		ssize_t n = recv(peer->fd, buf, sizeof(buf), 0);
+
+		if (n <= 0)
+			return;
+		taken += (size_t)n;
+		usleep(50000 * (unsigned)n / sizeof(buf));
+	}
+	peer_answer(peer, 200, "", "ok");
+	peer_sleep(peer);
+}
+
+static void test_slow_line(void **state)
+{
+	RV_CLEANUP(rv_free_p) char *bytes = rv_calloc(1, 200000);
+	struct world w;
+	int small = 4096;
+	(void)state;
+
+	open_world(&w, script_take_slowly);
+	/* what is accepted there takes this over */
+	assert_int_equal(setsockopt(w.server.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
+	enum rv_status status = once(&w, &(struct rv_http_request){
+						  .method = "PUT", .stall_timeout_ms = 1500,
+						  .body = { .bytes = bytes, .fd = -1, .len = 200000 } });
+	if (status != RV_OK)
+		fail_msg("%s", w.err.message);
+	close_world(&w);
+}
+
 /* A byte now and then is no progress. */
 static void test_crawl(void **state)
 {
@@ -708,6 +744,14 @@ static void test_proxy_is_not_there(void **state)
 	assert_true(w.err.transient);
 	assert_says(&w, text);
 	unsetenv("ALL_PROXY");
+
+	/* nor one that nobody understands, and whose password libcurl would show */
+	setenv("https_proxy", "http://me:SECRET@127.0.0.1:port", 1);
+	assert_int_equal(once(&w, &request), RV_BAD_CONFIG);
+	assert_int_equal(w.outcome, RV_HTTP_NOT_SENT);
+	assert_says(&w, "proxy");
+	assert_null(strstr(w.err.message, "SECRET"));
+	unsetenv("https_proxy");
 	close_world(&w);
 }
 
@@ -771,6 +815,7 @@ int main(void)
 		cmocka_unit_test(test_early_answer),
 		cmocka_unit_test(test_stall),
 		cmocka_unit_test(test_stall_in_upload),
+		cmocka_unit_test(test_slow_line),
 		cmocka_unit_test(test_crawl),
 		cmocka_unit_test(test_stop),
 		cmocka_unit_test(test_no_tls),
