@@ -187,9 +187,11 @@ static enum rv_status cannot_connect(const struct rv_http_end *end, const char *
 static enum rv_status cut_off(const struct rv_http_end *end, const char *host,
 			      struct rv_error *err)
 {
-	if (end->again || end->received == 0)
+	if (end->again)
+		rv_fail(err, RV_FAILED, "%s closed the kept connection without an answer", host);
+	else if (end->received == 0)
 		rv_fail(err, RV_FAILED, "%s closed the connection without an answer: %s", host,
-			end->again ? "a kept connection was dead" : end->text);
+			end->text);
 	else
 		rv_fail(err, RV_FAILED, "the answer of %s was cut off: %s", host, end->text);
 	return transient(err);

@@ -30,7 +30,8 @@
 #include "http/internal.h"
 
 #define MOST_IDLE 16
-/* S3 and Firehose close what is idle for somewhat longer than this. */
+/* S3 does not say when it closes idle connections, balancers do after 60 s as a rule: this is well
+ * before, and long enough that who sends much shakes hands once. */
 #define LONGEST_IDLE_S 15L
 #define MOST_HEADER_BYTES (64 * 1024)
 #define MOST_HEADER_LINES 200
@@ -481,17 +482,23 @@ static void set_up(const struct rv_curl_api *api, struct rv_http_conn *conn, str
 #undef SET
 
 /* ---- judging ---- */
-/* Of the body: never less than what went out. */
-static uint64_t bytes_sent(const struct rv_curl_api *api, const struct rv_http_conn *conn,
-			   const struct attempt *a)
+/* Of the body, as libcurl counts. */
+static uint64_t bytes_sent(const struct rv_curl_api *api, const struct rv_http_conn *conn)
 {
 	curl_off_t sent = 0;
 
-	/* When it wanted to start over it has already forgotten what it had sent: 7.88 says 0. */
-	if (a->again ||
-	    api->easy_getinfo(conn->easy, CURLINFO_SIZE_UPLOAD_T, &sent) != CURLE_OK || sent == 0)
-		return a->handed;
+	api->easy_getinfo(conn->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
 	return (uint64_t)sent;
+}
+
+/* Never less than what went out: when it wanted to start over it has already forgotten what it had
+ * sent, and 7.88 says 0. */
+static uint64_t most_sent(const struct rv_curl_api *api, const struct rv_http_conn *conn,
+			  const struct attempt *a)
+{
+	uint64_t sent = bytes_sent(api, conn);
+
+	return a->again || sent == 0 ? a->handed : sent;
 }
 
 /* Of an attempt without an answer. */
@@ -506,7 +513,7 @@ static enum rv_http_outcome outcome_of(const struct rv_curl_api *api,
 	if (a->response->status >= 200)
 		return RV_HTTP_UNKNOWN;
 	api->easy_getinfo(conn->easy, CURLINFO_REQUEST_SIZE, &request_bytes);
-	if (request_bytes == 0 || bytes_sent(api, conn, a) < a->request->body.len)
+	if (request_bytes == 0 || most_sent(api, conn, a) < a->request->body.len)
 		return RV_HTTP_NOT_SENT;
 	return RV_HTTP_UNKNOWN;
 }
@@ -557,7 +564,7 @@ static enum rv_status judge(const struct rv_curl_api *api, struct rv_http_conn *
 		return rv_http_proxy_refused(request->url, 407, a->err);
 	}
 	if (response->status >= 200 && response->status < 300 &&
-	    bytes_sent(api, conn, a) < request->body.len) {
+	    bytes_sent(api, conn) < request->body.len) {
 		rv_fail(a->err, RV_FAILED, "answered %d before all of the body was sent",
 			response->status);
 		a->err->transient = true;
@@ -588,7 +595,7 @@ static void trace(const struct attempt *a, const struct rv_curl_api *api,
 		rv_strbuf_printf(&line, "failed (%s: %s)", outcomes[a->facts->outcome],
 				 a->err->message);
 	rv_strbuf_printf(&line, ", sent %llu, received %llu bytes in %lld ms%s",
-			 (unsigned long long)bytes_sent(api, conn, a),
+			 (unsigned long long)most_sent(api, conn, a),
 			 (unsigned long long)a->body_bytes,
 			 (long long)(rv_clock_monotonic_ms() - a->started_ms),
 			 connects > 0 ? ", new connection" : "");

@@ -120,7 +120,7 @@ static void test_no_silent_second_send(void **state)
 		assert_int_equal(once(&w, &request), RV_FAILED);
 		assert_int_equal(w.outcome, RV_HTTP_UNKNOWN);
 		assert_true(w.err.transient);
-		assert_says(&w, "closed the connection without an answer");
+		assert_says(&w, "closed the kept connection without an answer");
 		rv_http_free(w.http);
 		w.http = NULL;
 		server_stop(&w.server);
