@@ -169,23 +169,32 @@ void rv_reconcile_release(struct rv_reconcile *report)
 
 /* ---- names and the window ---- */
 
-static bool before_window(const struct reconcile *r, const char *day)
+bool rc_before_window(const struct reconcile *r, const char *day)
 {
 	return r->params->since_day && strcmp(day, r->params->since_day) < 0;
 }
 
 /* Of an earlier stream of that name (create --fresh). */
-static bool is_former(const struct reconcile *r, const char *folder)
+bool rc_is_former(const struct reconcile *r, const char *folder)
 {
 	return r->former_before[0] && strcmp(folder, r->former_before) < 0;
 }
 
 /* Takes apart a name under data/; false when it is not one of this stream's own. */
-static bool parse_own(const struct reconcile *r, const char *text, struct rv_object_name *ret,
-		      char day[12])
+bool rc_parse_own(const struct reconcile *r, const char *text, struct rv_object_name *ret,
+		  char day[12])
 {
 	if (!rv_object_name_parse(text, ret) || strcmp(ret->business, r->stream->business) != 0 ||
 	    strcmp(ret->stream, r->stream->name) != 0)
+		return false;
+	snprintf(day, 12, "%.10s", ret->folder + 3);
+	return true;
+}
+
+static bool parse_firehose(const struct reconcile *r, const char *text, struct rv_firehose_name *ret,
+			   char day[12])
+{
+	if (!rv_firehose_name_parse(text, r->stream, ret))
 		return false;
 	snprintf(day, 12, "%.10s", ret->folder + 3);
 	return true;
@@ -247,9 +256,9 @@ static void note_batch(struct reconcile *r, uint32_t index, const struct rv_run 
 	const char *text = batch->records ? batch->name : batch->rejects_name;
 	if (!text)
 		return;
-	if (batch->records && parse_own(r, text, &name, day)) {
+	if (batch->records && rc_parse_own(r, text, &name, day)) {
 		struct rc_object *o = enter_object(r, text, &name);
-		o->older = before_window(r, day);
+		o->older = rc_before_window(r, day);
 		o->journal_landed = batch->state == RV_BATCH_LANDED;
 	}
 	if (batch->state != RV_BATCH_WAITING)
@@ -295,7 +304,7 @@ static enum rv_status look_at_run(void *arg, const char *name, struct rv_error *
 	char day[12];
 	snprintf(day, sizeof(day), "%.10s",
 		 strlen(run->lake_folder) > 3 ? run->lake_folder + 3 : run->lake_folder);
-	mine->older = before_window(r, day);
+	mine->older = rc_before_window(r, day);
 	mine->journal = true;
 	mine->alive = is_alive(run);
 	live_at(r, mine, run->started_ms);
@@ -377,7 +386,7 @@ static enum rv_status see_receipt(void *arg, const struct rv_store_object *objec
 		if (order == 0 && ask_whose(r, object->name, &former, err) != RV_OK)
 			return err->status;
 	}
-	bool older = before_window(r, name.day);
+	bool older = rc_before_window(r, name.day);
 	if (older && !name.open) {
 		if (r->look == 1) {
 			r->older.accepted += name.accepted;
@@ -385,6 +394,7 @@ static enum rv_status see_receipt(void *arg, const struct rv_store_object *objec
 			r->older.batches += name.batches;
 			r->older.set_hash += name.set_hash;
 			r->report->runs_closed++;
+			rc_stamps_of_older(r, &name);
 		}
 		struct rc_run *known = rc_table_find(&r->runs, name.run);
 		if (known) {
@@ -438,10 +448,19 @@ static enum rv_status see_object(void *arg, const struct rv_store_object *object
 	char day[12];
 	if (stop_or_go(r, err) != RV_OK)
 		return err->status;
-	bool own = parse_own(r, object->name, &name, day);
-	if (own && is_former(r, name.folder))
+	struct rv_firehose_name firehose;
+	bool own = rc_parse_own(r, object->name, &name, day);
+	bool theirs = !own && parse_firehose(r, object->name, &firehose, day);
+	if ((own && rc_is_former(r, name.folder)) || (theirs && rc_is_former(r, firehose.folder)))
 		return RV_OK;
-	if (own && before_window(r, day)) {
+	if (theirs && rc_before_window(r, day)) {
+		if (r->look == 0)
+			return RV_OK;
+		add_hop(&r->older.firehose, 0, object->bytes, 0);
+		newest(&r->report->newest_landed_ms, object->modified_ms);
+		return RV_OK;
+	}
+	if (own && rc_before_window(r, day)) {
 		struct rc_object *known = rc_table_find(&r->objects, object->name);
 		if (known)
 			known->look[r->look] = true;
@@ -456,6 +475,7 @@ static enum rv_status see_object(void *arg, const struct rv_store_object *object
 		return RV_OK;
 	}
 	struct rc_object *o = enter_object(r, object->name, own ? &name : NULL);
+	o->firehose = theirs;
 	o->look[r->look] = true;
 	o->bytes = object->bytes;
 	o->modified_ms = object->modified_ms;
@@ -513,7 +533,7 @@ static enum rv_status see_rejects(void *arg, const struct rv_store_object *objec
 	if (run && run->former)
 		return RV_OK;
 	add_hop(&r->report->rejects, count, object->bytes, 0);
-	if (before_window(r, day)) {
+	if (rc_before_window(r, day)) {
 		if (run && (run->open || run->journal) && !run->closed)
 			r->older.open_rejects += count;
 		else
@@ -560,18 +580,22 @@ static enum rv_status see_ledger(void *arg, const struct rv_load *load, struct r
 	char day[12];
 	if (stop_or_go(r, err) != RV_OK)
 		return err->status;
-	bool own = parse_own(r, load->object, &name, day), failed = load->state == RV_LOAD_FAILED;
-	if (own && is_former(r, name.folder))
+	struct rv_firehose_name firehose;
+	bool own = rc_parse_own(r, load->object, &name, day), failed = load->state == RV_LOAD_FAILED;
+	bool theirs = !own && parse_firehose(r, load->object, &firehose, day);
+	if ((own && rc_is_former(r, name.folder)) || (theirs && rc_is_former(r, firehose.folder)))
 		return RV_OK;
-	if (own && before_window(r, day)) {
+	if ((own || theirs) && rc_before_window(r, day)) {
 		r->older.loaded_objects += !failed;
 		r->older.failed_objects += failed;
-		r->older.failed_records += failed ? name.records : 0;
+		r->older.failed_records += failed && own ? name.records : 0;
+		r->older.firehose.records += theirs ? load->rows + load->rejected : 0;
 		r->older.rows += load->rows;
 		r->older.load_rejected += load->rejected;
 		return RV_OK;
 	}
 	struct rc_object *o = enter_object(r, load->object, own ? &name : NULL);
+	o->firehose = theirs;
 	o->in_ledger = true;
 	o->load_failed = failed;
 	o->ledger_rows = load->rows;
@@ -591,14 +615,17 @@ static enum rv_status see_rows(void *arg, const struct rv_load *load, struct rv_
 	char day[12];
 	if (stop_or_go(r, err) != RV_OK)
 		return err->status;
-	bool own = parse_own(r, load->object, &name, day);
-	if (own && is_former(r, name.folder))
+	struct rv_firehose_name firehose;
+	bool own = rc_parse_own(r, load->object, &name, day);
+	bool theirs = !own && parse_firehose(r, load->object, &firehose, day);
+	if ((own && rc_is_former(r, name.folder)) || (theirs && rc_is_former(r, firehose.folder)))
 		return RV_OK;
-	if (own && before_window(r, day)) {
+	if ((own || theirs) && rc_before_window(r, day)) {
 		r->older.present += load->rows;
 		return RV_OK;
 	}
 	struct rc_object *o = enter_object(r, load->object, own ? &name : NULL);
+	o->firehose = theirs;
 	o->raw_rows = load->rows;
 	o->raw_hash = load->set_hash;
 	o->raw_whole_hash = load->whole_hash;
@@ -608,7 +635,8 @@ static enum rv_status see_rows(void *arg, const struct rv_load *load, struct rv_
 /* One state of the warehouse for all questions. */
 static enum rv_status ask_warehouse(struct reconcile *r, struct rv_warehouse *w, struct rv_error *err)
 {
-	if (w->ops->history(w, r->stream, see_ledger, r, err) != RV_OK)
+	if (w->ops->history(w, r->stream, see_ledger, r, err) != RV_OK ||
+	    rc_ask_stamps(r, w, err) != RV_OK)
 		return err->status;
 	if (w->ops->refused &&
 	    w->ops->refused(w, r->stream, r->params->quick, &r->report->refused, err) != RV_OK)
@@ -656,6 +684,11 @@ static void reconcile_release(struct reconcile *r)
 		free(r->waiting[i].object);
 	free(r->waiting);
 	free(r->ordered);
+	for (size_t i = 0; i < r->older_runs.count; i++)
+		free(*name_of(&r->older_runs, i));
+	table_release(&r->older_runs);
+	rv_stamp_set_release(&r->stamps);
+	free(r->stamps_older);
 	table_release(&r->objects);
 	table_release(&r->runs);
 }
@@ -704,6 +737,7 @@ enum rv_status rv_reconcile(const struct rv_reconcile_params *params, struct rv_
 		.report = &report,
 		.objects = { .item_bytes = sizeof(struct rc_object) },
 		.runs = { .item_bytes = sizeof(struct rc_run) },
+		.older_runs = { .item_bytes = sizeof(char *) },
 	};
 	snprintf(r.former_before, sizeof(r.former_before), "%s", params->stream->since);
 	char text[RV_STREAM_TEXT];

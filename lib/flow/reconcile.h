@@ -5,6 +5,9 @@
  * where it is and joined with the others by the names of objects and runs. What changes between the
  * two looks at the lake is in flight and called no difference. Nothing is written anywhere.
  *
+ * Under Firehose the names of objects say nothing: there a run is compared by the stamps of its records
+ * that are in loaded objects (or, with `verify`, in objects that are not).
+ *
  * What lies before `since_day` is summed and compared as a sum, not object by object.
  * Memory: some 300 bytes an object of the window.
  */
@@ -28,6 +31,11 @@
 	RV_FINDING(OBJECT_ALTERED, "object_altered", "an object does not hold what it did")        \
 	RV_FINDING(SEQUENCE_TWICE, "sequence_twice", "two objects of one run and number")          \
 	RV_FINDING(RUN_DIFFERS, "run_differs", "a run's receipt and its objects differ")           \
+	RV_FINDING(RECORDS_MISSING, "records_missing", "records that Firehose took are not there")  \
+	RV_FINDING(RECORDS_TWICE, "records_twice", "records arrived more than once")               \
+	RV_FINDING(RECORDS_UNKNOWN, "records_unknown", "stamps of a run without a receipt")        \
+	RV_FINDING(RECORDS_UNSTAMPED, "records_unstamped", "records that river did not push")      \
+	RV_FINDING(NOT_PROVABLE, "not_provable", "nothing tells whether records arrived")          \
 	RV_FINDING(REJECTS_DIFFER, "rejects_differ", "a run's receipt and its rejects differ")     \
 	RV_FINDING(RECEIPT_TWICE, "receipt_twice", "a run was closed with two sets of counts")     \
 	RV_FINDING(RECEIPT_DAMAGED, "receipt_damaged", "a receipt does not say what its name says") \
@@ -76,12 +84,25 @@ struct rv_finding {
 struct rv_hop {
 	uint64_t objects, records, bytes, set_hash;
 };
+/* What the stamps say, of runs whose receipts are known. */
+struct rv_stamped {
+	bool used;              /* some of the stream came through Firehose, or carries stamps */
+	uint64_t arrived;       /* of what was accepted: different records there, each counted once */
+	uint64_t missing;       /* accepted by closed runs, and not there */
+	uint64_t twice;         /* there once more than once, under a stamp that is there */
+	uint64_t unknown;       /* of runs without a receipt */
+	uint64_t unstamped;     /* in objects of Firehose, and not river's */
+	uint64_t unproven;      /* accepted without stamps by Firehose */
+	bool deduplicated;      /* the clean layer keeps one of each */
+};
 struct rv_reconcile {
 	/* From receipts, and journals of runs that are not closed. */
 	uint64_t runs_closed, runs_open;
 	uint64_t accepted, rejected, batches;
 	struct rv_hop spooled;      /* journaled here and not in the lake */
-	struct rv_hop landed;       /* river's names under data/ */
+	struct rv_hop landed;       /* river's and Firehose's names under data/; how many records are
+				     * in Firehose's is known once they are loaded */
+	struct rv_stamped stamped;
 	struct rv_hop foreign;      /* other names there: objects and bytes */
 	struct rv_hop rejects;      /* _river/rejects/ */
 	/* From the warehouse's ledger; of what landed and can be loaded. */
@@ -112,6 +133,7 @@ struct rv_reconcile_params {
 	const char *state_dir;
 	struct rv_warehouse *warehouse;  /* Optional */
 	int64_t now_ms;
+	int64_t delivery_buffer_ms;      /* how long the delivery may hold records back; 0: not at all */
 	const char *since_day;           /* Optional: "2026-11-13", the first day to join */
 	bool quick;                      /* leave the rows in the tables alone */
 	bool verify;                     /* read every object and row of the window */

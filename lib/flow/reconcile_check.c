@@ -175,7 +175,7 @@ static void check_rows(struct reconcile *r, const struct rc_object *o)
 
 static void check_foreign(struct reconcile *r, const struct rc_object *o)
 {
-	if (o->run != RC_NONE || !o->look[1])
+	if (o->run != RC_NONE || o->firehose || !o->look[1])
 		return;
 	struct rv_finding f = about(r, o, RV_FINDING_OBJECT_FOREIGN);
 	if (o->in_ledger && !o->load_failed) {
@@ -201,20 +201,28 @@ static void sum_object(struct reconcile *r, const struct rc_object *o,
 	}
 	if (!o->look[1])
 		return;
-	if (o->run == RC_NONE) {
+	struct rc_run *run = rc_run_at(r, o->run);
+	if (!run && !o->firehose) {
 		add_hop(&report->foreign, 0, o->bytes, 0);
 		return;
 	}
-	add_hop(&report->landed, o->records, o->bytes, o->set_hash);
 	newest(&report->newest_landed_ms, o->modified_ms);
-	struct rc_run *run = rc_run_at(r, o->run);
-	run->objects++;
-	run->records += o->records;
-	run->set_hash += o->set_hash;
+	if (run) {
+		add_hop(&report->landed, o->records, o->bytes, o->set_hash);
+		run->objects++;
+		run->records += o->records;
+		run->set_hash += o->set_hash;
+	} else {
+		/* Nothing but loading it tells what is in it. */
+		bool loaded = o->in_ledger && !o->load_failed;
+		add_hop(&report->landed, loaded ? o->ledger_rows + o->ledger_rejected : 0, o->bytes,
+			loaded ? o->ledger_hash : 0);
+	}
 	if (o->in_ledger && o->load_failed)
 		add_hop(&report->load_rejected, o->records, o->bytes, o->set_hash);
 	else if (!o->in_ledger && report->has_warehouse) {
 		add_hop(&report->pending, o->records, o->bytes, o->set_hash);
+		r->firehose_pending += o->firehose;
 		if (!*oldest_pending || o->modified_ms < (*oldest_pending)->modified_ms)
 			*oldest_pending = o;
 	}
@@ -243,9 +251,16 @@ static void check_objects(struct reconcile *r)
 	f.level = rc_level_by_age(r, f.age_ms);
 	f.has_counts = true;
 	f.found = r->report->pending.records;
-	rc_find(r, &f, "%s objects with %s records are not loaded yet; the oldest landed %s ago: %s",
-		count_text(r->report->pending.objects, a), count_text(r->report->pending.records, b),
-		age_text(r, first->modified_ms, c), first->name);
+	uint64_t objects = r->report->pending.objects;
+	if (objects == r->firehose_pending)
+		rc_find(r, &f, "%s object%s of Firehose %s not loaded yet; the oldest landed %s ago: %s",
+			count_text(objects, a), objects == 1 ? "" : "s", objects == 1 ? "is" : "are",
+			age_text(r, first->modified_ms, c), first->name);
+	else
+		rc_find(r, &f,
+			"%s objects with %s records are not loaded yet; the oldest landed %s ago: %s",
+			count_text(objects, a), count_text(r->report->pending.records, b),
+			age_text(r, first->modified_ms, c), first->name);
 }
 
 /* ---- (run, number) ---- */
@@ -287,15 +302,14 @@ static void put_in_order(struct reconcile *r)
 
 /* ---- runs ---- */
 
-static struct rv_finding about_run(const struct rc_run *run, enum rv_finding_code code)
+struct rv_finding rc_about_run(const struct rc_run *run, enum rv_finding_code code)
 {
 	return (struct rv_finding){ .code = code, .level = RV_FINDING_WRONG, .run = run->name,
 				    .host = run->host, .age_ms = -1 };
 }
 
-/* *ret NULL: not there, or not JSON. */
-static enum rv_status read_receipt(struct reconcile *r, const struct rc_run *run, json_t **ret,
-				   struct rv_error *err)
+enum rv_status rc_read_receipt(struct reconcile *r, const struct rc_run *run, json_t **ret,
+			       struct rv_error *err)
 {
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
 	char name[RV_OBJECT_NAME_MAX], etag[RV_ETAG_TEXT];
@@ -359,7 +373,7 @@ static void check_receipt(struct reconcile *r, const struct rc_run *run, const j
 		return;
 	char text[RV_OBJECT_NAME_MAX];
 	rv_receipt_name_format(name, text);
-	struct rv_finding f = about_run(run, RV_FINDING_RECEIPT_DAMAGED);
+	struct rv_finding f = rc_about_run(run, RV_FINDING_RECEIPT_DAMAGED);
 	rc_find(r, &f, "%s does not say what its name says", text);
 }
 
@@ -370,13 +384,16 @@ static enum rv_status check_closed(struct reconcile *r, uint32_t index, struct r
 	char a[RV_NUMBER_TEXT], b[RV_NUMBER_TEXT], c[RV_NUMBER_TEXT], d[RV_NUMBER_TEXT];
 	bool same = run->records == receipt->accepted && run->objects == receipt->batches &&
 		    run->set_hash == receipt->set_hash;
+	bool done;
 	struct rv_finding f;
+	if (rc_check_arrival(r, index, same, &done, err) != RV_OK)
+		return err->status;
 	if (run->twice) {
-		f = about_run(run, RV_FINDING_RECEIPT_TWICE);
+		f = rc_about_run(run, RV_FINDING_RECEIPT_TWICE);
 		rc_find(r, &f, "run %s has two closed receipts that differ", run->name);
 	}
-	if (!same) {
-		f = about_run(run, RV_FINDING_RUN_DIFFERS);
+	if (!done) {
+		f = rc_about_run(run, RV_FINDING_RUN_DIFFERS);
 		f.has_counts = true;
 		f.expected = receipt->accepted;
 		f.found = run->records;
@@ -393,20 +410,21 @@ static enum rv_status check_closed(struct reconcile *r, uint32_t index, struct r
 				count_text(run->objects, d));
 	}
 	if (run->rejects != receipt->rejected) {
-		f = about_run(run, RV_FINDING_REJECTS_DIFFER);
+		f = rc_about_run(run, RV_FINDING_REJECTS_DIFFER);
 		f.has_counts = true;
 		f.expected = receipt->rejected;
 		f.found = run->rejects;
 		rc_find(r, &f, "run %s rejected %s records, and the lake keeps %s of them", run->name,
 			count_text(receipt->rejected, a), count_text(run->rejects, b));
 	}
-	if (same && !r->params->verify)
+	if (done && !r->params->verify)
 		return RV_OK;
 	json_t *document;
-	if (read_receipt(r, run, &document, err) != RV_OK)
+	if (rc_read_receipt(r, run, &document, err) != RV_OK)
 		return err->status;
 	check_receipt(r, run, document);
-	if (document)
+	/* What Firehose took did not land under the names that the receipt lists. */
+	if (document && (same || !done))
 		explain(r, index, document);
 	json_decref(document);
 	return RV_OK;
@@ -418,15 +436,15 @@ static enum rv_status check_open(struct reconcile *r, struct rc_run *run, struct
 	json_t *document = NULL;
 	/* A journal here knows the host already. */
 	if (!run->host) {
-		if (read_receipt(r, run, &document, err) != RV_OK)
+		if (rc_read_receipt(r, run, &document, err) != RV_OK)
 			return err->status;
 		run->host = rv_json_bytes_value(json_object_get(document, "host"));
 		json_decref(document);
 	}
-	struct rv_finding f = about_run(run, RV_FINDING_RUN_OPEN);
+	struct rv_finding f = rc_about_run(run, RV_FINDING_RUN_OPEN);
 	f.has_counts = true;
 	f.expected = run->promised;
-	f.found = run->records;
+	f.found = rc_add_open_arrival(r, (uint32_t)(run - rc_run_at(r, 0)));
 	f.age_ms = age_of(r, run->sign_ms);
 	/* Whose lock is held is at work: a pipe may be open for as long as it likes. */
 	f.level = run->alive ? RV_FINDING_NOTED : rc_level_by_age(r, f.age_ms);
@@ -436,7 +454,7 @@ static enum rv_status check_open(struct reconcile *r, struct rc_run *run, struct
 		run->alive     ? "its push is going on"
 		: run->journal ? "its push is over; the next push finishes it"
 			       : "nothing of it is here: finish it where it was pushed",
-		count_text(run->records, a), age_text(r, run->sign_ms, b));
+		count_text(f.found, a), age_text(r, run->sign_ms, b));
 	return RV_OK;
 }
 
@@ -459,7 +477,7 @@ static void check_without_receipt(struct reconcile *r, uint32_t index)
 	}
 	if (run->objects || !run->rejects)
 		return;
-	struct rv_finding f = about_run(run, RV_FINDING_REJECTS_DIFFER);
+	struct rv_finding f = rc_about_run(run, RV_FINDING_REJECTS_DIFFER);
 	f.has_counts = true;
 	f.found = run->rejects;
 	f.level = run->journal ? RV_FINDING_NOTED : RV_FINDING_WRONG;
@@ -519,7 +537,7 @@ static enum rv_status check_waiting(struct reconcile *r, struct rv_error *err)
 				return status;
 		}
 		const struct rc_run *run = rc_run_at(r, w->run);
-		struct rv_finding f = about_run(run, RV_FINDING_SPOOLED);
+		struct rv_finding f = rc_about_run(run, RV_FINDING_SPOOLED);
 		f.object = w->object;
 		f.has_seq = true;
 		f.seq = w->seq;
@@ -589,23 +607,33 @@ static void add_older(struct reconcile *r)
 {
 	const struct rc_older *o = &r->older;
 	struct rv_reconcile *report = r->report;
-	uint64_t objects = o->landed.objects + o->open_landed.objects;
-	uint64_t records = o->landed.records + o->open_landed.records;
+	uint64_t objects = o->landed.objects + o->open_landed.objects + o->firehose.objects;
+	uint64_t records = o->landed.records + o->open_landed.records + o->firehose.records;
+	/* A record is there under its stamp, or in an object that says it has so many. */
+	uint64_t arrived = o->arrived + o->landed.records -
+			   (o->stamped_own < o->landed.records ? o->stamped_own : o->landed.records);
+	bool unproven = o->firehose.objects && r->stream->stamp == RV_STAMP_NONE &&
+			arrived < o->accepted;
 	report->accepted += o->accepted;
 	report->rejected += o->rejected;
 	report->batches += o->batches;
 	report->landed.objects += objects;
 	report->landed.records += records;
-	report->landed.bytes += o->landed.bytes + o->open_landed.bytes;
+	report->landed.bytes += o->landed.bytes + o->open_landed.bytes + o->firehose.bytes;
 	report->landed.set_hash += o->landed.set_hash + o->open_landed.set_hash;
 	report->loaded.objects += o->loaded_objects;
 	report->loaded.records += o->rows;
 	report->load_rejected.objects += o->failed_objects;
 	report->load_rejected.records += o->load_rejected + o->failed_records;
 	report->present += o->present;
-	older_differs(r, "records accepted", o->accepted, "landed", o->landed.records);
-	older_differs(r, "batches accepted", o->batches, "objects landed", o->landed.objects);
-	if (o->accepted == o->landed.records && o->set_hash != o->landed.set_hash)
+	report->stamped.arrived += arrived < o->accepted ? arrived : o->accepted;
+	report->stamped.unproven += unproven ? o->accepted - arrived : 0;
+	if (!unproven && (report->has_warehouse || !o->firehose.objects))
+		older_differs(r, "records accepted", o->accepted, "landed", arrived);
+	if (!o->firehose.objects)
+		older_differs(r, "batches accepted", o->batches, "objects landed", o->landed.objects);
+	if (!o->firehose.objects && o->accepted == o->landed.records &&
+	    o->set_hash != o->landed.set_hash)
 		older_differs(r, "is the set hash accepted", o->set_hash, "the one landed",
 			      o->landed.set_hash);
 	older_differs(r, "records rejected", o->rejected, "kept", o->rejects);
@@ -625,9 +653,10 @@ static void judge(struct reconcile *r)
 {
 	struct rv_reconcile *report = r->report;
 	bool all = !report->levels[RV_FINDING_WRONG] && !report->spooled.objects &&
-		   !report->runs_open && report->accepted == report->landed.records;
+		   !report->runs_open && report->accepted == report->stamped.arrived;
 	if (report->has_warehouse)
-		all = all && !report->pending.objects && !report->load_rejected.records;
+		all = all && !report->pending.objects &&
+		      report->load_rejected.records <= r->firehose_rejected;
 	if (report->newest_landed_ms >= 0 && report->has_warehouse) {
 		if (!report->pending.objects)
 			report->lag_ms = 0;
@@ -643,11 +672,14 @@ enum rv_status rc_check(struct reconcile *r, struct rv_error *err)
 {
 	check_objects(r);
 	put_in_order(r);
+	if (rc_complete_stamps(r, err) != RV_OK)
+		return err->status;
 	if (check_runs(r, err) != RV_OK || check_waiting(r, err) != RV_OK)
 		return err->status;
 	check_layers(r);
 	check_refused(r);
 	add_older(r);
+	rc_check_stamps(r);
 	judge(r);
 	return RV_OK;
 }

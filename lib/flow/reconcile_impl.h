@@ -3,6 +3,7 @@
 #define RV_FLOW_RECONCILE_IMPL_H
 
 #include "flow/object_name.h"
+#include "flow/object_read.h"
 #include "flow/receipt.h"
 #include "flow/reconcile.h"
 
@@ -21,6 +22,7 @@ void *rc_table_enter(struct rc_table *table, const char *name); /* finds or adds
 struct rc_object {
 	char *name;
 	uint32_t run;            /* index; RC_NONE: not a name of river's */
+	bool firehose;           /* but Firehose's for this stream */
 	bool look[2];            /* there at the first and at the second look */
 	bool older;              /* before the window, here because a journal knows it */
 	bool in_ledger, load_failed;
@@ -33,6 +35,7 @@ struct rc_object {
 	uint64_t ledger_rows, ledger_rejected, ledger_hash, ledger_bytes;
 	int64_t loaded_ms;
 	uint64_t raw_rows, raw_hash, raw_whole_hash;
+	uint64_t stamped;        /* records of it that carry a stamp, by the ledger */
 	char *load_message;      /* Optional */
 };
 
@@ -63,6 +66,9 @@ struct rc_waiting {
 struct rc_older {
 	uint64_t accepted, rejected, set_hash, batches;
 	struct rv_hop landed, open_landed;
+	struct rv_hop firehose;  /* its objects; records as the ledger has them */
+	uint64_t arrived;        /* different stamps of runs that are closed */
+	uint64_t stamped_own;    /* stamps in objects of river's names */
 	uint64_t rejects, open_rejects;
 	uint64_t loaded_objects, rows, load_rejected, failed_objects, failed_records, present;
 };
@@ -77,9 +83,25 @@ struct reconcile {
 	uint32_t *ordered;       /* river's objects of the second look by run and number */
 	size_t ordered_count;
 	struct rc_older older;
+	struct rv_stamp_set stamps; /* of all loaded objects, and of what else was looked into */
+	bool *stamps_older;      /* of its runs: closed before the window */
+	size_t stamps_older_count;
+	struct rc_table older_runs; /* names alone, for `verify` */
+	/* Firehose's objects of the window; not loaded; not looked into either */
+	uint64_t firehose_objects, firehose_pending, firehose_unread;
+	uint64_t firehose_rejected; /* lines of them that are no records */
+	bool seen_taken;         /* a receipt says that Firehose took its run */
 	unsigned look;           /* 0, 1 */
 	char former_before[24];  /* stream->since */
 };
+
+/* reconcile.c */
+/* Of an earlier stream of that name (create --fresh): `folder` "dt=2026-11-20/hr=14". */
+bool rc_is_former(const struct reconcile *r, const char *folder);
+bool rc_before_window(const struct reconcile *r, const char *day);
+/* Takes apart a name under data/; false when it is not one of this stream's own. */
+bool rc_parse_own(const struct reconcile *r, const char *text, struct rv_object_name *ret,
+		  char day[12]);
 
 /* Files a finding; `what` holds everything but the message, its strings are copied. */
 void rc_find(struct reconcile *r, const struct rv_finding *what, const char *fmt, ...)
@@ -94,9 +116,31 @@ static inline struct rc_object *rc_object_at(const struct reconcile *r, size_t i
 	return (struct rc_object *)(void *)r->objects.items + index;
 }
 
+/* reconcile_stamps.c */
+/* Before the second look: what the stamps of loaded objects say. */
+enum rv_status rc_ask_stamps(struct reconcile *r, struct rv_warehouse *w,
+			     struct rv_error *err) RV_MUST_CHECK;
+/* A receipt of before the window was seen. */
+void rc_stamps_of_older(struct reconcile *r, const struct rv_receipt_name *receipt);
+/* After check_objects: what is there and not loaded. */
+enum rv_status rc_complete_stamps(struct reconcile *r, struct rv_error *err) RV_MUST_CHECK;
+/* `same`: the objects of river's names are what the receipt says. *ret_done false: they are not, and
+ * nothing came through Firehose that could explain it. */
+enum rv_status rc_check_arrival(struct reconcile *r, uint32_t index, bool same, bool *ret_done,
+				struct rv_error *err) RV_MUST_CHECK;
+/* A run that is not closed. Returns how many of its records are there. */
+uint64_t rc_add_open_arrival(struct reconcile *r, uint32_t index);
+/* After all runs. */
+void rc_check_stamps(struct reconcile *r);
+
 /* reconcile_check.c: everything is collected; find and sum. */
 enum rv_status rc_check(struct reconcile *r, struct rv_error *err) RV_MUST_CHECK;
-/* reconcile_verify.c: read what the objects of the window hold. */
+/* *ret NULL: not there, or not JSON. Caller decrefs. */
+enum rv_status rc_read_receipt(struct reconcile *r, const struct rc_run *run, json_t **ret,
+			       struct rv_error *err) RV_MUST_CHECK;
+struct rv_finding rc_about_run(const struct rc_run *run, enum rv_finding_code code);
+/* reconcile_verify.c: read what the objects of the window hold. `go_on` asks should_stop. */
+bool rc_go_on(void *reconcile, const struct rv_object_content *so_far);
 enum rv_status rc_verify_objects(struct reconcile *r, struct rv_error *err) RV_MUST_CHECK;
 
 #endif

@@ -5,7 +5,7 @@
 #include "flow/object_read.h"
 #include "flow/reconcile_impl.h"
 
-static bool go_on(void *arg, const struct rv_object_content *so_far RV_UNUSED)
+bool rc_go_on(void *arg, const struct rv_object_content *so_far RV_UNUSED)
 {
 	const struct reconcile *r = arg;
 	return !r->params->should_stop || !r->params->should_stop();
@@ -15,7 +15,7 @@ static enum rv_status verify(struct reconcile *r, const struct rc_object *o, str
 {
 	char a[RV_NUMBER_TEXT], b[RV_NUMBER_TEXT];
 	struct rv_object_content content;
-	enum rv_status status = rv_object_read(r->params->lake, o->name, go_on, r, &content, err);
+	enum rv_status status = rv_object_read(r->params->lake, o->name, rc_go_on, r, &content, err);
 	struct rv_finding f = {
 		.code = status == RV_NOT_FOUND ? RV_FINDING_OBJECT_MISSING : RV_FINDING_OBJECT_ALTERED,
 		.level = RV_FINDING_WRONG,

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "flow/object_name.h"
@@ -29,6 +30,8 @@ struct fake {
 	struct rv_load ledger[LOADS], raw[LOADS];
 	size_t ledger_count, raw_count;
 	struct rv_warehouse_counts counts;
+	struct rv_loaded_stamps stamps[LOADS];
+	size_t stamps_count;
 	enum rv_status begin;
 	void (*meanwhile)(void *arg); /* what happens while it is being asked */
 	void *arg;
@@ -76,6 +79,18 @@ static enum rv_status fake_present(struct rv_warehouse *w, const struct rv_strea
 	return RV_OK;
 }
 
+static enum rv_status fake_stamps(struct rv_warehouse *w, const struct rv_stream *stream RV_UNUSED,
+				  enum rv_status (*each)(void *, const struct rv_loaded_stamps *,
+							 struct rv_error *),
+				  void *arg, struct rv_error *err)
+{
+	struct fake *fake = (struct fake *)w;
+	for (size_t i = 0; i < fake->stamps_count; i++)
+		if (each(arg, &fake->stamps[i], err) != RV_OK)
+			return err->status;
+	return RV_OK;
+}
+
 static enum rv_status fake_count(struct rv_warehouse *w, const struct rv_stream *stream RV_UNUSED,
 				 struct rv_warehouse_counts *ret, struct rv_error *err RV_UNUSED)
 {
@@ -89,6 +104,7 @@ static const struct rv_warehouse_ops fake_ops = {
 	.end = fake_end,
 	.history = fake_history,
 	.present = fake_present,
+	.stamps = fake_stamps,
 	.count = fake_count,
 };
 
@@ -726,6 +742,296 @@ static void test_many(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* ---- Firehose ---- */
+
+#define FIREHOSE                                                                                   \
+	"data/web/clicks/" FOLDER "/river-web-clicks-1-2026-11-20-15-03-00-0a1b2c3d-4e5f-6071-8293-"
+
+/* Two batches, of 1 and 2 records, that Firehose took: nothing lies under their names. */
+static void take_run(struct world *w, const char *run, const char *delivery)
+{
+	struct object o[2] = { land(w, run, 0, ONE), land(w, run, 1, TWO) };
+	RV_CLEANUP(rv_free_p) char *name = rv_asprintf(
+		"_river/receipts/web/clicks/2026-11-20/%s-a3-x0-b2-h%016llx.json", run,
+		(unsigned long long)(o[0].name.set_hash + o[1].name.set_hash));
+	RV_CLEANUP(rv_free_p) char *document = rv_asprintf(
+		"{\"v\":1,\"read\":3,\"accepted\":3,\"rejected\":0,\"hash\":\"%016llx\",%s"
+		"\"objects\":[\"%s\",\"%s\"]}",
+		(unsigned long long)(o[0].name.set_hash + o[1].name.set_hash), delivery, o[0].text,
+		o[1].text);
+	drop(w, o[0].text);
+	drop(w, o[1].text);
+	put(w, name, document);
+}
+#define TAKEN "\"delivery\":\"firehose\","
+
+static const char *firehose_name(unsigned n, char buf[200])
+{
+	snprintf(buf, 200, FIREHOSE "%012u", n);
+	return buf;
+}
+
+/* What Firehose wrote, as loaded: `rows` of which those of the run's batch are stamped from..to. */
+static void deliver(struct world *w, unsigned n, uint64_t rows, uint64_t rejected)
+{
+	char name[200];
+	struct fake *fake = &w->warehouse;
+	struct rv_load row = { .bytes = 3, .state = RV_LOAD_KNOWN, .rows = rows, .rejected = rejected,
+			       .loaded_ms = NOW_MS };
+	put(w, firehose_name(n, name), "{}\n");
+	row.object = rv_strdup(name);
+	fake->ledger[fake->ledger_count++] = row;
+	row.object = rv_strdup(name);
+	fake->raw[fake->raw_count++] = row;
+	fake->counts.raw += rows;
+}
+
+static void stamped(struct world *w, unsigned n, const char *run, uint64_t seq, uint64_t from,
+		    uint64_t to)
+{
+	static char names[8][200];
+	struct fake *fake = &w->warehouse;
+	fake->stamps[fake->stamps_count++] = (struct rv_loaded_stamps){
+		.object = firehose_name(n, names[n]), .run = run, .range = { seq, from, to } };
+}
+
+static void set_stamped(struct world *w)
+{
+	w->stream.stamp = RV_STAMP_ID;
+	w->params.delivery_buffer_ms = 60000;
+	w->params.now_ms = rv_clock_ms() + 1000; /* the store's clock */
+}
+
+static void test_firehose_all_once(void **state)
+{
+	struct world *w = *state;
+	set_stamped(w);
+	take_run(w, "run1", TAKEN);
+	deliver(w, 1, 2, 0);
+	deliver(w, 2, 1, 0);
+	stamped(w, 1, "run1", 0, 1, 1);
+	stamped(w, 1, "run1", 1, 2, 2);
+	stamped(w, 2, "run1", 1, 1, 1);
+	const struct rv_reconcile *r = look(w);
+	assert_int_equal(r->findings_count, 0);
+	assert_true(r->all_once);
+	assert_true(r->stamped.used);
+	assert_int_equal(r->stamped.arrived, 3);
+	assert_int_equal(r->landed.objects, 2);
+	assert_int_equal(r->landed.records, 3);
+	assert_int_equal(r->loaded.records, 3);
+	assert_int_equal(r->foreign.objects, 0);
+}
+
+static void test_firehose_missing(void **state)
+{
+	struct world *w = *state;
+	set_stamped(w);
+	take_run(w, "run1", TAKEN);
+	deliver(w, 1, 2, 0);
+	stamped(w, 1, "run1", 0, 1, 1);
+	stamped(w, 1, "run1", 1, 2, 2);
+	static const struct {
+		int64_t later_ms;
+		enum rv_finding_level level;
+		const char *words;
+	} ages[] = {
+		{ 0, RV_FINDING_NOTED, "1 of 3 records of run run1 are on their way" },
+		{ 15 * 60000 + 50000, RV_FINDING_NOTED, "batch 1: 1 of 2 there" },
+		{ 16 * 60000 + 1, RV_FINDING_LATE, "on their way" },
+		{ 24 * HOUR_MS, RV_FINDING_LATE, "on their way" },
+		{ 24 * HOUR_MS + 60001, RV_FINDING_WRONG, "are not in the lake" },
+	};
+	int64_t now_ms = w->params.now_ms;
+	for (size_t i = 0; i < sizeof(ages) / sizeof(*ages); i++) {
+		w->params.now_ms = now_ms + ages[i].later_ms;
+		const struct rv_reconcile *r = look(w);
+		const struct rv_finding *f = find(r, RV_FINDING_RECORDS_MISSING);
+		assert_int_equal(f->level, ages[i].level);
+		assert_non_null(strstr(f->message, ages[i].words));
+		assert_string_equal(f->run, "run1");
+		assert_int_equal(f->expected, 3);
+		assert_int_equal(f->found, 2);
+		assert_false(r->all_once);
+		assert_int_equal(r->stamped.missing, 1);
+		assert_int_equal(r->findings_count, 1);
+	}
+}
+
+/* Firehose delivers at least once: what came again is said and is not wrong. */
+static void test_firehose_twice(void **state)
+{
+	struct world *w = *state;
+	set_stamped(w);
+	take_run(w, "run1", TAKEN);
+	deliver(w, 1, 3, 0);
+	deliver(w, 2, 2, 0);
+	stamped(w, 1, "run1", 0, 1, 1);
+	stamped(w, 1, "run1", 1, 1, 2);
+	stamped(w, 2, "run1", 1, 1, 2);
+	const struct rv_reconcile *r = look(w);
+	assert_true(r->all_once);
+	assert_int_equal(r->stamped.twice, 2);
+	const struct rv_finding *f = find(r, RV_FINDING_RECORDS_TWICE);
+	assert_int_equal(f->level, RV_FINDING_NOTED);
+	assert_non_null(strstr(f->message, "2 records arrived more than once"));
+	assert_non_null(strstr(f->message, "no layer without"));
+	assert_int_equal(r->findings_count, 1);
+}
+
+/* A batch that was put into the lake under its name beside what Firehose took of it before. */
+static void test_firehose_diverted(void **state)
+{
+	struct world *w = *state;
+	set_stamped(w);
+	take_run(w, "run1", TAKEN);
+	struct object o = land(w, "run1", 1, TWO);
+	deliver(w, 1, 2, 0);
+	stamped(w, 1, "run1", 0, 1, 1);
+	stamped(w, 1, "run1", 1, 2, 2);
+	const struct rv_reconcile *r = look(w); /* landed, not loaded */
+	assert_int_equal(r->stamped.arrived, 3);
+	assert_int_equal(r->stamped.twice, 1);
+	assert_int_equal(r->pending.records, 2);
+	assert_false(r->all_once);
+	assert_int_equal(r->levels[RV_FINDING_WRONG], 0);
+	load(w, &o);
+	w->warehouse.stamps[w->warehouse.stamps_count++] = (struct rv_loaded_stamps){
+		.object = o.text, .run = "run1", .range = { 1, 1, 2 } };
+	r = look(w);
+	assert_true(r->all_once);
+	assert_int_equal(r->stamped.twice, 1);
+	assert_int_equal(r->landed.records, 4);
+}
+
+static void test_firehose_unknown(void **state)
+{
+	struct world *w = *state;
+	set_stamped(w);
+	deliver(w, 1, 4, 1);
+	stamped(w, 1, "run9", 0, 1, 2);
+	const struct rv_reconcile *r = look(w);
+	const struct rv_finding *f = find(r, RV_FINDING_RECORDS_UNKNOWN);
+	assert_int_equal(f->level, RV_FINDING_WRONG);
+	assert_string_equal(f->run, "run9");
+	assert_int_equal(f->found, 2);
+	assert_int_equal(r->stamped.unknown, 2);
+	assert_int_equal(r->stamped.unstamped, 2);
+	f = find(r, RV_FINDING_RECORDS_UNSTAMPED);
+	assert_int_equal(f->level, RV_FINDING_NOTED);
+	assert_non_null(strstr(f->message, "2 records without a stamp and 1 lines"));
+	/* An open receipt is one. */
+	put(w, "_river/receipts/web/clicks/2026-11-20/run9-open.json", "{}");
+	r = look(w);
+	assert_int_equal(r->found[RV_FINDING_RECORDS_UNKNOWN], 0);
+	f = find(r, RV_FINDING_RUN_OPEN);
+	assert_int_equal(f->found, 2);
+	/* More than was ever accepted is not what came twice. */
+	drop(w, "_river/receipts/web/clicks/2026-11-20/run9-open.json");
+	take_run(w, "run9", TAKEN);
+	stamped(w, 1, "run9", 7, 1, 2);
+	f = only(look(w), RV_FINDING_RUN_DIFFERS);
+	assert_int_equal(f->expected, 3);
+	assert_int_equal(f->found, 4);
+}
+
+/* Without stamps nobody knows, whatever is there; and one receipt is enough to know that. */
+static void test_firehose_without_stamps(void **state)
+{
+	struct world *w = *state;
+	set_stamped(w);
+	w->stream.stamp = RV_STAMP_NONE;
+	take_run(w, "run1", TAKEN);
+	take_run(w, "run2", TAKEN);
+	const struct rv_reconcile *r = look(w);
+	assert_int_equal(only(r, RV_FINDING_NOT_PROVABLE)->found, 6);
+	deliver(w, 1, 6, 0);
+	r = look(w);
+	const struct rv_finding *f = only(r, RV_FINDING_NOT_PROVABLE);
+	assert_int_equal(f->level, RV_FINDING_WRONG);
+	assert_non_null(strstr(f->message, "stamp: none"));
+	assert_false(r->all_once);
+	assert_int_equal(r->stamped.unproven, 6);
+	assert_int_equal(r->findings_count, 1);
+}
+
+/* A run that was delivered directly is not excused by Firehose. */
+static void test_firehose_direct(void **state)
+{
+	struct world *w = *state;
+	set_stamped(w);
+	take_run(w, "run1", "");
+	deliver(w, 1, 1, 0);
+	stamped(w, 1, "run1", 0, 1, 1);
+	assert_int_equal(find(look(w), RV_FINDING_RUN_DIFFERS)->expected, 3);
+	assert_int_equal(look(w)->found[RV_FINDING_OBJECT_MISSING], 2);
+}
+
+/* Not loaded: what is in an object is not known, unless it is read. */
+static void test_firehose_pending(void **state)
+{
+	struct world *w = *state;
+	char name[200];
+	set_stamped(w);
+	take_run(w, "run1", TAKEN);
+	put(w, firehose_name(1, name), "{\"n\":1,\"_river\":{\"id\":\"run1-000000-1\"}}{\"n\":2,"
+				       "\"_river\":{\"id\":\"run1-000001-1\"}}\n{\"n\":3,"
+				       "\"_river\":{\"id\":\"run1-000001-2\"}}\n");
+	const struct rv_reconcile *r = look(w);
+	assert_int_equal(r->pending.objects, 1);
+	assert_non_null(strstr(find(r, RV_FINDING_PENDING)->message, "1 object of Firehose is not loaded"));
+	assert_int_equal(find(r, RV_FINDING_RECORDS_MISSING)->level, RV_FINDING_NOTED);
+	assert_int_equal(r->levels[RV_FINDING_WRONG], 0);
+	w->params.warehouse = NULL;
+	assert_non_null(strstr(only(look(w), RV_FINDING_NOT_PROVABLE)->message, "--verify"));
+	w->params.verify = true;
+	r = look(w);
+	assert_int_equal(r->findings_count, 0);
+	assert_true(r->all_once);
+	assert_int_equal(r->stamped.arrived, 3);
+}
+
+/* Before the window sums are compared; runs of there are no strangers. */
+static void test_firehose_older(void **state)
+{
+	struct world *w = *state;
+	set_stamped(w);
+	take_run(w, "run1", TAKEN);
+	deliver(w, 1, 3, 0);
+	stamped(w, 1, "run1", 0, 1, 1);
+	stamped(w, 1, "run1", 1, 1, 2);
+	w->params.since_day = "2026-11-21";
+	const struct rv_reconcile *r = look(w);
+	assert_int_equal(r->findings_count, 0);
+	assert_true(r->all_once);
+	assert_int_equal(r->accepted, 3);
+	assert_int_equal(r->landed.objects, 1);
+	assert_int_equal(r->loaded.records, 3);
+	w->warehouse.stamps_count = 1;
+	r = look(w);
+	assert_int_equal(only(r, RV_FINDING_OLDER_DIFFERS)->found, 1);
+	w->stream.stamp = RV_STAMP_NONE;
+	w->warehouse.stamps_count = 0;
+	assert_int_equal(only(look(w), RV_FINDING_NOT_PROVABLE)->found, 3);
+}
+
+/* An object that was loaded and is gone is missed, whoever wrote it. */
+static void test_firehose_gone(void **state)
+{
+	struct world *w = *state;
+	char name[200];
+	set_stamped(w);
+	take_run(w, "run1", TAKEN);
+	deliver(w, 1, 3, 0);
+	stamped(w, 1, "run1", 0, 1, 1);
+	stamped(w, 1, "run1", 1, 1, 2);
+	w->params.verify = true;
+	assert_int_equal(look(w)->found[RV_FINDING_OBJECT_ALTERED], 1); /* it holds {} */
+	w->params.verify = false;
+	drop(w, firehose_name(1, name));
+	assert_string_equal(only(look(w), RV_FINDING_OBJECT_MISSING)->object, name);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -752,6 +1058,16 @@ int main(void)
 		TEST(test_lake_fails),
 		TEST(test_stops),
 		TEST(test_many),
+		TEST(test_firehose_all_once),
+		TEST(test_firehose_missing),
+		TEST(test_firehose_twice),
+		TEST(test_firehose_diverted),
+		TEST(test_firehose_unknown),
+		TEST(test_firehose_without_stamps),
+		TEST(test_firehose_direct),
+		TEST(test_firehose_pending),
+		TEST(test_firehose_older),
+		TEST(test_firehose_gone),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
