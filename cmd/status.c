@@ -64,6 +64,17 @@ static const char *plural(uint64_t n)
 	return n == 1 ? "" : "s";
 }
 
+/* Firehose delivers at least once; what came again is no loss and no surprise. */
+static void say_twice(const struct rv_stamped *stamped, struct rv_strbuf *out)
+{
+	char n[RV_NUMBER_TEXT];
+	if (stamped->twice)
+		rv_strbuf_printf(out, "; %s came again under the same stamp%s%s",
+				 rv_format_count(stamped->twice, n), plural(stamped->twice),
+				 stamped->deduplicated ? ", which the clean layer leaves out"
+						       : ", and no layer leaves that out");
+}
+
 /* One sentence: either all is well, or the list of what is not. */
 static void verdict(const struct rv_reconcile *report, struct rv_strbuf *out)
 {
@@ -74,18 +85,27 @@ static void verdict(const struct rv_reconcile *report, struct rv_strbuf *out)
 	if (report->all_once && report->accepted == 0) {
 		rv_strbuf_puts(out, "no record has been accepted yet");
 	} else if (report->all_once) {
-		rv_strbuf_printf(out, "all %s accepted records %s once",
-				 rv_format_count(report->accepted, n), where);
+		rv_strbuf_printf(out, "all %s accepted records %s%s",
+				 rv_format_count(report->accepted, n), where,
+				 report->stamped.twice ? "" : " once");
+		say_twice(&report->stamped, out);
+	} else if (report->stamped.unproven && !report->stamped.missing) {
+		rv_strbuf_printf(out, "whether %s of ", rv_format_count(report->stamped.unproven, n));
+		rv_strbuf_printf(out, "%s accepted records have arrived cannot be proven",
+				 rv_format_count(report->accepted, n));
 	} else {
 		rv_strbuf_printf(out, "of %s accepted records ", rv_format_count(report->accepted, n));
-		rv_strbuf_printf(out, "%s %s",
-				 rv_format_count(report->has_warehouse ? report->loaded.records
-								       : report->landed.records, n),
-				 where);
+		/* Of Firehose's objects, as many may be there twice as are missing. */
+		uint64_t there = report->stamped.used   ? report->stamped.arrived
+				 : report->has_warehouse ? report->loaded.records
+							 : report->landed.records;
+		rv_strbuf_printf(out, "%s %s", rv_format_count(there, n),
+				 report->stamped.used ? "have arrived" : where);
 		const struct {
 			uint64_t count;
 			const char *what;
 		} parts[] = {
+			{ report->stamped.missing, "have not" },
 			{ report->spooled.records, "wait in the spool" },
 			{ report->pending.records, "are pending" },
 			{ report->load_rejected.records, "could not be loaded" },
@@ -94,6 +114,7 @@ static void verdict(const struct rv_reconcile *report, struct rv_strbuf *out)
 			if (parts[i].count)
 				rv_strbuf_printf(out, ", %s %s", rv_format_count(parts[i].count, n),
 						 parts[i].what);
+		say_twice(&report->stamped, out);
 		if (report->runs_open)
 			rv_strbuf_printf(out, "; %s run%s open", rv_format_count(report->runs_open, n),
 					 report->runs_open == 1 ? " is" : "s are");
@@ -170,6 +191,22 @@ static json_t *tables_json(const struct rv_reconcile *report)
 	return o;
 }
 
+static json_t *stamped_json(const struct rv_stamped *stamped)
+{
+	const struct {
+		const char *name;
+		uint64_t value;
+	} counts[] = {
+		{ "arrived", stamped->arrived },   { "missing", stamped->missing },
+		{ "twice", stamped->twice },	   { "unknown", stamped->unknown },
+		{ "unstamped", stamped->unstamped }, { "unproven", stamped->unproven },
+	};
+	json_t *o = json_object();
+	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++)
+		json_object_set_new(o, counts[i].name, number_json(counts[i].value));
+	return o;
+}
+
 static json_t *report_json(const struct status *s, const char *name, const struct rv_reconcile *report)
 {
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
@@ -186,6 +223,8 @@ static json_t *report_json(const struct status *s, const char *name, const struc
 	json_object_set_new(o, "rejected", number_json(report->rejected));
 	json_object_set_new(o, "spooled", hop_json(&report->spooled, "batches", "records", false));
 	json_object_set_new(o, "landed", hop_json(&report->landed, "objects", "records", true));
+	json_object_set_new(o, "stamped", report->stamped.used ? stamped_json(&report->stamped)
+							       : json_null());
 	json_object_set_new(o, "rejects", hop_json(&report->rejects, "objects", "records", false));
 	json_object_set_new(o, "foreign",
 			    json_pack("{s:I, s:I}", "objects", (json_int_t)report->foreign.objects,
@@ -299,6 +338,16 @@ static void print_hops(const struct status *s, const struct rv_reconcile *report
 	snprintf(note, sizeof(note), "set hash %016" PRIx64, report->landed.set_hash);
 	hop_row(out, "landed", report->landed.objects, report->landed.records, report->landed.bytes,
 		note);
+	if (report->stamped.used) {
+		const char *of = report->stamped.unproven ? "cannot be proven" : "missing";
+		uint64_t rest = report->stamped.unproven ? report->stamped.unproven
+							 : report->stamped.missing;
+		snprintf(note, sizeof(note), "by their stamps; %s %s", rv_format_count(rest, n), of);
+		hop_row(out, "arrived", NO_CELL, report->stamped.arrived, NO_CELL,
+			rest ? note : "by their stamps");
+		if (report->stamped.twice)
+			hop_row(out, "twice", NO_CELL, report->stamped.twice, NO_CELL, "");
+	}
 	if (report->foreign.objects)
 		hop_row(out, "foreign", report->foreign.objects, NO_CELL, report->foreign.bytes, "");
 	if (report->has_warehouse) {
@@ -377,6 +426,9 @@ static void print_report(const struct status *s, const char *name, const struct 
 
 static const char *state_word(const struct rv_reconcile *report, char buf[RV_NUMBER_TEXT + 16])
 {
+	/* One finding says it for the stream, whatever the number of runs. */
+	if (report->levels[RV_FINDING_WRONG] == 1 && report->found[RV_FINDING_NOT_PROVABLE])
+		return "not provable";
 	if (report->levels[RV_FINDING_WRONG]) {
 		char n[RV_NUMBER_TEXT];
 		snprintf(buf, RV_NUMBER_TEXT + 16, "%s wrong",
@@ -390,7 +442,10 @@ static const char *state_word(const struct rv_reconcile *report, char buf[RV_NUM
 		       : report->refused.count &&
 				 report->refused.count >= report->loaded.records ? "refused"
 		       : report->has_warehouse ? "loaded" : "landed";
-	return report->runs_open ? "open" : report->spooled.objects ? "spooled" : "pending";
+	return report->runs_open	      ? "open"
+	       : report->spooled.objects      ? "spooled"
+	       : report->stamped.missing      ? "on its way"
+					      : "pending";
 }
 
 static void overview_begin(const struct status *s)
@@ -501,6 +556,14 @@ static void print(struct status *s, const char *name, const struct rv_reconcile 
 		print_report(s, name, report);
 }
 
+/* How long records may be on their way without anything being wrong. */
+static int64_t buffer_ms(const struct rv_profile *profile)
+{
+	if (strcmp(profile->delivery_type, "firehose") != 0 || profile->delivery_buffer_ms < 0)
+		return 0;
+	return profile->delivery_buffer_ms;
+}
+
 static enum rv_status look_at(struct status *s, const char *name, struct rv_error *err)
 {
 	RV_CLEANUP(rv_stream_release_p) struct rv_stream stream;
@@ -519,6 +582,7 @@ static enum rv_status look_at(struct status *s, const char *name, struct rv_erro
 		.state_dir = s->cx->profile->state_dir,
 		.warehouse = s->warehouse,
 		.now_ms = s->now_ms,
+		.delivery_buffer_ms = buffer_ms(s->cx->profile),
 		.since_day = s->since_day[0] ? s->since_day : NULL,
 		.quick = s->overview,
 		.verify = s->options->verify,
