@@ -5,10 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#define XXH_STATIC_LINKING_ONLY /* the state on the stack */
 #include <xxhash.h>
 
 #include "base/memory.h"
 #include "format/json_path.h"
+#include "format/stamp.h"
 
 #define REASON 160
 #define VALUE sizeof(((struct rv_cut_refusal *)NULL)->value)
@@ -514,10 +516,25 @@ void rv_cut_identity(const struct rv_cut *cut, const struct rv_cut_scratch *scra
 		hash_columns(cut, values, ret);
 		return;
 	}
+	struct rv_stamp_id id;
+	size_t keep;
+	XXH128_hash_t hash;
+
 	/* A record that landed before the stream was stamped has only its content. */
 	if (cut->identity == IDENTITY_STAMP && stamp->type == RV_JSON_STRING)
 		of = (struct rv_str){ stamp->p, stamp->len };
-	XXH128_hash_t hash = XXH3_128bits(of.p, of.len);
+	if (cut->identity == IDENTITY_CONTENT && cut->stream->stamp != RV_STAMP_NONE &&
+	    rv_stamp_cut(p, len, &keep, &id)) {
+		XXH3_state_t state;
+
+		/* Two records of the same content have two stamps. */
+		XXH3_128bits_reset(&state);
+		XXH3_128bits_update(&state, p, keep);
+		XXH3_128bits_update(&state, "}", 1);
+		hash = XXH3_128bits_digest(&state);
+	} else {
+		hash = XXH3_128bits(of.p, of.len);
+	}
 
 	ret[0] = hash.low64;
 	ret[1] = hash.high64;
