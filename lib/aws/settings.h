@@ -20,12 +20,14 @@ struct rv_aws_settings_params {
 struct rv_aws_settings {
 	char *profile;          /* AWS profile in use, "default" */
 	bool profile_explicit;  /* named by river's profile: environment keys are then not used */
+	const char *profile_origin; /* "river's profile", "AWS_PROFILE", "default" */
 	bool profile_exists;
 	char *region;           /* NULL: nothing says one; rv_aws_region() tells */
-	const char *region_origin; /* "AWS_REGION", "profile data in ~/.aws/config" */
+	char *region_origin;    /* "AWS_REGION", "profile data in /home/me/.aws/config" */
 	char *ca_bundle;        /* Optional: AWS_CA_BUNDLE, ca_bundle */
 	char *addressing_style; /* "auto", "virtual", "path" */
 	bool use_fips, use_dualstack;
+	bool ignore_endpoints;  /* only river's own endpoint_url counts */
 	struct rv_ini *config;      /* ~/.aws/config; empty when there is none */
 	struct rv_ini *credentials; /* ~/.aws/credentials */
 	char *explicit_endpoint_url; /* from river's profile; Optional */
@@ -45,9 +47,18 @@ enum rv_status rv_aws_region(const struct rv_aws_settings *settings, const char 
 			     struct rv_error *err) RV_MUST_CHECK;
 bool rv_aws_region_valid(const char *region);
 
+/* A variable's value; an empty one counts as unset, as AWS's tools have it. NULL: unset. */
+const char *rv_aws_env(const char *name);
+/* The home folder, HOME or the user's entry; NULL: none. Caller frees. */
+char *rv_aws_home(void);
+/* Does a file define this AWS profile? */
+bool rv_aws_profile_exists(const struct rv_aws_settings *settings, const char *profile);
+
 /* The endpoint of a service ("s3", "firehose", "sts", ...): "https://firehose.eu-west-1.amazonaws.com"
  * without a trailing slash, with a path when the configured one has one. *ret_custom: it was
- * configured, and by what (`ret_origin`, borrowed). Caller frees *ret. */
+ * configured, and by what (`ret_origin`, static; NULL: it is the default one). The endpoint of
+ * river's profile is not that of "sts", "sso" and "sso-oidc": credentials may come from elsewhere
+ * (AWS_ENDPOINT_URL_STS ... say where from). Caller frees *ret. */
 enum rv_status rv_aws_endpoint(const struct rv_aws_settings *settings, const char *service,
 			       const char *region, char **ret, bool *ret_custom,
 			       const char **ret_origin, struct rv_error *err) RV_MUST_CHECK;
