@@ -179,7 +179,8 @@ static json_t *push_policy(const struct maker *m)
 	allow(policy, "CloseReceipts", "s3:DeleteObject", objects(m, open));
 	allow_listing(policy, m, LIST_UPLOADS, written);
 	if (m->p->firehose)
-		allow(policy, "Send", "firehose:PutRecordBatch", firehose_stream(m));
+		allow(policy, "Send", "firehose:PutRecordBatch firehose:DescribeDeliveryStream",
+		      firehose_stream(m));
 	return policy;
 }
 

@@ -273,7 +273,8 @@ async function onRequest(world, req, res, waitsForContinue) {
 	const connRequest = socket.emulRequests;
 	classify(r, claim);
 	const note = status => world.log.add({ n, t: started, ms: Date.now() - started, service: r.service, op: r.op, method: r.method,
-		path: r.service === 'firehose' ? undefined : r.path, bucket: r.bucket, key: r.key || undefined, stream: r.stream,
+		path: r.service === 'firehose' ? undefined : r.path, bucket: r.bucket, key: r.key || undefined,
+		prefix: r.query?.prefix, stream: r.stream,
 		status, code: r.code, records: r.records, accepted: r.accepted, failed: r.failed, record_bytes: r.recordBytes,
 		bytes: r.bodyBytes, body: r.bodyHash, conn, conn_request: connRequest, attempt: r.headers['amz-sdk-request'],
 		akid: r.akid, region: r.region, tls: r.tls || undefined, fault: r.fault });

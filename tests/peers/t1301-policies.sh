@@ -1,0 +1,76 @@
+#!/bin/sh
+test_description='the printed policies allow what river asks for, and little else'
+. "$(dirname "$0")/../lib/test-lib.sh"
+. "$RIVER_SOURCE/tests/lib/emul-lib.sh"
+
+emul_need
+emul_start || test_bug 'the emulator does not start'
+emul_env
+emul_post bucket '{"name":"lake"}' >/dev/null
+
+cat >"$TRASH_ROOT/river.yaml" <<YAML
+default_profile: prod
+profiles:
+  prod:
+    lake: s3://lake/a+b
+    aws: { region: us-east-1 }
+    delivery: { type: firehose, role_arn: "arn:aws:iam::123456789012:role/firehose" }
+    notify: { arn: "arn:aws:sqs:us-east-1:123456789012:loads" }
+YAML
+RIVER_CONFIG=$TRASH_ROOT/river.yaml
+export RIVER_CONFIG
+
+# allowed POLICY [ACTION...]: what was asked since the last time is allowed by this policy; actions that only
+# failures need are not expected to have been used
+allowed () {
+	allowed_policy=$1 && shift &&
+	emul_log | jq -c "select(.service != null)" >log && emul_delete log >/dev/null &&
+	test -s log &&
+	"$emul_node" "$RIVER_SOURCE/tests/lib/allowed.mjs" policies.json "$allowed_policy" <log >judged || { cat judged; return 1; }
+	for allowed_action in "$@"
+	do
+		echo "unused: $allowed_action"
+	done | sort >expected &&
+	sort judged >actual && test_cmp expected actual
+}
+
+test_expect_success 'create: a new lake, its first stream, again, changed, compared, shown, deleted' '
+	river stream create web/clicks --key id --print-policy >policies.json &&
+	emul_delete log >/dev/null &&
+	river stream create web/clicks --key id >out &&
+	river stream create web/clicks --key id >out &&
+	river stream show web/clicks >clicks.yaml &&
+	river stream list >out &&
+	sed -i "s/^contract: .*/contract: reject/" clicks.yaml &&
+	test_expect_code 1 river stream diff -f clicks.yaml >out &&
+	river -c delivery.buffer.size=1MiB stream apply -f clicks.yaml >out &&
+	river stream delete web/clicks --yes >out &&
+	river stream create web/clicks --key id >out &&
+	allowed create
+'
+
+test_expect_success 'push: pipes, files, rejects, named runs, large records' '
+	printf "{\"id\":1}\n{\"id\":2}\n" | river push web/clicks &&
+	printf "{\"id\":3}\n{\"id\":4}\n" >file.ndjson && river push web/clicks file.ndjson &&
+	river push web/clicks file.ndjson &&
+	printf "{\"id\":5}\n" | river push web/clicks --run again && printf "{\"id\":5}\n" | river push web/clicks --run again &&
+	{ printf "junk\n{\"id\":6}\n" | test_expect_code 7 river push web/clicks 2>err; } &&
+	{ printf "{\"id\":7,\"x\":\"" && head -c 1500000 /dev/zero | tr "\\0" x && printf "\"}\n"; } | river push web/clicks &&
+	allowed push firehose:DescribeDeliveryStream s3:AbortMultipartUpload s3:ListBucketMultipartUploads
+'
+
+test_expect_success 'load: status, query, rejects' '
+	emul_flush river-web-clicks >/dev/null && emul_delete log >/dev/null &&
+	river status web/clicks >out && river status >out &&
+	river rejects list web/clicks >out && river rejects show web/clicks >out &&
+	river query "select count(*) as n from web.clicks" >out &&
+	allowed load
+'
+
+test_expect_success 'delete --data' '
+	river stream delete web/clicks --data --yes >out &&
+	allowed delete
+'
+
+emul_stop
+test_done
