@@ -20,11 +20,12 @@ YAML
 RIVER_CONFIG=$TRASH_ROOT/river.yaml
 export RIVER_CONFIG
 
-# allowed POLICY [ACTION...]: what was asked since the last time is allowed by this policy; actions that only
-# failures need are not expected to have been used
+# allowed POLICY [ACTION...]: what was asked since the last time is allowed by this policy; the actions are those
+# that this script does not need. The look for old uploads in the whole lake is left out: whoever may not have it
+# goes on without.
 allowed () {
 	allowed_policy=$1 && shift &&
-	emul_log | jq -c "select(.service != null)" >log && emul_delete log >/dev/null &&
+	emul_log | jq -c "select(.service != null and (.op == \"ListMultipartUploads\" and .prefix == \"a+b/\" | not))" >log && emul_delete log >/dev/null &&
 	test -s log &&
 	"$emul_node" "$RIVER_SOURCE/tests/lib/allowed.mjs" policies.json "$allowed_policy" <log >judged || { cat judged; return 1; }
 	for allowed_action in "$@"
@@ -34,7 +35,7 @@ allowed () {
 	sort judged >actual && test_cmp expected actual
 }
 
-test_expect_success 'create: a new lake, its first stream, again, changed, compared, shown, deleted' '
+test_expect_success 'create: a new lake, its first stream, again, changed, compared, shown' '
 	river stream create web/clicks --key id --print-policy >policies.json &&
 	emul_delete log >/dev/null &&
 	river stream create web/clicks --key id >out &&
@@ -44,23 +45,22 @@ test_expect_success 'create: a new lake, its first stream, again, changed, compa
 	sed -i "s/^contract: .*/contract: reject/" clicks.yaml &&
 	test_expect_code 1 river stream diff -f clicks.yaml >out &&
 	river -c delivery.buffer.size=1MiB stream apply -f clicks.yaml >out &&
-	river stream delete web/clicks --yes >out &&
-	river stream create web/clicks --key id >out &&
-	allowed create
+	allowed create firehose:DeleteDeliveryStream iam:PassRole
 '
 
-test_expect_success 'push: pipes, files, rejects, named runs, large records' '
+test_expect_success 'push, directly: pipes, files, rejects, named runs, objects in parts' '
+	RIVER_DELIVERY=direct && export RIVER_DELIVERY && test_when_finished "unset RIVER_DELIVERY" &&
 	printf "{\"id\":1}\n{\"id\":2}\n" | river push web/clicks &&
 	printf "{\"id\":3}\n{\"id\":4}\n" >file.ndjson && river push web/clicks file.ndjson &&
 	river push web/clicks file.ndjson &&
 	printf "{\"id\":5}\n" | river push web/clicks --run again && printf "{\"id\":5}\n" | river push web/clicks --run again &&
 	{ printf "junk\n{\"id\":6}\n" | test_expect_code 7 river push web/clicks 2>err; } &&
-	{ printf "{\"id\":7,\"x\":\"" && head -c 1500000 /dev/zero | tr "\\0" x && printf "\"}\n"; } | river push web/clicks &&
-	allowed push firehose:DescribeDeliveryStream s3:AbortMultipartUpload s3:ListBucketMultipartUploads
+	head -c 70000000 /dev/urandom | od -An -v -tx1 -w1000 | sed "s/.*/{\"x\":\"&\"}/" >large.ndjson &&
+	river -c max_memory=1GiB push web/clicks large.ndjson &&
+	allowed push firehose:DescribeDeliveryStream firehose:PutRecordBatch s3:AbortMultipartUpload
 '
 
 test_expect_success 'load: status, query, rejects' '
-	emul_flush river-web-clicks >/dev/null && emul_delete log >/dev/null &&
 	river status web/clicks >out && river status >out &&
 	river rejects list web/clicks >out && river rejects show web/clicks >out &&
 	river query "select count(*) as n from web.clicks" >out &&
