@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 
-/* should_stop is a flag that a signal sets: it has to be looked at. */
+/* should_stop is a flag that a signal sets: it has to be looked at, also in a pause. */
 #define LOOK_EVERY_MS 100
 /* The pause between attempts at records of which it is doubtful that they will ever be taken. */
 #define DOUBTFUL_PAUSE_MAX_MS 1000
@@ -21,7 +21,8 @@
 struct rv_firehose_crew {
 	struct rv_firehose_crew_params params;
 	pthread_mutex_t lock;
-	pthread_cond_t changed;
+	pthread_cond_t work;    /* there may be a load to take */
+	pthread_cond_t done;    /* nothing flies any more, and nothing is left to send */
 	pthread_t *threads;
 	unsigned threads_count;
 	bool quit;
@@ -38,12 +39,16 @@ struct rv_firehose_crew {
 	int64_t last_taken_ms;  /* monotonic */
 };
 
-/* Until something changes, or `at_ms`. */
-static void wait_until(struct rv_firehose_crew *crew, int64_t at_ms)
+static void wait_until(struct rv_firehose_crew *crew, pthread_cond_t *for_what, int64_t at_ms)
 {
 	struct timespec at = { .tv_sec = at_ms / 1000, .tv_nsec = at_ms % 1000 * 1000000 };
 
-	pthread_cond_timedwait(&crew->changed, &crew->lock, &at);
+	pthread_cond_timedwait(for_what, &crew->lock, &at);
+}
+
+static bool is_done(const struct rv_firehose_crew *crew)
+{
+	return !crew->flying && (crew->ended || !crew->window->left);
 }
 
 static void end(struct rv_firehose_crew *crew, const struct rv_error *why)
@@ -96,6 +101,29 @@ static void settle(struct rv_firehose_crew *crew, const struct rv_firehose_load 
 	}
 }
 
+/* Whether to go on. Under the lock. */
+static void look(struct rv_firehose_crew *crew, int64_t now)
+{
+	struct rv_error err = RV_ERROR_INIT;
+
+	if (crew->params.should_stop && crew->params.should_stop()) {
+		rv_fail(&err, RV_FAILED, "stopped before every record was sent");
+		err.transient = true;
+		end(crew, &err);
+	} else if (now - crew->last_taken_ms >= crew->params.give_up_after_ms &&
+		   crew->carried->last.status != RV_OK) {
+		err = crew->carried->last;
+		rv_context(&err, "no record was taken for %lld s",
+			   (long long)((now - crew->last_taken_ms) / 1000));
+		end(crew, &err);
+	}
+}
+
+static bool has_work(const struct rv_firehose_crew *crew)
+{
+	return crew->window && !crew->ended && crew->window->first_waiting < crew->window->count;
+}
+
 /* Takes a load when there is one and the pace allows it; else says until when to wait. */
 static bool take_load(struct rv_firehose_crew *crew, struct rv_firehose_load *load,
 		      int64_t *ret_until_ms)
@@ -104,7 +132,9 @@ static bool take_load(struct rv_firehose_crew *crew, struct rv_firehose_load *lo
 	struct rv_firehose_limits limits;
 
 	*ret_until_ms = INT64_MAX;
-	if (!crew->window || crew->ended || crew->window->first_waiting >= crew->window->count)
+	if (has_work(crew))
+		look(crew, now);
+	if (!has_work(crew))
 		return false;
 	if (!rv_firehose_pace_may_send(&crew->pace, crew->flying, now)) {
 		if (crew->pace.not_before_ms > now)
@@ -128,12 +158,15 @@ static void *work(void *arg)
 
 		if (!take_load(crew, load, &until)) {
 			if (until == INT64_MAX)
-				pthread_cond_wait(&crew->changed, &crew->lock);
+				pthread_cond_wait(&crew->work, &crew->lock);
 			else
-				wait_until(crew, until);
+				wait_until(crew, &crew->work, until);
 			continue;
 		}
-		crew->flying++;
+		/* Whoever takes a load wakes the next one: nobody is woken for nothing, and the one
+		 * that comes back with an answer always looks for itself. */
+		if (++crew->flying < crew->params.in_flight && has_work(crew))
+			pthread_cond_signal(&crew->work);
 		pthread_mutex_unlock(&crew->lock);
 
 		struct rv_firehose_result result = { 0 };
@@ -147,7 +180,8 @@ static void *work(void *arg)
 		pthread_mutex_lock(&crew->lock);
 		crew->flying--;
 		settle(crew, load, fates, &result, began_ms, &err);
-		pthread_cond_broadcast(&crew->changed);
+		if (is_done(crew))
+			pthread_cond_signal(&crew->done);
 	}
 	pthread_mutex_unlock(&crew->lock);
 	free(fates);
@@ -165,7 +199,8 @@ struct rv_firehose_crew *rv_firehose_crew_new(const struct rv_firehose_crew_para
 	pthread_mutex_init(&crew->lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&crew->changed, &monotonic);
+	pthread_cond_init(&crew->work, &monotonic);
+	pthread_cond_init(&crew->done, &monotonic);
 	pthread_condattr_destroy(&monotonic);
 	crew->threads = rv_calloc(params->in_flight, sizeof(*crew->threads));
 	rv_firehose_pace_init(&crew->pace, params->in_flight, &params->limits);
@@ -178,11 +213,12 @@ void rv_firehose_crew_free(struct rv_firehose_crew *crew)
 		return;
 	pthread_mutex_lock(&crew->lock);
 	crew->quit = true;
-	pthread_cond_broadcast(&crew->changed);
+	pthread_cond_broadcast(&crew->work);
 	pthread_mutex_unlock(&crew->lock);
 	for (unsigned i = 0; i < crew->threads_count; i++)
 		pthread_join(crew->threads[i], NULL);
-	pthread_cond_destroy(&crew->changed);
+	pthread_cond_destroy(&crew->work);
+	pthread_cond_destroy(&crew->done);
 	pthread_mutex_destroy(&crew->lock);
 	free(crew->threads);
 	free(crew);
@@ -211,24 +247,6 @@ static enum rv_status start_threads(struct rv_firehose_crew *crew, struct rv_err
 	return err->status;
 }
 
-/* Whether to go on although nothing was taken for a while. Under the lock. */
-static void look(struct rv_firehose_crew *crew, int64_t now)
-{
-	struct rv_error err = RV_ERROR_INIT;
-
-	if (crew->params.should_stop && crew->params.should_stop()) {
-		rv_fail(&err, RV_FAILED, "stopped before every record was sent");
-		err.transient = true;
-		end(crew, &err);
-	} else if (now - crew->last_taken_ms >= crew->params.give_up_after_ms &&
-		   crew->carried->last.status != RV_OK) {
-		err = crew->carried->last;
-		rv_context(&err, "no record was taken for %lld s",
-			   (long long)((now - crew->last_taken_ms) / 1000));
-		end(crew, &err);
-	}
-}
-
 enum rv_status rv_firehose_crew_carry(struct rv_firehose_crew *crew,
 				      struct rv_firehose_window *window, uint8_t *acknowledged,
 				      uint64_t first, struct rv_firehose_carried *ret,
@@ -245,14 +263,14 @@ enum rv_status rv_firehose_crew_carry(struct rv_firehose_crew *crew,
 	crew->carried = ret;
 	crew->ended = false;
 	crew->last_taken_ms = rv_clock_monotonic_ms();
-	pthread_cond_broadcast(&crew->changed);
-	while (crew->flying || (window->left && !crew->ended)) {
+	pthread_cond_signal(&crew->work);
+	while (!is_done(crew)) {
 		int64_t now = rv_clock_monotonic_ms();
 
 		if (!crew->ended)
 			look(crew, now);
-		if (crew->flying || !crew->ended)
-			wait_until(crew, now + LOOK_EVERY_MS);
+		if (!is_done(crew))
+			wait_until(crew, &crew->done, now + LOOK_EVERY_MS);
 	}
 	crew->window = NULL;
 	bool done = window->left == 0;
