@@ -363,12 +363,16 @@ static void explain(struct reconcile *r, uint32_t index, const json_t *receipt)
 static void check_receipt(struct reconcile *r, const struct rc_run *run, const json_t *receipt)
 {
 	const struct rv_receipt_name *name = &run->receipt;
+	/* A service names its objects itself: then those that river put are listed apart. */
+	const json_t *batches = json_object_get(receipt, "batches");
 	uint64_t hash;
+	if (!batches)
+		batches = json_object_get(receipt, "objects");
 	if (receipt && json_is_array(json_object_get(receipt, "objects")) &&
 	    rv_json_get_u64(receipt, "accepted") == name->accepted &&
 	    rv_json_get_u64(receipt, "rejected") == name->rejected &&
 	    rv_json_get_u64(receipt, "read") == name->accepted + name->rejected &&
-	    json_array_size(json_object_get(receipt, "objects")) == name->batches &&
+	    json_array_size(batches) == name->batches &&
 	    rv_json_get_hex64(receipt, "hash", &hash) && hash == name->set_hash)
 		return;
 	char text[RV_OBJECT_NAME_MAX];
@@ -423,8 +427,7 @@ static enum rv_status check_closed(struct reconcile *r, uint32_t index, struct r
 	if (rc_read_receipt(r, run, &document, err) != RV_OK)
 		return err->status;
 	check_receipt(r, run, document);
-	/* What Firehose took did not land under the names that the receipt lists. */
-	if (document && (same || !done))
+	if (document)
 		explain(r, index, document);
 	json_decref(document);
 	return RV_OK;

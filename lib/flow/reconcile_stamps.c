@@ -136,9 +136,9 @@ static const struct rv_stamp_run *stamps_of(const struct reconcile *r, const str
 static void name_batches(const struct rv_stamp_run *stamps, const json_t *receipt,
 			 struct rv_strbuf *out)
 {
-	const json_t *item, *objects = json_object_get(receipt, "objects");
+	const json_t *item;
 	size_t i, named = 0, more = 0;
-	json_array_foreach(objects, i, item) {
+	json_array_foreach(json_object_get(receipt, "batches"), i, item) {
 		const char *text = json_string_value(item);
 		struct rv_object_name name;
 		if (!text || !rv_object_name_parse(text, &name))

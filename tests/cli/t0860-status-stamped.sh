@@ -23,7 +23,7 @@ fresh () {
 	receipt=lake/_river/receipts/web/clicks/$day/run1-a5-x0-b2-h0000000000000005.json &&
 	cat >"$receipt" <<-EOF
 	{"v":1,"run":"run1","state":"closed","delivery":"firehose","read":5,"accepted":5,"rejected":0,"hash":"0000000000000005",
-	"objects":["$base/run1-000001-r3-h0000000000000003.ndjson","$base/run1-000002-r2-h0000000000000002.ndjson"],"rejects":[]}
+	"objects":[],"batches":["$base/run1-000001-r3-h0000000000000003.ndjson","$base/run1-000002-r2-h0000000000000002.ndjson"],"rejects":[]}
 	EOF
 }
 # deliver N SEQ:NUMBER...: Firehose's N-th object, with these records of the run
@@ -135,6 +135,13 @@ test_expect_success 'what is not loaded is not known to be there' '
 	test_grep "noted: pending: 1 object of Firehose is not loaded yet" out &&
 	test_grep "5 of 5 records of run run1 are on their way" out &&
 	river status --check && river status --check --no-load
+'
+
+# With --verify the receipt is read as well: it must say what its name says.
+test_expect_success 'a receipt that lost a batch is found' '
+	fresh id && deliver 1 1:1 1:2 1:3 2:1 2:2 && river status --check --verify &&
+	sed "s/\"batches\":\[[^,]*,/\"batches\":[/" "$receipt" >new && mv new "$receipt" &&
+	test_expect_code 1 river status --check --verify >out 2>err && test_grep "receipt_damaged" out
 '
 
 test_done

@@ -756,9 +756,9 @@ static void take_run(struct world *w, const char *run, const char *delivery)
 		(unsigned long long)(o[0].name.set_hash + o[1].name.set_hash));
 	RV_CLEANUP(rv_free_p) char *document = rv_asprintf(
 		"{\"v\":1,\"read\":3,\"accepted\":3,\"rejected\":0,\"hash\":\"%016llx\",%s"
-		"\"objects\":[\"%s\",\"%s\"]}",
-		(unsigned long long)(o[0].name.set_hash + o[1].name.set_hash), delivery, o[0].text,
-		o[1].text);
+		"\"objects\":[%s\"%s\",\"%s\"]}",
+		(unsigned long long)(o[0].name.set_hash + o[1].name.set_hash), delivery,
+		*delivery ? "],\"batches\":[" : "", o[0].text, o[1].text);
 	drop(w, o[0].text);
 	drop(w, o[1].text);
 	put(w, name, document);
