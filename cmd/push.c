@@ -12,11 +12,11 @@
 #include "cli/output.h"
 #include "context.h"
 #include "delivery/delivery.h"
+#include "flow/arrival.h"
 #include "flow/catalog.h"
-#include "flow/load.h"
-#include "flow/object_name.h"
 #include "flow/push.h"
 #include "format/json_text.h"
+#include "push_wait.h"
 #include "warehouse/warehouse.h"
 
 enum push_format { FORMAT_AUTO, FORMAT_NDJSON, FORMAT_JSON, FORMAT_CSV, FORMAT_TEXT };
@@ -320,59 +320,6 @@ static uint64_t compression_threads(uint64_t asked)
 	return threads > 4 && !asked ? 4 : threads > 64 ? 64 : threads;
 }
 
-static bool in_runs(const json_t *runs, const char *object)
-{
-	struct rv_object_name name;
-	size_t i;
-	json_t *run;
-	if (!rv_object_name_parse(object, &name))
-		return false;
-	json_array_foreach(runs, i, run) {
-		if (strcmp(json_string_value(run), name.run) == 0)
-			return true;
-	}
-	return false;
-}
-
-static bool go_on(void *arg RV_UNUSED, uint64_t rows RV_UNUSED, uint64_t bytes RV_UNUSED)
-{
-	return !should_stop();
-}
-
-/* --wait loaded: everything that is pending is loaded, but only what holds this push's records
- * decides. */
-static enum rv_status load_runs(struct rv_command_context *cx, struct rv_warehouse *warehouse,
-				const struct rv_stream *stream, const struct rv_push_result *result,
-				struct rv_error *err)
-{
-	RV_CLEANUP(rv_pending_release) struct rv_pending pending = { .items = NULL };
-	if (rv_pending_find(cx->lake, warehouse, stream, &pending, err) != RV_OK)
-		return err->status;
-	if (!pending.count)
-		return RV_OK;
-	if (warehouse->ops->load(warehouse, stream, pending.items, pending.count, go_on, NULL, err) !=
-	    RV_OK)
-		return err->status;
-	for (size_t i = 0; i < pending.count; i++) {
-		const struct rv_load *item = &pending.items[i];
-		if (!in_runs(result->runs, item->object) &&
-		    !json_object_get(result->older, item->object))
-			continue;
-		if (item->state == RV_LOAD_FAILED)
-			return rv_fail(err, RV_FAILED, "%s: %s", item->object, item->message);
-		if (item->state == RV_LOAD_PENDING)
-			return rv_fail(err, RV_FAILED, "stopped before %s was loaded", item->object);
-	}
-	struct rv_warehouse_counts counts;
-	if (stream->columns_count && warehouse->ops->count(warehouse, stream, &counts, err) != RV_OK)
-		return err->status;
-	if (stream->columns_count && counts.refused)
-		rv_warn("%" PRIu64 " rows of %s/%s are refused by its definition, see the table "
-			"%s.%s_refused", counts.refused, stream->business, stream->name,
-			stream->business, stream->name);
-	return RV_OK;
-}
-
 static uint64_t given(uint64_t option, uint64_t of_stream)
 {
 	return option == RV_OPT_NOT_GIVEN ? of_stream : option;
@@ -434,22 +381,22 @@ static enum rv_status push_run(struct rv_command_context *cx, void *options, int
 	    rv_wire_warehouse(cx->profile, cx->lake, &warehouse, err) != RV_OK)
 		return err->status;
 
+	if (params.wait >= RV_WAIT_LANDED && !delivery->ops->names_objects &&
+	    rv_arrival_possible(&stream, err) != RV_OK)
+		return err->status;
+
 	int64_t started_ms = rv_clock_monotonic_ms();
 	RV_CLEANUP(rv_free_p) char *what = rv_asprintf("push %s", stream_text);
 	rv_progress_start(&listener.progress, what);
 	struct rv_push_result result;
 	enum rv_status status = rv_push(&params, &result, err);
 	rv_progress_end(&listener.progress);
-	if ((status == RV_OK || status == RV_PARTIAL) && params.wait == RV_WAIT_LOADED) {
-		struct rv_error load_error = RV_ERROR_INIT;
-		if (load_runs(cx, warehouse, &stream, &result, &load_error) != RV_OK) {
-			/* Whatever kept them from the tables: they are accepted, and must not come again. */
-			*err = load_error;
-			rv_context(err, "the records are in the lake, but not all in the tables");
-			if (!err->hint[0])
-				rv_hint(err, "do not send them again; 'river snowpipe notify %s' loads them",
-					stream_text);
-			status = err->status = RV_KEPT;
+	if ((status == RV_OK || status == RV_PARTIAL) && params.wait >= RV_WAIT_LANDED) {
+		struct rv_error wait_error = RV_ERROR_INIT;
+		const struct river_push_wait wait = { cx, &stream, delivery, warehouse, &result };
+		if (river_push_wait(&wait, &wait_error) != RV_OK) {
+			*err = wait_error;
+			status = err->status;
 		}
 	}
 	int64_t took_ms = rv_clock_monotonic_ms() - started_ms;
