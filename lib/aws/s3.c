@@ -229,7 +229,20 @@ enum rv_status rv_s3_is_ours(struct rv_s3 *s3, const char *key, uint64_t bytes, 
 	return RV_OK;
 }
 
-/* If-Match on deletes is young, and stores that do not know it ignore it: so look first. */
+enum rv_status rv_s3_is_still(struct rv_s3 *s3, const char *key, const char *etag, struct rv_error *err)
+{
+	struct rv_s3_object object;
+	if (rv_s3_head(s3, key, &object, err) != RV_OK)
+		return err->status;
+	if (strcmp(object.etag, etag) == 0)
+		return RV_OK;
+	return rv_fail(err, RV_CONFLICT, "s3://%s/%s was changed by somebody else", s3->bucket, key);
+}
+
+/*
+ * If-Match on deletes is young: stores that do not know it ignore it, so look first; Swift refuses it for
+ * what was put in parts, whose ETag it makes up for S3. Then the look has to do.
+ */
 enum rv_status rv_s3_delete(struct rv_s3 *s3, const char *key, const char *if_etag,
 			    struct rv_error *err)
 {
@@ -239,17 +252,16 @@ enum rv_status rv_s3_delete(struct rv_s3 *s3, const char *key, const char *if_et
 	RV_CLEANUP(rv_http_headers_release) struct rv_http_headers headers = { 0 };
 	struct rv_http_tally tally = { 0 };
 	struct rv_aws_request request = { .method = "DELETE", .headers = &headers, .body = RV_HTTP_NO_BODY };
-	struct rv_s3_object object;
 	if (if_etag) {
-		if (rv_s3_head(s3, key, &object, err) != RV_OK)
+		if (rv_s3_is_still(s3, key, if_etag, err) != RV_OK)
 			return err->status;
-		if (strcmp(object.etag, if_etag) != 0)
-			return rv_fail(err, RV_CONFLICT, "s3://%s/%s was changed by somebody else",
-				       s3->bucket, key);
 		rv_http_headers_set(&headers, "If-Match", if_etag);
 	}
 	enum rv_status status = rv_s3_send(s3, key, &request, missing, &response, &tally, err);
-	if (status == RV_FAILED && if_etag && err->http_status == 501) {
+	bool refused = status != RV_OK && (err->http_status == 501 || err->http_status == 412);
+	if (if_etag && refused && rv_aws_client_is_custom(s3->client)) {
+		if (rv_s3_is_still(s3, key, if_etag, err) != RV_OK)
+			return err->status;
 		rv_http_headers_release(&headers);
 		status = rv_s3_send(s3, key, &request, missing, &response, &tally, err);
 	}

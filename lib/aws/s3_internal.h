@@ -13,6 +13,8 @@ struct rv_s3 {
 	char *bucket;
 	/* It has answered checksums: from then on an answer without one is not its own. */
 	_Atomic bool answers_checksums;
+	/* If-Match is compared letter by letter with an ETag without quotes: Ceph, for puts. */
+	_Atomic bool bare_etags;
 };
 
 #define RV_S3_CRC32C_TEXT 9 /* base64 of four bytes, with its end */
@@ -50,7 +52,10 @@ enum rv_status rv_s3_put_parts(struct rv_s3 *s3, const char *key, const struct r
 /* Until it is gone, as far as that can be done. */
 enum rv_status rv_s3_abort(struct rv_s3 *s3, const char *key, const char *upload_id,
 			   struct rv_error *err) RV_MUST_CHECK;
-void rv_s3_put_headers(struct rv_http_headers *headers, const struct rv_s3_put *put);
+void rv_s3_put_headers(struct rv_s3 *s3, struct rv_http_headers *headers, const struct rv_s3_put *put);
+/* RV_CONFLICT when the object has another ETag, RV_NOT_FOUND when it is not there. */
+enum rv_status rv_s3_is_still(struct rv_s3 *s3, const char *key, const char *etag,
+			      struct rv_error *err) RV_MUST_CHECK;
 /* The fate of a put that was refused under its conditions, in our words. */
 enum rv_status rv_s3_refused(struct rv_s3 *s3, const char *key, const struct rv_s3_put *put,
 			     int http_status, struct rv_error *err);

@@ -219,7 +219,7 @@ static enum rv_status complete(struct upload *u, char ret_etag[RV_S3_ETAG_MAX],
 	rv_http_headers_set(&headers, RV_S3_CRC32C_HEADER, u->crc32c);
 	rv_http_headers_set(&headers, "x-amz-checksum-type", "FULL_OBJECT");
 	rv_http_headers_set(&headers, "x-amz-mp-object-size", size);
-	rv_s3_put_headers(&headers, u->put);
+	rv_s3_put_headers(u->s3, &headers, u->put);
 	enum rv_status status = rv_s3_send(u->s3, u->key, &request, NULL, &response, &tally, err);
 	if (status == RV_OK)
 		status = read_completion(u, &response, ret_etag, err);

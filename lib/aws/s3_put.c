@@ -2,6 +2,7 @@
  * Puts. A put whose answer was not heard may have been done, and then the next attempt is refused:
  * by size and checksum, which every object of ours carries, it is known again.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "aws/s3_internal.h"
@@ -9,12 +10,17 @@
 
 #define PARTS_FROM_BYTES (UINT64_C(64) << 20)
 
-void rv_s3_put_headers(struct rv_http_headers *headers, const struct rv_s3_put *put)
+void rv_s3_put_headers(struct rv_s3 *s3, struct rv_http_headers *headers, const struct rv_s3_put *put)
 {
 	if (put->if_absent)
 		rv_http_headers_set(headers, "If-None-Match", "*");
-	if (put->if_etag)
-		rv_http_headers_set(headers, "If-Match", put->if_etag);
+	if (!put->if_etag)
+		return;
+	const char *etag = put->if_etag;
+	size_t len = strlen(etag);
+	bool quoted = len > 1 && etag[0] == '"' && etag[len - 1] == '"';
+	RV_CLEANUP(rv_free_p) char *bare = quoted ? rv_strndup(etag + 1, len - 2) : rv_strdup(etag);
+	rv_http_headers_set(headers, "If-Match", atomic_load(&s3->bare_etags) ? bare : etag);
 }
 
 enum rv_status rv_s3_check_put(struct rv_s3 *s3, const struct rv_http_response *response,
@@ -87,7 +93,7 @@ static enum rv_status put_whole(struct rv_s3 *s3, const char *key, const struct 
 		rv_http_headers_set(&headers, "Content-Type", put->content_type);
 	rv_http_headers_set(&headers, RV_S3_CRC32C_HEADER, crc32c);
 	rv_http_headers_set(&headers, RV_S3_CRC32C_META, crc32c);
-	rv_s3_put_headers(&headers, put);
+	rv_s3_put_headers(s3, &headers, put);
 	enum rv_status status = rv_s3_send(s3, key, &request, NULL, &response, &tally, err);
 	if (status == RV_OK)
 		return rv_s3_check_put(s3, &response, crc32c, ret_etag, err);
@@ -99,7 +105,18 @@ static enum rv_status put_whole(struct rv_s3 *s3, const char *key, const struct 
 		if (settle(s3, key, body, crc32c, &ours, ret_etag) == RV_OK && ours)
 			return RV_OK;
 	}
-	return refused ? rv_s3_refused(s3, key, put, err->http_status, err) : status;
+	if (!refused)
+		return status;
+	int http_status = err->http_status;
+	if (http_status == 412 && put->if_etag && rv_aws_client_is_custom(s3->client)) {
+		/* Some say so of an object that is not there; and refused although nothing has changed
+		 * is not for what it is, but for how it is written. */
+		if (rv_s3_is_still(s3, key, put->if_etag, err) != RV_OK)
+			return err->status;
+		if (!atomic_exchange(&s3->bare_etags, true))
+			return put_whole(s3, key, body, put, crc32c, ret_etag, err);
+	}
+	return rv_s3_refused(s3, key, put, http_status, err);
 }
 
 enum rv_status rv_s3_put(struct rv_s3 *s3, const char *key, const struct rv_http_body *body,
