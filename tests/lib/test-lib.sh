@@ -64,6 +64,9 @@ do
 done
 unset name opt
 
+# Nothing outside of this machine is asked, not even for credentials.
+AWS_EC2_METADATA_DISABLED=true
+export AWS_EC2_METADATA_DISABLED
 LC_ALL=C LANG=C TZ=UTC PAGER=cat TERM=dumb COLUMNS=80
 PATH=$RIVER_BUILD:$PATH
 test -z "$test_deep" || RIVER_DEEP=$test_deep

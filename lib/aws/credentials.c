@@ -1,0 +1,228 @@
+/*
+ * The chain: which source decides, what it gave, and when it is asked again.
+ *
+ * New credentials are fetched a while before the old ones end: five minutes, or a tenth of their
+ * life where that is less, so that short ones are not fetched with every request. Meanwhile the
+ * other threads go on with the old ones.
+ */
+#include "aws/credentials.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "aws/credentials_impl.h"
+#include "base/clock.h"
+#include "base/memory.h"
+
+#define EARLY_MS (5 * 60 * INT64_C(1000))
+/* A source that failed is left alone for this long, with valid credentials at hand or without. */
+#define LEAVE_ALONE_VALID_MS 10000
+#define LEAVE_ALONE_MS 1000
+
+static const struct source {
+	const char *name;
+	rv_aws_source *ask;
+} sources[] = {
+	{ "environment", rv_aws_from_environment },
+	{ "AWS profile", rv_aws_from_profile },
+	{ "web identity", rv_aws_from_web_identity },
+	{ "container", rv_aws_from_container },
+	{ "EC2 instance metadata", rv_aws_from_instance },
+};
+#define SOURCES (sizeof(sources) / sizeof(*sources))
+
+struct rv_aws_chain {
+	const struct rv_aws_settings *settings;
+	struct rv_http *http;
+	pthread_mutex_t mutex;
+	pthread_cond_t changed;
+	bool fetching, have, expired; /* expired: the service said so */
+	struct rv_aws_given given;
+	int64_t refresh_ms;           /* by the service's clock: time for new ones */
+	int64_t next_try_ms;          /* monotonic: not before */
+	struct rv_error failure;      /* of the last fetch; RV_OK: it worked */
+	char *source;                 /* "environment", "AWS profile: ..." */
+};
+
+void rv_aws_given_release(struct rv_aws_given *given)
+{
+	rv_aws_credentials_release(&given->credentials);
+	free(given->detail);
+	*given = (struct rv_aws_given){ .configured = false };
+}
+
+struct rv_aws_chain *rv_aws_chain_new(const struct rv_aws_settings *settings, struct rv_http *http)
+{
+	struct rv_aws_chain *chain = rv_calloc(1, sizeof(*chain));
+	chain->settings = settings;
+	chain->http = http;
+	chain->failure = (struct rv_error)RV_ERROR_INIT;
+	pthread_mutex_init(&chain->mutex, NULL);
+	pthread_cond_init(&chain->changed, NULL);
+	return chain;
+}
+
+void rv_aws_chain_free(struct rv_aws_chain *chain)
+{
+	if (!chain)
+		return;
+	rv_aws_given_release(&chain->given);
+	free(chain->source);
+	pthread_cond_destroy(&chain->changed);
+	pthread_mutex_destroy(&chain->mutex);
+	free(chain);
+}
+
+void rv_aws_chain_free_p(struct rv_aws_chain **chain)
+{
+	rv_aws_chain_free(*chain);
+	*chain = NULL;
+}
+
+static enum rv_status none_found(const struct rv_aws_settings *settings, struct rv_error *err)
+{
+	rv_fail(err, RV_AUTH,
+		"no AWS credentials: not in the environment, not in profile %s of %s and %s, and "
+		"neither a web identity, a container nor EC2 gives any",
+		settings->profile, rv_ini_path(settings->credentials), rv_ini_path(settings->config));
+	rv_hint(err, "run 'aws configure' or 'aws sso login', or set AWS_PROFILE; 'river doctor' "
+		     "shows what was tried");
+	return err->status;
+}
+
+/* Asks the sources in their order; *ret_source is the one that decided. */
+static enum rv_status fetch(const struct rv_aws_chain *chain, int64_t now_ms,
+			    struct rv_aws_given *ret, const struct source **ret_source,
+			    struct rv_error *err)
+{
+	const struct rv_aws_asking asking = { chain->settings, chain->http, now_ms };
+	for (size_t i = 0; i < SOURCES; i++) {
+		enum rv_status status = sources[i].ask(&asking, ret, err);
+		*ret_source = &sources[i];
+		if (status != RV_OK)
+			return status;
+		if (ret->configured)
+			return RV_OK;
+		rv_aws_given_release(ret);
+	}
+	return none_found(chain->settings, err);
+}
+
+static void keep(struct rv_aws_chain *chain, struct rv_aws_given *given, const char *source,
+		 int64_t now_ms)
+{
+	rv_aws_given_release(&chain->given);
+	chain->given = *given;
+	*given = (struct rv_aws_given){ .configured = false };
+	free(chain->source);
+	chain->source = chain->given.detail ? rv_asprintf("%s: %s", source, chain->given.detail)
+					    : rv_strdup(source);
+	chain->have = true;
+	chain->expired = false;
+	int64_t expires_ms = chain->given.credentials.expires_ms;
+	int64_t early_ms = EARLY_MS;
+	if (expires_ms != INT64_MAX && (expires_ms - now_ms) / 10 < early_ms)
+		early_ms = expires_ms > now_ms ? (expires_ms - now_ms) / 10 : 0;
+	chain->refresh_ms = expires_ms == INT64_MAX ? INT64_MAX : expires_ms - early_ms;
+}
+
+/* The caller holds the mutex, which is open while a source is asked. */
+static void refresh(struct rv_aws_chain *chain, int64_t now_ms, bool valid)
+{
+	struct rv_aws_given given = { .configured = false };
+	struct rv_error err = RV_ERROR_INIT;
+	const struct source *source = NULL;
+	chain->fetching = true;
+	pthread_mutex_unlock(&chain->mutex);
+	enum rv_status status = fetch(chain, now_ms, &given, &source, &err);
+	pthread_mutex_lock(&chain->mutex);
+	chain->fetching = false;
+	chain->failure = err;
+	if (status == RV_OK) {
+		keep(chain, &given, source->name, now_ms);
+		chain->failure = (struct rv_error)RV_ERROR_INIT;
+	} else {
+		chain->next_try_ms = rv_clock_monotonic_ms() +
+				     (valid ? LEAVE_ALONE_VALID_MS : LEAVE_ALONE_MS);
+	}
+	rv_aws_given_release(&given);
+	pthread_cond_broadcast(&chain->changed);
+}
+
+enum rv_status rv_aws_chain_get(struct rv_aws_chain *chain, int64_t clock_offset_ms,
+				struct rv_aws_credentials *ret, struct rv_error *err)
+{
+	enum rv_status status = RV_OK;
+	pthread_mutex_lock(&chain->mutex);
+	for (;;) {
+		int64_t now_ms = rv_clock_ms() + clock_offset_ms;
+		bool valid = chain->have && !chain->expired &&
+			     now_ms < chain->given.credentials.expires_ms;
+		if (valid && now_ms < chain->refresh_ms)
+			break;
+		bool leave_alone = chain->failure.status != RV_OK &&
+				   rv_clock_monotonic_ms() < chain->next_try_ms;
+		if (valid && (chain->fetching || leave_alone))
+			break;
+		if (chain->fetching) {
+			pthread_cond_wait(&chain->changed, &chain->mutex);
+			continue;
+		}
+		if (!leave_alone)
+			refresh(chain, now_ms, valid);
+		if (chain->failure.status == RV_OK || valid)
+			break;
+		*err = chain->failure;
+		status = err->status;
+		break;
+	}
+	if (status == RV_OK)
+		rv_aws_credentials_copy(ret, &chain->given.credentials);
+	pthread_mutex_unlock(&chain->mutex);
+	return status;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+bool rv_aws_chain_expire(struct rv_aws_chain *chain, const struct rv_aws_credentials *used)
+{
+	pthread_mutex_lock(&chain->mutex);
+	const struct rv_aws_credentials *have = &chain->given.credentials;
+	bool same = chain->have && same_text(have->access_key_id, used->access_key_id) &&
+		    same_text(have->session_token, used->session_token);
+	bool others = chain->have && (!same || !chain->given.fixed);
+	if (same && others)
+		chain->expired = true;
+	pthread_mutex_unlock(&chain->mutex);
+	return others;
+}
+
+json_t *rv_aws_chain_explain(struct rv_aws_chain *chain)
+{
+	const struct rv_aws_asking asking = { chain->settings, chain->http, rv_clock_ms() };
+	json_t *list = json_array();
+	bool decided = false;
+	for (size_t i = 0; i < SOURCES; i++) {
+		struct rv_aws_given given = { .configured = false };
+		struct rv_error err = RV_ERROR_INIT;
+		const char *state = "not reached", *detail = "a source before it decides";
+		if (!decided) {
+			enum rv_status status = sources[i].ask(&asking, &given, &err);
+			decided = status != RV_OK || given.configured;
+			state = status != RV_OK ? "failed" : given.configured ? "used" : "not configured";
+			detail = status != RV_OK ? err.message : given.detail ? given.detail : "";
+		}
+		json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "source", sources[i].name,
+						      "state", state, "detail", detail));
+		rv_aws_given_release(&given);
+	}
+	return list;
+}
+
+const char *rv_aws_chain_source(struct rv_aws_chain *chain)
+{
+	return chain->source ? chain->source : "none";
+}
