@@ -46,6 +46,9 @@ notification () {
 		--user "$emul_access_key:$emul_secret_key" \
 		-H "x-amz-content-sha256: UNSIGNED-PAYLOAD" "$@" "$emul_url/lake?notification="
 }
+looked_twice () {
+	test "$(emul_count firehose.DescribeDeliveryStream)" -ge 2
+}
 # Calls that change something, by either service.
 changes () {
 	emul_log | jq -r .op | grep -c -E "^(Put|Create|Delete|Update|Complete|Upload)"
@@ -251,6 +254,47 @@ test_expect_success 'quota, wrong region, no permission to look: one sentence, n
 	test_grep "firehose:DescribeDeliveryStream" err &&
 	test "$(changes)" = 0 &&
 	emul_no_script
+'
+
+# as_if STREAM STATUS COUNT: for so many looks the stream is in this state
+as_if () {
+	firehose DescribeDeliveryStream "{\"DeliveryStreamName\":\"$1\"}" >real.json &&
+	jq --arg status "$2" --argjson count "$3" "{match: {op: \"DescribeDeliveryStream\", count: \$count}, do: \"status\",
+		status: 200, body: (.DeliveryStreamDescription.DeliveryStreamStatus = \$status |
+		.DeliveryStreamDescription.FailureDescription = {Type: \"RETIRE_KMS_GRANT_FAILED\", Details: \"no\"} | tojson)}" \
+		real.json >rule.json &&
+	emul_script "$(cat rule.json)"
+}
+
+test_expect_success 'killed or stopped while it waits: the same command goes on' '
+	fresh && emul_config "{\"creating_ms\":4000}" &&
+	for signal in KILL TERM
+	do
+		emul_delete log >/dev/null &&
+		{ river stream create web/s$signal >out 2>err & } && pid=$! &&
+		test_wait_until 20 looked_twice && kill -$signal $pid &&
+		{ wait $pid; test $? -gt 128 || return 1; } &&
+		river stream create web/s$signal >out && test_grep "^web/s$signal: finished$" out || return 1
+	done
+'
+
+test_expect_success 'somebody else changes it at the same time: looked at again' '
+	fresh && river stream create web/clicks >out && river stream show web/clicks >clicks.yaml &&
+	emul_script "{\"match\":{\"op\":\"UpdateDestination\",\"count\":6},\"do\":\"status\",\"status\":400,\"code\":\"ConcurrentModificationException\"}" &&
+	river -c delivery.buffer.age=90s stream apply -f clicks.yaml >out &&
+	test_grep "^web/clicks: updated" out &&
+	described river-web-clicks | grep "\"IntervalInSeconds\": 90"
+'
+
+test_expect_success 'one that could not be deleted: told, and deleted by the next delete' '
+	fresh && river stream create web/clicks >out &&
+	as_if river-web-clicks DELETING_FAILED 1 &&
+	test_expect_code 6 river stream create web/clicks 2>err &&
+	test_grep "could not be deleted: RETIRE_KMS_GRANT_FAILED: no" err &&
+	test_grep "hint: .*by force: river stream delete web/clicks" err &&
+	as_if river-web-clicks DELETING_FAILED 3 &&
+	river stream delete web/clicks --yes >out && test_grep "gone: firehose river-web-clicks" out &&
+	test_expect_code 22 described_code river-web-clicks
 '
 
 # ---- the bucket's notification -------------------------------------------------------------------
