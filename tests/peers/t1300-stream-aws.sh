@@ -270,11 +270,11 @@ test_expect_success 'killed or stopped while it waits: the same command goes on'
 	fresh && emul_config "{\"creating_ms\":4000}" &&
 	for signal in KILL TERM
 	do
-		emul_delete log >/dev/null &&
-		{ river stream create web/s$signal >out 2>err & } && pid=$! &&
+		stream=$(echo $signal | tr A-Z a-z) && emul_delete log >/dev/null &&
+		{ river stream create web/$stream >out 2>err & } && pid=$! &&
 		test_wait_until 20 looked_twice && kill -$signal $pid &&
 		{ wait $pid; test $? -gt 128 || return 1; } &&
-		river stream create web/s$signal >out && test_grep "^web/s$signal: finished$" out || return 1
+		river stream create web/$stream >out && test_grep "^web/$stream: finished" out || return 1
 	done
 '
 
