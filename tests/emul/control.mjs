@@ -18,7 +18,7 @@
 //   GET    uploads [?bucket=]       multipart uploads that are not finished
 //   GET    events [?bucket=][&all=1]     S3 event messages that notifications would have sent, one a line
 //   GET    keys | POST keys {id,secret,token,life_s} | DELETE keys?id=
-//   POST   reset                    no streams, buckets, rules, log; temporary keys are gone, settings stay
+//   POST   reset                    no streams, buckets, rules, log; temporary keys are gone, settings as at the start
 
 import { gunzipSync } from 'node:zlib';
 import { notified } from './s3-notification.mjs';
@@ -60,8 +60,8 @@ export async function control(world, r, req) {
 		const { name, bucket, ...destination } = input();
 		if (!s3.buckets.has(bucket))
 			s3.makeBucket(bucket);
-		firehose.make(name, { RoleARN: `arn:aws:iam::${config.account}:role/firehose`, BucketARN: `arn:aws:s3:::${bucket}`,
-			...destination }, 0);
+		firehose.settle(firehose.make(name, { RoleARN: `arn:aws:iam::${config.account}:role/firehose`, BucketARN: `arn:aws:s3:::${bucket}`,
+			...destination }, 0));
 		return json({});
 	}
 	case 'GET streams': return lines([...firehose.streams.values()].map(s => {

@@ -12,6 +12,7 @@ const gzip = promisify(zlib.gzip);
 const EXTENSION = { GZIP: '.gz', ZIP: '.zip', Snappy: '.snappy', HADOOP_SNAPPY: '.hsnappy', UNCOMPRESSED: '' };
 const CONTROL = new Set(['CreateDeliveryStream', 'DeleteDeliveryStream', 'DescribeDeliveryStream', 'ListDeliveryStreams',
 	'UpdateDestination', 'TagDeliveryStream', 'ListTagsForDeliveryStream']);
+const OPERATIONS = new Set([...CONTROL, 'PutRecord', 'PutRecordBatch']);
 
 const invalid = message => new HttpError(400, 'InvalidArgumentException', message);
 const violated = faults => new HttpError(400, 'ValidationException',
@@ -49,6 +50,8 @@ export class Firehose {
 
 	// One call: `r` is the request, `body` its bytes, `rule` a fault that changes the outcome, or null.
 	async call(r, body, rule) {
+		if (!OPERATIONS.has(r.op))
+			throw new HttpError(400, 'UnknownOperationException', '');
 		let input;
 		try {
 			input = JSON.parse(body.toString('utf8'));
@@ -68,11 +71,9 @@ export class Firehose {
 		case 'UpdateDestination': return this.update(r, input);
 		case 'DeleteDeliveryStream': return this.delete(r, input);
 		case 'TagDeliveryStream': Object.assign(this.find(input.DeliveryStreamName).tags, tagsOf(input.Tags)); return {};
-		case 'ListTagsForDeliveryStream':
+		default: // ListTagsForDeliveryStream
 			return { Tags: Object.entries(this.find(input.DeliveryStreamName).tags).map(([Key, Value]) => ({ Key, Value })),
 				HasMoreTags: false };
-		default:
-			throw new HttpError(400, 'UnknownOperationException', '');
 		}
 	}
 	// Five control calls a second, when the configuration says so.
@@ -87,11 +88,13 @@ export class Firehose {
 	}
 	find(name) {
 		checkName(name);
+		const known = this.streams.get(name);
+		if (known)
+			this.settle(known);
 		const stream = this.streams.get(name);
 		if (!stream)
 			throw new HttpError(400, 'ResourceNotFoundException',
 				`Firehose ${name} under account ${this.world.config.account} not found.`);
-		this.settle(stream);
 		return stream;
 	}
 	settle(stream) {
@@ -341,12 +344,13 @@ export class Firehose {
 		stream.tags = tagsOf(input.Tags);
 		if (rule?.do === 'creating_failed')
 			stream.failure = { Type: rule.type ?? 'UNKNOWN_ERROR', Details: rule.message ?? 'it was not to be' };
+		this.settle(stream);
 		return { DeliveryStreamARN: stream.arn };
 	}
 	make(name, destination, readyAt) {
 		const { config } = this.world, now = this.world.now();
 		const stream = { name, arn: `arn:aws:firehose:${config.region}:${config.account}:deliverystream/${name}`,
-			type: 'DirectPut', status: readyAt > now ? 'CREATING' : 'ACTIVE', readyAt, version: 1, created: now, updated: now,
+			type: 'DirectPut', status: 'CREATING', readyAt, version: 1, created: now, updated: now,
 			destination: { CompressionFormat: 'UNCOMPRESSED', ...destination,
 				BufferingHints: { SizeInMBs: 5, IntervalInSeconds: 300, ...destination.BufferingHints } },
 			tags: {}, failure: null, accepted: 0, acceptedBytes: 0, delivered: 0, records: [], waiting: [], waitingBytes: 0,

@@ -81,7 +81,7 @@ export const sleep = ms => new Promise(done => setTimeout(done, ms));
 
 // ---- XML ------------------------------------------------------------------------------------------
 export function escapeXml(text) {
-	return String(text).replace(/[&<>"'\x00-\x1f\x7f]/g, c => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;',
+	return String(text).replace(/[&<>"'\x00-\x08\x0b-\x1f\x7f]/g, c => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;',
 		"'": '&apos;' })[c] ?? `&#x${c.charCodeAt(0).toString(16).toUpperCase()};`);
 }
 

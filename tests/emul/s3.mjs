@@ -100,18 +100,24 @@ export async function readObject(r, req, signing, { keep, extra = [] }) {
 	};
 	const decoder = chunked ? new ChunkDecoder(take, hash.startsWith('STREAMING-AWS4-HMAC') ? signing : null,
 		hash.endsWith('-TRAILER')) : null;
-	try {
-		for await (const piece of req) {
+	// the body is read to its end whatever is found in it, so that the answer can be read
+	let wrong = null;
+	for await (const piece of req) {
+		r.bodyBytes = (r.bodyBytes ?? 0) + piece.length;
+		await r.pace?.(piece.length);
+		try {
 			sha256?.update(piece);
-			decoder ? decoder.write(piece) : take(piece);
-			r.bodyBytes = (r.bodyBytes ?? 0) + piece.length;
-			await r.pace?.(piece.length);
+			if (!wrong)
+				decoder ? decoder.write(piece) : take(piece);
+		} catch (error) {
+			wrong = error;
 		}
+	}
+	try {
+		if (wrong)
+			throw wrong;
 		decoder?.finish();
 	} catch (error) {
-		for await (const _ of req) {
-			// what is left is read, so that the answer can be
-		}
 		if (error instanceof SignatureError && error.kind === 'chunk')
 			throw new HttpError(400, 'IncompleteBody', `The request body terminated unexpectedly: ${error.message}`);
 		throw error;

@@ -52,12 +52,11 @@ const SETTINGS = {
 };
 
 import { randomUUID } from 'node:crypto';
-import { appendFileSync, mkdtempSync, renameSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { control } from './control.mjs';
 import { Script, beforeBody, carriedOut, insteadOfService, send } from './faults.mjs';
 import { Firehose } from './firehose.mjs';
@@ -66,17 +65,17 @@ import { Log } from './log.mjs';
 import { HttpError, parseQuery, parseRequest, readBody, xmlDocument } from './request.mjs';
 import { S3, route } from './s3.mjs';
 import { Keyring, SignatureError, UNSIGNED, claims, refusal, verify } from './sigv4-verify.mjs';
+import { announce, listen, parseOptions } from './start.mjs';
 import { makeCertificates } from './tls.mjs';
 
 const ACCESS_KEY = 'AKIARIVERTEST0000001', SECRET_KEY = 'riverSecretKey/0000000000000000000000001';
 const TARGET = 'Firehose_20150804.';
-const LOOPBACK = '127.0.0.1';
 
 // ---- the world: what all services share
 function makeWorld(seed, dir) {
 	let state = seed >>> 0;
 	const world = {
-		config: { ...SETTINGS },
+		config: { ...SETTINGS }, initial: { ...SETTINGS },
 		keyring: new Keyring(), log: new Log(),
 		now: () => Date.now() + world.config.clock_offset_s * 1000,
 		random: () => { // mulberry32: the same seed, the same faults
@@ -96,6 +95,7 @@ function makeWorld(seed, dir) {
 				appendFileSync(join(dir, `records-${stream}`), Buffer.concat(items));
 		},
 		reset() {
+			world.config = { ...world.initial };
 			world.firehose.reset();
 			world.s3.reset();
 			world.identity.reset();
@@ -299,7 +299,8 @@ async function onRequest(world, req, res, waitsForContinue) {
 	if (waitsForContinue && early?.do !== 'no_continue')
 		res.writeContinue();
 	try {
-		if (refusedEarly)
+		// an Authorization header is AWS's only for the services that verify signatures
+		if (refusedEarly && ['s3', 'firehose', 'sts'].includes(r.service))
 			throw refusedEarly;
 		answer = await serve(world, r, req, claim);
 	} catch (error) {
@@ -327,18 +328,18 @@ async function onRequest(world, req, res, waitsForContinue) {
 }
 
 // ---- start
-const { values: options } = parseArgs({ options: {
-	dir: { type: 'string' }, port: { type: 'string', default: '0' }, 'tls-port': { type: 'string', default: '0' },
-	ready: { type: 'string' }, parent: { type: 'string' }, seed: { type: 'string', default: '1' }, config: { type: 'string' },
-} });
+const options = parseOptions({ dir: { type: 'string' }, port: { type: 'string', default: '0' },
+	'tls-port': { type: 'string', default: '0' }, seed: { type: 'string', default: '1' }, config: { type: 'string' } });
 const dir = options.dir ?? mkdtempSync(join(tmpdir(), 'river-emul-'));
 const world = makeWorld(Number(options.seed), dir);
-if (options.config)
+if (options.config) {
 	world.configure(JSON.parse(options.config));
+	world.initial = { ...world.config };
+}
 const certificates = makeCertificates(dir);
 
 let connections = 0;
-function listen(module, certificate, port) {
+function serveOn(module, certificate) {
 	const server = module.createServer({ ...certificate, maxHeaderSize: 65536, keepAliveTimeout: 0, requestTimeout: 0, headersTimeout: 0 });
 	const handle = waits => (req, res) => onRequest(world, req, res, waits).catch(error => {
 		process.stderr.write(`emul: ${error.stack}\n`);
@@ -352,25 +353,10 @@ function listen(module, certificate, port) {
 	});
 	server.on('clientError', (error, socket) => socket.destroy());
 	server.on('tlsClientError', () => {});
-	return new Promise((done, failed) => {
-		server.once('error', failed);
-		server.listen(port, LOOPBACK, () => done(server.address().port));
-	});
+	return server;
 }
 
-const ready = JSON.stringify({ pid: process.pid, http: await listen(http, undefined, Number(options.port)),
-	https: await listen(https, certificates.good, Number(options['tls-port'])), https_wrong: await listen(https, certificates.wrong, 0),
+announce(options, { http: await listen(serveOn(http), options.port),
+	https: await listen(serveOn(https, certificates.good), options['tls-port']),
+	https_wrong: await listen(serveOn(https, certificates.wrong), 0),
 	ca: certificates.ca, access_key: ACCESS_KEY, secret_key: SECRET_KEY, region: world.config.region });
-if (options.ready) {
-	writeFileSync(`${options.ready}.new`, ready + '\n');
-	renameSync(`${options.ready}.new`, options.ready);
-}
-process.stdout.write(ready + '\n');
-if (options.parent)
-	setInterval(() => {
-		try {
-			process.kill(Number(options.parent), 0);
-		} catch {
-			process.exit(0);
-		}
-	}, 1000);
