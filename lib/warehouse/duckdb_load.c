@@ -21,6 +21,8 @@
 /* A group closes at either; small objects share a transaction's fsyncs, large ones do not pile up. */
 #define GROUP_BYTES (256u << 20)
 #define GROUP_OBJECTS 4096
+/* So many objects in a row that cannot be read are the store's trouble, not theirs. */
+#define UNREADABLE_MAX 3
 /* Rows of stamps in one statement. */
 #define STAMPS_AT_ONCE 1000
 
@@ -177,6 +179,8 @@ struct loading {
 	bool stop;
 	int64_t loaded_us;          /* of the last group */
 	uint64_t memory;            /* what the engine was given beyond its limit; 0: nothing */
+	unsigned unreadable;        /* objects in a row, up to now */
+	struct rv_error trouble;    /* of the last one */
 };
 
 static void fail_item(struct rv_load *item, const char *fmt, ...) RV_PRINTF(2, 3);
@@ -372,10 +376,18 @@ static enum rv_status write_stamps(const struct loading *l, struct member *membe
 	return n ? duck_run(l->d, sql.bytes, NULL, err) : RV_OK;
 }
 
+/* Whether the store is at fault, or whatever is between it and here. */
+static bool is_trouble(const struct rv_error *error)
+{
+	return error->status != RV_OK && error->status != RV_NOT_FOUND &&
+	       error->status != RV_BAD_DATA && error->status != RV_DAMAGED;
+}
+
 /* One try with the members that are not out. RV_OK with *ret_again when some of them turned out
- * bad and the others have to be loaded without them. */
+ * bad and the others have to be loaded without them; *ret_read is how many of the members the store
+ * gave before one that it did not, `count` when it gave all. */
 static enum rv_status try_group(struct loading *l, struct member *members, size_t count,
-				bool *ret_again, struct rv_error *err)
+				bool *ret_again, size_t *ret_read, struct rv_error *err)
 {
 	RV_CLEANUP(rv_free_p) struct duck_feed_object *objects =
 		rv_calloc(count, sizeof(*objects));
@@ -383,6 +395,7 @@ static enum rv_status try_group(struct loading *l, struct member *members, size_
 	size_t n = 0;
 
 	*ret_again = false;
+	*ret_read = count;
 	for (size_t i = 0; i < count; i++) {
 		if (members[i].out)
 			continue;
@@ -417,6 +430,10 @@ static enum rv_status try_group(struct loading *l, struct member *members, size_
 		if (!check_object(&members[i], object)) {
 			members[i].out = true;
 			*ret_again = true;
+		}
+		if (is_trouble(&object->error)) {
+			*ret_read = i;
+			l->trouble = object->error;
 		}
 	}
 	if (*ret_again)
@@ -476,7 +493,7 @@ static bool is_out_of_memory(const struct rv_error *err)
 }
 
 static enum rv_status one_transaction(struct loading *l, struct member *members, size_t count,
-				      bool *ret_again, struct rv_error *err)
+				      bool *ret_again, size_t *ret_read, struct rv_error *err)
 {
 	int64_t now_us = rv_clock_ms() * 1000;
 
@@ -484,7 +501,7 @@ static enum rv_status one_transaction(struct loading *l, struct member *members,
 	l->loaded_us = now_us > l->loaded_us ? now_us : l->loaded_us + 1;
 	if (duck_run(l->d, "BEGIN", NULL, err) != RV_OK)
 		return err->status;
-	enum rv_status status = try_group(l, members, count, ret_again, err);
+	enum rv_status status = try_group(l, members, count, ret_again, ret_read, err);
 
 	if (status == RV_OK && !*ret_again)
 		status = write_ledger(l, members, count, false, err);
@@ -500,12 +517,37 @@ static enum rv_status one_transaction(struct loading *l, struct member *members,
 }
 
 static enum rv_status load_group(struct loading *l, struct member *members, size_t count,
+				 struct rv_error *err);
+
+/* The store broke off at members[at], which is out. What it gave before is loaded now and not asked for
+ * again together with what comes behind: over a bad line no object is read more than twice. */
+static enum rv_status load_around(struct loading *l, struct member *members, size_t at, size_t count,
+				  struct rv_error *err)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < at; i++)
+		any = any || !members[i].out;
+	l->unreadable = any ? 1 : l->unreadable + 1;
+	if (l->unreadable >= UNREADABLE_MAX) {
+		*err = l->trouble;
+		return rv_context(err, "%u objects in a row could not be read", l->unreadable);
+	}
+	if (any && load_group(l, members, at, err) != RV_OK)
+		return err->status;
+	return load_group(l, members + (any ? at : 0), count - (any ? at : 0), err);
+}
+
+static enum rv_status load_group(struct loading *l, struct member *members, size_t count,
 				 struct rv_error *err)
 {
 	for (bool again = true; again;) {
 		uint64_t rows = l->rows, bytes = l->bytes;
-		enum rv_status status = one_transaction(l, members, count, &again, err);
+		size_t read = count;
+		enum rv_status status = one_transaction(l, members, count, &again, &read, err);
 
+		if (status == RV_OK && read < count)
+			return load_around(l, members, read, count, err);
 		if (status == RV_OK)
 			continue;
 		if (!is_out_of_memory(err))
@@ -527,6 +569,7 @@ static enum rv_status load_group(struct loading *l, struct member *members, size
 		rv_stamp_set_release(&members[i].stamps);
 		if (members[i].out)
 			continue;
+		l->unreadable = 0;
 		members[i].item->state = members[i].item->rejected ? RV_LOAD_PARTIAL
 								   : RV_LOAD_LOADED;
 		members[i].item->loaded_ms = l->loaded_us / 1000;

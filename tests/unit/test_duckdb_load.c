@@ -1,5 +1,6 @@
 /* Loading objects into raw: once, whole, and only when they hold what their names say. */
 #include "duckdb_world.h"
+#include "flaky_store.h"
 
 #include <signal.h>
 #include <sys/wait.h>
@@ -330,6 +331,119 @@ static void test_firehose_joined(void **state RV_UNUSED)
 	}
 }
 
+/* ---- a store that is hard to reach ---- */
+
+#define OBJECTS 12
+struct far_away {
+	struct world w;
+	struct flaky store;
+	struct rv_load items[OBJECTS];
+};
+
+static void go_far_away(struct far_away *f)
+{
+	world_open(&f->w, "web/clicks");
+	flaky_init(&f->store, f->w.store);
+	for (unsigned i = 0; i < OBJECTS; i++)
+		f->items[i] = (struct rv_load){
+			.object = world_object(&f->w, "r", i, "{\"a\":1}\n{\"a\":2}\n") };
+	rv_warehouse_free(f->w.warehouse);
+	struct rv_duckdb_params params = { .path = f->w.path, .lock_timeout_ms = 20000, .threads = 2 };
+
+	f->w.warehouse = rv_warehouse_duckdb_new(&params, &f->store.base);
+}
+
+static enum rv_status load_far_away(struct far_away *f)
+{
+	for (unsigned i = 0; i < OBJECTS; i++)
+		f->items[i] = (struct rv_load){ .object = f->items[i].object };
+	f->store.reads = 0;
+	return f->w.warehouse->ops->load(f->w.warehouse, &f->w.stream, f->items, OBJECTS, NULL, NULL,
+					 &f->w.err);
+}
+
+static void come_back(struct far_away *f)
+{
+	for (unsigned i = 0; i < OBJECTS; i++)
+		free(f->items[i].object);
+	world_close(&f->w);
+}
+
+/* An object that breaks off costs itself alone, stays pending, and is named. A load asks for each object
+ * once and for nothing else. */
+static void test_read_breaks(void **state RV_UNUSED)
+{
+	struct far_away f;
+
+	go_far_away(&f);
+	f.store.bad = "r-000007";
+	f.store.bad_times = 100;
+	f.store.bad_status = RV_FAILED;
+	assert_ok(&f.w, load_far_away(&f));
+	assert_true(f.store.reads <= 2 * OBJECTS);
+	for (unsigned i = 0; i < OBJECTS; i++)
+		assert_int_equal(f.items[i].state, i == 7 ? RV_LOAD_FAILED : RV_LOAD_LOADED);
+	assert_non_null(strstr(f.items[7].message, "the connection broke"));
+	assert_int_equal(counts(&f.w).raw, 2 * (OBJECTS - 1));
+	assert_answer(&f.w, "select count(*), bool_and(object like '%r-000007-%' and message like "
+			    "'%the connection broke') from _river.loads where status = 'failed'",
+		      "1,true;");
+	f.store.bad = NULL;
+	assert_ok(&f.w, load_far_away(&f));
+	assert_int_equal(f.store.reads, 1);
+	assert_int_equal(f.store.heads + f.store.lists, 0);
+	assert_int_equal(f.items[7].state, RV_LOAD_LOADED);
+	assert_int_equal(counts(&f.w).raw, 2 * OBJECTS);
+	assert_answer(&f.w, "select count(*) from _river.loads where status = 'failed'", "0;");
+	come_back(&f);
+}
+
+/* Two bad objects side by side and one apart; the good ones between them are loaded. */
+static void test_reads_break(void **state RV_UNUSED)
+{
+	struct far_away f;
+
+	go_far_away(&f);
+	f.store.bad = "r-00000"; /* of 10 of them the first two reads */
+	f.store.bad_times = 2;
+	f.store.bad_status = RV_AUTH;
+	assert_ok(&f.w, load_far_away(&f));
+	assert_int_equal(f.items[0].state, RV_LOAD_FAILED);
+	assert_int_equal(f.items[1].state, RV_LOAD_FAILED);
+	for (unsigned i = 2; i < OBJECTS; i++)
+		assert_int_equal(f.items[i].state, RV_LOAD_LOADED);
+	assert_true(f.store.reads <= 2 * OBJECTS);
+	assert_ok(&f.w, load_far_away(&f));
+	assert_int_equal(counts(&f.w).raw, 2 * OBJECTS);
+	come_back(&f);
+}
+
+/* When nothing can be read any more, the load ends with the reason instead of failing object by
+ * object; what was read before it is loaded, and the rest is as it was. */
+static void test_store_goes_away(void **state RV_UNUSED)
+{
+	struct far_away f;
+
+	go_far_away(&f);
+	f.store.bad = "r-00001"; /* the last two */
+	f.store.bad_times = UINT32_MAX;
+	f.store.bad_status = RV_AUTH;
+	assert_ok(&f.w, load_far_away(&f));
+	assert_int_equal(counts(&f.w).raw, 2 * (OBJECTS - 2));
+	f.store.bad = "r-0000";
+	assert_ok(&f.w, f.w.warehouse->ops->drop(f.w.warehouse, &f.w.stream, &f.w.err));
+	assert_int_equal(load_far_away(&f), RV_AUTH);
+	assert_non_null(strstr(f.w.err.message, "3 objects in a row could not be read"));
+	assert_int_equal(f.store.reads, 3);
+	assert_int_equal(f.items[5].state, RV_LOAD_PENDING);
+	assert_int_equal(counts(&f.w).raw, 0);
+	f.store.bad = NULL;
+	assert_ok(&f.w, load_far_away(&f));
+	assert_int_equal(counts(&f.w).raw, 2 * OBJECTS);
+	assert_int_equal(f.store.reads, OBJECTS);
+	come_back(&f);
+}
+
 #define A "{\"a\":1,\"_river\":{\"id\":\"run-000001-1\"}}\n"
 #define B "{\"a\":2,\"_river\":{\"id\":\"run-000001-2\"}}\n"
 #define C "{\"a\":3,\"_river\":{\"id\":\"run-000001-3\"}}\n"
@@ -605,6 +719,9 @@ int main(void)
 		cmocka_unit_test(test_foreign_lines),
 		cmocka_unit_test(test_firehose_lines),
 		cmocka_unit_test(test_firehose_joined),
+		cmocka_unit_test(test_read_breaks),
+		cmocka_unit_test(test_reads_break),
+		cmocka_unit_test(test_store_goes_away),
 		cmocka_unit_test(test_stamps),
 		cmocka_unit_test(test_stamps_of_another_time),
 		cmocka_unit_test(test_older_file),

@@ -1,5 +1,6 @@
 /* Finding and loading what is pending, on stores and warehouses in memory that can fail. */
 #include "duckdb_world.h"
+#include "flaky_store.h"
 #include "flow/catalog.h"
 #include "flow/load.h"
 #include "warehouse/mem.h"
@@ -190,6 +191,27 @@ static void test_late(void **state)
 	world_close(&w);
 }
 
+/* What a listing tells is not asked again: loading costs a list, and a read each. */
+static void test_requests(void **state RV_UNUSED)
+{
+	struct rv_load_sum sum = { 0 };
+	struct flaky store;
+	struct world w;
+
+	open_mem(&w);
+	for (unsigned i = 0; i < 50; i++)
+		free(world_object(&w, "r", i, "{\"a\":1}\n"));
+	flaky_init(&store, w.store);
+	rv_warehouse_free(w.warehouse);
+	w.warehouse = rv_warehouse_mem_new(&store.base); /* which gets whole objects */
+	assert_ok(&w, rv_load_stream(&store.base, w.warehouse, &w.stream, NULL, NULL, &sum, &w.err));
+	assert_int_equal(sum.objects, 50);
+	assert_int_equal(store.lists, 1);
+	assert_int_equal(store.heads, 0);
+	assert_int_equal(store.gets + store.reads, 50);
+	close_mem(&w);
+}
+
 /* Failed loads stay pending, loaded ones are told from them by the ledger's state. */
 static void test_failed_stays(void **state)
 {
@@ -222,6 +244,7 @@ int main(void)
 		cmocka_unit_test(test_all_streams),
 		cmocka_unit_test(test_late),
 		cmocka_unit_test(test_failed_stays),
+		cmocka_unit_test(test_requests),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
