@@ -546,18 +546,34 @@ static enum rv_status see_rejects(void *arg, const struct rv_store_object *objec
 	return RV_OK;
 }
 
+/* Where to begin: behind the objects of an earlier stream and, at the first look, before nothing of
+ * the window; older objects are only summed, at the second one. */
+static const char *begin_after(const struct reconcile *r, const char *prefix,
+			       char buf[RV_OBJECT_NAME_MAX])
+{
+	char since[RV_STREAM_PLACE_MAX];
+	rv_stream_since(r->stream, since);
+	snprintf(buf, RV_OBJECT_NAME_MAX, "%.200sdt=%s", prefix,
+		 r->look == 0 && r->params->since_day ? r->params->since_day : "");
+	if (strcmp(since, buf) > 0)
+		snprintf(buf, RV_OBJECT_NAME_MAX, "%s", since);
+	else if (r->look != 0 || !r->params->since_day)
+		return NULL;
+	return buf;
+}
+
+/* The first look is at the objects alone: it is there to tell what comes and goes in between. */
 static enum rv_status look_at_lake(struct reconcile *r, unsigned look, struct rv_error *err)
 {
 	struct rv_store *lake = r->params->lake;
-	char prefix[RV_OBJECT_NAME_MAX], since[RV_STREAM_PLACE_MAX];
+	char prefix[RV_OBJECT_NAME_MAX], after[RV_OBJECT_NAME_MAX];
 	r->look = look;
 	rv_receipt_prefix(r->stream, prefix);
-	if (lake->ops->list(lake, &(struct rv_store_list){ .prefix = prefix }, see_receipt, r, err) !=
-	    RV_OK)
+	if (look == 1 && lake->ops->list(lake, &(struct rv_store_list){ .prefix = prefix },
+					 see_receipt, r, err) != RV_OK)
 		return rv_context(err, "list the receipts");
 	rv_object_prefix(r->stream, prefix);
-	rv_stream_since(r->stream, since);
-	struct rv_store_list list = { .prefix = prefix, .after = *since ? since : NULL };
+	struct rv_store_list list = { .prefix = prefix, .after = begin_after(r, prefix, after) };
 	if (lake->ops->list(lake, &list, see_object, r, err) != RV_OK)
 		return rv_context(err, "list the objects");
 	if (look == 0)

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "flaky_store.h"
+
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
@@ -1032,6 +1034,36 @@ static void test_firehose_gone(void **state)
 	assert_string_equal(only(look(w), RV_FINDING_OBJECT_MISSING)->object, name);
 }
 
+/* On S3 each is a request: lists at most, and no receipt that agrees is read. */
+static void test_requests(void **state)
+{
+	struct world *w = *state;
+	struct flaky store;
+	struct object o[2];
+	set_stamped(w);
+	lay_out(w, o);
+	take_run(w, "run2", TAKEN);
+	deliver(w, 1, 3, 0);
+	stamped(w, 1, "run2", 0, 1, 1);
+	stamped(w, 1, "run2", 1, 1, 2);
+	flaky_init(&store, w->lake);
+	w->params.lake = &store.base;
+	for (int windowed = 0; windowed < 2; windowed++) {
+		w->params.since_day = windowed ? "2026-11-19" : NULL;
+		store.lists = 0;
+		const struct rv_reconcile *r = look(w);
+		assert_true(r->all_once);
+		assert_int_equal(r->landed.objects, 3);
+		assert_int_equal(store.lists, 4);
+		assert_int_equal(store.gets + store.heads + store.reads, 0);
+	}
+	/* One that does not agree is read, to say what is missing. */
+	w->warehouse.stamps_count--;
+	assert_int_equal(look(w)->stamped.missing, 2);
+	assert_int_equal(store.gets, 1);
+	w->params.lake = w->lake;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1058,6 +1090,7 @@ int main(void)
 		TEST(test_lake_fails),
 		TEST(test_stops),
 		TEST(test_many),
+		TEST(test_requests),
 		TEST(test_firehose_all_once),
 		TEST(test_firehose_missing),
 		TEST(test_firehose_twice),
