@@ -86,10 +86,11 @@ static enum rv_status fail_no_profile(const struct rv_aws_settings *settings, st
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf names = RV_STRBUF_INIT;
 	const char *section;
 	for (size_t i = 0; (section = rv_ini_section(settings->config, i)); i++) {
-		if (strcmp(section, "default") == 0)
-			add_name(&names, section);
-		else if (rv_starts_with(section, "profile "))
+		if (rv_starts_with(section, "profile "))
 			add_name(&names, section + strlen("profile "));
+		else if (strcmp(section, "default") == 0 &&
+			 !rv_ini_has(settings->config, "profile default"))
+			add_name(&names, section);
 	}
 	for (size_t i = 0; (section = rv_ini_section(settings->credentials, i)); i++) {
 		RV_CLEANUP(rv_free_p) char *same = config_section(section);
