@@ -17,6 +17,7 @@
 
 enum rv_lock_policy { RV_LOCKS_WAIT, RV_LOCKS_SKIP, RV_LOCKS_FAIL };
 
+struct rv_aws; /* aws/client.h */
 struct rv_config; /* config/config.h */
 struct rv_config_params;
 struct rv_warehouse;
@@ -41,6 +42,9 @@ struct rv_command_context {
 /* How long to wait for a lock, as rv_lock_take wants it: from --lock and --timeout. */
 int64_t rv_lock_timeout_ms(const struct rv_command_context *cx);
 
+/* What the services of AWS share; one for the process, freed by river_close. */
+enum rv_status rv_wire_aws(const struct rv_profile *profile, struct rv_aws **ret,
+			   struct rv_error *err) RV_MUST_CHECK;
 /* Open what the profile names. */
 enum rv_status rv_wire_lake(const struct rv_profile *profile, struct rv_store **ret,
 			    struct rv_error *err) RV_MUST_CHECK;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aws/client.h"
 #include "base/memory.h"
 #include "config/config.h"
 #include "delivery/delivery.h"
@@ -12,6 +13,8 @@
 
 /* --lock and --timeout, for what waits for locks of its own. Set when the profile is opened. */
 static int64_t lock_timeout_ms = -1;
+/* What the services of AWS share, made when a profile first needs one. */
+static struct rv_aws *aws;
 
 struct rv_config_params river_config_params(const struct river_globals *globals)
 {
@@ -55,22 +58,52 @@ const char *river_config_lookup(void *arg, const char *config_key)
 void river_close(struct rv_command_context *cx)
 {
 	rv_store_free_p(&cx->lake);
+	rv_aws_free_p(&aws);
 	if (cx->config)
 		rv_config_free(cx->config);
 	cx->config = NULL;
 	cx->profile = NULL;
 }
 
+static bool should_stop(void)
+{
+	return rv_stop_signal() != 0;
+}
+
+static void trace(void *arg RV_UNUSED, const char *line)
+{
+	rv_verbose("%s", line);
+}
+
+enum rv_status rv_wire_aws(const struct rv_profile *profile, struct rv_aws **ret,
+			   struct rv_error *err)
+{
+	if (!aws) {
+		const struct rv_aws_settings_params settings = {
+			.profile = profile->aws_profile,
+			.region = profile->aws_region,
+			.endpoint_url = profile->aws_endpoint_url,
+			.addressing_style = profile->aws_addressing_style,
+		};
+		const struct rv_http_params http = { .should_stop = should_stop, .trace = trace };
+		if (rv_aws_new(&settings, &http, &aws, err) != RV_OK)
+			return err->status;
+	}
+	*ret = aws;
+	return RV_OK;
+}
+
 enum rv_status rv_wire_lake(const struct rv_profile *profile, struct rv_store **ret,
 			    struct rv_error *err)
 {
+	struct rv_aws *services;
 	enum rv_status status = rv_profile_check_supported(profile, err);
 	if (status != RV_OK)
 		return status;
 	if (!profile->lake_is_folder) {
-		rv_fail(err, RV_BAD_CONFIG, "the lake %s: this build has no S3", profile->lake);
-		rv_hint(err, "set 'lake' of profile %s to a folder", profile->name);
-		return RV_BAD_CONFIG;
+		if (rv_wire_aws(profile, &services, err) != RV_OK)
+			return err->status;
+		return rv_store_s3_new(services, profile->bucket, profile->lake_prefix, ret, err);
 	}
 	*ret = rv_store_file_new(profile->lake);
 	return RV_OK;
