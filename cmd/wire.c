@@ -112,14 +112,18 @@ enum rv_status rv_wire_lake(const struct rv_profile *profile, struct rv_store **
 enum rv_status rv_wire_delivery(const struct rv_profile *profile, struct rv_store *lake,
 				struct rv_delivery **ret, struct rv_error *err)
 {
-	if (strcmp(profile->delivery_type, "direct")) {
-		rv_fail(err, RV_BAD_CONFIG, "delivery %s: this build delivers directly only",
-			profile->delivery_type);
-		rv_hint(err, "set 'delivery' of profile %s to direct", profile->name);
-		return RV_BAD_CONFIG;
+	if (strcmp(profile->delivery_type, "firehose") != 0) {
+		*ret = rv_delivery_direct_new(lake);
+		return RV_OK;
 	}
-	*ret = rv_delivery_direct_new(lake);
-	return RV_OK;
+	struct rv_delivery_firehose_params params = {
+		.lake = lake,
+		.pack = profile->delivery_pack,
+		.should_stop = should_stop,
+	};
+	if (rv_wire_aws(profile, &params.aws, err) != RV_OK)
+		return err->status;
+	return rv_delivery_firehose_new(&params, ret, err);
 }
 
 enum rv_status rv_wire_warehouse(const struct rv_profile *profile, struct rv_store *lake,
