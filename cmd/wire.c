@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "config/config.h"
 #include "delivery/delivery.h"
+#include "resource/resource.h"
 #include "store/store.h"
 #include "warehouse/duckdb.h"
 
@@ -147,20 +148,61 @@ enum rv_status rv_wire_warehouse(const struct rv_profile *profile, struct rv_sto
 	return RV_OK;
 }
 
+static void add_resource(struct rv_resources *resources, struct rv_resource *resource)
+{
+	if (resources->count == RV_RESOURCES_MAX)
+		rv_bug("more than %d resources", RV_RESOURCES_MAX);
+	resources->items[resources->count++] = resource;
+}
+
 enum rv_status rv_wire_resources(const struct rv_profile *profile, struct rv_resources *ret,
 				 struct rv_error *err)
 {
-	(void)profile;
-	(void)ret;
-	(void)err;
+	struct rv_aws *services;
+	struct rv_resource *resource;
+	if (profile->lake_is_folder)
+		return RV_OK;
+	if (rv_wire_aws(profile, &services, err) != RV_OK)
+		return err->status;
+	if (profile->notify_arn || profile->notify_landing_arn) {
+		const struct rv_notification_params params = {
+			.aws = services,
+			.bucket = profile->bucket,
+			.lake_prefix = profile->lake_prefix,
+			.arn = profile->notify_arn,
+			.landing_arn = profile->notify_landing_arn,
+		};
+		if (rv_resource_notification_new(&params, &resource, err) != RV_OK)
+			return err->status;
+		add_resource(ret, resource);
+	}
+	if (strcmp(profile->delivery_type, "firehose") == 0) {
+		const struct rv_firehose_stream_params params = {
+			.aws = services,
+			.bucket = profile->bucket,
+			.lake_prefix = profile->lake_prefix,
+			.role_arn = profile->delivery_role_arn,
+			.buffer_mib = profile->delivery_buffer_bytes >> 20,
+			.buffer_s = (uint64_t)profile->delivery_buffer_ms / 1000,
+		};
+		if (rv_resource_firehose_new(&params, &resource, err) != RV_OK)
+			return err->status;
+		add_resource(ret, resource);
+	}
 	return RV_OK;
 }
 
 enum rv_status rv_wire_region(const struct rv_profile *profile, char **ret,
 			      struct rv_error *err)
 {
-	(void)err;
-	*ret = profile->aws_region ? rv_strdup(profile->aws_region) : NULL;
+	const struct rv_aws_settings_params params = {
+		.profile = profile->aws_profile,
+		.region = profile->aws_region,
+	};
+	RV_CLEANUP(rv_aws_settings_free_p) struct rv_aws_settings *settings = NULL;
+	if (rv_aws_settings_load(&params, &settings, err) != RV_OK)
+		return err->status;
+	*ret = settings->region ? rv_strdup(settings->region) : NULL;
 	return RV_OK;
 }
 
