@@ -18,6 +18,9 @@
 /* A source that failed is left alone for this long, with valid credentials at hand or without. */
 #define LEAVE_ALONE_VALID_MS 10000
 #define LEAVE_ALONE_MS 1000
+/* Credentials that were over when they came are used for so long before others are asked for: the
+ * clock here may be wrong, and the service decides. */
+#define OVER_MS (60 * INT64_C(1000))
 
 static const struct source {
 	const char *name;
@@ -40,8 +43,15 @@ struct rv_aws_chain {
 	struct rv_aws_given given;
 	int64_t refresh_ms;           /* by the service's clock: time for new ones */
 	int64_t next_try_ms;          /* monotonic: not before */
+	int64_t same_until_ms;        /* monotonic: the source gave the same again, expired ones */
 	struct rv_error failure;      /* of the last fetch; RV_OK: it worked */
-	char *source;                 /* "environment", "AWS profile: ..." */
+	struct said *source;
+};
+
+/* "environment", "AWS profile: ...". Somebody may hold an older one: all live as long as the chain. */
+struct said {
+	struct said *older;
+	char text[];
 };
 
 void rv_aws_given_release(struct rv_aws_given *given)
@@ -67,7 +77,11 @@ void rv_aws_chain_free(struct rv_aws_chain *chain)
 	if (!chain)
 		return;
 	rv_aws_given_release(&chain->given);
-	free(chain->source);
+	rv_sigv4_forget_keys();
+	for (struct said *said = chain->source, *older; said; said = older) {
+		older = said->older;
+		free(said);
+	}
 	pthread_cond_destroy(&chain->changed);
 	pthread_mutex_destroy(&chain->mutex);
 	free(chain);
@@ -105,24 +119,53 @@ static enum rv_status fetch(const struct rv_aws_chain *chain, int64_t now_ms,
 			return RV_OK;
 		rv_aws_given_release(ret);
 	}
-	return none_found(chain->settings, err);
+	none_found(chain->settings, err);
+	/* It gave some before, so it is away rather than not there. */
+	err->transient = chain->have;
+	return err->status;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool same_credentials(const struct rv_aws_credentials *a, const struct rv_aws_credentials *b)
+{
+	return same_text(a->access_key_id, b->access_key_id) &&
+	       same_text(a->session_token, b->session_token);
+}
+
+static void say_source(struct rv_aws_chain *chain, const char *source)
+{
+	const char *detail = chain->given.detail;
+	RV_CLEANUP(rv_free_p)
+	char *text = detail ? rv_asprintf("%s: %s", source, detail) : rv_strdup(source);
+	if (chain->source && strcmp(chain->source->text, text) == 0)
+		return;
+	struct said *said = rv_malloc(sizeof(*said) + strlen(text) + 1);
+	said->older = chain->source;
+	strcpy(said->text, text);
+	chain->source = said;
 }
 
 static void keep(struct rv_aws_chain *chain, struct rv_aws_given *given, const char *source,
 		 int64_t now_ms)
 {
+	if (chain->expired && same_credentials(&chain->given.credentials, &given->credentials))
+		chain->same_until_ms = rv_clock_monotonic_ms() + LEAVE_ALONE_VALID_MS;
 	rv_aws_given_release(&chain->given);
 	chain->given = *given;
 	*given = (struct rv_aws_given){ .configured = false };
-	free(chain->source);
-	chain->source = chain->given.detail ? rv_asprintf("%s: %s", source, chain->given.detail)
-					    : rv_strdup(source);
+	say_source(chain, source);
 	chain->have = true;
 	chain->expired = false;
+	if (chain->given.credentials.expires_ms <= now_ms)
+		chain->given.credentials.expires_ms = now_ms + OVER_MS;
 	int64_t expires_ms = chain->given.credentials.expires_ms;
 	int64_t early_ms = EARLY_MS;
 	if (expires_ms != INT64_MAX && (expires_ms - now_ms) / 10 < early_ms)
-		early_ms = expires_ms > now_ms ? (expires_ms - now_ms) / 10 : 0;
+		early_ms = (expires_ms - now_ms) / 10;
 	chain->refresh_ms = expires_ms == INT64_MAX ? INT64_MAX : expires_ms - early_ms;
 }
 
@@ -182,18 +225,13 @@ enum rv_status rv_aws_chain_get(struct rv_aws_chain *chain, int64_t clock_offset
 	return status;
 }
 
-static bool same_text(const char *a, const char *b)
-{
-	return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
 bool rv_aws_chain_expire(struct rv_aws_chain *chain, const struct rv_aws_credentials *used)
 {
 	pthread_mutex_lock(&chain->mutex);
-	const struct rv_aws_credentials *have = &chain->given.credentials;
-	bool same = chain->have && same_text(have->access_key_id, used->access_key_id) &&
-		    same_text(have->session_token, used->session_token);
-	bool others = chain->have && (!same || !chain->given.fixed);
+	bool same = chain->have && same_credentials(&chain->given.credentials, used);
+	bool others = chain->have &&
+		      (!same || (!chain->given.fixed &&
+				 rv_clock_monotonic_ms() >= chain->same_until_ms));
 	if (same && others)
 		chain->expired = true;
 	pthread_mutex_unlock(&chain->mutex);
@@ -208,15 +246,19 @@ json_t *rv_aws_chain_explain(struct rv_aws_chain *chain)
 	for (size_t i = 0; i < SOURCES; i++) {
 		struct rv_aws_given given = { .configured = false };
 		struct rv_error err = RV_ERROR_INIT;
-		const char *state = "not reached", *detail = "a source before it decides";
+		const char *state = "not reached", *detail = "a source before it decides", *hint = "";
 		if (!decided) {
 			enum rv_status status = sources[i].ask(&asking, &given, &err);
 			decided = status != RV_OK || given.configured;
 			state = status != RV_OK ? "failed" : given.configured ? "used" : "not configured";
 			detail = status != RV_OK ? err.message : given.detail ? given.detail : "";
+			hint = status != RV_OK ? err.hint : "";
 		}
-		json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "source", sources[i].name,
-						      "state", state, "detail", detail));
+		json_t *item = json_pack("{s:s, s:s, s:s}", "source", sources[i].name, "state", state,
+					 "detail", detail);
+		if (*hint)
+			json_object_set_new(item, "hint", json_string(hint));
+		json_array_append_new(list, item);
 		rv_aws_given_release(&given);
 	}
 	return list;
@@ -224,5 +266,8 @@ json_t *rv_aws_chain_explain(struct rv_aws_chain *chain)
 
 const char *rv_aws_chain_source(struct rv_aws_chain *chain)
 {
-	return chain->source ? chain->source : "none";
+	pthread_mutex_lock(&chain->mutex);
+	const char *text = chain->source ? chain->source->text : "none";
+	pthread_mutex_unlock(&chain->mutex);
+	return text;
 }

@@ -36,9 +36,10 @@ bool rv_aws_chain_expire(struct rv_aws_chain *chain, const struct rv_aws_credent
 
 /* For doctor: every source in order, as one object a source: {"source":"environment", "state":
  * "used" | "not configured" | "failed" | "not reached", "detail":"..."}. Asks the network only as
- * far as the chain itself would. The caller owns the array. */
+ * far as the chain itself would. One that failed may have a "hint". The caller owns the array. */
 json_t *rv_aws_chain_explain(struct rv_aws_chain *chain);
-/* "environment", "profile data: role arn:..."; after a get that worked. */
+/* "environment: key AKIA...MPLE", "AWS profile: profile data: role arn:..."; "none" before a get that
+ * worked. Lives as long as the chain. */
 const char *rv_aws_chain_source(struct rv_aws_chain *chain);
 
 #endif

@@ -38,9 +38,11 @@ static enum rv_status prepare(void *arg, unsigned attempt RV_UNUSED, struct rv_h
 }
 
 static enum rv_http_verdict judge(void *arg, const struct rv_http_response *response,
-				  enum rv_http_outcome outcome RV_UNUSED, struct rv_error *err)
+				  enum rv_http_outcome outcome, struct rv_error *err)
 {
 	const struct rv_aws_ask *ask = ((struct asked *)arg)->ask;
+	if (ask->ret_unheard)
+		*ask->ret_unheard = !response && outcome == RV_HTTP_UNKNOWN;
 	if (!response) {
 		bool transient = err->transient;
 		err->status = transient ? RV_AUTH : err->status;
@@ -111,8 +113,12 @@ enum rv_status rv_aws_read_credentials(const char *what, const char *text, size_
 	}
 	const char *id = text_of(json, "AccessKeyId"), *secret = text_of(json, "SecretAccessKey");
 	const char *token = text_of(json, token_key);
+	const char *code = text_of(json, "Code"), *message = text_of(json, "Message");
 	enum rv_status status = RV_OK;
-	if (!id || !secret)
+	if (!id && !secret && code)
+		status = rv_fail(err, RV_AUTH, "%s: %s%s%s", what, code, message ? ": " : "",
+				 message ? message : "");
+	else if (!id || !secret)
 		status = rv_fail(err, RV_AUTH, "%s has no %s", what,
 				 id ? "SecretAccessKey" : "AccessKeyId");
 	else if (!rv_http_value_valid(id) || (token && !rv_http_value_valid(token)))

@@ -32,7 +32,8 @@ rv_aws_source rv_aws_from_environment, rv_aws_from_profile, rv_aws_from_web_iden
 	rv_aws_from_container, rv_aws_from_instance;
 
 /* Steps of those. */
-enum rv_status rv_aws_run_process(const char *profile, const char *command,
+#define RV_AWS_PROCESS_TIMEOUT_MS 60000
+enum rv_status rv_aws_run_process(const char *profile, const char *command, int64_t timeout_ms,
 				  struct rv_aws_credentials *ret, struct rv_error *err) RV_MUST_CHECK;
 enum rv_status rv_aws_sso(const struct rv_aws_asking *asking, const char *profile,
 			  struct rv_aws_credentials *ret, struct rv_error *err) RV_MUST_CHECK;
@@ -57,11 +58,13 @@ struct rv_aws_ask {
 	const char *body;        /* Optional */
 	int64_t timeout_ms;
 	unsigned attempts;
+	bool *ret_unheard;       /* Optional: the last attempt was sent, and nothing came back */
 };
 /* RV_OK for any answer below 500 but 429; otherwise RV_AUTH, transient. */
 enum rv_status rv_aws_ask(struct rv_http *http, const struct rv_aws_ask *ask,
 			  struct rv_http_response *response, struct rv_error *err) RV_MUST_CHECK;
-/* {"AccessKeyId", "SecretAccessKey", `token_key`, "Expiration"}. RV_AUTH when it is not that. */
+/* {"AccessKeyId", "SecretAccessKey", `token_key`, "Expiration"}. RV_AUTH when it is not that; a
+ * "Code" and "Message" in place of it are told. */
 enum rv_status rv_aws_read_credentials(const char *what, const char *text, size_t len,
 				       const char *token_key, struct rv_aws_credentials *ret,
 				       struct rv_error *err) RV_MUST_CHECK;

@@ -247,7 +247,8 @@ static enum rv_status profile_credentials(const struct rv_aws_asking *asking, co
 	if (command) {
 		ret->configured = true;
 		ret->detail = rv_asprintf("profile %s: credential_process", profile);
-		return rv_aws_run_process(profile, command, &ret->credentials, err);
+		return rv_aws_run_process(profile, command, RV_AWS_PROCESS_TIMEOUT_MS,
+					  &ret->credentials, err);
 	}
 	return config_keys(settings, profile, ret, err);
 }

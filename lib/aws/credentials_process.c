@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "aws/credentials_impl.h"
@@ -15,7 +16,7 @@
 #include "base/memory.h"
 
 #define OUTPUT_MAX_BYTES (64u << 10)
-#define TIMEOUT_MS 60000
+#define LONGEST_NAP_MS 50
 
 extern char **environ;
 
@@ -102,21 +103,23 @@ static enum rv_status start(char *const *argv, pid_t *ret_pid, int *ret_fd, stru
 	return RV_OK;
 }
 
-static enum rv_status read_output(int fd, const char *program, struct rv_strbuf *ret,
-				  struct rv_error *err)
+static enum rv_status fail_slow(const char *program, const char *what, struct rv_error *err)
 {
-	int64_t end_ms = rv_clock_monotonic_ms() + TIMEOUT_MS;
+	rv_fail(err, RV_AUTH, "%s takes too long: it %s", program, what);
+	err->transient = true;
+	return err->status;
+}
+
+static enum rv_status read_output(int fd, const char *program, int64_t end_ms,
+				  struct rv_strbuf *ret, struct rv_error *err)
+{
 	for (;;) {
 		char buf[4096];
 		struct pollfd wait = { .fd = fd, .events = POLLIN };
 		int64_t left_ms = end_ms - rv_clock_monotonic_ms();
 		int r = left_ms > 0 ? poll(&wait, 1, (int)left_ms) : 0;
-		if (r == 0) {
-			rv_fail(err, RV_AUTH, "%s said nothing for %d seconds", program,
-				TIMEOUT_MS / 1000);
-			err->transient = true;
-			return err->status;
-		}
+		if (r == 0)
+			return fail_slow(program, "has not said all yet", err);
 		ssize_t n = r < 0 ? -1 : read(fd, buf, sizeof(buf));
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -132,16 +135,32 @@ static enum rv_status read_output(int fd, const char *program, struct rv_strbuf 
 	}
 }
 
-static enum rv_status end(pid_t pid, const char *program, bool failed, struct rv_error *err)
+/* RV_OK: it has ended; *ret_state says how. */
+static enum rv_status await(pid_t pid, const char *program, int64_t end_ms, int *ret_state,
+			    struct rv_error *err)
+{
+	for (long nap_ms = 1;; nap_ms = nap_ms * 2 < LONGEST_NAP_MS ? nap_ms * 2 : LONGEST_NAP_MS) {
+		pid_t r = waitpid(pid, ret_state, WNOHANG);
+		if (r == pid)
+			return RV_OK;
+		if (r < 0 && errno != EINTR)
+			return rv_fail_errno(err, RV_LOCAL_IO, "wait for %s", program);
+		if (rv_clock_monotonic_ms() >= end_ms)
+			return fail_slow(program, "has said all, but does not end", err);
+		nanosleep(&(struct timespec){ .tv_nsec = nap_ms * 1000000 }, NULL);
+	}
+}
+
+static enum rv_status end(pid_t pid, const char *program, int64_t end_ms, bool failed,
+			  struct rv_error *err)
 {
 	int state;
-	if (failed)
+	if (failed || await(pid, program, end_ms, &state, err) != RV_OK) {
 		kill(pid, SIGKILL);
-	while (waitpid(pid, &state, 0) < 0)
-		if (errno != EINTR)
-			return rv_fail_errno(err, RV_LOCAL_IO, "wait for %s", program);
-	if (failed)
+		while (waitpid(pid, &state, 0) < 0 && errno == EINTR)
+			continue;
 		return err->status;
+	}
 	if (WIFSIGNALED(state))
 		return rv_fail(err, RV_AUTH, "%s was ended by signal %d", program, WTERMSIG(state));
 	if (WEXITSTATUS(state)) {
@@ -152,9 +171,10 @@ static enum rv_status end(pid_t pid, const char *program, bool failed, struct rv
 	return RV_OK;
 }
 
-enum rv_status rv_aws_run_process(const char *profile, const char *command,
+enum rv_status rv_aws_run_process(const char *profile, const char *command, int64_t timeout_ms,
 				  struct rv_aws_credentials *ret, struct rv_error *err)
 {
+	int64_t end_ms = rv_clock_monotonic_ms() + timeout_ms;
 	RV_CLEANUP(words_release) struct words words = { .count = 0 };
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf output = RV_STRBUF_INIT;
 	pid_t pid = -1;
@@ -165,9 +185,9 @@ enum rv_status rv_aws_run_process(const char *profile, const char *command,
 	const char *program = words.items[0];
 	if (start(words.items, &pid, &fd, err) != RV_OK)
 		return rv_context(err, "credential_process of AWS profile %s", profile);
-	enum rv_status status = read_output(fd, program, &output, err);
+	enum rv_status status = read_output(fd, program, end_ms, &output, err);
 	close(fd);
-	status = end(pid, program, status != RV_OK, err);
+	status = end(pid, program, end_ms, status != RV_OK, err);
 	RV_CLEANUP(rv_free_p) char *what = rv_asprintf("what %s printed", program);
 	if (status == RV_OK) {
 		json_t *json = json_loadb(output.bytes, output.len, 0, NULL);

@@ -150,7 +150,8 @@ static unsigned instance_attempts(void)
 
 static enum rv_status ask_instance(const struct rv_aws_asking *asking, const char *method,
 				   const char *endpoint, const char *path, const char *token,
-				   struct rv_http_response *response, struct rv_error *err)
+				   bool *ret_unheard, struct rv_http_response *response,
+				   struct rv_error *err)
 {
 	RV_CLEANUP(rv_http_headers_release) struct rv_http_headers headers = { .count = 0 };
 	RV_CLEANUP(rv_free_p) char *url = rv_asprintf("%s%s", endpoint, path);
@@ -165,6 +166,7 @@ static enum rv_status ask_instance(const struct rv_aws_asking *asking, const cha
 		.headers = &headers,
 		.timeout_ms = instance_timeout_ms(),
 		.attempts = instance_attempts(),
+		.ret_unheard = ret_unheard,
 	};
 	rv_http_response_clear(response);
 	return rv_aws_ask(asking->http, &ask, response, err);
@@ -175,11 +177,18 @@ static enum rv_status instance_token(const struct rv_aws_asking *asking, const c
 				     char **ret, struct rv_error *err)
 {
 	RV_CLEANUP(rv_http_response_release) struct rv_http_response response = RV_HTTP_RESPONSE_INIT;
-	enum rv_status status = ask_instance(asking, "PUT", endpoint, "/latest/api/token", NULL, &response,
-					     err);
+	bool allowed = !is_off("AWS_EC2_METADATA_V1_DISABLED"), unheard = false;
+	const char *off = rv_aws_setting(asking->settings, asking->settings->profile,
+					 "ec2_metadata_v1_disabled");
+	if (off && strcasecmp(off, "true") == 0)
+		allowed = false;
+	enum rv_status status = ask_instance(asking, "PUT", endpoint, "/latest/api/token", NULL,
+					     &unheard, &response, err);
 	*ret = NULL;
+	/* Inside of a container the answer to this one dies at the bridge: its packets live for one
+	 * hop, unlike those of version 1. */
 	if (status != RV_OK)
-		return status;
+		return unheard && allowed ? RV_OK : status;
 	if (response.status == 200) {
 		*ret = rv_strndup(response.body.bytes, response.body.len);
 		if (rv_http_value_valid(*ret) && **ret)
@@ -188,10 +197,11 @@ static enum rv_status instance_token(const struct rv_aws_asking *asking, const c
 		return rv_fail(err, RV_AUTH, "EC2's instance metadata gave no token");
 	}
 	bool no_v2 = response.status == 403 || response.status == 404 || response.status == 405;
-	if (no_v2 && !is_off("AWS_EC2_METADATA_V1_DISABLED"))
+	if (no_v2 && allowed)
 		return RV_OK;
+	rv_fail(err, RV_AUTH, "EC2's instance metadata gave no token: answer %d", response.status);
 	err->http_status = response.status;
-	return rv_fail(err, RV_AUTH, "EC2's instance metadata gave no token: answer %d", response.status);
+	return err->status;
 }
 
 static enum rv_status instance_role(const struct rv_aws_asking *asking, const char *endpoint,
@@ -199,7 +209,7 @@ static enum rv_status instance_role(const struct rv_aws_asking *asking, const ch
 {
 	static const char folder[] = "/latest/meta-data/iam/security-credentials/";
 	RV_CLEANUP(rv_http_response_release) struct rv_http_response response = RV_HTTP_RESPONSE_INIT;
-	if (ask_instance(asking, "GET", endpoint, folder, token, &response, err) != RV_OK)
+	if (ask_instance(asking, "GET", endpoint, folder, token, NULL, &response, err) != RV_OK)
 		return err->status;
 	if (response.status == 404) {
 		ret->configured = false;
@@ -214,7 +224,7 @@ static enum rv_status instance_role(const struct rv_aws_asking *asking, const ch
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf path = RV_STRBUF_INIT;
 	rv_strbuf_puts(&path, folder);
 	rv_http_encode(&path, role, strlen(role), false);
-	if (ask_instance(asking, "GET", endpoint, path.bytes, token, &response, err) != RV_OK)
+	if (ask_instance(asking, "GET", endpoint, path.bytes, token, NULL, &response, err) != RV_OK)
 		return err->status;
 	if (response.status != 200)
 		return rv_fail(err, RV_AUTH, "EC2's instance metadata: answer %d for role %s",

@@ -114,13 +114,16 @@ static bool passed(const struct sso *sso, const char *key)
 	       at_ms <= sso->asking->now_ms;
 }
 
-static enum rv_status save_cache(const struct sso *sso, struct rv_error *err)
+/* Where the home folder cannot be written to, this run goes on with the token that it has; a later
+ * one may have to ask for a login. */
+static void save_cache(const struct sso *sso)
 {
+	struct rv_error ignored = RV_ERROR_INIT;
 	char *text = json_dumps(sso->cache, JSON_INDENT(2));
-	enum rv_status status = rv_replace_file(sso->cache_path, text, strlen(text), 0600, err);
+	enum rv_status status = rv_replace_file(sso->cache_path, text, strlen(text), 0600, &ignored);
+	(void)status;
 	explicit_bzero(text, strlen(text));
 	free(text);
-	return status;
 }
 
 static enum rv_status service_url(const struct sso *sso, const char *service, char **ret,
@@ -174,9 +177,10 @@ static enum rv_status renew(struct sso *sso, struct rv_error *err)
 		json_object_set_new(sso->cache, "expiresAt", json_string(until));
 		if (json_is_string(next))
 			json_object_set(sso->cache, "refreshToken", json_object_get(json, "refreshToken"));
-		status = save_cache(sso, err);
+		save_cache(sso);
 	}
 	json_decref(json);
+	explicit_bzero(response.body.bytes, response.body.len);
 	return status;
 }
 

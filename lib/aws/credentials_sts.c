@@ -10,6 +10,8 @@
 
 #define TIMEOUT_MS 10000
 #define ATTEMPTS 3
+/* A refusal, and a clock that differs by more than this: the clock is the reason. */
+#define SKEW_MS (4 * 60 * INT64_C(1000))
 /* Where nothing names a region: STS answers for all of them there. */
 #define REGION_FOR_ALL "us-east-1"
 
@@ -80,40 +82,62 @@ static enum rv_status read_role(const char *arn, const struct rv_http_response *
 	return RV_OK;
 }
 
-/* `source` NULL: unsigned. */
-static enum rv_status ask_sts(const struct rv_aws_asking *asking, const char *arn,
-			      const struct rv_strbuf *form, const struct rv_aws_credentials *source,
-			      struct rv_aws_credentials *ret, struct rv_error *err)
+/* Where STS is; taken apart for the signature. */
+struct place {
+	const char *region;
+	char *url, *host, *path;
+};
+
+static void place_release(struct place *place)
 {
-	const struct rv_aws_settings *settings = asking->settings;
-	const char *region = REGION_FOR_ALL;
-	if (settings->region && rv_aws_region(settings, &region, err) != RV_OK)
-		return err->status;
+	rv_free_p(&place->url);
+	rv_free_p(&place->host);
+	rv_free_p(&place->path);
+}
+
+static enum rv_status find_sts(const struct rv_aws_settings *settings, struct place *ret,
+			       struct rv_error *err)
+{
 	RV_CLEANUP(rv_free_p) char *endpoint = NULL;
 	const char *origin;
 	bool custom;
-	if (rv_aws_endpoint(settings, "sts", region, &endpoint, &custom, &origin, err) != RV_OK)
+	ret->region = REGION_FOR_ALL;
+	if (settings->region && rv_aws_region(settings, &ret->region, err) != RV_OK)
 		return err->status;
-	const char *authority = strstr(endpoint, "://");
-	authority = authority ? authority + 3 : endpoint;
+	if (rv_aws_endpoint(settings, "sts", ret->region, &endpoint, &custom, &origin, err) != RV_OK)
+		return err->status;
+	const char *authority = strstr(endpoint, "://") + 3;
+	const char *port = rv_starts_with(endpoint, "https") ? ":443" : ":80";
 	size_t host_len = strcspn(authority, "/");
-	RV_CLEANUP(rv_free_p) char *host = rv_strndup(authority, host_len);
-	RV_CLEANUP(rv_free_p) char *path = rv_asprintf("%s/", authority + host_len);
-	RV_CLEANUP(rv_free_p) char *url = rv_asprintf("%s/", endpoint);
+	ret->url = rv_asprintf("%s/", endpoint);
+	ret->path = rv_asprintf("%s/", authority + host_len);
+	ret->host = rv_strndup(authority, host_len);
+	/* The Host header leaves it out. */
+	if (rv_ends_with(ret->host, port))
+		ret->host[host_len - strlen(port)] = '\0';
+	return RV_OK;
+}
+
+/* `source` NULL: unsigned. */
+static enum rv_status send_form(const struct rv_aws_asking *asking, const struct place *place,
+				const struct rv_strbuf *form, const struct rv_aws_credentials *source,
+				int64_t now_ms, struct rv_http_response *response,
+				struct rv_error *err)
+{
 	RV_CLEANUP(rv_http_headers_release) struct rv_http_headers headers = { .count = 0 };
 	rv_http_headers_add(&headers, "Content-Type", "application/x-www-form-urlencoded");
 	if (source) {
 		char hash[RV_SHA256_HEX];
 		if (rv_sha256_hex(form->bytes, form->len, hash, err) != RV_OK)
 			return err->status;
-		struct rv_sigv4 sign = {
+		const struct rv_sigv4 sign = {
 			.credentials = source,
-			.region = region,
+			.region = place->region,
 			.service = "sts",
-			.now_ms = asking->now_ms,
+			.now_ms = now_ms,
 			.method = "POST",
-			.host = host,
-			.path = path,
+			.host = place->host,
+			.path = place->path,
 			.payload_hash = hash,
 		};
 		if (rv_sigv4_sign(&sign, &headers, err) != RV_OK)
@@ -122,16 +146,33 @@ static enum rv_status ask_sts(const struct rv_aws_asking *asking, const char *ar
 	const struct rv_aws_ask ask = {
 		.what = "STS",
 		.method = "POST",
-		.url = url,
+		.url = place->url,
 		.headers = &headers,
 		.body = form->bytes,
 		.timeout_ms = TIMEOUT_MS,
 		.attempts = ATTEMPTS,
 	};
+	rv_http_response_clear(response);
+	return rv_aws_ask(asking->http, &ask, response, err);
+}
+
+static enum rv_status ask_sts(const struct rv_aws_asking *asking, const char *arn,
+			      const struct rv_strbuf *form, const struct rv_aws_credentials *source,
+			      struct rv_aws_credentials *ret, struct rv_error *err)
+{
+	RV_CLEANUP(place_release) struct place place = { .url = NULL };
 	RV_CLEANUP(rv_http_response_release) struct rv_http_response response = RV_HTTP_RESPONSE_INIT;
-	if (rv_aws_ask(asking->http, &ask, &response, err) != RV_OK)
+	if (find_sts(asking->settings, &place, err) != RV_OK)
+		return err->status;
+	enum rv_status status =
+		send_form(asking, &place, form, source, asking->now_ms, &response, err);
+	int64_t date_ms = response.date_ms;
+	if (status == RV_OK && source && response.status / 100 == 4 && date_ms >= 0 &&
+	    (date_ms - asking->now_ms > SKEW_MS || asking->now_ms - date_ms > SKEW_MS))
+		status = send_form(asking, &place, form, source, date_ms, &response, err);
+	if (status != RV_OK)
 		return rv_context(err, "role %s", arn);
-	enum rv_status status = read_role(arn, &response, ret, err);
+	status = read_role(arn, &response, ret, err);
 	explicit_bzero(response.body.bytes, response.body.len);
 	return status;
 }
