@@ -228,8 +228,8 @@ do
 		(
 			run_sub_env $sh clean <<-\EOS &&
 			test_expect_success "env" "env >seen &&
-				test_grep ! -E \"^(RIVER_LAKE|AWS_|SNOWFLAKE_|https_proxy|NO_PROXY|LC_NUMERIC)\" seen &&
-				test_grep \"^TZ=UTC\" seen && test_grep \"^LC_ALL=C\" seen &&
+				test_grep ! -E \"^(RIVER_LAKE|AWS_PROFILE|SNOWFLAKE_|https_proxy|NO_PROXY|LC_NUMERIC)\" seen &&
+				test_grep \"^AWS_EC2_METADATA_DISABLED=true\" seen && test_grep \"^TZ=UTC\" seen && test_grep \"^LC_ALL=C\" seen &&
 				test_grep \"^XDG_DATA_HOME=\$HOME/\" seen &&
 				test \"\$PWD\" = \"\$TRASH_DIRECTORY\" && test \"\$(umask)\" -eq 22"
 			test_done
