@@ -184,12 +184,13 @@ static json_t *push_policy(const struct maker *m)
 	return policy;
 }
 
+/* Of all streams: a query first loads what is pending, whatever it is about. */
 static json_t *load_policy(const struct maker *m)
 {
-	static const char *const read[] = { "_river/format.json", "_river/streams/*", "data/@/*",
-					    "_river/receipts/@/*", "_river/rejects/@/*", NULL };
-	static const char *const listed[] = { "_river/streams/*", "data/@/*", "_river/receipts/@/*",
-					      "_river/rejects/@/*", "_river/landing/@/*", NULL };
+	static const char *const read[] = { "_river/format.json", "_river/streams/*", "data/*",
+					    "_river/receipts/*", "_river/rejects/*", NULL };
+	static const char *const listed[] = { "_river/streams/*", "data/*", "_river/receipts/*",
+					      "_river/rejects/*", "_river/landing/*", NULL };
 	json_t *policy = document();
 
 	allow(policy, "Read", "s3:GetObject", objects(m, read));
