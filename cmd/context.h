@@ -50,6 +50,8 @@ enum rv_status rv_wire_lake(const struct rv_profile *profile, struct rv_store **
 			    struct rv_error *err) RV_MUST_CHECK;
 enum rv_status rv_wire_delivery(const struct rv_profile *profile, struct rv_store *lake,
 				struct rv_delivery **ret, struct rv_error *err) RV_MUST_CHECK;
+/* Puts into the lake, whatever the profile delivers with. */
+void rv_wire_direct(struct rv_store *lake, struct rv_delivery **ret);
 /* Does not open the database yet. */
 enum rv_status rv_wire_warehouse(const struct rv_profile *profile, struct rv_store *lake,
 				 struct rv_warehouse **ret, struct rv_error *err) RV_MUST_CHECK;

@@ -127,6 +127,11 @@ enum rv_status rv_wire_delivery(const struct rv_profile *profile, struct rv_stor
 	return rv_delivery_firehose_new(&params, ret, err);
 }
 
+void rv_wire_direct(struct rv_store *lake, struct rv_delivery **ret)
+{
+	*ret = rv_delivery_direct_new(lake);
+}
+
 enum rv_status rv_wire_warehouse(const struct rv_profile *profile, struct rv_store *lake,
 				 struct rv_warehouse **ret, struct rv_error *err)
 {

@@ -40,7 +40,7 @@ struct rv_store_body {
 
 struct rv_store_put {
 	bool if_absent;            /* If-None-Match: * */
-	const char *if_etag;       /* Optional: If-Match, an etag that get gave; a missing object
+	const char *if_etag;       /* Optional: If-Match, an etag that get or head gave; a missing object
 				    * is RV_NOT_FOUND */
 };
 
