@@ -243,12 +243,16 @@ test_expect_success 'a stream from Kinesis of that name, and a missing role' '
 	test "$(changes)" = 0
 '
 
-test_expect_success 'quota, wrong region, no permission to look: one sentence, nothing half made' '
+test_expect_success 'quota, wrong region, wrong key, no permission to look: one sentence, nothing half made' '
 	fresh && emul_config "{\"max_streams\":0}" &&
 	test_expect_code 1 river stream create web/clicks 2>err &&
 	test_grep "river-web-clicks: .*quota" err &&
 	test_grep "hint: .*higher quota" err &&
 	fresh &&
+	test_expect_code 3 river -c aws.region=eu-west-1 stream create web/clicks 2>err &&
+	test_grep "hint: set aws.region of the profile to us-east-1" err &&
+	test_expect_code 4 env AWS_SECRET_ACCESS_KEY=wrong river stream create web/clicks 2>err &&
+	test_grep "SignatureDoesNotMatch" err &&
 	emul_script "{\"match\":{\"op\":\"DescribeDeliveryStream\",\"count\":\"all\"},\"do\":\"status\",\"status\":400,\"code\":\"AccessDeniedException\",\"message\":\"not authorized to perform: firehose:DescribeDeliveryStream\"}" &&
 	test_expect_code 4 river stream create web/clicks 2>err &&
 	test_grep "firehose:DescribeDeliveryStream" err &&
