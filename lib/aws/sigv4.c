@@ -284,34 +284,26 @@ static void add_canonical_query(struct rv_strbuf *out, struct pairs *pairs)
 	}
 }
 
-/* Dot segments and doubled slashes resolved, as RFC 3986 and AWS's signers do it. */
+/* Dot segments and doubled slashes resolved as AWS's signers do it: a dot segment at the end leaves
+ * no slash behind, unlike in RFC 3986. */
 static void add_normalised_path(struct rv_strbuf *out, const char *path)
 {
 	size_t start = out->len;
-	bool open = true; /* ends in a slash that the next segment follows */
-	rv_strbuf_putc(out, '/');
 	for (const char *p = path; *p;) {
 		size_t len = strcspn(p, "/");
 		if (len == 2 && memcmp(p, "..", 2) == 0) {
-			if (open && out->len > start + 1)
+			while (out->len > start && out->bytes[out->len - 1] != '/')
 				rv_strbuf_truncate(out, out->len - 1);
-			while (out->len > start + 1 && out->bytes[out->len - 1] != '/')
+			if (out->len > start)
 				rv_strbuf_truncate(out, out->len - 1);
-			open = true;
 		} else if (len > 0 && !(len == 1 && *p == '.')) {
-			if (!open)
-				rv_strbuf_putc(out, '/');
+			rv_strbuf_putc(out, '/');
 			rv_strbuf_add(out, p, len);
-			open = false;
 		}
-		p += len;
-		if (*p == '/') {
-			p++;
-			if (!open)
-				rv_strbuf_putc(out, '/');
-			open = true;
-		}
+		p += len + (p[len] == '/');
 	}
+	if (out->len == start || rv_ends_with(path, "/"))
+		rv_strbuf_putc(out, '/');
 }
 
 static void add_canonical_path(struct rv_strbuf *out, const struct rv_sigv4 *sign)
