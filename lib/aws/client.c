@@ -48,6 +48,21 @@ struct rv_aws_client {
 
 /* ---- the process's ---------------------------------------------------------------------------- */
 
+/* The last resort, as AWS's own command line has it. Endpoints of one's own need none. */
+static void find_region(struct rv_aws *aws)
+{
+	RV_CLEANUP(rv_free_p) char *endpoint = NULL;
+	struct rv_error ignored = RV_ERROR_INIT;
+	const char *origin;
+	bool custom;
+	if (rv_aws_endpoint(aws->settings, "s3", REGION_OF_OTHERS, &endpoint, &custom, &origin,
+			    &ignored) != RV_OK || custom)
+		return;
+	aws->settings->region = rv_aws_instance_region(aws->settings, aws->http);
+	if (aws->settings->region)
+		aws->settings->region_origin = rv_strdup("EC2's instance metadata");
+}
+
 enum rv_status rv_aws_new(const struct rv_aws_settings_params *settings,
 			  const struct rv_http_params *http, struct rv_aws **ret,
 			  struct rv_error *err)
@@ -62,6 +77,8 @@ enum rv_status rv_aws_new(const struct rv_aws_settings_params *settings,
 	aws->trace_arg = params.trace_arg;
 	aws->http = rv_http_new(&params);
 	aws->chain = rv_aws_chain_new(aws->settings, aws->http);
+	if (!aws->settings->region)
+		find_region(aws);
 	*ret = rv_take(aws);
 	return RV_OK;
 }

@@ -34,6 +34,10 @@ enum rv_status rv_aws_chain_get(struct rv_aws_chain *chain, int64_t clock_offset
  * already. False: this source can give no others (static keys). */
 bool rv_aws_chain_expire(struct rv_aws_chain *chain, const struct rv_aws_credentials *used);
 
+/* The region of the EC2 instance this runs on, for when nothing else says one; NULL: it is none, or
+ * does not say. Takes a second where there is no EC2. Caller frees. */
+char *rv_aws_instance_region(const struct rv_aws_settings *settings, struct rv_http *http);
+
 /* For doctor: every source in order, as one object a source: {"source":"environment", "state":
  * "used" | "not configured" | "failed" | "not reached", "detail":"..."}. Asks the network only as
  * far as the chain itself would. One that failed may have a "hint". The caller owns the array. */

@@ -258,3 +258,22 @@ enum rv_status rv_aws_from_instance(const struct rv_aws_asking *asking, struct r
 	ret->configured = true;
 	return instance_role(asking, endpoint, token, ret, err);
 }
+
+char *rv_aws_instance_region(const struct rv_aws_settings *settings, struct rv_http *http)
+{
+	const struct rv_aws_asking asking = { settings, http, 0 };
+	struct rv_error ignored = RV_ERROR_INIT;
+	RV_CLEANUP(rv_free_p) char *token = NULL, *region = NULL;
+	RV_CLEANUP(rv_http_response_release) struct rv_http_response response = RV_HTTP_RESPONSE_INIT;
+	if (is_off("AWS_EC2_METADATA_DISABLED"))
+		return NULL;
+	RV_CLEANUP(rv_free_p) char *endpoint = instance_endpoint();
+	if (instance_token(&asking, endpoint, &token, &ignored) != RV_OK ||
+	    ask_instance(&asking, "GET", endpoint, "/latest/meta-data/placement/region", token, NULL,
+			 &response, &ignored) != RV_OK ||
+	    response.status != 200)
+		return NULL;
+	region = rv_strndup(response.body.bytes, strcspn(response.body.bytes, " \r\n"));
+	/* It becomes part of a host's name. */
+	return rv_aws_region_valid(region) ? rv_take(region) : NULL;
+}

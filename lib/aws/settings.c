@@ -291,7 +291,7 @@ enum rv_status rv_aws_region(const struct rv_aws_settings *settings, const char 
 	if (!settings->region) {
 		rv_fail(err, RV_BAD_CONFIG,
 			"nothing says which AWS region: not river's profile, not AWS_REGION or "
-			"AWS_DEFAULT_REGION, not profile %s in %s",
+			"AWS_DEFAULT_REGION, not profile %s in %s, not EC2's instance metadata",
 			settings->profile, rv_ini_path(settings->config));
 		rv_hint(err, "set aws.region in river.yaml, or AWS_REGION=eu-west-1");
 		return err->status;

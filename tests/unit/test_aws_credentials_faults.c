@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "aws/client.h"
 #include "aws/credentials_impl.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -358,6 +359,41 @@ static void test_source_changes(void **state)
 	assert_string_equal(first, "container: container at 127.0.0.1");
 }
 
+/* The region of the machine counts where nothing else says one. */
+static void test_instance_region(void **state)
+{
+	struct world *w = *state;
+	struct rv_error err = RV_ERROR_INIT;
+	static const struct rv_aws_settings_params none;
+	static const struct rv_http_params plain;
+	struct rv_aws *aws = NULL;
+	const char *region;
+	use_instance(w);
+	assert_int_equal(rv_aws_new(&none, &plain, &aws, &err), RV_OK);
+	assert_int_equal(rv_aws_region(aws->settings, &region, &err), RV_OK);
+	assert_string_equal(region, "eu-north-1");
+	assert_string_equal(aws->settings->region_origin, "EC2's instance metadata");
+	rv_aws_free_p(&aws);
+	unsigned asked = atomic_load(&w->tokens);
+
+	setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9", 1);
+	assert_int_equal(rv_aws_new(&none, &plain, &aws, &err), RV_OK);
+	assert_null(aws->settings->region);
+	rv_aws_free_p(&aws);
+	unsetenv("AWS_ENDPOINT_URL_S3");
+	setenv("AWS_REGION", "eu-west-1", 1);
+	assert_int_equal(rv_aws_new(&none, &plain, &aws, &err), RV_OK);
+	assert_string_equal(aws->settings->region, "eu-west-1");
+	rv_aws_free_p(&aws);
+	assert_int_equal(atomic_load(&w->tokens), asked);
+
+	unsetenv("AWS_REGION");
+	atomic_store(&w->instance_status, 404);
+	assert_int_equal(rv_aws_new(&none, &plain, &aws, &err), RV_OK);
+	assert_int_equal(rv_aws_region(aws->settings, &region, &err), RV_BAD_CONFIG);
+	rv_aws_free_p(&aws);
+}
+
 static void test_explained_failure(void **state)
 {
 	struct world *w = *state;
@@ -428,6 +464,7 @@ int main(void)
 		TEST(test_refusal_in_200),
 		TEST(test_skewed_clock),
 		TEST(test_source_changes),
+		TEST(test_instance_region),
 		TEST(test_explained_failure),
 		cmocka_unit_test(test_program_hangs),
 		cmocka_unit_test(test_program_input),
