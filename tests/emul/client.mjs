@@ -42,9 +42,9 @@ class Sha256 {
 export const signer = (service, more = {}) => new SignatureV4({ service, region, credentials, sha256: Sha256,
 	uriEscapePath: service !== 's3', applyChecksum: service === 's3', ...more });
 
-// A request as given: {method, path, query, headers, body, port}. Resolves to {status, headers, text, bytes}; rejects when
+// A request as given, on a connection of its own unless there is an agent. Resolves to {status, headers, text, bytes}; rejects when
 // the connection fails.
-export function raw({ method = 'GET', path = '/', query = {}, headers = {}, body, agent, base = url }) {
+export function raw({ method = 'GET', path = '/', query = {}, headers = {}, body, agent = false, base = url }) {
 	const search = Object.entries(query).map(([k, v]) => `${encodeURIComponent(k)}=${encodeURIComponent(v)}`).join('&');
 	const target = new URL(base), module = target.protocol === 'https:' ? https : http;
 	return new Promise((done, failed) => {

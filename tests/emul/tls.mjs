@@ -5,6 +5,10 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+// AWS's own names are for clients that come through connect-proxy.mjs --to.
+const NAMES = ['localhost', 'lake.localhost', ...['us-east-1', 'eu-west-1'].flatMap(region =>
+	[`*.${region}.amazonaws.com`, `*.s3.${region}.amazonaws.com`])].map(name => `DNS:${name}`).concat('IP:127.0.0.1', 'IP:::1').join();
+
 export function makeCertificates(dir) {
 	mkdirSync(dir, { recursive: true });
 	const file = name => join(dir, name);
@@ -21,6 +25,6 @@ export function makeCertificates(dir) {
 		return { key: readFileSync(file(`${name}.key`)), cert: readFileSync(file(`${name}.pem`)) };
 	};
 	return { ca: file('ca.pem'),
-		good: make('server', '/CN=localhost', 'DNS:localhost,DNS:*.localhost,IP:127.0.0.1,IP:::1'),
+		good: make('server', '/CN=localhost', NAMES),
 		wrong: make('wrong', '/CN=wrong.invalid', 'DNS:wrong.invalid') };
 }

@@ -128,3 +128,20 @@ emul_case () {
 	env NODE_NO_WARNINGS=1 EMUL_URL="$emul_url" EMUL_TLS_URL="$emul_tls_url" EMUL_CA="$emul_ca" EMUL_ACCESS_KEY="$emul_access_key" \
 		EMUL_SECRET_KEY="$emul_secret_key" timeout 60 "$emul_node" "$emul_home/case.mjs" "$emul_home/cases-$1.mjs" "$2"
 }
+
+# proxy_start fault-proxy|connect-proxy [OPTION...]: one at a time; $proxy_port, $proxy_control (the fault
+# proxy's), $proxy_out (what it printed). The heads of tests/emul/*-proxy.mjs have the options.
+proxy_start () {
+	proxy_kind=$1
+	shift
+	proxy_out=$TRASH_ROOT/proxy.out proxy_ready=$TRASH_ROOT/proxy.ready
+	rm -f "$proxy_ready"
+	"$emul_node" "$emul_home/$proxy_kind.mjs" --ready "$proxy_ready" --parent $$ "$@" \
+		</dev/null >"$proxy_out" 2>&1 3<&- 4>&- 5>&- 6>&- &
+	proxy_pid=$!
+	test_wait_until 30 test -f "$proxy_ready" &&
+	proxy_port=$(jq -r .port "$proxy_ready") && proxy_control=$(jq -r .control "$proxy_ready")
+}
+proxy_stop () {
+	kill "$proxy_pid" && { wait "$proxy_pid" 2>/dev/null; true; }
+}
