@@ -56,17 +56,16 @@ static int set_up(void **state RV_UNUSED)
 	return mkdir(folder, 0700);
 }
 
-static char *write_file(const char *name, const char *text)
+static void write_file(const char *name, const char *text)
 {
 	struct rv_error err = RV_ERROR_INIT;
-	char *path = rv_path_join(root, name);
+	RV_CLEANUP(rv_free_p) char *path = rv_path_join(root, name);
 	assert_int_equal(rv_replace_file(path, text, strlen(text), 0600, &err), RV_OK);
-	return path;
 }
 
 static void write_config(const char *text)
 {
-	RV_CLEANUP(rv_free_p) char *path = write_file(".aws/config", text);
+	write_file(".aws/config", text);
 }
 
 static struct rv_aws_settings *load(const struct rv_aws_settings_params *params)
@@ -149,8 +148,7 @@ static void test_profile(void **state RV_UNUSED)
 static void test_default_twice(void **state RV_UNUSED)
 {
 	write_config("[profile default]\nregion = one\n[default]\nregion = two\nca_bundle = x\n");
-	RV_CLEANUP(rv_free_p) char *path =
-		write_file(".aws/credentials", "[default]\naws_access_key_id = A\n[other]\n");
+	write_file(".aws/credentials", "[default]\naws_access_key_id = A\n[other]\n");
 	struct rv_aws_settings *settings = load(NULL);
 	assert_string_equal(settings->region, "one");
 	assert_null(settings->ca_bundle);
@@ -163,10 +161,10 @@ static void test_default_twice(void **state RV_UNUSED)
 
 static void test_files_elsewhere(void **state RV_UNUSED)
 {
-	RV_CLEANUP(rv_free_p) char *config = write_file("c", "[profile p]\nregion = r1\n"
-							     "aws_access_key_id = from-config\n");
-	RV_CLEANUP(rv_free_p) char *keys =
-		write_file("k", "[p]\naws_access_key_id = from-keys\naws_session_token =\n");
+	RV_CLEANUP(rv_free_p) char *config = rv_path_join(root, "c");
+	RV_CLEANUP(rv_free_p) char *keys = rv_path_join(root, "k");
+	write_file("c", "[profile p]\nregion = r1\naws_access_key_id = from-config\n");
+	write_file("k", "[p]\naws_access_key_id = from-keys\naws_session_token =\n");
 	setenv("AWS_CONFIG_FILE", "~/c", 1);
 	setenv("AWS_SHARED_CREDENTIALS_FILE", keys, 1);
 	setenv("AWS_PROFILE", "p", 1);
