@@ -95,6 +95,7 @@ static void test_a_put(void **state RV_UNUSED)
 		{ "PUT /lake/k ", "SignedHeaders=host;if-none-match;x-amz-checksum-crc32c;x-amz-content-sha256;x-amz-date;"
 				  "x-amz-meta-river-crc32c,", .status = 412, .body = XML_ERROR("PreconditionFailed") },
 		{ "PUT /lake/k ", .status = 412, .body = XML_ERROR("PreconditionFailed") },
+		{ "HEAD /lake/k ", .status = 200, .fields = "ETag: \"e9\"\r\n" },
 		{ "PUT /lake/k ", .status = 404, .body = XML_ERROR("NoSuchKey") },
 		{ "PUT /lake/k ", .status = 404, .body = XML_ERROR("NoSuchBucket") },
 	};
@@ -112,6 +113,28 @@ static void test_a_put(void **state RV_UNUSED)
 	says("there is no s3://lake/k");
 	assert_int_equal(put_hello(false, "\"e0\""), RV_NOT_FOUND);
 	assert_string_equal(err.service_code, "NoSuchBucket");
+	stop();
+}
+
+/* Ceph compares what stands in If-Match with an ETag without quotes. */
+static void test_etags_without_quotes(void **state RV_UNUSED)
+{
+	static const struct step steps[] = {
+		{ "PUT /lake/k ", "If-Match: \"e0\"\r\n", .status = 412, .body = XML_ERROR("PreconditionFailed") },
+		{ "HEAD /lake/k ", .status = 200, .fields = "ETag: \"e0\"\r\n" },
+		{ "PUT /lake/k ", "If-Match: e0\r\n", .status = 200, .fields = ETAG },
+		/* remembered; and a refusal is one then */
+		{ "PUT /lake/k ", "If-Match: e0\r\n", .status = 412, .body = XML_ERROR("PreconditionFailed") },
+		{ "HEAD /lake/k ", .status = 200, .fields = "ETag: \"e0\"\r\n" },
+		/* nor is one that is not there one that was changed */
+		{ "PUT /lake/k ", "If-Match: e0\r\n", .status = 412, .body = XML_ERROR("PreconditionFailed") },
+		{ "HEAD /lake/k ", .status = 404 },
+	};
+
+	START(steps);
+	assert_int_equal(put_hello(false, "\"e0\""), RV_OK);
+	assert_int_equal(put_hello(false, "\"e0\""), RV_CONFLICT);
+	assert_int_equal(put_hello(false, "\"e0\""), RV_NOT_FOUND);
 	stop();
 }
 
@@ -419,7 +442,12 @@ static void test_deletes(void **state RV_UNUSED)
 		/* no conditions here */
 		{ "HEAD /lake/k ", .status = 200, .fields = ETAG },
 		{ "DELETE /lake/k ", "If-Match", .status = 501, .body = XML_ERROR("NotImplemented") },
+		{ "HEAD /lake/k ", .status = 200, .fields = ETAG },
 		{ "DELETE /lake/k ", NULL, "If-Match", .status = 204 },
+		/* refused, and rightly */
+		{ "HEAD /lake/k ", .status = 200, .fields = ETAG },
+		{ "DELETE /lake/k ", "If-Match", .status = 412, .body = XML_ERROR("PreconditionFailed") },
+		{ "HEAD /lake/k ", .status = 200, .fields = "ETag: \"e2\"\r\n" },
 	};
 
 	START(steps);
@@ -432,6 +460,7 @@ static void test_deletes(void **state RV_UNUSED)
 	assert_int_equal(rv_s3_delete(s3, "k", "\"e1\"", &err), RV_OK);
 	assert_int_equal(rv_s3_delete(s3, "k", "\"e1\"", &err), RV_NOT_FOUND);
 	assert_int_equal(rv_s3_delete(s3, "k", "\"e1\"", &err), RV_OK);
+	assert_int_equal(rv_s3_delete(s3, "k", "\"e1\"", &err), RV_CONFLICT);
 	stop();
 }
 
@@ -519,6 +548,7 @@ int main(void)
 		cmocka_unit_test(test_buckets),
 		cmocka_unit_test(test_odd_keys),
 		cmocka_unit_test(test_a_put),
+		cmocka_unit_test(test_etags_without_quotes),
 		cmocka_unit_test(test_57_answers_that_are_no_success),
 		cmocka_unit_test(test_60_our_own_first_attempt),
 		cmocka_unit_test(test_never_heard_and_done_all_the_same),
