@@ -11,21 +11,23 @@ dir=$(realpath -m "${2:?a folder}")
 
 if test "$verb" = stop
 then
-	for file in "$dir"/run/*.pid
+	# memory is all they keep: nobody waits long for an orderly end
+	pids=$(cat "$dir"/run/*.pid 2>/dev/null) || :
+	for pid in $pids
 	do
-		test ! -s "$file" || kill "$(cat "$file")" 2>/dev/null || :
+		kill "$pid" 2>/dev/null || :
 	done
-	for file in "$dir"/run/*.pid
+	for i in 1 2 3 4 5 6 7 8 9 10
 	do
-		test -s "$file" || continue
-		# memory is all they keep: nobody waits for an orderly end
-		for i in 1 2 3 4 5 6 7 8 9 10
+		alive=
+		for pid in $pids
 		do
-			kill -0 "$(cat "$file")" 2>/dev/null || break
-			sleep 0.1
+			! kill -0 "$pid" 2>/dev/null || alive="$alive $pid"
 		done
-		kill -9 "$(cat "$file")" 2>/dev/null || :
+		test -n "$alive" || break
+		sleep 0.1
 	done
+	test -z "$alive" || kill -9 $alive 2>/dev/null || :
 	exit 0
 fi
 test "$verb" = start || { echo "usage: radosgw.sh start|stop DIR" >&2; exit 2; }
@@ -47,7 +49,7 @@ keyring = $dir/keyring
 auth allow insecure global id reclaim = false
 run dir = $dir/run
 log file = $dir/log/\$name.log
-admin socket = $dir/run/\$name.asok
+admin socket =
 pid file = $dir/run/\$name.pid
 public addr = 127.0.0.1
 cluster addr = 127.0.0.1
