@@ -434,7 +434,7 @@ static void test_payload_hashes(void **state RV_UNUSED)
 	assert_int_equal(send_one("s3", &put), RV_OK);
 	assert_int_equal(send_one("firehose", &post), RV_OK);
 	post.unsigned_request = true;
-	assert_int_equal(send_one("sts", &post), RV_OK);
+	assert_int_equal(send_one("firehose", &post), RV_OK);
 	world_stop(&w);
 }
 
