@@ -5,6 +5,7 @@
 #ifndef RIVER_CONTEXT_H
 #define RIVER_CONTEXT_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -52,6 +53,19 @@ enum rv_status rv_wire_delivery(const struct rv_profile *profile, struct rv_stor
 				struct rv_delivery **ret, struct rv_error *err) RV_MUST_CHECK;
 /* Puts into the lake, whatever the profile delivers with. */
 void rv_wire_direct(struct rv_store *lake, struct rv_delivery **ret);
+/* A URL that puts one object of the lake, with the headers that whoever uses it must send. */
+struct rv_presigned {
+	char *url;
+	json_t *headers;         /* {"If-None-Match": "*", ...} */
+	bool session;            /* signed with temporary credentials: the URL ends with them */
+	int64_t session_ends_ms; /* INT64_MAX: not known, or never */
+};
+void rv_presigned_release(struct rv_presigned *presigned);
+/* An upload of exactly `bytes` bytes, with this CRC-32C (base64, Optional), and only where nothing
+ * lies. For a lake on S3. */
+enum rv_status rv_wire_presign(const struct rv_profile *profile, const char *object, uint64_t bytes,
+			       const char *crc32c, int64_t expires_s, struct rv_presigned *ret,
+			       struct rv_error *err) RV_MUST_CHECK;
 /* Does not open the database yet. */
 enum rv_status rv_wire_warehouse(const struct rv_profile *profile, struct rv_store *lake,
 				 struct rv_warehouse **ret, struct rv_error *err) RV_MUST_CHECK;

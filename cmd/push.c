@@ -16,6 +16,7 @@
 #include "flow/catalog.h"
 #include "flow/push.h"
 #include "format/json_text.h"
+#include "push_presign.h"
 #include "push_wait.h"
 #include "warehouse/warehouse.h"
 
@@ -38,6 +39,9 @@ struct push_options {
 	int64_t flush_after, settle;
 	uint64_t threads;
 	const char *receipt;
+	bool presign;
+	uint64_t size;
+	int64_t expires;
 };
 
 static const struct rv_opt push_options_table[] = {
@@ -78,6 +82,12 @@ static const struct rv_opt push_options_table[] = {
 		  "threads that compress; 0 is one for each core", .def = "0"),
 	OPT_STRING(struct push_options, 0, "receipt", receipt, "file",
 		   "write the summary there as JSON", .complete = RV_COMPLETE_FILE),
+	OPT_FLAG(struct push_options, 0, "presign", presign,
+		 "send nothing; print a URL that uploads one file without credentials"),
+	OPT_SIZE(struct push_options, 0, "size", size, "bytes",
+		 "with --presign: the exact length of a file that is not here"),
+	OPT_DURATION(struct push_options, 0, "expires", expires, "time",
+		     "with --presign: how long the URL can be used, up to 7d", .def = "1h"),
 	OPT_END
 };
 
@@ -86,6 +96,8 @@ static const struct rv_example push_examples[] = {
 	{ "producer | river push web/clicks", "push a pipe" },
 	{ "river push web/clicks --run 2026-11-20 -", "a pipe that can be sent again without doubling" },
 	{ "river push web/clicks --shipped events.ndjson", "may the file be deleted?" },
+	{ "river push web/clicks --presign --size 1048576 --expires 1d",
+	  "a URL for who has no credentials" },
 	{ NULL, NULL }
 };
 
@@ -280,7 +292,15 @@ static enum rv_status check_operands(const struct push_options *o, int count, ch
 		return rv_fail(err, RV_USAGE, "--run makes an input land once, --again sends it anew");
 	if (o->shipped && count < 2)
 		return rv_fail(err, RV_USAGE, "--shipped needs the files to ask about");
-	if (count == 1 && isatty(STDIN_FILENO))
+	if (!o->presign && o->size != RV_OPT_NOT_GIVEN)
+		return rv_fail(err, RV_USAGE, "--size is for --presign");
+	if (o->presign && (o->shipped || o->again))
+		return rv_fail(err, RV_USAGE, "--presign sends nothing and asks for nothing");
+	if (o->presign && count > 2)
+		return rv_fail(err, RV_USAGE, "a presigned URL is for one file, not %d", count - 1);
+	if (o->presign && count == 2 && strcmp(operands[1], "-") == 0)
+		return rv_fail(err, RV_USAGE, "nothing can be signed of a pipe; give --size");
+	if (!o->presign && count == 1 && isatty(STDIN_FILENO))
 		rv_note("reading records from the terminal; end with Ctrl-D");
 	for (int i = 1; i < count; i++)
 		if (o->shipped && strcmp(operands[i], "-") == 0)
@@ -331,10 +351,20 @@ static enum rv_status push_run(struct rv_command_context *cx, void *options, int
 	const struct push_options *o = options;
 	if (check_operands(o, count, operands, err) != RV_OK)
 		return err->status;
+	const struct river_presign presign = {
+		.file = count > 1 ? operands[1] : NULL,
+		.size = o->size,
+		.expires_ms = o->expires,
+		.run = o->run,
+	};
+	if (o->presign && river_presign_check(cx, &presign, err) != RV_OK)
+		return err->status;
 	RV_CLEANUP(rv_stream_release_p) struct rv_stream stream;
 	rv_stream_init(&stream);
 	if (rv_catalog_get(cx->lake, operands[0], &stream, NULL, err) != RV_OK)
 		return err->status;
+	if (o->presign)
+		return river_presign(cx, &stream, &presign, err);
 	RV_CLEANUP(rv_delivery_free_p) struct rv_delivery *delivery = NULL;
 	if (rv_wire_delivery(cx->profile, cx->lake, &delivery, err) != RV_OK)
 		return err->status;
