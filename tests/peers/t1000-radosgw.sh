@@ -23,10 +23,10 @@ test_expect_success 'a stream, a push, a look, a query' '
 	river push web/clicks <in.ndjson &&
 	river stream list >out &&
 	echo web/clicks >expected && test_cmp expected out &&
-	river query --output csv "select count(*) as n, count(distinct record->>\$\$.event_id\$\$) as d from web.clicks" >out &&
+	river query --output csv "select count(*) as n from web.clicks" >out &&
 	printf "n\n10000\n" >expected && test_cmp expected out &&
 	river status --check web/clicks >status &&
-	river push --shipped in.ndjson web/clicks
+	river push --shipped web/clicks in.ndjson
 '
 
 test_expect_success 'what conditions hold is found out and written down' '

@@ -277,8 +277,7 @@ static void test_peer_odd_names(void **state RV_UNUSED)
 /* More than one page, in order, with folders and from the middle. */
 static void test_peer_pages(void **state RV_UNUSED)
 {
-	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf want = RV_STRBUF_INIT, tail = RV_STRBUF_INIT,
-					       folders = RV_STRBUF_INIT;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf want = RV_STRBUF_INIT, tail = RV_STRBUF_INIT;
 	char name[64];
 
 	for (int i = 0; i < 1005; i++) {
