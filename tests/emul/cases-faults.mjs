@@ -99,6 +99,7 @@ export async function matching() {
 	assert.equal((await signed('s3', { path: '/lake/a.gz' })).status, 403);
 	await assert.rejects(script({ do: 'nonsense' }), /no such fault/);
 	await assert.rejects(script({ match: { operation: 'x' }, do: 'late' }), /nothing to match by/);
+	await assert.rejects(script({ do: 'late', early: true }), /cannot be early/);
 	await assert.rejects(control('POST', 'config', { nonsense: 1 }), /no such setting/);
 	// probability: seeded, so not all and not none of many
 	await fresh({ match: { count: 'all', probability: 0.5 }, do: 'throttle' });

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { CreateDeliveryStreamCommand, DeleteDeliveryStreamCommand, DescribeDeliveryStreamCommand, ListDeliveryStreamsCommand,
 	PutRecordBatchCommand, PutRecordCommand, UpdateDestinationCommand } from '@aws-sdk/client-firehose';
 import { AssumeRoleCommand, GetCallerIdentityCommand } from '@aws-sdk/client-sts';
+import { evaluatePrefix } from './java-time.mjs';
 import { control, credentials, firehose, firehoseCall, nameOf, codeIn, raw, script, signed, sts } from './client.mjs';
 
 const client = firehose();
@@ -156,6 +157,23 @@ export async function delivery() {
 	assert.equal((await control('POST', 'flush?stream=lost'))[0].error, 'NoSuchBucket');
 	await control('POST', 'bucket', { name: 'gone' });
 	assert.ok((await control('POST', 'flush?stream=lost'))[0].key);
+}
+
+// What Java's DateTimeFormatter makes of these patterns, in its English locale.
+export function prefixes() {
+	const at = Date.UTC(2024, 11, 29, 5, 7, 9, 4), of = (prefix, zone) => evaluatePrefix(prefix, 'prefix', at, zone, '', () => 'abcdefghijk');
+	for (const [pattern, expected] of [['yyyy/MM/dd/HH/mm/ss.SSS', '2024/12/29/05/07/09.004'], ['YYYY', '2025'], ['yy', '24'], ['D', '364'],
+		['d', '29'], ['DDD', '364'], ['MMM EEEE', 'Dec Sunday'], ['MMMM', 'December'], ['h a k K', '5 AM 5 5'], ["'dt='yyyy''MM", "dt=2024'12"],
+		['Q', '4'], ["yyyy'T'HH", '2024T05']])
+		assert.equal(of(`!{timestamp:${pattern}}`), expected, pattern);
+	assert.equal(of('a/dt=!{timestamp:yyyy-MM-dd}/!{firehose:random-string}/'), 'a/dt=2024-12-29/abcdefghijk/');
+	assert.equal(of('a/'), 'a/2024/12/29/05/');
+	assert.equal(of(''), '2024/12/29/05/');
+	assert.equal(of('!{timestamp:yyyy-MM-dd HH}', 'Asia/Tokyo'), '2024-12-29 14');
+	assert.equal(of('!{timestamp:yyyy-MM-dd HH}', 'America/Los_Angeles'), '2024-12-28 21');
+	assert.equal(evaluatePrefix('e/!{firehose:error-output-type}/!{timestamp:dd}', 'error', at, '', 'processing-failed', () => ''), 'e/processing-failed/29');
+	for (const wrong of ['!{timestamp:b}', "!{timestamp:'x}", '!{nothing:x}', '!{timestamp:yyyy', 'x'.repeat(600)])
+		assert.throws(() => of(wrong), { code: 'InvalidArgumentException' }, wrong);
 }
 
 export async function partialFailures() {

@@ -7,7 +7,7 @@
 //   each k-th of them; probability: of those, by a seeded generator. Requests count from when the rule was added.
 //   The first rule that fires is used; a rule that does not fire yet counts all the same.
 // accept: whether the service carries the request out before its answer goes wrong (each has a default, below).
-// early: (status, throttle, redirect301, redirect307) answered before the body is read; then the connection is closed.
+// early: (status, throttle, redirect301, redirect307, html200, garbage_body, empty200) answered before the body is read; then the connection is closed.
 //
 // Before the body is read:
 //   reset_before_body            connection reset                close_before_body   closed
@@ -59,6 +59,8 @@ export class Script {
 		for (const name of Object.keys(rule.match ?? {}))
 			if (!MATCHES.has(name))
 				throw new HttpError(400, 'BadScript', `nothing to match by: ${name}`);
+		if (rule.early && (!NOT_CARRIED_OUT.has(rule.do) || rule.do === 'garbage'))
+			throw new HttpError(400, 'BadScript', `${rule.do} cannot be early`);
 		const m = rule.match ?? {};
 		this.rules.push({ ...rule, id: this.nextId, seen: 0, fired: 0, match: m,
 			key: m.key === undefined ? null : new RegExp(m.key), path: m.path === undefined ? null : new RegExp(m.path),

@@ -15,7 +15,7 @@ function fields(ms, zone) {
 	const weekday = new Date(day).getUTCDay();
 	let weekYear = n.year;
 	const nextFirst = new Date(Date.UTC(n.year + 1, 0, 1));
-	if (nextFirst - day <= (nextFirst.getUTCDay() - 0) * 86400000)
+	if (nextFirst - day <= nextFirst.getUTCDay() * 86400000)
 		weekYear++;
 	const first = new Date(Date.UTC(weekYear, 0, 1));
 	const week = Math.floor(((day - first) / 86400000 + first.getUTCDay()) / 7) + 1;

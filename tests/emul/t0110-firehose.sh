@@ -15,6 +15,9 @@ test_expect_success 'what CreateDeliveryStream refuses' '
 test_expect_success 'the limits of records and batches' '
 	emul_case firehose limitsOfRecords
 '
+test_expect_success 'prefixes, with the patterns of Java' '
+	emul_case firehose prefixes
+'
 test_expect_success 'delivery by size, by time, on demand, twice' '
 	emul_case firehose delivery
 '

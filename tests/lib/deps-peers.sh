@@ -46,40 +46,8 @@ EOL
 # another npm than Debian's comes with a node of its own
 command -v node >/dev/null 2>&1 || missing="${missing:+$missing }nodejs"
 
-install_packages () {
-	if ! command -v apt-get >/dev/null 2>&1
-	then
-		echo "deps-peers: missing, by the names Debian has for it: $missing" >&2
-		echo "deps-peers: there is no apt-get here: install them your way and run this again" >&2
-		return 1
-	fi
-	as_root=
-	if test "$(id -u)" -ne 0
-	then
-		as_root=sudo
-		if ! command -v sudo >/dev/null 2>&1 || { test "$YES" != 1 && ! test -t 0; }
-		then
-			echo "deps-peers: missing: $missing" >&2
-			echo "deps-peers: as root: apt-get install --no-install-recommends $missing" >&2
-			return 1
-		fi
-	fi
-	echo "deps-peers: missing: $missing"
-	if test -n "$as_root" && test "$YES" != 1
-	then
-		printf 'deps-peers: install them with sudo apt-get? [y/N] '
-		read -r answer
-		case "$answer" in
-		y|Y|yes) ;;
-		*) echo "deps-peers: nothing was installed" >&2; return 1 ;;
-		esac
-	fi
-	$as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install $missing ||
-	{
-		$as_root apt-get -q update &&
-		$as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install $missing
-	}
-}
+deps_name=deps-peers
+. "$source/tests/lib/deps-install.sh"
 if test -n "$missing"
 then
 	install_packages || exit 1
