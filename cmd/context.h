@@ -66,6 +66,12 @@ void rv_presigned_release(struct rv_presigned *presigned);
 enum rv_status rv_wire_presign(const struct rv_profile *profile, const char *object, uint64_t bytes,
 			       const char *crc32c, int64_t expires_s, struct rv_presigned *ret,
 			       struct rv_error *err) RV_MUST_CHECK;
+/* For doctor: what of AWS works for a profile whose lake is on S3, and what does not, step by step.
+ * Changes nothing but an object of its own that it removes. `hint` NULL or "": nothing to do. */
+enum rv_explained { RV_EXPLAIN_OK, RV_EXPLAIN_WARN, RV_EXPLAIN_FAIL };
+typedef void rv_explain_each(void *arg, const char *check, enum rv_explained result,
+			     const char *message, const char *hint);
+void rv_wire_explain(const struct rv_profile *profile, rv_explain_each *each, void *arg);
 /* Does not open the database yet. */
 enum rv_status rv_wire_warehouse(const struct rv_profile *profile, struct rv_store *lake,
 				 struct rv_warehouse **ret, struct rv_error *err) RV_MUST_CHECK;

@@ -202,9 +202,21 @@ static bool check_writing(struct doctor *d, const char *check, const char *path)
 	return true;
 }
 
+static void explained(void *arg, const char *check, enum rv_explained result, const char *message,
+		      const char *hint)
+{
+	static const enum result as[] = { [RV_EXPLAIN_OK] = OK, [RV_EXPLAIN_WARN] = WARN,
+					  [RV_EXPLAIN_FAIL] = FAIL };
+	say(arg, as[result], check, hint, "%s", message);
+}
+
 static void check_lake(struct doctor *d, const struct rv_profile *profile)
 {
 	struct stat st;
+	if (!profile->lake_is_folder) {
+		rv_wire_explain(profile, explained, d);
+		return;
+	}
 	if (stat(profile->lake, &st) < 0) {
 		if (errno == ENOENT)
 			check_can_be_made(d, "lake", profile->lake, "the first use");
