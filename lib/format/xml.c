@@ -86,6 +86,10 @@ static void start_element(void *arg, const XML_Char *name, const XML_Char **attr
 	}
 	const char *colon = strrchr(name, ':');
 	const char *local = colon ? colon + 1 : name;
+	if (!*local) {
+		refuse(p, "has an element without a name");
+		return;
+	}
 	struct rv_xml *node = arena_take(p->document, sizeof(*node));
 	*node = (struct rv_xml){
 		.name = arena_text(p->document, local, strlen(local)),

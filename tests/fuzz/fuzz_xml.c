@@ -25,8 +25,8 @@ static size_t walk(const struct rv_xml *node, unsigned depth, size_t *bytes)
 {
 	size_t nodes = 0;
 
-	CHECK(depth <= RV_XML_DEPTH_MAX);
 	for (; node; node = node->next) {
+		CHECK(depth <= RV_XML_DEPTH_MAX);
 		CHECK(node->name[0]);
 		CHECK(!strchr(node->name, ':'));
 		*bytes += strlen(node->name) + strlen(node->text);

@@ -81,6 +81,7 @@ static void test_what_is_refused(void **state RV_UNUSED)
 	refused("<!DOCTYPE a [<!ENTITY x \"y\">]><a>&x;</a>", "document type");
 	refused("<!DOCTYPE a SYSTEM \"http://127.0.0.1:1/x.dtd\"><a/>", "document type");
 	refused("<a><?php x ?></a>", "processing instruction");
+	refused("<a><s3:></s3:></a>", "element without a name");
 }
 
 static void test_depth_and_number_are_limited(void **state RV_UNUSED)
