@@ -222,6 +222,9 @@ static json_t *report_json(const struct status *s, const char *name, const struc
 	json_object_set_new(o, "accepted", number_json(report->accepted));
 	json_object_set_new(o, "rejected", number_json(report->rejected));
 	json_object_set_new(o, "spooled", hop_json(&report->spooled, "batches", "records", false));
+	json_object_set_new(o, "in_landing",
+			    json_pack("{s:I, s:I}", "objects", (json_int_t)report->in_landing.objects,
+				      "bytes", (json_int_t)report->in_landing.bytes));
 	json_object_set_new(o, "landed", hop_json(&report->landed, "objects", "records", true));
 	json_object_set_new(o, "stamped", report->stamped.used ? stamped_json(&report->stamped)
 							       : json_null());
@@ -249,6 +252,7 @@ static json_t *report_json(const struct status *s, const char *name, const struc
 				    : json_pack("{s:s, s:s}", "code", rv_status_name(why->status),
 						"message", why->message));
 	json_object_set_new(o, "oldest_spooled", time_json(report->oldest_spooled_ms));
+	json_object_set_new(o, "oldest_in_landing", time_json(report->oldest_in_landing_ms));
 	json_object_set_new(o, "oldest_pending", time_json(report->oldest_pending_ms));
 	json_object_set_new(o, "newest_landed", time_json(report->newest_landed_ms));
 	json_object_set_new(o, "newest_loaded", time_json(report->newest_loaded_ms));
@@ -335,6 +339,10 @@ static void print_hops(const struct status *s, const struct rv_reconcile *report
 	snprintf(note, sizeof(note), "oldest %s", ago(s, report->oldest_spooled_ms, age));
 	hop_row(out, "spooled", report->spooled.objects, report->spooled.records, report->spooled.bytes,
 		report->spooled.objects ? note : "");
+	snprintf(note, sizeof(note), "oldest %s", ago(s, report->oldest_in_landing_ms, age));
+	if (report->in_landing.objects)
+		hop_row(out, "in landing", report->in_landing.objects, NO_CELL,
+			report->in_landing.bytes, note);
 	snprintf(note, sizeof(note), "set hash %016" PRIx64, report->landed.set_hash);
 	hop_row(out, "landed", report->landed.objects, report->landed.records, report->landed.bytes,
 		note);

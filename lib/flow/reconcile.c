@@ -22,6 +22,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/number.h"
+#include "flow/landing.h"
 #include "flow/reconcile_impl.h"
 #include "format/json_text.h"
 #include "spool/run.h"
@@ -719,11 +720,38 @@ static int compare_findings(const void *a, const void *b)
 	return strcmp(x->message, y->message);
 }
 
+/* What was uploaded and not looked into: how many records that are is not known yet. */
+static enum rv_status look_at_landing(struct reconcile *r, struct rv_error *err)
+{
+	struct rv_landing_pending pending;
+	if (rv_landing_pending(r->params->lake, r->stream, &pending, err) != RV_OK)
+		return err->status;
+	r->report->in_landing.objects = pending.objects;
+	r->report->in_landing.bytes = pending.bytes;
+	r->report->oldest_in_landing_ms = pending.oldest_ms;
+	if (!pending.objects)
+		return RV_OK;
+	char count[RV_NUMBER_TEXT], size[RV_NUMBER_TEXT], age[RV_NUMBER_TEXT];
+	int64_t age_ms = r->params->now_ms > pending.oldest_ms ? r->params->now_ms - pending.oldest_ms : 0;
+	struct rv_finding f = {
+		.code = RV_FINDING_IN_LANDING,
+		.level = rc_level_by_age(r, age_ms),
+		.age_ms = age_ms,
+	};
+	rc_find(r, &f, "%s upload%s (%s) wait%s for river landing process; the oldest came %s ago",
+		rv_format_count(pending.objects, count), pending.objects == 1 ? "" : "s",
+		rv_format_size(pending.bytes, size), pending.objects == 1 ? "s" : "",
+		rv_format_duration(age_ms / 1000 * 1000, age));
+	return RV_OK;
+}
+
 static enum rv_status look_and_check(struct reconcile *r, struct rv_error *err)
 {
 	const struct rv_reconcile_params *params = r->params;
 	if (rv_state_each(params->state_dir, params->lake->url, look_at_state, r, err) != RV_OK)
 		return rv_context(err, "look at the spool");
+	if (look_at_landing(r, err) != RV_OK)
+		return rv_context(err, "look at the uploads");
 	if (look_at_lake(r, 0, err) != RV_OK)
 		return err->status;
 	if (look_at_warehouse(r, err) != RV_OK)
@@ -742,6 +770,7 @@ enum rv_status rv_reconcile(const struct rv_reconcile_params *params, struct rv_
 		.warehouse_error = RV_ERROR_INIT,
 		.oldest_pending_ms = -1,
 		.oldest_spooled_ms = -1,
+		.oldest_in_landing_ms = -1,
 		.newest_landed_ms = -1,
 		.newest_loaded_ms = -1,
 		.lag_ms = -1,

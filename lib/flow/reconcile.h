@@ -51,6 +51,7 @@
 	RV_FINDING(LAYERS_DIFFER, "layers_differ", "raw is not clean + duplicates + refused")      \
 	RV_FINDING(OLDER_DIFFERS, "older_differs", "sums from before the window differ")           \
 	RV_FINDING(SPOOLED, "spooled", "a batch waits in the spool")                               \
+	RV_FINDING(IN_LANDING, "in_landing", "uploads wait to be processed")                       \
 	RV_FINDING(RUN_OPEN, "run_open", "a run has no closed receipt")                            \
 	RV_FINDING(PENDING, "pending", "objects are not loaded yet")
 
@@ -100,6 +101,7 @@ struct rv_reconcile {
 	uint64_t runs_closed, runs_open;
 	uint64_t accepted, rejected, batches;
 	struct rv_hop spooled;      /* journaled here and not in the lake */
+	struct rv_hop in_landing;   /* uploads that nobody has looked into: objects and bytes */
 	struct rv_hop landed;       /* river's and Firehose's names under data/; how many records are
 				     * in Firehose's is known once they are loaded */
 	struct rv_stamped stamped;
@@ -114,7 +116,7 @@ struct rv_reconcile {
 	bool has_tables;            /* present and tables are filled */
 	/* Why it was not, though there is one. RV_OK: profile without one, or it was. */
 	struct rv_error warehouse_error;
-	int64_t oldest_pending_ms, oldest_spooled_ms; /* when it came; -1: none */
+	int64_t oldest_pending_ms, oldest_spooled_ms, oldest_in_landing_ms; /* when it came; -1: none */
 	int64_t newest_landed_ms, newest_loaded_ms;   /* landing times; -1: none */
 	int64_t lag_ms;             /* newest landed behind newest loaded; -1: unknown */
 	int64_t last_run_ms;        /* last sign of a run; -1: none */

@@ -210,6 +210,20 @@ test_expect_success 'killed again and again, it comes to its end' '
 	records >got && test_line_count = 360000 got && river status --check
 '
 
+test_expect_success 'status: uploads wait in landing, and are late after monitor.freshness' '
+	fresh && printf "{\"n\":1}\n" >$waiting/$run-000001 &&
+	river status web/clicks >out && test_grep "^in landing *1 *8 B" out &&
+	test_grep "noted: in_landing: 1 upload (8 B) waits" out &&
+	river status --check >out && test_must_be_empty out &&
+	touch -d "2 hours ago" $waiting/$run-000001 &&
+	test_expect_code 1 river status --check >out 2>err &&
+	test_grep "web/clicks: late: in_landing: 1 upload" out &&
+	river status web/clicks --output json >out &&
+	test_grep "\"in_landing\":{\"objects\":1,\"bytes\":8}" out &&
+	river landing process && river status --check &&
+	river status web/clicks >out && ! grep "in landing" out
+'
+
 test_expect_success 'arguments' '
 	test_expect_code 2 river landing process Web/Clicks 2>err &&
 	test_expect_code 2 river landing process --max-record 0 2>err &&

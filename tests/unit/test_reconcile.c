@@ -1054,7 +1054,7 @@ static void test_requests(void **state)
 		const struct rv_reconcile *r = look(w);
 		assert_true(r->all_once);
 		assert_int_equal(r->landed.objects, 3);
-		assert_int_equal(store.lists, 4);
+		assert_int_equal(store.lists, 5);
 		assert_int_equal(store.gets + store.heads + store.reads, 0);
 	}
 	/* One that does not agree is read, to say what is missing. */
