@@ -217,6 +217,7 @@ static json_t *summary_json(const char *stream, const struct rv_push_result *r, 
 		{ "accepted", r->accepted },
 		{ "rejected", r->rejected },
 		{ "landed", r->landed },
+		{ "sent", r->sent },
 		{ "input_bytes", r->input_bytes },
 		{ "skipped_bytes", r->skipped_bytes },
 		{ "left_bytes", r->left_bytes },
@@ -227,6 +228,13 @@ static json_t *summary_json(const char *stream, const struct rv_push_result *r, 
 	};
 	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++)
 		json_object_set_new(o, counts[i].name, json_integer((json_int_t)counts[i].value));
+	if (r->by_stamp) {
+		json_object_set_new(o, "requests", json_integer((json_int_t)r->counts.requests));
+		json_object_set_new(o, "refused", json_integer((json_int_t)r->counts.refused));
+		json_object_set_new(o, "maybe_twice", json_integer((json_int_t)r->counts.maybe_twice));
+		json_object_set_new(o, "sent_bytes", json_integer((json_int_t)r->counts.record_bytes));
+		json_object_set_new(o, "billed_bytes", json_integer((json_int_t)r->counts.billed_bytes));
+	}
 	if (r->pipe)
 		json_object_set_new(o, "accepted_to_byte",
 				    json_integer((json_int_t)r->accepted_offset));
@@ -252,8 +260,18 @@ static void print_summary(struct rv_command_context *cx, const char *stream,
 			rv_note("%s: nothing new to push", stream);
 		return;
 	}
-	if (status != RV_OK && status != RV_PARTIAL && !r->landed)
+	if (status != RV_OK && status != RV_PARTIAL && !r->landed && !r->sent)
 		return;
+	if (r->by_stamp) {
+		rv_note("pushed %s record%s (%s) to %s: %" PRIu64 " acknowledged, %s",
+			rv_format_count(r->accepted, records), r->accepted == 1 ? "" : "s",
+			rv_format_size(r->input_bytes, input), stream, r->sent,
+			rv_format_duration(took_ms, took));
+		if (r->counts.maybe_twice)
+			rv_note("%" PRIu64 " of them may have arrived twice, under the same stamp",
+				r->counts.maybe_twice);
+		return;
+	}
 	rv_note("pushed %s record%s (%s) to %s: %s object%s, %s, %s",
 		rv_format_count(r->accepted, records), r->accepted == 1 ? "" : "s",
 		rv_format_size(r->input_bytes, input), stream, rv_format_count(r->objects, objects),

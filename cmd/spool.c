@@ -184,6 +184,12 @@ static enum rv_status list_run(void *arg, const char *name, struct rv_error *err
 	};
 	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++)
 		json_object_set_new(o, counts[i].name, json_integer((json_int_t)counts[i].value));
+	if (run->delivery[0]) {
+		json_object_set_new(o, "delivery", json_string(run->delivery));
+		json_object_set_new(o, "sent_batches", json_integer((json_int_t)totals.sent));
+		json_object_set_new(o, "sent", json_integer((json_int_t)totals.sent_records));
+		json_object_set_new(o, "maybe_twice", json_integer((json_int_t)totals.counts.maybe_twice));
+	}
 	if (run->pipe)
 		json_object_set_new(o, "accepted_to_byte", json_integer((json_int_t)totals.input_to));
 	json_object_set_new(o, "hash", rv_json_hex64(totals.set_hash));

@@ -80,8 +80,8 @@ static const struct rv_opt create_options_table[] = {
 	OPT_CHOICE(struct create_options, 0, "compression", compression, compressions,
 		   "of objects in the lake", .arg = "method"),
 	OPT_CHOICE(struct create_options, 0, "stamp", stamp, stamps,
-		   "what is added to each record; only none, as the others go with Firehose, which this "
-		   "version does not have", .arg = "stamp"),
+		   "what is added to each record, so that it is told when it comes twice; id where the "
+		   "delivery is firehose, else none", .arg = "stamp"),
 	OPT_CHOICE(struct create_options, 0, "pipe", pipe, pipes,
 		   "whether objects are loaded by themselves or when river snowpipe notify says so",
 		   .arg = "mode"),

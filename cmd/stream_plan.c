@@ -119,6 +119,9 @@ static enum rv_status plan_one(struct rv_command_context *cx, const struct river
 	rv_stream_init(&existing);
 	rv_stream_init(&wanted);
 	copy_stream(&wanted, &definition->stream);
+	/* Firehose may bring a record twice; only a stamp tells (semantics.md 3.4). */
+	if (!definition->stream.stamp_given && strcmp(cx->profile->delivery_type, "firehose") == 0)
+		wanted.stamp = RV_STAMP_ID;
 	if (rv_catalog_create(cx->lake, &wanted, &create, &outcome, &existing, err) != RV_OK)
 		return err->status;
 	if (outcome == RV_CATALOG_DIFFERS && !params->update) {

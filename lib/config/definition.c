@@ -707,13 +707,7 @@ static enum rv_status parse_settings(struct rv_def *p, const struct rv_yaml_node
 	CHOICE("compression", compressions,
 	       stream->compression = (enum rv_output_compression)choice)
 	CHOICE("stamp", stamps, stream->stamp = (enum rv_stamp)choice)
-	/* A catalog that has one already is read all the same. */
-	if (node && stream->stamp != RV_STAMP_NONE && !p->catalog) {
-		rv_def_bad(p, node, "stamp: %s goes with Firehose, which this version does not have",
-			   stamps[stream->stamp]);
-		rv_hint(p->err, "leave it out: nothing would be stamped");
-		return p->err->status;
-	}
+	stream->stamp_given = node != NULL;
 	CHOICE("pipe", pipes, stream->pipe_notify = choice == 1)
 #undef CHOICE
 #undef PART

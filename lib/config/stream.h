@@ -84,6 +84,7 @@ struct rv_stream {
 	int64_t batch_age_ms;             /* default 60 s; pipes only */
 	enum rv_output_compression compression; /* default zstd */
 	enum rv_stamp stamp;
+	bool stamp_given;                 /* said in the definition; else it is up to the delivery */
 	bool pipe_notify;                 /* pipe: notify; default auto */
 };
 

@@ -15,6 +15,7 @@
 #include "base/memory.h"
 #include "flow/rejects.h"
 #include "format/json_text.h"
+#include "format/stamp.h"
 
 /* Small batches never touch a file of their own; larger ones must not sit in memory. */
 #define MEMORY_BYTES (1u << 20)
@@ -23,7 +24,11 @@
 
 struct rv_batcher {
 	struct rv_batcher_params params;
+	struct rv_compressor *compressors[RV_OUTPUT_NONE + 1]; /* made when first needed */
+	enum rv_output_compression compression;
 	struct rv_compressor *compressor;
+	struct rv_stamper stamper;
+	struct rv_strbuf stamped;
 	const struct rv_run *run; /* NULL: no batch is open */
 	struct rv_batch_entry entry;
 	struct rv_body body, rejects;
@@ -53,14 +58,28 @@ void rv_finished_release(struct rv_finished *finished)
 	rv_body_release(&finished->rejects);
 }
 
+enum rv_status rv_batcher_compression(struct rv_batcher *b, enum rv_output_compression compression,
+				      struct rv_error *err)
+{
+	struct rv_compressor **slot = &b->compressors[compression];
+	if (!*slot && rv_compressor_new(compression, b->params.threads, slot, err) != RV_OK)
+		return err->status;
+	b->compression = compression;
+	b->compressor = *slot;
+	return RV_OK;
+}
+
 enum rv_status rv_batcher_new(const struct rv_batcher_params *params, struct rv_batcher **ret,
 			      struct rv_error *err)
 {
 	struct rv_batcher *b = rv_calloc(1, sizeof(*b));
 	b->params = *params;
+	if (!b->params.memory_bytes)
+		b->params.memory_bytes = MEMORY_BYTES;
 	b->body = b->rejects = (struct rv_body)RV_BODY_INIT;
-	if (rv_compressor_new(params->stream->compression, params->threads, &b->compressor, err) !=
-	    RV_OK) {
+	b->stamper = (struct rv_stamper)RV_STAMPER_INIT;
+	b->stamped = (struct rv_strbuf)RV_STRBUF_INIT;
+	if (rv_batcher_compression(b, params->stream->compression, err) != RV_OK) {
 		rv_batcher_free(b);
 		return err->status;
 	}
@@ -73,7 +92,10 @@ void rv_batcher_free(struct rv_batcher *b)
 	if (!b)
 		return;
 	rv_batcher_abandon(b);
-	rv_compressor_free(b->compressor);
+	for (size_t i = 0; i <= RV_OUTPUT_NONE; i++)
+		rv_compressor_free(b->compressors[i]);
+	rv_stamper_release(&b->stamper);
+	rv_strbuf_release(&b->stamped);
 	XXH3_freeState(b->reject_hash);
 	XXH3_freeState(b->body_hash);
 	XXH3_freeState(b->rejects_body_hash);
@@ -114,7 +136,7 @@ static enum rv_status spill(struct rv_batcher *b, struct rv_body *body, struct r
 static enum rv_status append(struct rv_batcher *b, struct rv_body *body, const void *p, size_t len,
 			     struct rv_error *err)
 {
-	if (body->fd < 0 && body->memory.len + len > MEMORY_BYTES && spill(b, body, err) != RV_OK)
+	if (body->fd < 0 && body->memory.len + len > b->params.memory_bytes && spill(b, body, err) != RV_OK)
 		return err->status;
 	if (body->fd < 0)
 		rv_strbuf_add(&body->memory, p, len);
@@ -148,6 +170,15 @@ enum rv_status rv_batcher_begin(struct rv_batcher *b, const struct rv_run *run, 
 	b->lake_folder = rv_asprintf("data/%s/%s/%s", b->params.stream->business,
 				     b->params.stream->name, run->lake_folder);
 	rv_compressor_begin(b->compressor, body_sink, b);
+	if (b->params.stream->stamp != RV_STAMP_NONE)
+		rv_stamper_begin(&b->stamper, &(struct rv_stamper_params){
+						      .run = run->name,
+						      .seq = seq,
+						      .full = b->params.stream->stamp == RV_STAMP_FULL,
+						      .at_ms = run->started_ms,
+						      .host = run->host,
+						      .source = run->source,
+					      });
 	if (run->pipe && !b->body_hash && !(b->body_hash = XXH3_createState()))
 		return rv_fail(err, RV_LOCAL_IO, "no memory for a hash");
 	if (run->pipe && !b->rejects_body_hash && !(b->rejects_body_hash = XXH3_createState()))
@@ -236,7 +267,11 @@ enum rv_status rv_batcher_add(struct rv_batcher *b, const struct rv_span *span, 
 	b->entry.records += span->records;
 	b->entry.record_bytes += span->record_bytes;
 	b->entry.set_hash += span->set_hash;
-	return rv_compressor_write(b->compressor, span->bytes, span->len, err);
+	if (b->params.stream->stamp == RV_STAMP_NONE)
+		return rv_compressor_write(b->compressor, span->bytes, span->len, err);
+	rv_strbuf_clear(&b->stamped);
+	rv_stamper_lines(&b->stamper, span->bytes, span->len, &b->stamped);
+	return rv_compressor_write(b->compressor, b->stamped.bytes, b->stamped.len, err);
 }
 
 uint64_t rv_batcher_compressed_bytes(const struct rv_batcher *b)
@@ -256,7 +291,7 @@ static void name_objects(struct rv_batcher *b)
 		.seq = b->entry.seq,
 		.records = b->entry.records,
 		.set_hash = b->entry.set_hash,
-		.compression = stream->compression,
+		.compression = b->compression,
 	};
 	snprintf(name.business, sizeof(name.business), "%s", stream->business);
 	snprintf(name.stream, sizeof(name.stream), "%s", stream->name);

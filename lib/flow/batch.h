@@ -40,13 +40,19 @@ struct rv_batcher_params {
 	const struct rv_stream *stream;
 	struct rv_store *lake;    /* bodies grow where the lake can take them without copying */
 	unsigned threads;         /* for the compressor */
+	size_t memory_bytes;      /* bodies up to this stay in memory; 0: 1 MiB */
 };
 struct rv_batcher;
 enum rv_status rv_batcher_new(const struct rv_batcher_params *params, struct rv_batcher **ret,
 			      struct rv_error *err) RV_MUST_CHECK;
 void rv_batcher_free(struct rv_batcher *batcher);
 
-/* Start batch `seq` of `run` (borrowed until finish). */
+/* How the batches that begin from now on are compressed; before that as the stream says. */
+enum rv_status rv_batcher_compression(struct rv_batcher *batcher,
+				      enum rv_output_compression compression,
+				      struct rv_error *err) RV_MUST_CHECK;
+/* Start batch `seq` of `run` (borrowed until finish). Its records are stamped as the stream says,
+ * from the run's name, start, host and source alone: made again it has the same bytes. */
 enum rv_status rv_batcher_begin(struct rv_batcher *batcher, const struct rv_run *run, uint64_t seq,
 				struct rv_error *err) RV_MUST_CHECK;
 bool rv_batcher_open(const struct rv_batcher *batcher);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "flow/acknowledged.h"
 #include "flow/catalog.h"
 #include "flow/receipt.h"
 #include "spool/checkpoint.h"
@@ -67,15 +68,22 @@ enum rv_status rv_deliver_closed_before(struct rv_deliver *deliver, const struct
 	return RV_OK;
 }
 
-static bool lists(const json_t *closed, const char *object)
+static bool lists_in(const json_t *closed, const char *key, const char *name)
 {
 	const json_t *item;
 	size_t i;
-	json_array_foreach(json_object_get(closed, "objects"), i, item) {
-		if (strcmp(json_string_value(item), object) == 0)
+	json_array_foreach(json_object_get(closed, key), i, item) {
+		const char *there = json_string_value(item);
+		if (there && strcmp(there, name) == 0)
 			return true;
 	}
 	return false;
+}
+
+/* Batches that became no objects of their own stand in a list of their own. */
+static bool lists(const json_t *closed, const char *name)
+{
+	return lists_in(closed, "objects", name) || lists_in(closed, "batches", name);
 }
 
 static enum rv_status check_named(struct rv_deliver *deliver, const struct rv_run *run,
@@ -213,42 +221,103 @@ enum rv_status rv_deliver_note_landed(struct rv_deliver *deliver, struct rv_run 
 	return rv_run_landed(run, seq, err);
 }
 
+/* A service that names its objects itself takes whatever it is sent: what it has acknowledged, and
+ * what may have come to it unheard, has to be remembered here. */
+static enum rv_status send_records(struct rv_deliver *deliver, struct rv_run *run,
+				   const struct rv_batch_entry *entry, struct rv_body *body,
+				   enum rv_delivery_level *ret, struct rv_error *err)
+{
+	const struct rv_delivery_ops *ops = deliver->delivery->ops;
+	RV_CLEANUP(rv_free_p) uint8_t *acknowledged = NULL;
+	struct rv_sent_counts counts = { .requests = 0 };
+	if (!ops->names_objects) {
+		bool known;
+		rv_acknowledged_load(run, entry, &acknowledged, &known);
+		/* An attempt was ended before it could say what had been taken. */
+		if ((entry->sending && !known) || (deliver->reopened && !entry->sending))
+			counts.maybe_twice = entry->records;
+		if (rv_run_sending(run, entry->seq, err) != RV_OK)
+			return err->status;
+	}
+	struct rv_delivery_batch batch = {
+		.stream = deliver->stream,
+		.name = entry->name,
+		.body = store_body(body),
+		.records = entry->records,
+		.set_hash = entry->set_hash,
+		.acknowledged = acknowledged,
+	};
+	struct rv_delivery_result result = { .level = RV_DELIVERED_NONE };
+	enum rv_status status = ops->send(deliver->delivery, &batch, &result, err);
+	stage_used(body);
+	counts.requests = result.requests;
+	counts.refused = result.refused;
+	counts.maybe_twice += result.maybe_twice;
+	counts.record_bytes = result.record_bytes;
+	counts.billed_bytes = result.billed_bytes;
+	/* Of a lake object the name says all there is to say. */
+	if (!ops->names_objects)
+		rv_run_add_counts(run, entry->seq, &counts);
+	if (result.diverted[0] && !deliver->diverted[0])
+		memcpy(deliver->diverted, result.diverted, sizeof(deliver->diverted));
+	struct rv_error ignored;
+	if (status != RV_OK && acknowledged)
+		(void)!rv_acknowledged_save(run, entry, acknowledged, &ignored);
+	if (status != RV_OK)
+		return rv_context(err, "deliver batch %" PRIu64 " of run %s", entry->seq, run->name);
+	if (result.level == RV_DELIVERED_NONE)
+		rv_bug("delivery %s took batch %" PRIu64 " and has it nowhere", ops->name, entry->seq);
+	*ret = result.level;
+	return RV_OK;
+}
+
+static enum rv_status note_sent(struct rv_deliver *deliver, struct rv_run *run, uint64_t seq,
+				struct rv_error *err)
+{
+	if (!run->pipe && move_checkpoints(deliver, run, entry_of(run, seq), err) != RV_OK)
+		return err->status;
+	return rv_run_sent(run, seq, err);
+}
+
 enum rv_status rv_deliver_batch(struct rv_deliver *deliver, struct rv_run *run, uint64_t seq,
 				struct rv_body *body, struct rv_body *rejects, struct rv_error *err)
 {
-	const struct rv_batch_entry *entry = entry_of(run, seq);
+	struct rv_batch_entry entry;
 	const json_t *closed = NULL;
+	if (!rv_run_entry(run, seq, &entry))
+		rv_bug("batch %" PRIu64 " was never promised", seq);
 	if (run->named && rv_deliver_closed_before(deliver, run, &closed, err) != RV_OK)
 		return err->status;
 	if (deliver->opened != run && !closed) {
-		if (rv_receipt_put_open(deliver->lake, deliver->stream, run, err) != RV_OK)
+		bool there;
+		if (rv_receipt_put_open(deliver->lake, deliver->stream, run, &there, err) != RV_OK)
 			return rv_context(err, "receipt of run %s", run->name);
+		/* Of a fresh run it is our own, and the journal knows more. */
+		deliver->reopened = there && run->named;
 	}
+	if (closed)
+		deliver->reopened = false;
 	deliver->opened = run;
-	if (entry->rejected) {
+	if (entry.rejected) {
 		struct rv_store_body bytes = store_body(rejects);
 		struct rv_store_put conditions = { .if_absent = true };
 		char etag[RV_ETAG_TEXT];
-		enum rv_status status = deliver->lake->ops->put(deliver->lake, entry->rejects_name,
+		enum rv_status status = deliver->lake->ops->put(deliver->lake, entry.rejects_name,
 								&bytes, &conditions, etag, err);
 		if (status != RV_OK && status != RV_CONFLICT)
 			return rv_context(err, "keep the rejects of batch %" PRIu64, seq);
 	}
-	if (entry->records) {
-		struct rv_delivery_batch batch = {
-			.stream = deliver->stream,
-			.name = entry->name,
-			.body = store_body(body),
-			.records = entry->records,
-			.set_hash = entry->set_hash,
-		};
-		struct rv_delivery_result result;
-		enum rv_status status = deliver->delivery->ops->send(deliver->delivery, &batch, &result, err);
-		stage_used(body);
-		if (status != RV_OK)
-			return rv_context(err, "deliver batch %" PRIu64 " of run %s", seq, run->name);
-	}
-	return rv_deliver_note_landed(deliver, run, seq, err);
+	enum rv_delivery_level level = RV_DELIVERED_LANDED;
+	if (entry.records && closed && lists_in(closed, "batches", entry.name))
+		level = lists_in(closed, "objects", entry.name) ? RV_DELIVERED_LANDED : RV_DELIVERED_SENT;
+	else if (entry.records && send_records(deliver, run, &entry, body, &level, err) != RV_OK)
+		return err->status;
+	enum rv_status status = level == RV_DELIVERED_LANDED
+					? rv_deliver_note_landed(deliver, run, seq, err)
+					: note_sent(deliver, run, seq, err);
+	if (status != RV_OK || deliver->delivery->ops->names_objects)
+		return status;
+	return rv_acknowledged_remove(run, seq, err);
 }
 
 /* *ret_found false: no such file. */
@@ -275,6 +344,10 @@ static enum rv_status landed_already(struct rv_deliver *deliver, struct rv_run *
 {
 	struct rv_store_object object;
 	const char *name = entry->records ? entry->name : entry->rejects_name;
+	/* The note that a service took it is durable before the file goes. */
+	if (entry->records && !deliver->delivery->ops->names_objects)
+		return rv_fail(err, RV_DAMAGED,
+			       "the spooled batch %s is gone, and nothing says that it was sent", path);
 	enum rv_status status = deliver->lake->ops->head(deliver->lake, name, &object, err);
 	if (status == RV_NOT_FOUND)
 		return rv_fail(err, RV_DAMAGED, "the spooled batch %s is gone and %s is not in the lake",
@@ -283,9 +356,9 @@ static enum rv_status landed_already(struct rv_deliver *deliver, struct rv_run *
 }
 
 static enum rv_status deliver_spooled_batch(struct rv_deliver *deliver, struct rv_run *run,
-					    uint64_t seq, struct rv_error *err)
+					    const struct rv_batch_entry *entry, struct rv_error *err)
 {
-	struct rv_batch_entry *entry = entry_of(run, seq);
+	uint64_t seq = entry->seq;
 	RV_CLEANUP(rv_body_release) struct rv_body body = RV_BODY_INIT;
 	RV_CLEANUP(rv_body_release) struct rv_body rejects = RV_BODY_INIT;
 	bool found, rejects_found;
@@ -335,19 +408,27 @@ static enum rv_status set_aside(struct rv_deliver *deliver, struct rv_run *run, 
 	return rv_deliver_drop(deliver, run, seq, why, err);
 }
 
-enum rv_status rv_deliver_spooled(struct rv_deliver *deliver, struct rv_run *run,
-				  struct rv_error *err)
+enum rv_status rv_deliver_spooled_one(struct rv_deliver *deliver, struct rv_run *run, uint64_t seq,
+				      struct rv_error *err)
 {
-	for (size_t i = 0; i < run->batches_count; i++) {
-		if (run->batches[i].state != RV_BATCH_WAITING)
-			continue;
-		uint64_t seq = run->batches[i].seq;
-		if (deliver_spooled_batch(deliver, run, seq, err) == RV_OK)
-			continue;
-		if (err->status != RV_DAMAGED)
-			return err->status;
-		struct rv_error why = *err;
-		if (set_aside(deliver, run, seq, &why, err) != RV_OK)
+	struct rv_batch_entry entry;
+	if (!rv_run_entry(run, seq, &entry))
+		rv_bug("batch %" PRIu64 " was never promised", seq);
+	enum rv_status status = deliver_spooled_batch(deliver, run, &entry, err);
+	if (status != RV_DAMAGED)
+		return status;
+	struct rv_error why = *err;
+	return set_aside(deliver, run, seq, &why, err);
+}
+
+enum rv_status rv_deliver_spooled(struct rv_deliver *deliver, struct rv_run *run,
+				  bool (*should_stop)(void), struct rv_error *err)
+{
+	struct rv_batch_entry entry;
+	for (uint64_t from = 0; rv_run_next_waiting(run, from, &entry); from = entry.seq + 1) {
+		if (should_stop && should_stop())
+			return rv_fail(err, RV_FAILED, "stopped by a signal");
+		if (rv_deliver_spooled_one(deliver, run, entry.seq, err) != RV_OK)
 			return err->status;
 	}
 	return RV_OK;

@@ -24,6 +24,8 @@ struct rv_deliver {
 	bool check_stream;           /* before each promise: is the stream still this one? */
 	void (*waiting)(void *arg, const char *text); /* Optional: told when a lock keeps us waiting */
 	void *waiting_arg;
+	bool reopened; /* `opened` had an open receipt before: what it sends may have been sent */
+	char diverted[320]; /* why a batch went around the service, see delivery.h; "": none did */
 	bool unsynced; /* checkpoints were saved without being made durable */
 	/* The first batch that could not be saved (damaged on disk, or its file changed): reported at
 	 * the end, while everything else goes on. RV_OK: none. */
@@ -50,10 +52,13 @@ enum rv_status rv_deliver_note_landed(struct rv_deliver *deliver, struct rv_run 
  * crash in between. */
 enum rv_status rv_deliver_checkpoints(struct rv_deliver *deliver, struct rv_run *run,
 				      struct rv_error *err) RV_MUST_CHECK;
-/* Put every waiting batch of a spooled run, in order, and remove what has landed from the spool.
- * A damaged batch is moved to <state>/damaged/, noted as `loss`, and the next one goes on. */
+/* One waiting batch of a spooled run: delivered, and removed from the spool. A damaged one is moved to
+ * <state>/damaged/ and noted as `loss`; that is no failure. */
+enum rv_status rv_deliver_spooled_one(struct rv_deliver *deliver, struct rv_run *run, uint64_t seq,
+				      struct rv_error *err) RV_MUST_CHECK;
+/* Every waiting batch, in order. `should_stop` (Optional) is asked between them. */
 enum rv_status rv_deliver_spooled(struct rv_deliver *deliver, struct rv_run *run,
-				  struct rv_error *err) RV_MUST_CHECK;
+				  bool (*should_stop)(void), struct rv_error *err) RV_MUST_CHECK;
 /* Give up a batch that can not be made again; remembers the error as `loss`. */
 enum rv_status rv_deliver_drop(struct rv_deliver *deliver, struct rv_run *run, uint64_t seq,
 			       const struct rv_error *why, struct rv_error *err) RV_MUST_CHECK;

@@ -278,7 +278,7 @@ static enum rv_status reject_whole(struct landing *landing, const struct rv_land
 	if (status == RV_OK)
 		status = rv_run_close(run, err);
 	if (status == RV_OK)
-		status = rv_deliver_spooled(&deliver, run, err);
+		status = rv_deliver_spooled(&deliver, run, NULL, err);
 	if (status == RV_OK)
 		status = rv_deliver_finish(&deliver, run, err);
 	rv_deliver_release(&deliver);

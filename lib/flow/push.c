@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/number.h"
+#include "format/stamp.h"
 #include "source/prepend.h"
 
 void rv_push_result_release(struct rv_push_result *result)
@@ -23,6 +24,9 @@ void rv_push_result_release(struct rv_push_result *result)
 	json_decref(result->older);
 	result->runs = result->older = NULL;
 }
+
+/* A service is given batches of a few MiB: they need not touch a disk on the way. */
+#define PLAIN_MEMORY_BYTES (6u << 20)
 
 /* ---- inputs ---- */
 
@@ -330,12 +334,15 @@ static enum rv_status push_regular(struct rv_push_state *push, struct rv_push_in
 	describe_start(push, input, start);
 	/* What was pushed before counts as well when somebody asks for more than "sent". */
 	if (push->params->wait >= RV_WAIT_LANDED && input->checkpoint.offset &&
-	    rv_push_file_in_lake(push->params->lake, &push->state, &input->checkpoint, err) != RV_OK) {
+	    rv_push_file_in_lake(push->params->lake, &push->state, &input->checkpoint, err) != RV_OK &&
+	    err->status != RV_KEPT) { /* those are waited for by their stamps, as `older` */
 		rv_context(err, "%s was pushed before, but is not in the lake whole", input->file.path);
 		rv_hint(err, "--again sends it once more");
 		return err->status;
 	}
-	if (push->params->wait == RV_WAIT_LOADED && input->checkpoint.offset &&
+	bool by_stamp = !push->params->delivery->ops->names_objects;
+	if ((push->params->wait == RV_WAIT_LOADED || (push->params->wait == RV_WAIT_LANDED && by_stamp)) &&
+	    input->checkpoint.offset &&
 	    rv_checkpoint_each_batch(&push->state, input->key, keep_older, push->result, err) != RV_OK)
 		return err->status;
 	uint64_t before = push->result->input_bytes;
@@ -440,6 +447,19 @@ static enum rv_status look_at_operands(struct rv_push_state *push, struct rv_err
 	return RV_OK;
 }
 
+static uint64_t stamp_bytes(const struct rv_stream *stream)
+{
+	switch (stream->stamp) {
+	case RV_STAMP_NONE:
+		break;
+	case RV_STAMP_ID:
+		return RV_STAMP_ID_MAX_BYTES;
+	case RV_STAMP_FULL:
+		return RV_STAMP_MAX_BYTES;
+	}
+	return 0;
+}
+
 static enum rv_status set_up(struct rv_push_state *push, struct rv_error *err)
 {
 	const struct rv_push_params *params = push->params;
@@ -477,9 +497,14 @@ static enum rv_status set_up(struct rv_push_state *push, struct rv_error *err)
 	}
 	push->batch_bytes = params->batch_bytes;
 	push->batch_records = params->batch_records;
+	const struct rv_delivery_ops *limits = params->delivery->ops;
+	push->batch_record_bytes = limits->batch_record_bytes;
+	/* The longest a stamp gets, not this one: the same input must make the same batches. */
+	if (limits->max_record_bytes)
+		push->large_bytes = limits->max_record_bytes - 1 - stamp_bytes(params->stream);
 	if (params->run) {
 		if (rv_run_record_fix(params->lake, params->stream, params->run, params->batch_bytes,
-				      params->batch_records, rv_clock_ms(), &push->record, err) != RV_OK)
+				      limits->batch_record_bytes, params->batch_records, rv_clock_ms(), &push->record, err) != RV_OK)
 			return err->status;
 		/* Compressed sizes depend on the library; the same input must make the same batches. */
 		push->batch_bytes = 0;
@@ -495,6 +520,8 @@ static enum rv_status set_up(struct rv_push_state *push, struct rv_error *err)
 		.stream = &push->batch_stream,
 		.lake = params->lake,
 		.threads = params->threads,
+		/* Of that many bytes are in the queue, under way and open, beside what is read. */
+		.memory_bytes = limits->plain_bodies ? PLAIN_MEMORY_BYTES : 0,
 	};
 	if (rv_batcher_new(&batcher, &push->batcher, err) != RV_OK)
 		return err->status;
@@ -560,6 +587,11 @@ static void sum_up(struct rv_push_state *push)
 	rv_sender_totals(push->sender, &totals);
 	result->accepted = totals.promised_records;
 	result->landed = totals.landed_records;
+	result->sent = totals.sent_records;
+	result->by_stamp = !push->params->delivery->ops->names_objects;
+	result->counts = totals.counts;
+	if (push->deliver.diverted[0])
+		warn(push, "some records were put into the lake directly: %s", push->deliver.diverted);
 	result->object_bytes = totals.landed_bytes;
 	result->waiting_spool_bytes += totals.waiting_spool_bytes;
 	result->accepted_offset = totals.input_to;
@@ -606,11 +638,11 @@ static enum rv_status judge(struct rv_push_state *push, enum rv_status status, s
 			rv_fail(err, RV_FAILED, "stopped: run the same command again to go on");
 		return err->status;
 	}
-	if (result->landed < result->accepted && params->wait != RV_WAIT_SPOOLED) {
+	if (result->landed + result->sent < result->accepted && params->wait != RV_WAIT_SPOOLED) {
 		*err = result->delivery.status != RV_OK ? result->delivery
 							: (struct rv_error)RV_ERROR_INIT;
 		rv_context(err, "%" PRIu64 " records are accepted and spooled but not in the lake",
-			   result->accepted - result->landed);
+			   result->accepted - result->landed - result->sent);
 		rv_hint(err, "do not send them again; 'river spool flush' or the next push delivers them");
 		return err->status = RV_KEPT;
 	}

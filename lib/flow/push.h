@@ -14,6 +14,7 @@
 #include "flow/read_settings.h"
 #include "flow/recover.h"
 #include "source/source.h"
+#include "spool/run.h"
 #include "store/store.h"
 
 enum rv_wait { RV_WAIT_SPOOLED, RV_WAIT_SENT, RV_WAIT_LANDED, RV_WAIT_LOADED };
@@ -60,6 +61,10 @@ struct rv_push_result {
 	uint64_t records, record_bytes, rejected;
 	uint64_t accepted;                   /* records promised: spooled or landed */
 	uint64_t landed;                     /* records in the lake */
+	uint64_t sent;                       /* records the next hop has acknowledged, and that it brings
+					      * to the lake; not among `landed` */
+	bool by_stamp;                       /* the delivery names its objects itself */
+	struct rv_sent_counts counts;        /* then: what sending took */
 	uint64_t batches, objects;           /* batches made, objects written */
 	uint64_t object_bytes;               /* compressed, landed */
 	uint64_t waiting_spool_bytes;
@@ -82,7 +87,8 @@ void rv_push_result_release(struct rv_push_result *result);
 enum rv_status rv_push(const struct rv_push_params *params, struct rv_push_result *ret,
 		       struct rv_error *err) RV_MUST_CHECK;
 
-/* Is every byte of this file in the lake now? RV_OK yes; RV_FAILED no, with the reason. */
+/* Is every byte of this file in the lake now? RV_OK yes; RV_FAILED no, with the reason; RV_KEPT: the
+ * delivery has acknowledged every byte, and that is all that is known. */
 enum rv_status rv_push_shipped(const struct rv_push_params *params, const char *file,
 			       struct rv_error *err) RV_MUST_CHECK;
 

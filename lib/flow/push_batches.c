@@ -74,7 +74,11 @@ enum rv_status rv_push_begin_run(struct rv_push_state *push, struct rv_error *er
 		return status;
 	run->named = params->run != NULL;
 	run->pipe = push->spooling;
+	const struct rv_delivery_ops *delivery = params->delivery->ops;
 	run->compression = push->batch_stream.compression;
+	run->stamp = params->stream->stamp;
+	if (!delivery->names_objects)
+		snprintf(run->delivery, sizeof(run->delivery), "%s", delivery->name);
 	run->settings = rv_read_settings_json(&params->read);
 	free(run->source);
 	run->source = params->files_count > 1
@@ -171,12 +175,12 @@ enum rv_status rv_push_close_extent(struct rv_push_state *push, struct rv_push_i
 		return err->status;
 	}
 	input->extent.to = input->offset;
-	input->extent.finish = input->finished;
+	input->extent.finish = input->taken_finished;
 	input->extent.checkpoint = rv_checkpoint_json(c);
 	RV_GROW(push->extents, push->extents_count, push->extents_capacity);
 	push->extents[push->extents_count++] = input->extent;
 	input->extent = (struct rv_extent){ .file = 0 };
-	input->extent_open = false;
+	input->extent_open = input->taken_finished = false;
 	return RV_OK;
 }
 
@@ -243,6 +247,11 @@ static enum rv_status begin_batch(struct rv_push_state *push, struct rv_error *e
 	if (!push->run && rv_push_begin_run(push, err) != RV_OK)
 		return err->status;
 	push->batch_started_ms = rv_clock_monotonic_ms();
+	/* What the delivery reads record by record is left plain; what it only carries is not. */
+	bool plain = push->params->delivery->ops->plain_bodies && !push->large;
+	if (rv_batcher_compression(push->batcher,
+				   plain ? RV_OUTPUT_NONE : push->batch_stream.compression, err) != RV_OK)
+		return err->status;
 	return rv_batcher_begin(push->batcher, push->run, push->next_seq++, err);
 }
 
@@ -285,8 +294,12 @@ static enum rv_status add_span(struct rv_push_state *push, struct rv_push_input 
 		return rv_fail(err, RV_BAD_DATA, "%s: its csv header has %zu bytes, more than %u", label,
 			       strlen(header), CSV_HEADER_MAX_BYTES);
 	}
+	bool other = span->kind == RV_SPAN_RECORDS && span->large != push->large;
+	if (other && rv_batcher_open(push->batcher) && rv_push_close_batch(push, input, err) != RV_OK)
+		return err->status;
 	if (!rv_batcher_open(push->batcher)) {
 		struct rv_run *before = push->run;
+		push->large = span->kind == RV_SPAN_RECORDS && span->large;
 		if (begin_batch(push, err) != RV_OK) {
 			push->fatal = true;
 			return err->status;
@@ -330,6 +343,7 @@ static enum rv_status add_span(struct rv_push_state *push, struct rv_push_input 
 		}
 		if (!c->csv_header && header)
 			c->csv_header = rv_strdup(header);
+		input->taken_finished = input->finished;
 		input->offset = span->to;
 		input->line = rv_reader_line(reader);
 		input->in_array = rv_reader_in_array(reader);
@@ -387,6 +401,7 @@ enum rv_status rv_push_read_all(struct rv_push_state *push, struct rv_push_input
 			limits.max_records = push->batch_records - (open ? entry->records : 0);
 		if (push->batch_record_bytes)
 			limits.max_bytes = push->batch_record_bytes - (open ? entry->record_bytes : 0);
+		limits.large_bytes = push->large_bytes;
 		struct rv_span span;
 		if (rv_reader_next(reader, &limits, &span, err) != RV_OK)
 			return err->status;

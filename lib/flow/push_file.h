@@ -31,7 +31,8 @@ enum rv_status rv_push_file_prefix_matches(const struct rv_checkpoint *checkpoin
 					   const struct rv_input_file *input,
 					   const struct rv_read_settings *read, bool *ret,
 					   struct rv_error *err) RV_MUST_CHECK;
-/* Are the batches that the checkpoint's prefix went into in the lake now? RV_FAILED: not all. */
+/* Are the batches that the checkpoint's prefix went into in the lake now? RV_FAILED: not all. RV_KEPT:
+ * a service has acknowledged those that are not, and brings them there in objects of its own. */
 enum rv_status rv_push_file_in_lake(struct rv_store *lake, const struct rv_state *state,
 				    const struct rv_checkpoint *checkpoint,
 				    struct rv_error *err) RV_MUST_CHECK;

@@ -21,6 +21,7 @@ struct rv_push_input {
 	uint64_t offset, line;           /* all before is in a batch */
 	bool in_array;
 	bool finished;                   /* the unterminated end was handed out as well */
+	bool taken_finished;             /* that end is in the open extent */
 	bool at_end;
 	bool watched;                    /* `first` and `last` are set: heads and tails only */
 	struct rv_checkpoint first;      /* the file's first bytes when it was opened */
@@ -52,6 +53,8 @@ struct rv_push_state {
 	uint64_t failed_inputs, skipped_inputs; /* files that were not pushed whole; that were locked */
 	struct rv_error input_failure;   /* of the first of them */
 	uint64_t batch_bytes, batch_records, batch_record_bytes; /* 0: no limit */
+	uint64_t large_bytes;            /* records over this go into batches of their own; 0: none */
+	bool large;                      /* the open batch is one of those */
 	struct rv_run_record record;     /* of a named run */
 	uint64_t *recent;                /* hashes of the keys of files since the last settle() */
 	size_t recent_count, recent_size; /* open addressing; size is a power of two */

@@ -16,6 +16,8 @@ struct shipped_check {
 	struct rv_store *lake;
 	uint64_t covered;       /* contiguous from 0, as batches are noted in order */
 	uint64_t batches;
+	uint64_t unseen;        /* batches that a service took, and that are no objects here */
+	uint64_t unseen_from;
 };
 
 static enum rv_status check_object(struct rv_store *lake, const char *name, bool is_data,
@@ -38,7 +40,13 @@ static enum rv_status check_object(struct rv_store *lake, const char *name, bool
 static enum rv_status check_batch(void *arg, const struct rv_file_batch *batch, struct rv_error *err)
 {
 	struct shipped_check *check = arg;
-	if (check_object(check->lake, batch->name, true, batch, err) != RV_OK ||
+	enum rv_status status = check_object(check->lake, batch->name, true, batch, err);
+	if (status == RV_FAILED && batch->by_stamp) {
+		if (!check->unseen++)
+			check->unseen_from = batch->from;
+		status = RV_OK;
+	}
+	if (status != RV_OK ||
 	    check_object(check->lake, batch->rejects_name, false, batch, err) != RV_OK)
 		return err->status;
 	/* A file sent --again covers its bytes once more. */
@@ -138,6 +146,10 @@ enum rv_status rv_push_file_in_lake(struct rv_store *lake, const struct rv_state
 	if (check.covered < c->offset)
 		return rv_fail(err, RV_FAILED, "no batch is known for bytes from %" PRIu64 " to %" PRIu64,
 			       check.covered, c->offset);
+	if (check.unseen)
+		return rv_fail(err, RV_KEPT,
+			       "all was taken by the delivery; whether what came from byte %" PRIu64
+			       " on has reached the lake is not known", check.unseen_from);
 	return RV_OK;
 }
 
@@ -154,6 +166,10 @@ enum rv_status rv_push_shipped(const struct rv_push_params *params, const char *
 	rv_state_locate(&state, params->state_dir, params->lake->url, params->stream);
 	enum rv_status status = shipped_file(params, &state, &input, err);
 	rv_state_release(&state);
+	if (status == RV_KEPT) {
+		rv_context(err, "%s", file);
+		rv_hint(err, "keep it until 'river status' shows its runs as landed");
+	}
 	if (status == RV_FAILED) {
 		rv_context(err, "%s is not in the lake whole", file);
 		rv_hint(err, "keep it; 'river push' sends what was never pushed, --again sends it whole once "

@@ -82,11 +82,31 @@ json_t *rv_receipt_json(const struct rv_stream *stream, struct rv_run *run, cons
 	json_object_set_new(o, "bytes", json_integer((json_int_t)totals.bytes));
 	json_object_set_new(o, "hash", rv_json_hex64(totals.set_hash));
 	json_object_set_new(o, "rejects_hash", rv_json_hex64(totals.rejects_hash));
-	json_t *objects = json_array(), *rejects = json_array();
+	json_t *objects = json_array(), *rejects = json_array(), *batches = NULL;
+	/* A service names its objects itself: those named here landed by another way. */
+	if (run->delivery[0]) {
+		const struct {
+			const char *key;
+			uint64_t value;
+		} counts[] = {
+			{ "sent", totals.sent_records },
+			{ "maybe_twice", totals.counts.maybe_twice },
+			{ "requests", totals.counts.requests },
+			{ "refused", totals.counts.refused },
+			{ "sent_bytes", totals.counts.record_bytes },
+			{ "billed_bytes", totals.counts.billed_bytes },
+		};
+		json_object_set_new(o, "delivery", json_string(run->delivery));
+		for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++)
+			json_object_set_new(o, counts[i].key, json_integer((json_int_t)counts[i].value));
+		json_object_set_new(o, "batches", batches = json_array());
+	}
 	for (size_t i = 0; i < run->batches_count; i++) {
 		if (run->batches[i].state == RV_BATCH_DROPPED)
 			continue; /* not accepted after all: the totals leave it out too */
-		if (run->batches[i].records)
+		if (run->batches[i].records && batches)
+			json_array_append_new(batches, json_string(run->batches[i].name));
+		if (run->batches[i].records && run->batches[i].state != RV_BATCH_SENT)
 			json_array_append_new(objects, json_string(run->batches[i].name));
 		if (run->batches[i].rejected)
 			json_array_append_new(rejects, json_string(run->batches[i].rejects_name));
@@ -119,13 +139,14 @@ static enum rv_status put_document(struct rv_store *lake, const char *name, json
 }
 
 enum rv_status rv_receipt_put_open(struct rv_store *lake, const struct rv_stream *stream,
-				   struct rv_run *run, struct rv_error *err)
+				   struct rv_run *run, bool *ret_there, struct rv_error *err)
 {
 	struct rv_receipt_name name;
 	char text[RV_OBJECT_NAME_MAX];
 	name_of(stream, run, &name);
 	rv_receipt_name_format(&name, text);
 	enum rv_status status = put_document(lake, text, rv_receipt_json(stream, run, "open"), err);
+	*ret_there = status == RV_CONFLICT;
 	return status == RV_CONFLICT ? RV_OK : status;
 }
 

@@ -35,9 +35,10 @@ void rv_receipt_prefix(const struct rv_stream *stream, char ret[RV_OBJECT_NAME_M
 
 /* The document of a run as it stands: what --receipt writes too. New reference. */
 json_t *rv_receipt_json(const struct rv_stream *stream, struct rv_run *run, const char *state);
-/* Fine when it is there already. */
+/* Fine when it is there already, which *ret_there says. */
 enum rv_status rv_receipt_put_open(struct rv_store *lake, const struct rv_stream *stream,
-				   struct rv_run *run, struct rv_error *err) RV_MUST_CHECK;
+				   struct rv_run *run, bool *ret_there,
+				   struct rv_error *err) RV_MUST_CHECK;
 /* The document of the closed receipt of a named run; *ret NULL when the run was never closed. */
 enum rv_status rv_receipt_find_closed(struct rv_store *lake, const struct rv_stream *stream,
 				      const struct rv_run *run, json_t **ret,

@@ -134,7 +134,10 @@ static enum rv_status make_again(struct recovery *recovery, struct rv_run *run,
 		return err->status;
 	/* The definition may have another compression by now; the name says what this batch has. */
 	struct rv_stream stream = *recovery->deliver->stream;
-	stream.compression = run->compression;
+	struct rv_object_name name;
+	stream.compression = rv_object_name_parse(entry->name, &name) ? name.compression
+								      : run->compression;
+	stream.stamp = run->stamp;
 	struct rv_batcher_params params = { .stream = &stream, .lake = recovery->deliver->lake };
 	struct rv_batcher *batcher = NULL;
 	enum rv_status status = rv_batcher_new(&params, &batcher, err);
@@ -180,8 +183,10 @@ static enum rv_status finish_file_batch(struct recovery *recovery, struct rv_run
 		.body = RV_BODY_INIT,
 		.rejects = RV_BODY_INIT,
 	};
-	bool there;
-	if (in_lake(recovery->deliver, entry, &there, err) != RV_OK)
+	bool there = false;
+	/* What a service was given has no name to ask for: the journal alone says how far it came. */
+	if (recovery->deliver->delivery->ops->names_objects &&
+	    in_lake(recovery->deliver, entry, &there, err) != RV_OK)
 		return err->status;
 	if (there)
 		return rv_deliver_note_landed(recovery->deliver, run, seq, err);
@@ -230,7 +235,8 @@ static enum rv_status finish_run(struct recovery *recovery, struct rv_run *run, 
 	rv_run_totals(run, &before);
 	enum rv_status status = run->pipe ? rv_deliver_checkpoints(recovery->deliver, run, err) : RV_OK;
 	if (status == RV_OK)
-		status = run->pipe ? rv_deliver_spooled(recovery->deliver, run, err)
+		status = run->pipe ? rv_deliver_spooled(recovery->deliver, run,
+							recovery->should_stop, err)
 				   : finish_files(recovery, run, err);
 	if (status != RV_OK)
 		return status;

@@ -47,7 +47,8 @@ static enum rv_status parse(const char *name, const struct rv_stream *stream,
 }
 
 enum rv_status rv_run_record_fix(struct rv_store *lake, const struct rv_stream *stream,
-				 const char *run, uint64_t batch_bytes, uint64_t batch_records,
+				 const char *run, uint64_t batch_bytes, uint64_t batch_record_bytes,
+				 uint64_t batch_records,
 				 int64_t now_ms, struct rv_run_record *ret, struct rv_error *err)
 {
 	char name[256], etag[RV_ETAG_TEXT], folder[RV_TIME_TEXT], time[RV_TIME_TEXT];
@@ -61,7 +62,9 @@ enum rv_status rv_run_record_fix(struct rv_store *lake, const struct rv_stream *
 	json_t *o = json_pack("{s:i, s:s, s:s, s:s, s:s, s:I, s:I}", "v", RV_RUN_RECORD_VERSION, "run",
 			      run, "stream_id", stream->id, "folder", rv_format_folder(now_ms, folder),
 			      "created", rv_format_time(now_ms, time), "batch_record_bytes",
-			      (json_int_t)(batch_bytes ? batch_bytes * RATIO : 256u << 20),
+			      (json_int_t)(batch_record_bytes ? batch_record_bytes
+					   : batch_bytes      ? batch_bytes * RATIO
+							      : 256u << 20),
 			      "batch_records", (json_int_t)batch_records);
 	json_object_set_new(o, "compression", json_string(rv_object_suffix(stream->compression)));
 	rv_strbuf_clear(&text);

@@ -22,10 +22,12 @@ struct rv_run_record {
 	enum rv_output_compression compression;
 };
 
-/* The record as it is in the lake; made from `batch_bytes` (a compressed size), `batch_records` and
+/* The record as it is in the lake; made from `batch_bytes` (a compressed size), the delivery's
+ * `batch_record_bytes` (0: none), `batch_records` and
  * the stream's compression when there is none. */
 enum rv_status rv_run_record_fix(struct rv_store *lake, const struct rv_stream *stream,
-				 const char *run, uint64_t batch_bytes, uint64_t batch_records,
+				 const char *run, uint64_t batch_bytes, uint64_t batch_record_bytes,
+				 uint64_t batch_records,
 				 int64_t now_ms, struct rv_run_record *ret,
 				 struct rv_error *err) RV_MUST_CHECK;
 

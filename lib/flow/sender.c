@@ -40,14 +40,25 @@ static void promised(struct rv_sender *sender, const struct rv_batch_entry *entr
 	pthread_mutex_unlock(&sender->mutex);
 }
 
-static void landed(struct rv_sender *sender, uint64_t records, uint64_t bytes, uint64_t batches,
-		   uint64_t spool_bytes)
+/* What became of a run's batches since `before`. Damaged ones wait no longer, and have not landed. */
+static void note_progress(struct rv_sender *sender, struct rv_run *run,
+			  const struct rv_run_totals *before)
 {
+	struct rv_run_totals after;
+	rv_run_totals(run, &after);
 	pthread_mutex_lock(&sender->mutex);
-	sender->totals.landed_records += records;
-	sender->totals.landed_bytes += bytes;
-	sender->totals.landed_batches += batches;
-	sender->totals.waiting_spool_bytes -= spool_bytes;
+	struct rv_sender_totals *totals = &sender->totals;
+	totals->landed_records += after.landed_records - before->landed_records;
+	totals->landed_bytes += after.landed_bytes - before->landed_bytes;
+	totals->landed_batches += after.landed - before->landed;
+	totals->sent_records += after.sent_records - before->sent_records;
+	totals->counts.requests += after.counts.requests - before->counts.requests;
+	totals->counts.refused += after.counts.refused - before->counts.refused;
+	totals->counts.maybe_twice += after.counts.maybe_twice - before->counts.maybe_twice;
+	totals->counts.record_bytes += after.counts.record_bytes - before->counts.record_bytes;
+	totals->counts.billed_bytes += after.counts.billed_bytes - before->counts.billed_bytes;
+	if (run->pipe)
+		totals->waiting_spool_bytes -= before->waiting_bytes - after.waiting_bytes;
 	pthread_mutex_unlock(&sender->mutex);
 }
 
@@ -62,20 +73,15 @@ static void note_delivery(struct rv_sender *sender, const struct rv_error *why)
 static void try_spool(struct rv_sender *sender, struct rv_run *run)
 {
 	struct rv_error err = RV_ERROR_INIT;
-	struct rv_run_totals before, after;
+	struct rv_run_totals before;
 	pthread_mutex_lock(&sender->mutex);
 	bool skip = sender->only_promise;
 	pthread_mutex_unlock(&sender->mutex);
 	if (skip)
 		return;
 	rv_run_totals(run, &before);
-	enum rv_status status = rv_deliver_spooled(sender->deliver, run, &err);
-	rv_run_totals(run, &after);
-	/* What no longer waits has landed or was dropped as damaged; the totals leave the latter out. */
-	landed(sender,
-	       (after.records - after.waiting_records) - (before.records - before.waiting_records),
-	       (after.bytes - after.waiting_bytes) - (before.bytes - before.waiting_bytes),
-	       after.landed - before.landed, before.waiting_bytes - after.waiting_bytes);
+	enum rv_status status = rv_deliver_spooled(sender->deliver, run, NULL, &err);
+	note_progress(sender, run, &before);
 	note_delivery(sender, status == RV_OK ? NULL : &err);
 }
 
@@ -83,7 +89,7 @@ static enum rv_status do_batch(struct rv_sender *sender, struct job *job, struct
 {
 	struct rv_run *run = job->run;
 	const struct rv_batch_entry *entry = &job->finished.entry;
-	uint64_t seq = entry->seq, records = entry->records, bytes = entry->bytes;
+	uint64_t seq = entry->seq;
 	struct rv_batch_entry shown = *entry; /* the promise takes the entry over */
 	if (rv_deliver_promise(sender->deliver, run, &job->finished, err) != RV_OK)
 		return err->status;
@@ -94,11 +100,12 @@ static enum rv_status do_batch(struct rv_sender *sender, struct job *job, struct
 		try_spool(sender, run);
 		return RV_OK;
 	}
-	if (rv_deliver_batch(sender->deliver, run, seq, &job->finished.body, &job->finished.rejects,
-			     err) != RV_OK)
-		return err->status;
-	landed(sender, records, bytes, 1, 0);
-	return RV_OK;
+	struct rv_run_totals before;
+	rv_run_totals(run, &before);
+	enum rv_status status = rv_deliver_batch(sender->deliver, run, seq, &job->finished.body,
+						 &job->finished.rejects, err);
+	note_progress(sender, run, &before);
+	return status;
 }
 
 static enum rv_status do_end_run(struct rv_sender *sender, struct job *job, struct rv_error *err)

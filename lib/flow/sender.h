@@ -16,8 +16,10 @@
 struct rv_sender;
 struct rv_sender_totals {
 	uint64_t promised_records, landed_records;
+	uint64_t sent_records;                  /* acknowledged, and not known to be in the lake */
 	uint64_t promised_bytes, landed_bytes;  /* compressed */
 	uint64_t promised_batches, landed_batches;
+	struct rv_sent_counts counts;
 	uint64_t waiting_spool_bytes;           /* of this push */
 	uint64_t input_to;                      /* pipes: accepted up to here */
 	struct rv_error delivery;               /* pipes: why the last delivery failed; RV_OK: it did not */

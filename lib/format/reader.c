@@ -88,6 +88,7 @@ static void span_hand_out(struct rv_reader *rd, enum rv_span_kind kind, struct r
 		ret->records = rd->records;
 		ret->set_hash = rd->set_hash;
 		ret->record_bytes = rd->record_bytes;
+		ret->large = rd->span_large;
 		ret->line = rd->span_line;
 		rd->from = rd->mark;
 		rd->from_line = rd->mark_line;

@@ -66,6 +66,7 @@ struct rv_span {
 	uint64_t records;        /* RECORDS: how many */
 	uint64_t set_hash;       /* RECORDS: sum of their hashes */
 	uint64_t record_bytes;   /* RECORDS: bytes without the newlines */
+	bool large;              /* RECORDS: longer ones than limits.large_bytes */
 	/* Extent of the (decompressed) input this span covers. Each span starts where the one before
 	 * ended: blank lines, a header, an array's punctuation belong to the span that follows them.
 	 * A reject's bytes are the last `len` of its extent, line end included. */
@@ -86,6 +87,8 @@ struct rv_span {
 struct rv_reader_limits {
 	uint64_t max_records;    /* at most so many records in the span; 0: no limit */
 	uint64_t max_bytes;      /* the span ends with the record that reaches so many record bytes */
+	/* A span holds records up to so many bytes, or larger ones, but not both; 0: no limit. */
+	uint64_t large_bytes;
 	int64_t timeout_ms;      /* -1: wait for ever */
 };
 

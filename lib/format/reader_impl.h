@@ -78,6 +78,7 @@ struct rv_reader {
 	struct rv_strbuf side;
 	bool use_side;
 	uint64_t records, set_hash, record_bytes, span_line;
+	bool span_large;
 	/* Behind the last record of it; pos may have skipped blanks since. */
 	uint64_t mark, mark_line;
 	unsigned mark_state;
@@ -126,6 +127,18 @@ static inline bool rv_span_full(const struct rv_reader *rd, const struct rv_read
 	return (limits->max_records && rd->records >= limits->max_records) ||
 	       (limits->max_bytes && rd->record_bytes >= limits->max_bytes) ||
 	       rv_span_len(rd) >= RV_SPAN_BYTES;
+}
+
+/* A record of so many bytes does not go with those in the span: it is to come again, first in the
+ * next one. */
+static inline bool rv_span_other_size(struct rv_reader *rd, const struct rv_reader_limits *limits,
+				      size_t len)
+{
+	bool large = limits->large_bytes && len > limits->large_bytes;
+
+	if (!rd->records)
+		rd->span_large = large;
+	return large != rd->span_large;
 }
 
 static inline void rv_span_count(struct rv_reader *rd, const char *p, size_t len)

@@ -157,7 +157,8 @@ static enum rv_step take_object(struct rv_reader *rd, const struct rv_reader_lim
 		return rv_reject_river_key(rd, RV_RESYNC_KNOWN,
 					   rv_reader_at(rd, rd->pos + s.end), rd->pos);
 	}
-	if (rd->run_len >= RV_DIRECT_BYTES && !(in_place && rd->run + rd->run_len == p))
+	if (rv_span_other_size(rd, limits, s.end) ||
+	    (rd->run_len >= RV_DIRECT_BYTES && !(in_place && rd->run + rd->run_len == p)))
 		return RV_STEP_FULL; /* it comes again, first in its span */
 	rv_span_add(rd, p, s.end, in_place, s.has_newline);
 	if (s.has_newline)

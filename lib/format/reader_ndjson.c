@@ -120,7 +120,8 @@ static enum rv_step odd_line(struct rv_reader *rd, const struct rv_reader_limits
 	const char *p = rd->buf + at;
 	bool in_place = nl == p + s.end && !s.has_newline;
 
-	if (rd->run_len >= RV_DIRECT_BYTES && !(in_place && rd->run + rd->run_len == p))
+	if (rv_span_other_size(rd, limits, s.end) ||
+	    (rd->run_len >= RV_DIRECT_BYTES && !(in_place && rd->run + rd->run_len == p)))
 		return RV_STEP_FULL; /* it comes again, first in its span */
 	rv_span_add(rd, p, s.end, in_place, s.has_newline);
 	rd->pos = to;
@@ -153,6 +154,10 @@ enum rv_step rv_ndjson_step(struct rv_reader *rd, const struct rv_reader_limits 
 			if (!left || s.end > rd->max_record_bytes || s.has_newline ||
 			    is_refused(rd, &s))
 				break;
+			if (rv_span_other_size(rd, limits, s.end)) {
+				rv_span_mark(rd);
+				return RV_STEP_FULL;
+			}
 			if (p[s.end] == '\n') {
 				rv_span_add(rd, p, s.end, true, false);
 				rd->pos += s.end + 1;

@@ -89,6 +89,10 @@ enum rv_step rv_text_step(struct rv_reader *rd, const struct rv_reader_limits *l
 					 "invalid_utf8", "byte %zu of the line is not UTF-8",
 					 bad + 1);
 		}
+		if (rv_span_other_size(rd, limits, record)) {
+			rv_strbuf_truncate(&rd->side, start);
+			return RV_STEP_FULL;
+		}
 		if (!rd->records)
 			rd->span_line = rd->line;
 		rv_span_count(rd, rd->side.bytes + start, record);

@@ -24,6 +24,8 @@
 #define RV_STAMP_ID_TEXT (RV_STAMP_RUN_MAX + 1 + 20 + 1 + 20 + 1)
 /* No stamp is longer, the comma in front of it included. */
 #define RV_STAMP_MAX_BYTES 8192
+/* Nor one that has an id only. */
+#define RV_STAMP_ID_MAX_BYTES 128
 
 struct rv_stamp_id {
 	struct rv_str run;   /* points into what was parsed */

@@ -368,10 +368,13 @@ enum rv_status rv_checkpoint_note_batch(const struct rv_state *state, const char
 					struct rv_error *err)
 {
 	RV_CLEANUP(rv_free_p) char *path = rv_asprintf("%s/files/%s.batches", state->folder, key);
+	/* Marked: no object of that name need be in the lake; the stamps of its records will. */
+	const char *mark = *entry->name && run->delivery[0] ? "@" : "";
 	/* The line end in front closes a line that a crash has torn. */
 	RV_CLEANUP(rv_free_p)
-	char *line = rv_asprintf("\n%" PRIu64 " %" PRIu64 " %s %" PRIu64 " %" PRIu64 " %s %s\n",
-				 extent->from, extent->to, run->name, entry->seq, entry->bytes, *entry->name ? entry->name : "-",
+	char *line = rv_asprintf("\n%" PRIu64 " %" PRIu64 " %s %" PRIu64 " %" PRIu64 " %s%s %s\n",
+				 extent->from, extent->to, run->name, entry->seq, entry->bytes, mark,
+				 *entry->name ? entry->name : "-",
 				 entry->rejects_name ? entry->rejects_name : "-");
 	RV_CLEANUP(rv_close_p)
 	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -398,10 +401,13 @@ enum rv_status rv_checkpoint_each_batch(const struct rv_state *state, const char
 	char *save = NULL;
 	for (char *line = strtok_r(text.bytes, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
 		struct rv_file_batch batch;
-		/* 383 is RV_OBJECT_NAME_MAX - 1. A line torn by a crash is followed by its repetition. */
-		if (sscanf(line, "%" SCNu64 " %" SCNu64 " %*s %*s %" SCNu64 " %383s %383s",
+		/* 383 is RV_OBJECT_NAME_MAX - 1, and a mark. A line torn by a crash is followed by its repetition. */
+		if (sscanf(line, "%" SCNu64 " %" SCNu64 " %*s %*s %" SCNu64 " %384s %383s",
 			   &batch.from, &batch.to, &batch.bytes, batch.name, batch.rejects_name) != 5)
 			continue;
+		batch.by_stamp = batch.name[0] == '@';
+		if (batch.by_stamp)
+			memmove(batch.name, batch.name + 1, strlen(batch.name));
 		if ((status = each(arg, &batch, err)) != RV_OK)
 			return status;
 	}

@@ -102,7 +102,9 @@ enum rv_status rv_checkpoint_note_batch(const struct rv_state *state, const char
 struct rv_file_batch {
 	uint64_t from, to;
 	uint64_t bytes;                        /* of the object */
-	char name[RV_OBJECT_NAME_MAX];         /* "-": none */
+	/* A service took the records: their stamps come to the lake, in objects it names itself. */
+	bool by_stamp;
+	char name[RV_OBJECT_NAME_MAX + 1];     /* "-": none */
 	char rejects_name[RV_OBJECT_NAME_MAX]; /* "-": none */
 };
 enum rv_status rv_checkpoint_each_batch(const struct rv_state *state, const char *key,

@@ -186,16 +186,24 @@ static const char *compression_text(enum rv_output_compression compression)
 	return rv_object_suffix(compression) + strlen(".ndjson");
 }
 
+static const char *const stamps[] = { "none", "id", "full" };
+
 enum rv_status rv_run_begin(struct rv_run *run, struct rv_error *err)
 {
+	/* What an older river can finish, it may. */
+	int version = run->delivery[0] || run->stamp != RV_STAMP_NONE ? RV_RUN_VERSION : 1;
 	json_t *entry = json_pack("{s:s, s:i, s:s, s:b, s:b, s:I, s:s, s:s}", "t", "run", "v",
-				  RV_RUN_VERSION, "run", run->name, "named", run->named, "pipe",
+				  version, "run", run->name, "named", run->named, "pipe",
 				  run->pipe, "started", (json_int_t)run->started_ms, "folder",
 				  run->lake_folder, "compression", compression_text(run->compression));
 	json_object_set_new(entry, "source", rv_json_bytes(run->source));
 	json_object_set_new(entry, "host", rv_json_bytes(run->host));
 	if (run->settings)
 		json_object_set(entry, "settings", run->settings);
+	if (run->stamp != RV_STAMP_NONE)
+		json_object_set_new(entry, "stamp", json_string(stamps[run->stamp]));
+	if (run->delivery[0])
+		json_object_set_new(entry, "delivery", json_string(run->delivery));
 	if (append(run, entry, true, err) != RV_OK)
 		return err->status;
 	/* The names journal and runs/<run> must be as durable as what is in them. */
@@ -319,10 +327,91 @@ static enum rv_status set_state(struct rv_run *run, uint64_t seq, enum rv_batch_
 	if (!entry)
 		rv_bug("batch %" PRIu64 " %s without a promise", seq, type);
 	entry->state = state;
+	json_t *o = json_pack("{s:s, s:I}", "t", type, "seq", (json_int_t)seq);
+	const struct {
+		const char *key;
+		uint64_t value;
+	} counts[] = {
+		{ "requests", entry->sent.requests },
+		{ "refused", entry->sent.refused },
+		{ "maybe_twice", entry->sent.maybe_twice },
+		{ "record_bytes", entry->sent.record_bytes },
+		{ "billed_bytes", entry->sent.billed_bytes },
+	};
+	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++)
+		if (counts[i].value)
+			json_object_set_new(o, counts[i].key, json_integer((json_int_t)counts[i].value));
 	/* The journal has them; a push of very many files must not keep them all. */
 	release_extents(entry);
 	pthread_mutex_unlock(&run->mutex);
-	return append(run, json_pack("{s:s, s:I}", "t", type, "seq", (json_int_t)seq), sync, err);
+	return append(run, o, sync, err);
+}
+
+static bool copy_entry(const struct rv_batch_entry *entry, struct rv_batch_entry *ret)
+{
+	if (!entry)
+		return false;
+	/* The names live as long as the run does. */
+	*ret = *entry;
+	ret->extents = NULL;
+	ret->extents_count = 0;
+	return true;
+}
+
+bool rv_run_entry(struct rv_run *run, uint64_t seq, struct rv_batch_entry *ret)
+{
+	pthread_mutex_lock(&run->mutex);
+	bool found = copy_entry(find_batch(run, seq), ret);
+	pthread_mutex_unlock(&run->mutex);
+	return found;
+}
+
+bool rv_run_next_waiting(struct rv_run *run, uint64_t from, struct rv_batch_entry *ret)
+{
+	const struct rv_batch_entry *next = NULL;
+	pthread_mutex_lock(&run->mutex);
+	/* Numbers go up without holes but for batches that were abandoned: none stands behind its own. */
+	size_t i = from < run->batches_count ? (size_t)from : run->batches_count;
+	while (i > 0 && run->batches[i - 1].seq >= from)
+		i--;
+	for (; i < run->batches_count && !next; i++)
+		if (run->batches[i].seq >= from && run->batches[i].state == RV_BATCH_WAITING)
+			next = &run->batches[i];
+	bool found = copy_entry(next, ret);
+	pthread_mutex_unlock(&run->mutex);
+	return found;
+}
+
+enum rv_status rv_run_sending(struct rv_run *run, uint64_t seq, struct rv_error *err)
+{
+	pthread_mutex_lock(&run->mutex);
+	struct rv_batch_entry *entry = find_batch(run, seq);
+	bool told = !entry || entry->sending;
+	if (entry)
+		entry->sending = true;
+	pthread_mutex_unlock(&run->mutex);
+	return told ? RV_OK
+		    : append(run, json_pack("{s:s, s:I}", "t", "sending", "seq", (json_int_t)seq), false,
+			     err);
+}
+
+void rv_run_add_counts(struct rv_run *run, uint64_t seq, const struct rv_sent_counts *counts)
+{
+	pthread_mutex_lock(&run->mutex);
+	struct rv_batch_entry *entry = find_batch(run, seq);
+	if (entry) {
+		entry->sent.requests += counts->requests;
+		entry->sent.refused += counts->refused;
+		entry->sent.maybe_twice += counts->maybe_twice;
+		entry->sent.record_bytes += counts->record_bytes;
+		entry->sent.billed_bytes += counts->billed_bytes;
+	}
+	pthread_mutex_unlock(&run->mutex);
+}
+
+enum rv_status rv_run_sent(struct rv_run *run, uint64_t seq, struct rv_error *err)
+{
+	return set_state(run, seq, RV_BATCH_SENT, "sent", run->pipe, err);
 }
 
 enum rv_status rv_run_landed(struct rv_run *run, uint64_t seq, struct rv_error *err)
@@ -354,6 +443,11 @@ char *rv_run_body_path(const struct rv_run *run, uint64_t seq)
 char *rv_run_rejects_path(const struct rv_run *run, uint64_t seq)
 {
 	return rv_asprintf("%s/%06" PRIu64 ".rejects", run->folder, seq);
+}
+
+char *rv_run_sent_path(const struct rv_run *run, uint64_t seq)
+{
+	return rv_asprintf("%s/%06" PRIu64 ".sent", run->folder, seq);
 }
 
 enum rv_status rv_run_check_spooled(int fd, const char *path, uint64_t bytes, uint64_t hash,
@@ -404,8 +498,18 @@ void rv_run_totals(struct rv_run *run, struct rv_run_totals *ret)
 		ret->batches += b->records > 0;
 		if (b->input_to > ret->input_to)
 			ret->input_to = b->input_to;
+		ret->counts.requests += b->sent.requests;
+		ret->counts.refused += b->sent.refused;
+		ret->counts.maybe_twice += b->sent.maybe_twice;
+		ret->counts.record_bytes += b->sent.record_bytes;
+		ret->counts.billed_bytes += b->sent.billed_bytes;
 		if (b->state == RV_BATCH_LANDED) {
 			ret->landed++;
+			ret->landed_records += b->records;
+			ret->landed_bytes += b->bytes;
+		} else if (b->state == RV_BATCH_SENT) {
+			ret->sent++;
+			ret->sent_records += b->records;
 		} else {
 			ret->waiting++;
 			ret->waiting_records += b->records;
@@ -443,6 +547,12 @@ static bool replay_run(struct rv_run *run, const json_t *o)
 	run->source = rv_take(source);
 	run->host = rv_take(host);
 	run->settings = json_incref(json_object_get(o, "settings"));
+	const char *stamp = json_string_value(json_object_get(o, "stamp"));
+	const char *delivery = json_string_value(json_object_get(o, "delivery"));
+	if (stamp)
+		run->stamp = strcmp(stamp, "full") == 0 ? RV_STAMP_FULL : RV_STAMP_ID;
+	if (delivery)
+		snprintf(run->delivery, sizeof(run->delivery), "%s", delivery);
 	return true;
 }
 
@@ -528,12 +638,26 @@ static bool replay(struct rv_run *run, const json_t *o, size_t line_number)
 		return replay_file(run, o);
 	if (strcmp(type, "batch") == 0)
 		return replay_batch(run, o);
-	bool landed = strcmp(type, "landed") == 0;
-	if (landed || strcmp(type, "dropped") == 0) {
+	if (strcmp(type, "sending") == 0) {
 		struct rv_batch_entry *entry = find_batch(run, rv_json_get_u64(o, "seq"));
 		if (entry)
-			entry->state = landed ? RV_BATCH_LANDED : RV_BATCH_DROPPED;
+			entry->sending = true;
 		return entry != NULL;
+	}
+	bool landed = strcmp(type, "landed") == 0, sent = strcmp(type, "sent") == 0;
+	if (landed || sent || strcmp(type, "dropped") == 0) {
+		struct rv_batch_entry *entry = find_batch(run, rv_json_get_u64(o, "seq"));
+		if (!entry)
+			return false;
+		entry->state = landed ? RV_BATCH_LANDED : sent ? RV_BATCH_SENT : RV_BATCH_DROPPED;
+		entry->sent = (struct rv_sent_counts){
+			.requests = rv_json_get_u64(o, "requests"),
+			.refused = rv_json_get_u64(o, "refused"),
+			.maybe_twice = rv_json_get_u64(o, "maybe_twice"),
+			.record_bytes = rv_json_get_u64(o, "record_bytes"),
+			.billed_bytes = rv_json_get_u64(o, "billed_bytes"),
+		};
+		return true;
 	}
 	if (strcmp(type, "closed") == 0)
 		return run->closed = true;

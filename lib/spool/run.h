@@ -6,8 +6,14 @@
  * in the last line: it may be a promise that was given. runs/<run>/<seq>.body and <seq>.rejects are spooled batches. The journal is locked
  * for as long as its run is alive.
  *
- * Version 1. Entry types: run, file, batch, landed, dropped, closed. rv_run_landed may be called by another
- * thread than the rest; the run serialises itself.
+ * runs/<run>/<seq>.sent says which records of a batch were acknowledged by attempts that failed in the
+ * end (flow/acknowledged.h).
+ *
+ * Version 2. Entry types: run, file, batch, sending, sent, landed, dropped, closed. Version 1 had neither
+ * sending nor sent, nor "stamp" and "delivery" in its first line; runs without them are still written so.
+ *
+ * One thread promises, and another one may note what became of promises (the functions that say so);
+ * the run serialises itself.
  */
 #ifndef RV_SPOOL_RUN_H
 #define RV_SPOOL_RUN_H
@@ -22,11 +28,12 @@
 #include "flow/object_name.h"
 #include "spool/state.h"
 
-#define RV_RUN_VERSION 1
+#define RV_RUN_VERSION 2
 
 enum rv_batch_state {
 	RV_BATCH_WAITING, /* journaled, not known to be in the lake */
 	RV_BATCH_LANDED,
+	RV_BATCH_SENT,    /* every record acknowledged by the next hop, which brings it to the lake */
 	RV_BATCH_DROPPED, /* files: the bytes are gone or changed; reported as not accepted */
 };
 /* A piece of a file that went into a batch. Offsets are of the decompressed bytes. */
@@ -46,6 +53,10 @@ struct rv_run_file {
 	char *compression;
 	bool journaled;
 };
+/* What sending took, over all attempts. */
+struct rv_sent_counts {
+	uint64_t requests, refused, maybe_twice, record_bytes, billed_bytes;
+};
 struct rv_batch_entry {
 	uint64_t seq;
 	char *name;         /* object name; "" when the batch has rejects only */
@@ -58,6 +69,8 @@ struct rv_batch_entry {
 	struct rv_extent *extents; /* files only */
 	size_t extents_count;
 	enum rv_batch_state state;
+	bool sending;       /* an attempt was begun: unless told, nobody knows what came of it */
+	struct rv_sent_counts sent;
 };
 
 struct rv_run {
@@ -73,6 +86,8 @@ struct rv_run {
 	char *source;             /* what was pushed, for people */
 	char *host;
 	enum rv_output_compression compression;
+	enum rv_stamp stamp;
+	char delivery[16];        /* "": direct */
 	json_t *settings;         /* Optional: how the input was read; flow/read_settings.h. Owned. */
 	/* What the journal adds. */
 	struct rv_run_file **files;
@@ -105,6 +120,17 @@ uint64_t rv_run_add_file(struct rv_run *run, const char *path, const char *key, 
 /* Promise a batch: the run takes over what the entry owns, and it is durable when this returns. */
 enum rv_status rv_run_promise(struct rv_run *run, struct rv_batch_entry *entry,
 			      struct rv_error *err) RV_MUST_CHECK;
+/* Any thread from here on. A copy of what was promised, without its extents; false: no such batch. */
+bool rv_run_entry(struct rv_run *run, uint64_t seq, struct rv_batch_entry *ret);
+/* The same of the first batch that waits, from number `from` on. */
+bool rv_run_next_waiting(struct rv_run *run, uint64_t from, struct rv_batch_entry *ret);
+/* Note that a batch is about to be sent to a service that takes it once more under the same name.
+ * Not synced. */
+enum rv_status rv_run_sending(struct rv_run *run, uint64_t seq, struct rv_error *err) RV_MUST_CHECK;
+/* Counts of an attempt that failed; they go with the note that it was sent in the end. */
+void rv_run_add_counts(struct rv_run *run, uint64_t seq, const struct rv_sent_counts *counts);
+/* Note that every record of a batch was acknowledged. Durable for pipes: their spool file goes next. */
+enum rv_status rv_run_sent(struct rv_run *run, uint64_t seq, struct rv_error *err) RV_MUST_CHECK;
 /* Note that a batch is in the lake. Not synced: recovery puts it again, to the same name. */
 enum rv_status rv_run_landed(struct rv_run *run, uint64_t seq, struct rv_error *err) RV_MUST_CHECK;
 /* Note that a batch can not be made again; durable. The totals leave it out. */
@@ -116,6 +142,7 @@ enum rv_status rv_run_remove(struct rv_run *run, struct rv_error *err) RV_MUST_C
 
 char *rv_run_body_path(const struct rv_run *run, uint64_t seq);    /* caller frees */
 char *rv_run_rejects_path(const struct rv_run *run, uint64_t seq); /* caller frees */
+char *rv_run_sent_path(const struct rv_run *run, uint64_t seq);    /* caller frees */
 void rv_batch_entry_release(struct rv_batch_entry *entry);
 /* Is the open spool file `path` what was promised? RV_DAMAGED with lengths when not. */
 enum rv_status rv_run_check_spooled(int fd, const char *path, uint64_t bytes, uint64_t hash,
@@ -125,6 +152,9 @@ struct rv_run_totals {
 	uint64_t records, record_bytes, bytes, rejected, set_hash, rejects_hash;
 	uint64_t batches;  /* with records */
 	uint64_t landed;   /* of them, and of batches with rejects only */
+	uint64_t landed_records, landed_bytes;
+	uint64_t sent, sent_records; /* acknowledged, and not known to be in the lake */
+	struct rv_sent_counts counts;
 	uint64_t waiting, waiting_records, waiting_bytes;
 	uint64_t input_to; /* pipes: accepted up to this offset */
 };

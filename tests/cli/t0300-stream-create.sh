@@ -131,7 +131,7 @@ test_expect_success 'what flags have wrong is usage, with the key named' '
 	test_expect_code 2 river stream create x --layers raw,latest 2>err &&
 	test_expect_code 2 river stream create x --batch-size 0 2>err &&
 	test_grep "batch.size: must be more than 0" err &&
-	test_expect_code 2 river stream create x --stamp id 2>err && test_grep "goes with Firehose" err &&
+	test_expect_code 2 river stream create x --stamp ids 2>err && test_grep "ids" err &&
 	test_expect_code 2 river stream create x --csv-delimiter ab 2>err &&
 	test_expect_code 2 river stream create x --format xml 2>err &&
 	test_expect_code 2 river stream create x --adopt --fresh 2>err &&

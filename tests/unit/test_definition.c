@@ -261,8 +261,6 @@ static const struct refusal refusals[] = {
 	{ "stream: a\ncolumns: { '%%%': date }\n", 2, 12, "'%%%' is not a column name", "lower case letters" },
 	{ "stream: a\ncolumns: { a: decimal(40,2) }\n", 2, 15, "'decimal(40' is not a type", "quote the type" },
 	{ "stream: a\ncolumns: { a: { type: decimal(9,2), required: true } }\n", 2, 23, "'decimal(9' is not a type", "quote the type" },
-	{ "stream: a\nstamp: id\n", 2, 8, "stamp: id goes with Firehose, which this version does not have", "leave it out" },
-	{ "stream: a\nstamp: full\n", 2, 8, "stamp: full goes with Firehose", NULL },
 	{ "stream: a\nstamp: yes\n", 2, 8, "'yes' is not one of none, id, full", NULL },
 	{ "stream: a\npipe: manual\n", 2, 7, "'manual' is not one of auto, notify", NULL },
 };
@@ -377,7 +375,8 @@ static void golden_copy(void **state RV_UNUSED)
 	text.bytes[text.len - 1] = '\0';
 	assert_string_equal(again, text.bytes);
 	must_parse(everything, &from_yaml);
-	assert_int_equal(s.stamp, RV_STAMP_ID); /* refused in files, read where it is */
+	assert_int_equal(s.stamp, RV_STAMP_ID);
+	assert_int_equal(from_yaml.stamp, RV_STAMP_NONE);
 	from_yaml.stamp = RV_STAMP_ID;
 	assert_int_equal(rv_definition_diff(&s, &from_yaml, NULL, NULL), 0);
 }

@@ -106,12 +106,13 @@ static void same_number(json_t *o, const char *key, int64_t want)
 static void test_open_then_closed(void **state RV_UNUSED)
 {
 	struct run_world w;
+	bool there;
 
 	open_world(&w, true);
 	struct rv_run *run = begin_run(&w, "r1", false, false);
 
-	assert_ok(&w, rv_receipt_put_open(w.lake, &w.stream, run, &w.err));
-	assert_ok(&w, rv_receipt_put_open(w.lake, &w.stream, run, &w.err)); /* again: fine */
+	assert_ok(&w, rv_receipt_put_open(w.lake, &w.stream, run, &there, &w.err));
+	assert_ok(&w, rv_receipt_put_open(w.lake, &w.stream, run, &there, &w.err)); /* again: fine */
 	expect_names(&w, DAY "r1-open.json|");
 	json_t *o = read_document(&w, DAY "r1-open.json");
 
@@ -161,6 +162,7 @@ static void test_open_then_closed(void **state RV_UNUSED)
 static void test_named_run(void **state RV_UNUSED)
 {
 	struct run_world w;
+	bool there;
 
 	open_world(&w, true);
 	struct rv_run *run = begin_run(&w, "nightly", false, true);
@@ -181,7 +183,7 @@ static void test_named_run(void **state RV_UNUSED)
 	rv_run_free(run);
 
 	run = begin_run(&w, "nightly", false, true);
-	assert_ok(&w, rv_receipt_put_open(w.lake, &w.stream, run, &w.err));
+	assert_ok(&w, rv_receipt_put_open(w.lake, &w.stream, run, &there, &w.err));
 	promise(&w, run, 0, 3, 1);
 	assert_int_equal(rv_receipt_put_closed(w.lake, &w.stream, run, &w.err), RV_CONFLICT);
 	assert_non_null(strstr(w.err.message, "run nightly was closed before"));
@@ -196,14 +198,15 @@ static void test_named_run(void **state RV_UNUSED)
 static void test_failing_lake(void **state RV_UNUSED)
 {
 	struct run_world w;
+	bool there;
 
 	open_world(&w, true);
 	struct rv_run *run = begin_run(&w, "r1", false, true);
 
 	promise(&w, run, 0, 3, 0);
 	rv_store_mem_fail(w.lake, 1, false, RV_AUTH);
-	assert_int_equal(rv_receipt_put_open(w.lake, &w.stream, run, &w.err), RV_AUTH);
-	assert_ok(&w, rv_receipt_put_open(w.lake, &w.stream, run, &w.err));
+	assert_int_equal(rv_receipt_put_open(w.lake, &w.stream, run, &there, &w.err), RV_AUTH);
+	assert_ok(&w, rv_receipt_put_open(w.lake, &w.stream, run, &there, &w.err));
 	/* list, put, remove: whichever fails, the open one stays and the next try ends it */
 	for (uint64_t at = 1; at <= 3; at++) {
 		rv_store_mem_fail(w.lake, at, false, RV_LOCAL_IO);

@@ -98,6 +98,7 @@ static void test_length_is_bounded(void **state RV_UNUSED)
 	rv_stamper_lines(&stamper, "{\"a\":1}\n", 8, &out);
 	assert_int_equal(out.len, 8 + rv_stamper_max_bytes(&stamper));
 	assert_non_null(strstr(out.bytes, "\xc3\xa4\"}}\n")); /* whole characters */
+	assert_true(RV_STAMP_ID_TEXT + strlen(",\"_river\":{\"id\":\"\"}") <= RV_STAMP_ID_MAX_BYTES);
 	assert_true(rv_stamp_cut(out.bytes, out.len - 1, &keep, &id));
 	assert_int_equal(keep, 6);
 	assert_int_equal(id.n, UINT64_MAX);
