@@ -114,7 +114,7 @@ test_expect_success 'where Firehose delivers, an upload goes into the lake' '
 	test "$(upload url in)" = 200 &&
 	river -c delivery=firehose landing process &&
 	test "$(emul_count firehose.PutRecordBatch)" = 0 &&
-	records >got && test_grep "^{\"n\":1" got
+	records >got && test_grep "^{\"n\":1,\"_river\":{\"id\":\".*-000001-000000-1\"" got
 '
 
 test_expect_success 'the lake takes nothing: it stays, and lands the next time' '

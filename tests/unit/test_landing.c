@@ -174,8 +174,7 @@ static void test_names(void **state)
 		"_river/landing/web/clicks/a/x-000001", "_river/landing/Web/clicks/x-000001",
 		"_river/landing/web/clicks/x-00000a", "data/web/clicks/x-000001",
 		"_river/landing/web/clicks_clean/x-000001", "_river/landing/temp/clicks/x-000001",
-		"_river/landing/web/clicks/"
-		"01234567890123456789012345678901234567890-000001",
+		"_river/landing/web/clicks/01234567890123456789012345678901234567890-000001",
 	};
 	struct rv_landing_name name;
 	char text[RV_OBJECT_NAME_MAX], run[RV_RUN_MAX + 1];
