@@ -22,6 +22,7 @@ struct rv_deliver {
 	const struct rv_run *known;  /* the named run that `closed` is about */
 	json_t *closed;              /* its closed receipt, when it has been sent whole before; owned */
 	bool check_stream;           /* before each promise: is the stream still this one? */
+	bool own_runs_only;          /* recovery leaves alone what was promised to another delivery */
 	void (*waiting)(void *arg, const char *text); /* Optional: told when a lock keeps us waiting */
 	void *waiting_arg;
 	bool reopened; /* `opened` had an open receipt before: what it sends may have been sent */

@@ -357,6 +357,7 @@ static enum rv_status push_upload(struct landing *landing, const struct rv_landi
 		.lock_timeout_ms = params->lock_timeout_ms,
 		.should_stop = params->should_stop,
 		.check_stream = true,
+		.own_runs_only = true,
 		.note = params->note,
 		.arg = params->arg,
 	};

@@ -478,6 +478,7 @@ static enum rv_status set_up(struct rv_push_state *push, struct rv_error *err)
 		.delivery = params->delivery,
 		.loss = RV_ERROR_INIT,
 		.check_stream = params->check_stream,
+		.own_runs_only = params->own_runs_only,
 		.waiting = params->note,
 		.waiting_arg = params->arg,
 	};

@@ -45,6 +45,7 @@ struct rv_push_params {
 	int64_t lock_timeout_ms;        /* 0: do not wait for a file that another push holds */
 	bool (*should_stop)(void);
 	void (*progress)(void *arg, const struct rv_push_progress *progress); /* Optional */
+	bool own_runs_only;             /* what earlier pushes left to another delivery stays with it */
 	bool lock_skip;                 /* a file that another push holds is left out, the others go on */
 	bool check_stream;              /* ask the catalog before each batch whether the stream is still
 					 * the one it was */

@@ -267,6 +267,10 @@ static enum rv_status recover_one(void *arg, const char *name, struct rv_error *
 		return set_run_aside(recovery, name, err);
 	if (status != RV_OK)
 		return status;
+	const char *delivery = run->delivery[0] ? run->delivery : "direct";
+	if (recovery->deliver->own_runs_only &&
+	    strcmp(delivery, recovery->deliver->delivery->ops->name) != 0)
+		return RV_OK;
 	if (finish_run(recovery, run, err) == RV_OK)
 		return RV_OK;
 	recovery->result->waiting_runs++;

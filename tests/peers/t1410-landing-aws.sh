@@ -117,6 +117,20 @@ test_expect_success 'where Firehose delivers, an upload goes into the lake' '
 	records >got && test_grep "^{\"n\":1,\"_river\":{\"id\":\".*-000001-000000-1\"" got
 '
 
+test_expect_success 'what waits for Firehose goes on waiting for it' '
+	fresh && river -c delivery=firehose -c delivery.role_arn=arn:aws:iam::123456789012:role/f \
+		stream create web/hose >/dev/null &&
+	printf "{\"n\":1}\n" >in && printf "{\"n\":2}\n" >later &&
+	emul_script "{\"match\":{\"op\":\"PutRecordBatch\",\"count\":\"all\"},\"do\":\"status\",\"status\":403,\"code\":\"AccessDeniedException\"}" &&
+	test_must_fail river -c delivery=firehose push web/hose <later 2>err &&
+	emul_no_script >/dev/null &&
+	river -c delivery=firehose push web/hose in --presign --output json >url &&
+	test "$(upload url in)" = 200 && river -c delivery=firehose landing process &&
+	records >got && test_line_count = 1 got && test_grep "^{\"n\":1" got &&
+	river -c delivery=firehose spool flush &&
+	test "$(emul_count firehose.PutRecordBatch accepted)" = 1
+'
+
 test_expect_success 'the lake takes nothing: it stays, and lands the next time' '
 	fresh && seq 1 20000 | sed "s/.*/{\"n\":&}/" >in &&
 	river push web/clicks in --presign --output json >url && test "$(upload url in)" = 200 &&
