@@ -91,4 +91,28 @@ struct rv_delivery_firehose_params {
 enum rv_status rv_delivery_firehose_new(const struct rv_delivery_firehose_params *params,
 					struct rv_delivery **ret, struct rv_error *err) RV_MUST_CHECK;
 
+/*
+ * For tests: a service in memory that takes records one by one, and fails as it is told to. A batch whose
+ * name says that its body is compressed, or with a record over the limit, is put into `lake`.
+ */
+struct rv_delivery_mem_params {
+	struct rv_store *lake;     /* borrowed; NULL: such batches are a bug of the test */
+	uint64_t max_record_bytes, batch_record_bytes;
+};
+struct rv_delivery *rv_delivery_mem_new(const struct rv_delivery_mem_params *params);
+/* Sends number `from` up to, and without, `to` (from 1) fail with `status` after `taken` records that were
+ * not acknowledged before. `heard` false: nobody learns that they were taken. May be called by any
+ * thread. */
+struct rv_delivery_mem_fault {
+	uint64_t from, to;
+	enum rv_status status;
+	bool transient;
+	uint64_t taken;
+	bool heard;
+};
+void rv_delivery_mem_fail(struct rv_delivery *delivery, const struct rv_delivery_mem_fault *fault);
+/* Everything taken so far, in order, with newlines; caller frees. */
+char *rv_delivery_mem_taken(struct rv_delivery *delivery);
+uint64_t rv_delivery_mem_sends(struct rv_delivery *delivery);
+
 #endif

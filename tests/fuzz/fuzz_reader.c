@@ -76,6 +76,12 @@ static struct sum read_all(const char *p, size_t size, const struct rv_reader_pa
 		CHECK(rv_reader_offset(rd) == at);
 		if (s.kind == RV_SPAN_RECORDS) {
 			check_records(&s, sum.format == RV_FORMAT_CSV || sum.format == RV_FORMAT_TEXT);
+			for (const char *q = s.bytes, *end = q + s.len; limits->large_bytes && q < end;) {
+				const char *nl = memchr(q, '\n', (size_t)(end - q));
+
+				CHECK(((size_t)(nl - q) > limits->large_bytes) == s.large);
+				q = nl + 1;
+			}
 			CHECK(!limits->max_records || s.records <= limits->max_records);
 			sum.records += s.records;
 			sum.set_hash += s.set_hash;
@@ -127,6 +133,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	params.refuse_river_key = how & 0x40;
 	some.max_records = how & 0x80 ? 2 : 0;
 	some.max_bytes = how & 0x80 ? 0 : 30;
+	some.large_bytes = how & 0x10 ? 9 : 0;
 
 	struct sum whole = read_all(p, size, &params, 0, &all);
 

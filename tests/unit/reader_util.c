@@ -122,7 +122,12 @@ void read_text(const char *p, size_t len, const struct rv_reader_params *params,
 		rv_source_mem_new(p, len, how->piece, UINT64_MAX);
 	RV_CLEANUP(rv_reader_free_p) struct rv_reader *rd = NULL;
 	RV_CLEANUP(rv_free_p) char *header = NULL;
-	struct rv_reader_limits limits = { how->max_records, how->max_bytes, -1 };
+	struct rv_reader_limits limits = {
+		.max_records = how->max_records,
+		.max_bytes = how->max_bytes,
+		.large_bytes = how->large_bytes,
+		.timeout_ms = -1,
+	};
 	struct rv_reader_params now = *params;
 	struct rv_span s;
 	uint64_t at = 0, n = 0, bytes = 0;
@@ -151,6 +156,13 @@ void read_text(const char *p, size_t len, const struct rv_reader_params *params,
 				return;
 			rv_reader_finish(rd);
 			finished = true;
+		}
+		for (const char *q = s.bytes, *end = q + s.len;
+		     s.kind == RV_SPAN_RECORDS && how->large_bytes && q < end;) {
+			const char *nl = memchr(q, '\n', (size_t)(end - q));
+
+			assert_int_equal((size_t)(nl - q) > how->large_bytes, s.large);
+			q = nl + 1;
 		}
 		if (s.kind == RV_SPAN_RECORDS && (how->max_records || how->max_bytes)) {
 			/* A batch: the limits are what is left of it. */
@@ -210,10 +222,11 @@ void expect_reading(const char *text, size_t len, const struct rv_reader_params 
 	assert_string_equal(whole.records.bytes, records);
 	if (strcmp(whole.rejects.bytes, rejects) != 0) /* cmocka cuts long texts */
 		fail_msg("rejects: %s, expected: %s", whole.rejects.bytes, rejects);
-	for (uint64_t limit = 0; limit < 4; limit++) {
-		/* Limits in records, in bytes, with and without starting anew at each span. */
+	for (uint64_t limit = 0; limit < 6; limit++) {
+		/* Limits in records, in bytes, by size, with and without starting anew at each span. */
 		struct read_how how = { .max_records = limit == 1 ? 1 : limit == 2 ? 3 : 0,
-					.max_bytes = limit == 3 ? 20 : 0 };
+					.max_bytes = limit == 3 || limit == 5 ? 20 : 0,
+					.large_bytes = limit >= 4 ? 8 : 0 };
 		struct read_result first;
 
 		read_text(text, len, params, &how, &first);

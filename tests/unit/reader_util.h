@@ -24,7 +24,7 @@ struct read_result {
 
 struct read_how {
 	size_t piece;              /* bytes a read gives, 0: all */
-	uint64_t max_records, max_bytes;
+	uint64_t max_records, max_bytes, large_bytes;
 	bool no_finish;
 	bool resume;               /* a new reader at the end of every span */
 };

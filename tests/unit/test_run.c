@@ -403,6 +403,63 @@ static void test_check_spooled(void **arg)
 	close(fd);
 }
 
+/* What only version 2 says: the delivery, the stamp, attempts and what they came to. */
+static void test_golden_of_a_service(void **arg)
+{
+	struct world *world = *arg;
+	struct rv_error err;
+	struct rv_run *run = NULL;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf golden = RV_STRBUF_INIT;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf now = RV_STRBUF_INIT;
+	RV_CLEANUP(rv_free_p)
+	char *copy = rv_path_join(getenv("RIVER_SOURCE") ? getenv("RIVER_SOURCE") : ".",
+				  "tests/data/journal-v2");
+	assert_int_equal(rv_run_create(&world->state, "r1", NOW, &run, &err), RV_OK);
+	run->compression = RV_OUTPUT_NONE;
+	run->stamp = RV_STAMP_FULL;
+	snprintf(run->delivery, sizeof(run->delivery), "firehose");
+	free(run->host);
+	run->host = rv_strdup("testhost");
+	assert_int_equal(rv_run_begin(run, &err), RV_OK);
+	for (unsigned seq = 0; seq < 4; seq++)
+		promise(run, seq, false, NULL, 0);
+	assert_int_equal(rv_run_sending(run, 0, &err), RV_OK);
+	assert_int_equal(rv_run_sending(run, 0, &err), RV_OK); /* said once */
+	const struct rv_sent_counts counts = { 3, 2, 1, 27, 15360 };
+	rv_run_add_counts(run, 0, &counts);
+	assert_int_equal(rv_run_sent(run, 0, &err), RV_OK);
+	assert_int_equal(rv_run_sending(run, 1, &err), RV_OK);
+	assert_int_equal(rv_run_landed(run, 1, &err), RV_OK);
+	assert_int_equal(rv_run_sending(run, 2, &err), RV_OK);
+	rv_run_free(run);
+	RV_CLEANUP(rv_free_p) char *path = journal_of(world, "r1");
+	assert_int_equal(rv_read_file(path, 1 << 20, &now, &err), RV_OK);
+	assert_int_equal(rv_read_file(copy, 1 << 20, &golden, &err), RV_OK);
+	assert_string_equal(now.bytes, golden.bytes);
+
+	struct rv_run_totals totals;
+	struct rv_batch_entry entry;
+	assert_int_equal(rv_run_open(&world->state, "r1", true, &run, &err), RV_OK);
+	assert_int_equal(run->stamp, RV_STAMP_FULL);
+	assert_string_equal(run->delivery, "firehose");
+	rv_run_totals(run, &totals);
+	assert_int_equal(totals.sent, 1);
+	assert_int_equal(totals.sent_records, 3);
+	assert_int_equal(totals.landed, 1);
+	assert_int_equal(totals.landed_records, 3);
+	assert_int_equal(totals.waiting, 2);
+	assert_memory_equal(&totals.counts, &counts, sizeof(counts));
+	assert_true(rv_run_next_waiting(run, 0, &entry));
+	assert_int_equal(entry.seq, 2);
+	assert_true(entry.sending);
+	assert_true(rv_run_next_waiting(run, 3, &entry));
+	assert_int_equal(entry.seq, 3);
+	assert_false(entry.sending);
+	assert_false(rv_run_next_waiting(run, 4, &entry));
+	assert_false(rv_run_entry(run, 4, &entry));
+	rv_run_free(run);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -411,6 +468,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_torn_at_every_byte, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_torn_with_zeros, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_every_bit, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_golden_of_a_service, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_newer_version, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_golden, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_locks, set_up, tear_down),
