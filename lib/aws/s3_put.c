@@ -119,6 +119,12 @@ static enum rv_status put_whole(struct rv_s3 *s3, const char *key, const struct 
 	return rv_s3_refused(s3, key, put, http_status, err);
 }
 
+static bool is_for_a_moment(const struct rv_error *err)
+{
+	return err->http_status == 409 || strcmp(err->service_code, "ConditionalRequestConflict") == 0 ||
+	       strcmp(err->service_code, "OperationAborted") == 0;
+}
+
 enum rv_status rv_s3_put(struct rv_s3 *s3, const char *key, const struct rv_http_body *body,
 			 const struct rv_s3_put *put, char ret_etag[RV_S3_ETAG_MAX],
 			 struct rv_error *err)
@@ -132,6 +138,10 @@ enum rv_status rv_s3_put(struct rv_s3 *s3, const char *key, const struct rv_http
 				 ? rv_s3_put_parts(s3, key, body, put, text, ret_etag, err)
 				 : put_whole(s3, key, body, put, text, ret_etag, err);
 	}
+	/* 409 is for a moment, and says nothing about what lies under the key: a bucket that is being
+	 * removed answers so as well. Callers take RV_CONFLICT for "it is there". */
+	if (status == RV_CONFLICT && is_for_a_moment(err))
+		status = err->status = RV_FAILED;
 	if (status == RV_OK || status == RV_CONFLICT || err->http_status == 404)
 		return status;
 	return rv_s3_context(s3, "put", key, err);

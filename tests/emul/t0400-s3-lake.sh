@@ -65,6 +65,25 @@ test_expect_success '59: a 200 before the body was read' '
 	lands "{\"match\": {\"op\": \"PutObject\", \"key\": \"/data/\"}, \"do\": \"early_200\"}"
 '
 
+# A refusal is not an object: 409 is what S3 says of a race, and of a bucket that is being removed.
+test_expect_success 'refused as there already, and not there: kept, and sent by the next push' '
+	for refusal in "412, \"code\": \"PreconditionFailed\"" "409, \"code\": \"ConditionalRequestConflict\"" \
+		"409, \"code\": \"OperationAborted\""
+	do
+		n=$((n + 1)) &&
+		river stream create web/s$n &&
+		emul_script "{\"match\": {\"op\": \"PutObject\", \"key\": \"/data/\", \"count\": \"all\"},
+			\"do\": \"status\", \"status\": $refusal}" &&
+		test_expect_code 1 river push web/s$n in.ndjson 2>err &&
+		test_grep "does not have it\|answers 409" err &&
+		emul_no_script &&
+		river push web/s$n in.ndjson &&
+		river query --output csv "select count(*) as n from web.s$n" >out &&
+		printf "n\n1000\n" >expected && test_cmp expected out &&
+		river status --check web/s$n || return 1
+	done
+'
+
 test_expect_success 'reading: cut short, and slowed down' '
 	n=$((n + 1)) &&
 	river stream create web/s$n && river push web/s$n <in.ndjson &&
