@@ -10,6 +10,8 @@
 
 /* A page of 1,000 keys of 1,024 bytes, each written as %XX, with what stands around them. */
 #define PAGE_BYTES_MAX ((size_t)8 << 20)
+/* In a row; each stands for a thousand and more versions that were deleted. */
+#define EMPTY_PAGES_MAX 10000
 
 static void add_query(struct rv_strbuf *query, const char *name, const char *value)
 {
@@ -93,19 +95,50 @@ static enum rv_status key_of(const struct page *page, const struct rv_xml *node,
 
 /* ---- objects ---------------------------------------------------------------------------------- */
 
+/* What a list must be for its readers: keys of the prefix alone, each once and in order. A server that
+ * does not hold to it would have objects counted twice, and could lead us around for ever. */
 struct listing {
-	const char *after;
+	struct rv_s3 *s3;
+	const char *prefix, *after;
+	struct rv_strbuf last;   /* key, or folder */
+	unsigned empty_pages;    /* in a row */
 	enum rv_status (*each)(void *arg, const struct rv_s3_object *, struct rv_error *err);
 	void *arg;
 };
 
-static enum rv_status give_object(const struct listing *l, const struct rv_xml *contents,
+static void listing_release(struct listing *l)
+{
+	rv_strbuf_release(&l->last);
+}
+
+static enum rv_status misplaced(const struct listing *l, const char *key, const char *what,
+				struct rv_error *err)
+{
+	rv_fail(err, RV_FAILED, "%s lists '%.200s' %s", rv_aws_client_endpoint(l->s3->client), key, what);
+	rv_hint(err, "that is not how S3 lists: a proxy or another kind of store may stand in between");
+	return err->status;
+}
+
+static enum rv_status check_place(struct listing *l, const char *key, struct rv_error *err)
+{
+	if (!rv_starts_with(key, l->prefix))
+		return misplaced(l, key, "and was asked for another prefix", err);
+	if (l->last.len && strcmp(key, l->last.bytes) <= 0)
+		return misplaced(l, key, "out of order", err);
+	rv_strbuf_clear(&l->last);
+	rv_strbuf_puts(&l->last, key);
+	return RV_OK;
+}
+
+static enum rv_status give_object(struct listing *l, const struct rv_xml *contents,
 				  const char *key, struct rv_error *err)
 {
 	struct rv_s3_object object = { .key = key, .modified_ms = -1 };
 	const char *size = rv_xml_text(contents, "Size");
 	const char *modified = rv_xml_text(contents, "LastModified");
 	const char *etag = rv_xml_text(contents, "ETag");
+	if (check_place(l, key, err) != RV_OK)
+		return err->status;
 	if (l->after && strcmp(key, l->after) <= 0)
 		return RV_OK;
 	if (!rv_parse_u64(size, strlen(size), &object.bytes))
@@ -117,16 +150,21 @@ static enum rv_status give_object(const struct listing *l, const struct rv_xml *
 	return l->each(l->arg, &object, err);
 }
 
-static enum rv_status give_folder(const struct listing *l, const char *key, struct rv_error *err)
+static enum rv_status give_folder(struct listing *l, const char *key, struct rv_error *err)
 {
 	struct rv_s3_object object = { .key = key, .modified_ms = -1 };
+	/* Some stores repeat the folder that a page ended with. */
+	if (strcmp(key, l->last.bytes) == 0)
+		return RV_OK;
+	if (check_place(l, key, err) != RV_OK)
+		return err->status;
 	if (l->after && strcmp(key, l->after) <= 0)
 		return RV_OK;
 	return l->each(l->arg, &object, err);
 }
 
 /* Objects and folders come apart, each in order. */
-static enum rv_status give_page(const struct listing *l, const struct page *page, struct rv_error *err)
+static enum rv_status give_page(struct listing *l, const struct page *page, struct rv_error *err)
 {
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf key = RV_STRBUF_INIT, folder = RV_STRBUF_INIT;
 	const struct rv_xml *contents = rv_xml_child(page->root, "Contents");
@@ -170,7 +208,14 @@ enum rv_status rv_s3_list(struct rv_s3 *s3, const char *prefix, const char *afte
 {
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf query = RV_STRBUF_INIT;
 	RV_CLEANUP(rv_free_p) char *token = NULL;
-	const struct listing l = { after, each, arg };
+	RV_CLEANUP(listing_release) struct listing l = {
+		.s3 = s3,
+		.prefix = prefix,
+		.after = after,
+		.last = RV_STRBUF_INIT,
+		.each = each,
+		.arg = arg,
+	};
 	for (;;) {
 		RV_CLEANUP(page_release) struct page page = { 0 };
 		rv_strbuf_clear(&query);
@@ -186,12 +231,22 @@ enum rv_status rv_s3_list(struct rv_s3 *s3, const char *prefix, const char *afte
 			add_query(&query, "start-after", after);
 		if (get_page(s3, query.bytes, "ListBucketResult", &page, err) != RV_OK)
 			return rv_s3_context(s3, "list", prefix, err);
+		bool empty = !rv_xml_child(page.root, "Contents") &&
+			     !rv_xml_child(page.root, "CommonPrefixes");
 		enum rv_status status = give_page(&l, &page, err);
 		if (status != RV_OK)
 			return status;
-		/* A page may be empty and still not the last (s3.md 2). */
 		if (!page.truncated)
 			return RV_OK;
+		/* A page may be empty and still not the last (s3.md 2). */
+		l.empty_pages = empty ? l.empty_pages + 1 : 0;
+		if (l.empty_pages == EMPTY_PAGES_MAX) {
+			stuck(s3, err);
+			return rv_s3_context(s3, "list", prefix, err);
+		}
+		/* Page upon page, each answered well: nothing else would look. */
+		if (rv_http_wait(s3->http, 0, err) != RV_OK)
+			return rv_s3_context(s3, "list", prefix, err);
 		const char *next = rv_xml_text(page.root, "NextContinuationToken");
 		if (!*next || (token && strcmp(next, token) == 0)) {
 			stuck(s3, err);
