@@ -72,5 +72,26 @@ test_expect_success 'delete --data' '
 	allowed delete
 '
 
+test_expect_success 'push, through Firehose: pipes, files, rejects, a large record' '
+	river stream create web/shop >out &&
+	river stream create web/shop --print-policy >policies.json && emul_delete log >/dev/null &&
+	printf "{\"id\":1}\n{\"id\":2}\n" | river push web/shop &&
+	printf "{\"id\":3}\n{\"id\":4}\n" >shop.ndjson && river push web/shop shop.ndjson &&
+	{ printf "junk\n{\"id\":6}\n" | test_expect_code 7 river push web/shop 2>err; } &&
+	{ printf "{\"id\":7,\"x\":\"" && head -c 1500000 /dev/zero | tr "\\0" x && printf "\"}\n"; } | river push web/shop &&
+	emul_script "{\"match\":{\"op\":\"PutRecordBatch\"},\"do\":\"status\",\"status\":400,\"code\":\"ResourceNotFoundException\"}" &&
+	printf "{\"id\":8}\n" | river push web/shop &&
+	emul_no_script && emul_flush river-web-shop >/dev/null &&
+	printf "{\"id\":9}\n" | river push web/shop --run last &&
+	emul_flush river-web-shop >/dev/null &&
+	allowed push s3:AbortMultipartUpload s3:ListBucketMultipartUploads
+'
+
+test_expect_success 'load: objects of Firehose: status, query' '
+	river status web/shop >out && river status web/shop --check &&
+	river query "select count(*) as n from web.shop" >out && test_grep "^ *8 *$" out &&
+	allowed load
+'
+
 emul_stop
 test_done

@@ -1,0 +1,70 @@
+# A lake on the emulator's S3 and a stream behind its Firehose, for shell tests. Sourced after emul-lib.sh:
+#
+#	firehose_profiles     a river.yaml with the profiles fire and packed; starts the emulator
+#	firehose_fresh        an empty lake with the stream web/clicks, no rules, an empty log, nothing spooled
+#	make_records N [FROM] N records, numbered
+#	arrived FILE          exactly the records of FILE were accepted by Firehose, and each under one stamp
+#	sent_twice            how many records Firehose was given more than once
+#	requests              how many PutRecordBatch it got
+#	fault COUNT RULE      the next COUNT (or "all") PutRecordBatch go wrong: fault 3 '"do":"throttle"'
+firehose_role=arn:aws:iam::123456789012:role/firehose
+firehose_stream=river-web-clicks
+
+firehose_profiles () {
+	emul_start "$@" || test_bug 'the emulator does not start'
+	emul_env
+	cat >"$TRASH_ROOT/river.yaml" <<-YAML
+	default_profile: fire
+	profiles:
+	  fire:
+	    lake: s3://lake/river
+	    delivery: { type: firehose, role_arn: "$firehose_role" }
+	    warehouse: none
+	  packed:
+	    lake: s3://lake/river
+	    delivery: { type: firehose, role_arn: "$firehose_role", packing: lines }
+	    warehouse: none
+	YAML
+	RIVER_CONFIG=$TRASH_ROOT/river.yaml
+	export RIVER_CONFIG
+}
+
+firehose_fresh () {
+	rm -rf "$HOME/.local" &&
+	emul_post reset '' >/dev/null &&
+	emul_post bucket '{"name":"lake"}' >/dev/null &&
+	river stream create web/clicks --key n >/dev/null &&
+	emul_delete log >/dev/null
+}
+
+make_records () {
+	awk -v n="$1" -v from="${2:-1}" 'BEGIN { for (i = from; i < from + n; i++)
+		printf "{\"n\":%d,\"what\":\"record number %d of a test of Firehose\"}\n", i, i }'
+}
+
+fault () {
+	fault_count=$1
+	test "$fault_count" = all && fault_count='"all"'
+	emul_script "{\"match\":{\"op\":\"PutRecordBatch\",\"count\":$fault_count},$2}"
+}
+
+arrived () {
+	emul_records $firehose_stream >"$TRASH_ROOT/raw" &&
+	jq -r '._river.id' "$TRASH_ROOT/raw" | sort -u >"$TRASH_ROOT/ids" &&
+	test "$(wc -l <"$TRASH_ROOT/ids")" -eq "$(wc -l <"$1")" &&
+	jq -c 'del(._river)' "$TRASH_ROOT/raw" | sort -u >"$TRASH_ROOT/got" &&
+	jq -c . "$1" | sort -u >"$TRASH_ROOT/wanted" &&
+	test_cmp "$TRASH_ROOT/wanted" "$TRASH_ROOT/got" &&
+	# one stamp, one record
+	jq -r '._river.id' "$TRASH_ROOT/raw" | sort | uniq -d >"$TRASH_ROOT/twice" &&
+	jq -c '[._river.id, .]' "$TRASH_ROOT/raw" | sort -u >"$TRASH_ROOT/pairs" &&
+	test "$(wc -l <"$TRASH_ROOT/pairs")" -eq "$(wc -l <"$TRASH_ROOT/ids")"
+}
+
+sent_twice () {
+	wc -l <"$TRASH_ROOT/twice"
+}
+
+requests () {
+	emul_count firehose.PutRecordBatch
+}
