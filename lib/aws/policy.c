@@ -153,14 +153,19 @@ static void allow_listing(json_t *policy, const struct maker *m, const char *act
 			    json_pack("{s:{s:o}}", "StringLikeIfExists", "s3:prefix", prefixes));
 }
 
-static json_t *firehose_stream(const struct maker *m)
+static json_t *firehose_named(const struct maker *m, const char *name)
 {
 	struct rv_strbuf sb = RV_STRBUF_INIT;
 
 	rv_strbuf_printf(&sb, "arn:%.*s:firehose:%s:%.*s:deliverystream/%s", (int)m->partition.len,
 			 m->partition.p, m->p->region ? m->p->region : "*", (int)m->account.len,
-			 m->account.p, m->p->firehose);
+			 m->account.p, name);
 	return text_json(&sb);
+}
+
+static json_t *firehose_stream(const struct maker *m)
+{
+	return firehose_named(m, m->p->firehose);
 }
 
 /* ---- the policies ----------------------------------------------------------------------------- */
@@ -203,10 +208,11 @@ static json_t *landing_policy(const struct maker *m)
 	static const char *const definition[] = { "_river/format.json", "_river/streams/*", NULL };
 	static const char *const uploads[] = { "_river/landing/@/*", NULL };
 	static const char *const written[] = { "data/@/*", "_river/rejects/@/*", "_river/receipts/@/*",
-					       NULL };
+					       "_river/runs/@/*", NULL };
 	static const char *const open[] = { "_river/receipts/@/*-open.json", NULL };
 	static const char *const listed[] = { "_river/streams/*", "_river/landing/@/*", "data/@/*",
-					      "_river/rejects/@/*", "_river/receipts/@/*", NULL };
+					      "_river/rejects/@/*", "_river/receipts/@/*",
+					      "_river/runs/@/*", NULL };
 	json_t *policy = document();
 
 	allow(policy, "Definition", "s3:GetObject", objects(m, definition));
@@ -263,6 +269,23 @@ static json_t *delete_policy(const struct maker *m)
 		allow(policy, "DeliveryStream",
 		      "firehose:DescribeDeliveryStream firehose:DeleteDeliveryStream",
 		      firehose_stream(m));
+	return policy;
+}
+
+/* What `river doctor` tries beyond what a push and a load do: an object of its own, and all streams. */
+static json_t *doctor_policy(const struct maker *m)
+{
+	static const char *const format[] = { "_river/format.json", NULL };
+	static const char *const probes[] = { "_river/probe-*", NULL };
+	static const char *const listed[] = { "", "_river/streams/*", NULL };
+	json_t *policy = document();
+
+	allow(policy, "Format", "s3:GetObject", objects(m, format));
+	allow(policy, "Probe", "s3:PutObject s3:GetObject s3:DeleteObject", objects(m, probes));
+	allow_listing(policy, m, LIST, listed);
+	if (m->p->firehose)
+		allow(policy, "DeliveryStreams", "firehose:DescribeDeliveryStream",
+		      firehose_named(m, "river-*"));
 	return policy;
 }
 
@@ -338,6 +361,7 @@ json_t *rv_policy_json(const struct rv_policy_params *params)
 	json_object_set_new(all, "landing", landing_policy(&m));
 	json_object_set_new(all, "create", create_policy(&m));
 	json_object_set_new(all, "delete", delete_policy(&m));
+	json_object_set_new(all, "doctor", doctor_policy(&m));
 	if (params->firehose) {
 		json_object_set_new(all, "firehose_role", role_policy(&m));
 		json_object_set_new(all, "firehose_trust", trust_policy(&m));

@@ -24,7 +24,7 @@ struct rv_policy_params {
  * {"push": policy, "load": policy, ...}, each a whole policy document. Caller owns it.
  *   push     for producers                      create   for who runs stream create and apply
  *   load     for readers and loaders            delete   for stream delete --data
- *   landing  for river landing process
+ *   landing  for river landing process      doctor   for river doctor, on top of the others
  *   firehose_role, firehose_trust               of the role Firehose writes with (with `firehose`)
  *   notify, notify_landing                      resource policies of where notifications go
  */

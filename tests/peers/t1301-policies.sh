@@ -60,6 +60,27 @@ test_expect_success 'push, directly: pipes, files, rejects, named runs, objects 
 	allowed push firehose:DescribeDeliveryStream firehose:PutRecordBatch s3:AbortMultipartUpload
 '
 
+test_expect_success 'push, through Firehose: stamped records, and large ones past it' '
+	printf "{\"id\":7}\n{\"id\":8}\n" | river push web/clicks &&
+	head -c 600000 /dev/urandom | od -An -v -tx1 -w600000 | tr -d " " | sed "s/.*/{\"x\":\"&\"}/" | river push web/clicks &&
+	allowed push firehose:DescribeDeliveryStream s3:AbortMultipartUpload s3:ListBucket s3:ListBucketMultipartUploads
+'
+
+test_expect_success 'landing: an upload without credentials, published' '
+	echo "{\"id\":9}" >upload.ndjson &&
+	river -v push web/clicks --presign upload.ndjson 2>&1 >out | sed -n /^curl/p >upload.sh &&
+	sh -e upload.sh 2>err && emul_delete log >/dev/null &&
+	river landing process web/clicks >out &&
+	allowed landing s3:AbortMultipartUpload s3:ListBucketMultipartUploads
+'
+
+test_expect_success 'doctor' '
+	river doctor >out && ! grep -E "^(warn|fail)" out >warned &&
+	emul_log >before && grep -v "\"op\":\"ListBuckets\"" before >log &&
+	"$emul_node" "$RIVER_SOURCE/tests/lib/allowed.mjs" policies.json doctor <log >judged &&
+	test_must_be_empty judged && emul_delete log >/dev/null
+'
+
 test_expect_success 'load: status, query, rejects' '
 	river status web/clicks >out && river status >out &&
 	river rejects list web/clicks >out && river rejects show web/clicks >out &&
