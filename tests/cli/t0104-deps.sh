@@ -2,6 +2,8 @@
 test_description='make deps: what it says and does where something is missing'
 . "$(dirname "$0")/../lib/test-lib.sh"
 
+# what the call of make that runs this was given
+unset LIBDUCKDB YES
 deps=$RIVER_SOURCE/tests/lib/deps.sh
 real_cc=$(command -v cc || command -v gcc) || test_skip_all 'no compiler'
 
