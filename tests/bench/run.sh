@@ -27,15 +27,16 @@ compare=$tools/compare
 bare=$tools/duckdb_bare
 
 # river as it is on a fresh account: nothing of the user's own settings counts
-for name in $(env | sed -n 's/^\(RIVER_[A-Z0-9_]*\|XDG_[A-Z_]*\|STATE_DIRECTORY\)=.*/\1/p')
+for name in $(env | sed -n -e 's/^\(RIVER_[A-Z0-9_]*\|XDG_[A-Z_]*\|STATE_DIRECTORY\)=.*/\1/p' \
+	-e 's/^\(AWS_[A-Z0-9_]*\|[a-zA-Z]*_proxy\|[A-Z]*_PROXY\)=.*/\1/p')
 do
 	unset "$name"
 done
 LC_ALL=C TZ=UTC HOME=$work/home RIVER_DUCKDB=$duckdb
 export LC_ALL TZ HOME RIVER_DUCKDB
 
-sections='validator push load query startup list'
-failed=0 missed=0 skipped=0
+sections='validator push load query startup list firehose s3 memory'
+failed=0 missed=0 skipped=0 sink=
 
 # ---- helpers ------------------------------------------------------------------------------------
 need_input () {
@@ -80,6 +81,93 @@ measure () {
 	3) missed=$((missed + 1)); return 0 ;;
 	*) return 1 ;;
 	esac
+}
+
+# hold LABEL VALUE UNIT OP LIMIT: a bar of a figure that no command's time is
+hold () {
+	verdict=$(awk -v v="$2" -v l="$5" -v op="$4" 'BEGIN {
+		print (op == "<=" ? v <= l : v >= l) ? "pass" : "**FAIL**" }')
+	words=$(test "$4" = '<=' && echo 'at most' || echo 'at least')
+	printf '\n%s: %s %s, %s %s: %s\n' "$1" "$2" "$3" "$words" "$5" "$verdict"
+	printf '| %s: %s | %s | %s %s | %s %s %s | %s |\n' "$section" "$1" "$input_text" "$2" "$3" "$words" \
+		"$5" "$3" "$verdict" >>"$work/bars"
+	test "$verdict" = pass || missed=$((missed + 1))
+}
+
+# A sink over TLS, with a certificate of its own, and an account at it: cloud FOLDER [SINK-OPTIONS].
+# Makes FOLDER anew, with a river.yaml of three profiles.
+cloud () {
+	for tool in openssl curl
+	do
+		command -v "$tool" >/dev/null || { skip "there is no $tool"; return 1; }
+	done
+	cloud=$1
+	shift
+	rm -rf "$cloud" && mkdir -p "$cloud" || return 1
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 7 -subj /CN=sink \
+		-addext subjectAltName=IP:127.0.0.1 -keyout "$cloud/key.pem" -out "$cloud/ca.pem" \
+		2>"$cloud/openssl.log" || { cat "$cloud/openssl.log" >&2; return 1; }
+	"$tools/sink" -c "$cloud/ca.pem" -k "$cloud/key.pem" "$@" >"$cloud/port" 2>"$cloud/sink.log" &
+	sink=$!
+	while ! test -s "$cloud/port"
+	do
+		kill -0 "$sink" 2>/dev/null || { cat "$cloud/sink.log" >&2; return 1; }
+		sleep 0.05
+	done
+	AWS_ACCESS_KEY_ID=AKIDEXAMPLE AWS_SECRET_ACCESS_KEY=example AWS_REGION=eu-west-1
+	AWS_DEFAULT_REGION=eu-west-1 AWS_EC2_METADATA_DISABLED=true AWS_CA_BUNDLE=$cloud/ca.pem
+	AWS_ENDPOINT_URL=https://127.0.0.1:$(cat "$cloud/port")
+	export AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_REGION AWS_DEFAULT_REGION \
+		AWS_EC2_METADATA_DISABLED AWS_CA_BUNDLE AWS_ENDPOINT_URL
+	role=arn:aws:iam::123456789012:role/firehose
+	cat >"$cloud/river.yaml" <<-EOC
+	default_profile: direct
+	profiles:
+	  direct:
+	    lake: s3://bench/river
+	    warehouse: none
+	  firehose:
+	    lake: s3://bench/river
+	    delivery: { type: firehose, role_arn: "$role" }
+	    warehouse: none
+	  packed:
+	    lake: s3://bench/river
+	    delivery: { type: firehose, role_arn: "$role", packing: lines }
+	    warehouse: none
+	EOC
+}
+
+cloud_end () {
+	test -z "$sink" || { kill "$sink"; wait "$sink"; } 2>/dev/null
+	sink=
+	unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_REGION AWS_DEFAULT_REGION \
+		AWS_EC2_METADATA_DISABLED AWS_CA_BUNDLE AWS_ENDPOINT_URL
+}
+trap cloud_end EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# What the sink has seen: seen NAME, or all of it as JSON
+seen () {
+	curl -sS --noproxy '*' --cacert "$AWS_CA_BUNDLE" "$AWS_ENDPOINT_URL/__stats" |
+		sed "s/.*\"${1:-no name}\":\([0-9]*\).*/\1/"
+}
+reset_sink () {
+	echo "curl -sS --noproxy '*' --cacert '$AWS_CA_BUNDLE' '$AWS_ENDPOINT_URL/__reset'"
+}
+
+# Every aws in PATH, a line each: its program behind the shims, which take time of their own. Not all of
+# them know AWS_ENDPOINT_URL.
+all_aws () {
+	for folder in $(echo "$PATH" | tr : ' ')
+	do
+		test -x "$folder/aws" || continue
+		case $folder in
+		*/.pyenv/shims) PYENV_ROOT=${folder%/shims} pyenv which aws ;;
+		*) readlink -f "$folder/aws" ;;
+		esac
+	done 2>/dev/null | awk '!seen[$0]++'
 }
 
 # A folder of river's own with an empty lake, made anew: fresh FOLDER
@@ -291,6 +379,175 @@ bench_list () {
 		"river stream list --long=$river -C $folder stream list --long"
 	code=$?
 	rm -rf "$folder"
+	test $code -eq 0 || return $code
+	list_s3
+	code=$?
+	cloud_end
+	return $code
+}
+
+list_s3 () {
+	test -n "$(all_aws)" || { skip 'there is no aws'; return 0; }
+	cloud "$work/list" || return 0
+	awk 'BEGIN { for (i = 0; i < 20; i++) printf "---\nstream: web/events_%04d\nkey: [id]\n", i }' \
+		>"$cloud/streams.yaml" &&
+	"$river" -C "$cloud" stream create -f "$cloud/streams.yaml" >/dev/null &&
+	test "$("$river" -C "$cloud" stream list | wc -l)" -eq 20 || return 1
+	set -- "river stream list=$river -C $cloud stream list"
+	others=
+	for aws in $(all_aws)
+	do
+		test "$("$aws" --endpoint-url "$AWS_ENDPOINT_URL" s3 ls s3://bench/river/_river/streams/web/ | wc -l)" -eq 20 || return 1
+		set -- "$@" "$(aws_name "$aws")=$aws --endpoint-url $AWS_ENDPOINT_URL s3 ls s3://bench/river/_river/streams/web/"
+		others=$others${others:+,}$#
+	done
+	echo
+	about "20 streams in a lake on S3, one list over TLS"
+	measure --startup -n 20 --bar "to aws s3 ls=wall 1/$others <= 0.04" "$@"
+}
+
+aws_name () {
+	echo "aws $("$1" --version 2>&1 | sed 's,aws-cli/\([0-9.]*\).*,\1,')"
+}
+
+# The loop that many write by hand gets half of the input, for it takes long; less of it would count its
+# start more often than it happens.
+bench_firehose () {
+	python=/usr/bin/python3
+	"$python" -c 'import boto3' 2>/dev/null || { skip "there is no python3-boto3"; return 0; }
+	need_input || return 1
+	slice=$work/events-$mb-slice.ndjson
+	head -c "$(($(wc -c <"$input") / 2))" "$input" | sed '$d' >"$slice" || return 1
+	cloud "$work/firehose" -l && firehose_arrives || { cloud_end; return 1; }
+	cloud_end
+	cloud "$work/firehose" || return 0
+	before="$(reset_sink) && rm -rf '$work/home' && mkdir -p '$work/home' &&
+		'$river' -C '$cloud' stream create --stamp id web/clicks && sync"
+	before="{ $before; } >'$cloud/before.log'"
+	about "a file of $mb MiB over TLS, every record checked and stamped; boto3 gets half of it"
+	gb=$(gigabytes "$input")
+	measure -n "$rounds" --warm "$input" --before "$before" \
+		--bar 'CPU, to the boto3 loop=cpu 1/3 <= 0.18' \
+		--bar 'CPU packed, to the boto3 loop=cpu 2/3 <= 0.14' \
+		--bar 'wall of the boto3 loop, to river=wall 3/1 >= 6' \
+		--bar 'resident memory=rss 1 <= 48' --bar 'resident memory, packed=rss 2 <= 48' \
+		--gb "$gb" "river push='$river' -C '$cloud' --profile firehose push web/clicks '$input'" \
+		"river push, packed='$river' -C '$cloud' --profile packed push web/clicks '$input'" \
+		--gb "$(gigabytes "$slice")" \
+		"boto3 $("$python" -c 'import boto3; print(boto3.__version__)')='$python' '$here/firehose_boto3.py' '$slice' '$AWS_ENDPOINT_URL'"
+	code=$?
+	cloud_end
+	rm -rf "$cloud" "$slice"
+	return $code
+}
+
+# Each of the three sends every line of the slice.
+firehose_arrives () {
+	lines=$(wc -l <"$slice") bytes=$(wc -c <"$slice")
+	"$river" -C "$cloud" stream create --stamp id web/clicks >/dev/null || return 1
+	for way in firehose packed boto3
+	do
+		case $way in
+		boto3) "$python" "$here/firehose_boto3.py" "$slice" "$AWS_ENDPOINT_URL" ;;
+		*) "$river" -C "$cloud" --profile "$way" push --again web/clicks "$slice" ;;
+		esac || return 1
+		test "$(seen lines)" -eq "$lines" && test "$(seen data_bytes)" -ge "$bytes" || {
+			echo "firehose: $way sent $(seen lines) of $lines lines" >&2
+			return 1
+		}
+		test "$way" = packed || test "$(seen records)" -eq "$lines" || return 1
+		sh -c "$(reset_sink)" >/dev/null &&
+		"$river" -C "$cloud" stream create --stamp id web/clicks >/dev/null || return 1
+	done
+}
+
+# Into a lake on S3, against compressors that check nothing and one object without a rotation.
+bench_s3 () {
+	test -n "$(all_aws)" || { skip 'there is no aws'; return 0; }
+	command -v igzip >/dev/null || { skip 'there is no igzip'; return 0; }
+	need_input || return 1
+	cloud "$work/s3" || return 0
+	records=$(wc -l <"$input")
+	before="$(reset_sink) && rm -rf '$work/home' && mkdir -p '$work/home'"
+	set --
+	for compression in zstd gzip gzip:small
+	do
+		before="$before && '$river' -C '$cloud' stream create web/$(stream_of $compression) --compression $compression"
+		set -- "$@" "river push, $compression='$river' -C '$cloud' push web/$(stream_of $compression) '$input'"
+	done
+	before="{ $before && sync; } >'$cloud/before.log'"
+	gzip_bytes=$(gzip -6 -c "$input" | wc -c)
+	for compression in zstd gzip gzip:small
+	do
+		sh -c "$before" || return 1
+		stream=$(stream_of $compression)
+		"$river" -C "$cloud" push "web/$stream" "$input" &&
+		landed=$("$river" -C "$cloud" --output json status "web/$stream" |
+			sed 's/.*"landed":{[^}]*"records":\([0-9]*\).*/\1/') || return 1
+		test "$landed" = "$records" || {
+			echo "s3: $landed of $records records are in the lake" >&2
+			return 1
+		}
+		# with the receipts and definitions, which are next to nothing
+		eval "bytes_$stream=$(seen object_bytes)"
+	done
+	of_zstd= of_gzip=
+	for compressor in zstd igzip
+	do
+		for aws in $(all_aws)
+		do
+			pack="$compressor -q -1 -c '$input'"
+			test $compressor = zstd || pack="igzip -1 -c '$input'"
+			set -- "$@" "$compressor -1, $(aws_name "$aws")=$pack | '$aws' --endpoint-url $AWS_ENDPOINT_URL s3 cp --only-show-errors - s3://bench/$compressor"
+			case $compressor in
+			zstd) of_zstd=$of_zstd${of_zstd:+,}$# ;;
+			*) of_gzip=$of_gzip${of_gzip:+,}$# ;;
+			esac
+			sh -c "$(reset_sink)" >/dev/null &&
+			sh -c "$pack | '$aws' --endpoint-url $AWS_ENDPOINT_URL s3 cp --only-show-errors - s3://bench/$compressor" &&
+			test "$(seen object_bytes)" -eq "$(sh -c "$pack" | wc -c)" || {
+				echo "s3: $aws sent $(seen)" >&2
+				return 1
+			}
+		done
+	done
+	about "a file of $mb MiB, $records records, over TLS into a lake on S3"
+	measure -n "$rounds" --warm "$input" --before "$before" --gb "$(gigabytes "$input")" \
+		--bar "CPU of zstd, to zstd -1 and aws s3 cp=cpu 1/$of_zstd <= 0.75" \
+		--bar "CPU of gzip, to igzip -1 and aws s3 cp=cpu 2/$of_gzip <= 0.85" \
+		--bar 'resident memory=rss 1 <= 64' "$@"
+	code=$?
+	hold 'size of gzip, to gzip -6' "$(ratio "$bytes_gzip" "$gzip_bytes")" x '<=' 1.16
+	hold 'size of gzip:small, to gzip -6' "$(ratio "$bytes_small" "$gzip_bytes")" x '<=' 0.95
+	cloud_end
+	rm -rf "$cloud"
+	return $code
+}
+
+stream_of () {
+	echo "${1#gzip:}"
+}
+
+ratio () {
+	awk -v a="$1" -v b="$2" 'BEGIN { printf "%.3f", a / b }'
+}
+
+# A pipe while the destination takes nothing: all of it is spooled, and the push says so (8).
+bench_memory () {
+	need_input || return 1
+	cloud "$work/memory" -d || return 0
+	before="{ $(reset_sink) && rm -rf '$work/home' && mkdir -p '$work/home' &&
+		'$river' -C '$cloud' stream create --stamp id web/clicks; } >'$cloud/before.log'"
+	kept="2>'$cloud/push.log'; test \$? -eq 8"
+	about "a pipe of $mb MiB while S3 and Firehose answer 503"
+	measure -n 1 --warm "$input" --before "$before" --gb "$(gigabytes "$input")" \
+		--bar 'resident memory, S3=rss 1 <= 64' --bar 'resident memory, Firehose=rss 2 <= 64' \
+		"river push, S3='$river' -C '$cloud' push web/clicks <'$input' $kept" \
+		"river push, Firehose='$river' -C '$cloud' --profile firehose push web/clicks <'$input' $kept"
+	code=$?
+	cat "$cloud/push.log" >&2
+	cloud_end
+	rm -rf "$cloud"
 	return $code
 }
 
@@ -308,6 +565,10 @@ machine () {
 versions () {
 	printf '%s' "river $("$river" --version | awk '{ print $NF }'), zstd $(version_of zstd --version)"
 	printf '%s' ", jq $(version_of jq --version), jansson $(version_of pkg-config --modversion jansson)"
+	for aws in $(all_aws)
+	do
+		printf ', %s' "$(aws_name "$aws")"
+	done
 	test ! -r "$duckdb" || printf ', DuckDB %s' "$("$bare" sql :memory: 'select version()')"
 	echo
 }
