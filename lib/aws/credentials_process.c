@@ -14,9 +14,14 @@
 #include "aws/credentials_impl.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/stop.h"
 
 #define OUTPUT_MAX_BYTES (64u << 10)
 #define LONGEST_NAP_MS 50
+/* Another thread may get the signal to stop. */
+#define LONGEST_POLL_MS 200
+/* What it may still take once we were told to stop: as long as a request may. */
+#define AFTER_STOP_MS 5000
 
 extern char **environ;
 
@@ -103,23 +108,45 @@ static enum rv_status start(char *const *argv, pid_t *ret_pid, int *ret_fd, stru
 	return RV_OK;
 }
 
-static enum rv_status fail_slow(const char *program, const char *what, struct rv_error *err)
+struct limit {
+	int64_t end_ms; /* monotonic */
+	bool stopped;
+};
+
+static int64_t time_left_ms(struct limit *limit)
 {
-	rv_fail(err, RV_AUTH, "%s takes too long: it %s", program, what);
+	int64_t now_ms = rv_clock_monotonic_ms();
+	if (!limit->stopped && rv_stop_signal()) {
+		limit->stopped = true;
+		if (limit->end_ms > now_ms + AFTER_STOP_MS)
+			limit->end_ms = now_ms + AFTER_STOP_MS;
+	}
+	return limit->end_ms - now_ms;
+}
+
+static enum rv_status fail_slow(const char *program, const struct limit *limit, const char *what,
+				struct rv_error *err)
+{
+	if (limit->stopped)
+		rv_fail(err, RV_FAILED, "stopped: %s %s", program, what);
+	else
+		rv_fail(err, RV_AUTH, "%s takes too long: it %s", program, what);
 	err->transient = true;
 	return err->status;
 }
 
-static enum rv_status read_output(int fd, const char *program, int64_t end_ms,
+static enum rv_status read_output(int fd, const char *program, struct limit *limit,
 				  struct rv_strbuf *ret, struct rv_error *err)
 {
 	for (;;) {
 		char buf[4096];
 		struct pollfd wait = { .fd = fd, .events = POLLIN };
-		int64_t left_ms = end_ms - rv_clock_monotonic_ms();
-		int r = left_ms > 0 ? poll(&wait, 1, (int)left_ms) : 0;
+		int64_t left_ms = time_left_ms(limit);
+		if (left_ms <= 0)
+			return fail_slow(program, limit, "has not said all yet", err);
+		int r = poll(&wait, 1, left_ms < LONGEST_POLL_MS ? (int)left_ms : LONGEST_POLL_MS);
 		if (r == 0)
-			return fail_slow(program, "has not said all yet", err);
+			continue;
 		ssize_t n = r < 0 ? -1 : read(fd, buf, sizeof(buf));
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -136,7 +163,7 @@ static enum rv_status read_output(int fd, const char *program, int64_t end_ms,
 }
 
 /* RV_OK: it has ended; *ret_state says how. */
-static enum rv_status await(pid_t pid, const char *program, int64_t end_ms, int *ret_state,
+static enum rv_status await(pid_t pid, const char *program, struct limit *limit, int *ret_state,
 			    struct rv_error *err)
 {
 	for (long nap_ms = 1;; nap_ms = nap_ms * 2 < LONGEST_NAP_MS ? nap_ms * 2 : LONGEST_NAP_MS) {
@@ -145,17 +172,17 @@ static enum rv_status await(pid_t pid, const char *program, int64_t end_ms, int 
 			return RV_OK;
 		if (r < 0 && errno != EINTR)
 			return rv_fail_errno(err, RV_LOCAL_IO, "wait for %s", program);
-		if (rv_clock_monotonic_ms() >= end_ms)
-			return fail_slow(program, "has said all, but does not end", err);
+		if (time_left_ms(limit) <= 0)
+			return fail_slow(program, limit, "has said all, but does not end", err);
 		nanosleep(&(struct timespec){ .tv_nsec = nap_ms * 1000000 }, NULL);
 	}
 }
 
-static enum rv_status end(pid_t pid, const char *program, int64_t end_ms, bool failed,
+static enum rv_status end(pid_t pid, const char *program, struct limit *limit, bool failed,
 			  struct rv_error *err)
 {
 	int state;
-	if (failed || await(pid, program, end_ms, &state, err) != RV_OK) {
+	if (failed || await(pid, program, limit, &state, err) != RV_OK) {
 		kill(pid, SIGKILL);
 		while (waitpid(pid, &state, 0) < 0 && errno == EINTR)
 			continue;
@@ -174,7 +201,7 @@ static enum rv_status end(pid_t pid, const char *program, int64_t end_ms, bool f
 enum rv_status rv_aws_run_process(const char *profile, const char *command, int64_t timeout_ms,
 				  struct rv_aws_credentials *ret, struct rv_error *err)
 {
-	int64_t end_ms = rv_clock_monotonic_ms() + timeout_ms;
+	struct limit limit = { .end_ms = rv_clock_monotonic_ms() + timeout_ms };
 	RV_CLEANUP(words_release) struct words words = { .count = 0 };
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf output = RV_STRBUF_INIT;
 	pid_t pid = -1;
@@ -185,9 +212,9 @@ enum rv_status rv_aws_run_process(const char *profile, const char *command, int6
 	const char *program = words.items[0];
 	if (start(words.items, &pid, &fd, err) != RV_OK)
 		return rv_context(err, "credential_process of AWS profile %s", profile);
-	enum rv_status status = read_output(fd, program, end_ms, &output, err);
+	enum rv_status status = read_output(fd, program, &limit, &output, err);
 	close(fd);
-	status = end(pid, program, end_ms, status != RV_OK, err);
+	status = end(pid, program, &limit, status != RV_OK, err);
 	RV_CLEANUP(rv_free_p) char *what = rv_asprintf("what %s printed", program);
 	if (status == RV_OK) {
 		json_t *json = json_loadb(output.bytes, output.len, 0, NULL);

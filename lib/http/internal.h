@@ -32,6 +32,7 @@ void rv_http_budget_give(struct rv_http_budget *budget, double tokens);
 struct rv_http {
 	char *ca_file;
 	bool (*should_stop)(void);
+	_Atomic int64_t stop_ms; /* monotonic: when a request first saw it; 0: none has */
 	void (*trace)(void *arg, const char *line);
 	void *trace_arg;
 	pthread_mutex_t mutex;

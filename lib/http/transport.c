@@ -17,6 +17,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,7 +39,10 @@
 #define MOST_BODY_BYTES ((size_t)1024 * 1024)
 #define CONNECT_TIMEOUT_MS 10000
 #define STALL_TIMEOUT_MS 60000
+/* What all requests together may still take once a stop was asked for, and what each gets all the same:
+ * on a line that works, the end of a run is a few short ones. */
 #define AFTER_STOP_MS 5000
+#define AFTER_STOP_EACH_MS 1000
 #define LOOK_MS 200
 /* Slower than this much in ten stall times is no transfer. Not less: S3 sends blanks for minutes
  * while it completes a multipart upload. */
@@ -62,7 +66,7 @@ struct attempt {
 	size_t header_bytes, header_lines;
 	uint64_t body_bytes;
 	uint64_t moved, crawl_from, waiting; /* bytes either way; in the system's send buffer */
-	int64_t moved_ms, crawl_ms, looked_ms, stop_ms; /* monotonic */
+	int64_t moved_ms, crawl_ms, looked_ms; /* monotonic */
 };
 
 /* ---- connections ---- */
@@ -327,11 +331,14 @@ static int watch(void *arg, RV_UNUSED curl_off_t down_total, curl_off_t down,
 	uint64_t moved = (uint64_t)down + (uint64_t)up + a->header_bytes;
 
 	if (a->http->should_stop && a->http->should_stop()) {
-		if (!a->stop_ms)
-			a->stop_ms = now_ms;
-		if (now_ms - a->stop_ms >= AFTER_STOP_MS)
+		int64_t stop_ms = 0;
+
+		if (atomic_compare_exchange_strong(&a->http->stop_ms, &stop_ms, now_ms))
+			stop_ms = now_ms;
+		if (now_ms - stop_ms >= AFTER_STOP_MS &&
+		    now_ms - a->started_ms >= AFTER_STOP_EACH_MS)
 			return end_transfer(a, "was left: stopped, and no answer came within ",
-					    AFTER_STOP_MS);
+					    now_ms - (a->started_ms > stop_ms ? a->started_ms : stop_ms));
 	}
 	if (!a->begun)
 		return 0; /* has a time limit of its own */

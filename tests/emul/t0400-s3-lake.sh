@@ -125,6 +125,18 @@ test_expect_success '58: parts, with a completion that is not heard and an error
 	river status --check web/large
 '
 
+# Without the signal it would be given a minute, and the exit code be 4.
+test_expect_success 'a credential_process that hangs ends with a signal' '
+	printf "[default]\ncredential_process = sleep 600\n" >aws.config &&
+	{ env -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY AWS_CONFIG_FILE="$PWD/aws.config" \
+		AWS_SHARED_CREDENTIALS_FILE=/dev/null "$RIVER_BUILD/river" stream list 2>err & } &&
+	pid=$! &&
+	test_wait_until 30 pgrep -P $pid -x sleep &&
+	kill -TERM $pid &&
+	test_expect_code 143 wait $pid &&
+	test_grep "stopped: sleep has not said all yet" err
+'
+
 test_expect_success 'the certificate is looked at' '
 	test_expect_code 3 env AWS_CA_BUNDLE= river stream list 2>err &&
 	test_grep -i "certificate" err

@@ -607,7 +607,7 @@ static bool always(void)
 	return true;
 }
 
-/* What is under way when a stop is asked for gets five seconds more. */
+/* What is under way when a stop is asked for gets five seconds more; what comes after it gets one. */
 static void test_stop(void **state)
 {
 	struct rv_http_request request = GET;
@@ -622,6 +622,10 @@ static void test_stop(void **state)
 	assert_true(rv_clock_monotonic_ms() - start_ms >= 5000);
 	assert_says(&w, "stopped");
 	assert_int_equal(w.outcome, RV_HTTP_UNKNOWN);
+	int64_t again_ms = rv_clock_monotonic_ms();
+	assert_int_equal(once(&w, &request), RV_FAILED);
+	assert_true(rv_clock_monotonic_ms() - again_ms >= 1000);
+	assert_true(rv_clock_monotonic_ms() - again_ms < 5000);
 	w.server.script = script_ok;
 	assert_int_equal(once(&w, &request), RV_OK);
 	close_world(&w);
