@@ -24,6 +24,7 @@ struct rv_config_params;
 struct rv_warehouse;
 struct rv_delivery;
 struct rv_resources;
+struct rv_stream; /* config/stream.h */
 struct rv_command_context {
 	const struct rv_command *command;
 	/* What the command line says about configuration; never NULL. For commands that load it
@@ -81,6 +82,10 @@ enum rv_status rv_wire_resources(const struct rv_profile *profile, struct rv_res
 /* The AWS region, NULL when nothing says one; talks to nobody. Caller frees. */
 enum rv_status rv_wire_region(const struct rv_profile *profile, char **ret,
 			      struct rv_error *err) RV_MUST_CHECK;
+/* What IAM has to allow for a stream, as --print-policy prints it; talks to nobody. `region` Optional.
+ * Caller owns it. */
+json_t *rv_wire_policies(const struct rv_profile *profile, const struct rv_stream *stream,
+			 const char *region);
 /* Files as tables, without profile and lake; `files` is borrowed until the warehouse is freed. */
 enum rv_status rv_wire_files(const char *const *files, size_t count, struct rv_warehouse **ret,
 			     struct rv_error *err) RV_MUST_CHECK;

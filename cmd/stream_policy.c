@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "aws/policy.h"
 #include "base/memory.h"
 #include "stream_plan.h"
 
@@ -31,21 +30,9 @@ static enum rv_status check(const struct rv_profile *profile, struct rv_error *e
 static void print_one(struct rv_command_context *cx, const struct rv_stream *stream,
 		      const char *region)
 {
-	const struct rv_profile *profile = cx->profile;
-	char name[RV_STREAM_TEXT], firehose[RV_STREAM_PLACE_MAX];
-	struct rv_policy_params params = {
-		.business = stream->business,
-		.name = stream->name,
-		.bucket = profile->bucket,
-		.lake_prefix = profile->lake_prefix,
-		.region = region,
-		.firehose = is_firehose(profile) ? rv_stream_firehose(stream, firehose) : NULL,
-		.role_arn = profile->delivery_role_arn,
-		.notify_arn = profile->notify_arn,
-		.notify_landing_arn = profile->notify_landing_arn,
-	};
+	char name[RV_STREAM_TEXT];
 	json_t *json = json_pack("{s:s, s:o}", "stream", rv_stream_text(stream, name), "policies",
-				 rv_policy_json(&params));
+				 rv_wire_policies(cx->profile, stream, region));
 	RV_CLEANUP(rv_free_p) char *text = json_dumps(json, JSON_INDENT(2));
 
 	rv_out_printf(cx->out, "%s\n", text);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "aws/client.h"
+#include "aws/policy.h"
 #include "base/memory.h"
 #include "config/config.h"
 #include "delivery/delivery.h"
@@ -209,6 +210,25 @@ enum rv_status rv_wire_region(const struct rv_profile *profile, char **ret,
 		return err->status;
 	*ret = settings->region ? rv_strdup(settings->region) : NULL;
 	return RV_OK;
+}
+
+json_t *rv_wire_policies(const struct rv_profile *profile, const struct rv_stream *stream,
+			 const char *region)
+{
+	char firehose[RV_STREAM_PLACE_MAX];
+	bool delivers = strcmp(profile->delivery_type, "firehose") == 0;
+	const struct rv_policy_params params = {
+		.business = stream->business,
+		.name = stream->name,
+		.bucket = profile->bucket,
+		.lake_prefix = profile->lake_prefix,
+		.region = region,
+		.firehose = delivers ? rv_stream_firehose(stream, firehose) : NULL,
+		.role_arn = profile->delivery_role_arn,
+		.notify_arn = profile->notify_arn,
+		.notify_landing_arn = profile->notify_landing_arn,
+	};
+	return rv_policy_json(&params);
 }
 
 enum rv_status rv_wire_files(const char *const *files, size_t count, struct rv_warehouse **ret,

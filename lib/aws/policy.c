@@ -18,7 +18,7 @@ struct maker {
 	struct rv_strbuf root; /* "arn:aws:s3:::bucket/prefix/" */
 };
 
-bool rv_policy_knows_account(const struct rv_policy_params *params)
+static bool knows_account(const struct rv_policy_params *params)
 {
 	struct rv_arn arn;
 
@@ -43,7 +43,7 @@ static void maker_init(struct maker *m, const struct rv_policy_params *p)
 	*m = (struct maker){ .p = p, .root = RV_STRBUF_INIT };
 	m->account = rv_str_of("*");
 	m->partition = rv_str_of(rv_arn_partition(p->region ? p->region : ""));
-	if (rv_policy_knows_account(p) && rv_arn_parse(p->role_arn, &arn)) {
+	if (knows_account(p) && rv_arn_parse(p->role_arn, &arn)) {
 		m->account = arn.account;
 		m->partition = arn.partition;
 	}
@@ -311,7 +311,7 @@ static json_t *trust_policy(const struct maker *m)
 				      "Principal", "Service", "firehose.amazonaws.com", "Action",
 				      "sts:AssumeRole");
 
-	if (rv_policy_knows_account(m->p))
+	if (knows_account(m->p))
 		json_object_set_new(statement, "Condition",
 				    json_pack("{s:{s:s%}}", "StringEquals", "sts:ExternalId",
 					      m->account.p, m->account.len));
@@ -342,7 +342,7 @@ static json_t *notify_policy(const struct maker *m, const char *to)
 		"Principal", "Service", "s3.amazonaws.com", "Action", action, "Resource", to,
 		"Condition", "ArnEquals", "aws:SourceArn", bucket(m));
 
-	if (rv_policy_knows_account(m->p))
+	if (knows_account(m->p))
 		json_object_set_new(json_object_get(statement, "Condition"), "StringEquals",
 				    json_pack("{s:s%}", "aws:SourceAccount", m->account.p,
 					      m->account.len));

@@ -10,7 +10,6 @@
 #define RV_AWS_POLICY_H
 
 #include <jansson.h>
-#include <stdbool.h>
 
 struct rv_policy_params {
 	const char *business, *name;      /* of the stream */
@@ -29,7 +28,5 @@ struct rv_policy_params {
  *   notify, notify_landing                      resource policies of where notifications go
  */
 json_t *rv_policy_json(const struct rv_policy_params *params);
-/* Whether the account is known; otherwise a star stands for it. */
-bool rv_policy_knows_account(const struct rv_policy_params *params);
 
 #endif
