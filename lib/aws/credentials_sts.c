@@ -39,8 +39,10 @@ static enum rv_status refused(const char *arn, int http_status, const struct rv_
 {
 	const struct rv_xml *error = rv_xml_child(root, "Error");
 	const char *code = rv_xml_text(error, "Code");
-	rv_fail(err, RV_AUTH, "role %s: STS answered %d %s: %s", arn, http_status, code,
-		rv_xml_text(error, "Message"));
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf said = RV_STRBUF_INIT;
+	/* A signature that is refused is told with what would have been signed, the token in it. */
+	rv_http_redact(&said, rv_xml_text(error, "Message"));
+	rv_fail(err, RV_AUTH, "role %s: STS answered %d %s: %s", arn, http_status, code, said.bytes);
 	snprintf(err->service_code, sizeof(err->service_code), "%s", code);
 	err->http_status = http_status;
 	err->transient = strcmp(code, "IDPCommunicationError") == 0 ||

@@ -266,7 +266,10 @@ enum rv_status rv_aws_failure_tell(const struct rv_aws_failure *failure, const c
 				   struct rv_error *err)
 {
 	enum rv_status status = rv_aws_code_status(failure->code, failure->http_status);
-	const char *said = failure->not_aws ? "something that is not its service" : failure->message;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf said_clean = RV_STRBUF_INIT;
+	/* Services that refuse a signature quote what they would have signed, the token in it. */
+	rv_http_redact(&said_clean, failure->message);
+	const char *said = failure->not_aws ? "something that is not its service" : said_clean.bytes;
 	rv_fail(err, status, "%s answers %d%s%s%s%s", host, failure->http_status,
 		*failure->code ? " " : "", failure->code, *said ? ": " : "", said);
 	err->transient = rv_aws_code_transient(failure->code, failure->http_status);

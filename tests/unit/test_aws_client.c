@@ -490,6 +490,19 @@ static void test_bodies_of_errors(void **state RV_UNUSED)
 	expect_failure(NULL, "<html>", "", "");
 }
 
+static void test_no_token_is_repeated(void **state RV_UNUSED)
+{
+	struct rv_aws_failure failure = { .http_status = 403, .code = "InvalidSignatureException" };
+	struct rv_error why = RV_ERROR_INIT;
+
+	snprintf(failure.message, sizeof(failure.message),
+		 "The Canonical String for this request should have been 'POST\n/\n\nhost:h\n"
+		 "x-amz-security-token:IQoJb3JpZ2lu\n\nhost'");
+	assert_int_equal(rv_aws_failure_tell(&failure, "h", &why), RV_AUTH);
+	assert_null(strstr(why.message, "IQoJ"));
+	assert_non_null(strstr(why.message, "x-amz-security-token:***"));
+}
+
 static int set_up(void **state)
 {
 	world_environment();
@@ -519,6 +532,7 @@ int main(void)
 		cmocka_unit_test(test_payload_hashes),
 		cmocka_unit_test(test_codes),
 		cmocka_unit_test(test_bodies_of_errors),
+		cmocka_unit_test(test_no_token_is_repeated),
 	};
 	return cmocka_run_group_tests_name("aws_client", tests, set_up, NULL);
 }
