@@ -238,6 +238,19 @@ bool rv_aws_chain_expire(struct rv_aws_chain *chain, const struct rv_aws_credent
 	return others;
 }
 
+/* Paths and names in it need not be UTF-8; the rest of it has to be told all the same. */
+static json_t *text_json(const char *text)
+{
+	json_t *json = json_string(text);
+	if (json)
+		return json;
+	RV_CLEANUP(rv_free_p) char *ascii = rv_strdup(text);
+	for (char *p = ascii; *p; p++)
+		if ((unsigned char)*p >= 0x80)
+			*p = '?';
+	return json_string(ascii);
+}
+
 json_t *rv_aws_chain_explain(struct rv_aws_chain *chain)
 {
 	const struct rv_aws_asking asking = { chain->settings, chain->http, rv_clock_ms() };
@@ -254,10 +267,10 @@ json_t *rv_aws_chain_explain(struct rv_aws_chain *chain)
 			detail = status != RV_OK ? err.message : given.detail ? given.detail : "";
 			hint = status != RV_OK ? err.hint : "";
 		}
-		json_t *item = json_pack("{s:s, s:s, s:s}", "source", sources[i].name, "state", state,
-					 "detail", detail);
+		json_t *item = json_pack("{s:s, s:s, s:o}", "source", sources[i].name, "state", state,
+					 "detail", text_json(detail));
 		if (*hint)
-			json_object_set_new(item, "hint", json_string(hint));
+			json_object_set_new(item, "hint", text_json(hint));
 		json_array_append_new(list, item);
 		rv_aws_given_release(&given);
 	}

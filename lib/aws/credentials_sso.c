@@ -15,6 +15,8 @@
 
 #define TIMEOUT_MS 10000
 #define ATTEMPTS 3
+/* Nobody gives tokens for longer; sums with it stay within what fits. */
+#define LIFE_MAX_S (366 * 86400)
 
 struct sso {
 	const struct rv_aws_asking *asking;
@@ -172,6 +174,8 @@ static enum rv_status renew(struct sso *sso, struct rv_error *err)
 	} else {
 		char until[RV_TIME_TEXT];
 		const json_t *next = json_object_get(json, "refreshToken");
+		if (life_s > LIFE_MAX_S)
+			life_s = LIFE_MAX_S;
 		rv_format_time((sso->asking->now_ms / 1000 + life_s) * 1000, until);
 		json_object_set_new(sso->cache, "accessToken", json_string(token));
 		json_object_set_new(sso->cache, "expiresAt", json_string(until));

@@ -409,6 +409,20 @@ static void test_explained_failure(void **state)
 	json_decref(list);
 }
 
+static void test_explained_whatever_the_bytes(void **state)
+{
+	struct world *w = *state;
+	setenv("AWS_CONFIG_FILE", "/nonexistent/caf\xe9", 1);
+	open_chain(w);
+	json_t *list = rv_aws_chain_explain(w->chain);
+	assert_int_equal(json_array_size(list), 5);
+	const char *detail = json_string_value(json_object_get(json_array_get(list, 1), "detail"));
+	assert_non_null(detail);
+	assert_non_null(strstr(detail, "caf?"));
+	json_decref(list);
+	unsetenv("AWS_CONFIG_FILE");
+}
+
 /* ---- programs ---- */
 static void run_fails(const char *command, int64_t timeout_ms, const char *says)
 {
@@ -466,6 +480,7 @@ int main(void)
 		TEST(test_source_changes),
 		TEST(test_instance_region),
 		TEST(test_explained_failure),
+		TEST(test_explained_whatever_the_bytes),
 		cmocka_unit_test(test_program_hangs),
 		cmocka_unit_test(test_program_input),
 	};
