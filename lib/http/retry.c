@@ -178,11 +178,13 @@ static enum rv_status pause_between(struct loop *loop, const struct rv_http_fact
 	if (call->deadline_ms && now_ms + ms >= call->deadline_ms)
 		return RV_FAILED;
 	int64_t budget_ms = rv_http_budget_take(&loop->http->budget, cost, now_ms);
-	loop->spent += cost;
 	if (budget_ms > ms)
 		ms = budget_ms;
-	if (call->deadline_ms && now_ms + ms >= call->deadline_ms)
+	if (call->deadline_ms && now_ms + ms >= call->deadline_ms) {
+		rv_http_budget_give(&loop->http->budget, cost); /* not spent after all */
 		return RV_FAILED;
+	}
+	loop->spent += cost;
 	struct rv_error stopped = RV_ERROR_INIT;
 	return rv_http_wait(loop->http, ms, &stopped);
 }
