@@ -94,6 +94,9 @@ static void topic_environment(struct rv_strbuf *sb)
 	};
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 		rv_help_entry(sb, others[i][0], others[i][1], 36);
+	rv_strbuf_putc(sb, '\n');
+	rv_help_wrap(sb, "The variables of AWS's own tools and those of proxies count as well: 'river help "
+			 "aws'.", 0, 0);
 }
 
 /* ---- formats ------------------------------------------------------------------------------ */
@@ -147,6 +150,55 @@ static void topic_formats(struct rv_strbuf *sb)
 		     "is not in clean.", 0, 0);
 }
 
+/* ---- aws ---------------------------------------------------------------------------------- */
+
+static void topic_aws(struct rv_strbuf *sb)
+{
+	paragraph(sb, "A profile of river.yaml whose lake is s3://bucket/prefix works on S3, and with "
+		      "'delivery: firehose' records travel through Amazon Data Firehose. river makes no "
+		      "buckets, roles, queues and no policies; 'river stream create --print-policy' prints "
+		      "what they have to be allowed, and 'river doctor' says what is missing.");
+	paragraph(sb, "Credentials are looked for in this order; the first place that has some decides, "
+		      "and one that is wrong is an error:");
+	static const char *const places[][2] = {
+		{ "environment", "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN. Not looked at "
+				 "when river.yaml names aws.profile." },
+		{ "AWS profile", "aws.profile, else AWS_PROFILE, else default, in ~/.aws/credentials and "
+				 "~/.aws/config: keys, role_arn with source_profile or credential_source, "
+				 "SSO, credential_process." },
+		{ "web identity", "AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN" },
+		{ "container", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or _FULL_URI" },
+		{ "EC2", "instance metadata, version 2; AWS_EC2_METADATA_DISABLED=true leaves it out" },
+	};
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+		rv_help_entry(sb, places[i][0], places[i][1], 16);
+	rv_strbuf_putc(sb, '\n');
+	paragraph(sb, "Temporary ones are renewed in time, also in the middle of a push.");
+	static const char *const others[][2] = {
+		{ "region", "aws.region, else AWS_REGION, AWS_DEFAULT_REGION, the AWS profile, EC2" },
+		{ "endpoint", "aws.endpoint_url, else AWS_ENDPOINT_URL_S3, _FIREHOSE or _STS, "
+			      "AWS_ENDPOINT_URL, endpoint_url in AWS's own files" },
+		{ "certificates", "AWS_CA_BUNDLE, or ca_bundle of the AWS profile: a PEM file. There is no "
+				  "way to switch verification off." },
+		{ "proxy", "HTTPS_PROXY, http_proxy, NO_PROXY" },
+		{ "files", "AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE instead of those in ~/.aws" },
+	};
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		rv_help_entry(sb, others[i][0], others[i][1], 16);
+	rv_strbuf_putc(sb, '\n');
+	paragraph(sb, "When Firehose or S3 cannot be reached, throttles, or refuses credentials in the "
+		      "middle of a push, what was accepted is kept in the spool, or in its file, and the "
+		      "push ends with 8: do not send it again, the next push or 'river spool flush' does. "
+		      "A push that cannot read the stream's definition at its start has accepted nothing, "
+		      "and ends with 1, 4 or 5: run it again.");
+	paragraph(sb, "When it is not known whether Firehose took a batch, it is sent again under the same "
+		      "stamps, and the clean table keeps one of each.");
+	paragraph(sb, "Firehose bills each of its records rounded up to 5 KiB. 'delivery.packing: lines' lets "
+		      "many lines travel as one; the objects in the lake are the same. Records too large for "
+		      "Firehose (1,024,000 bytes with their stamp) go to the lake beside it.");
+	rv_help_wrap(sb, "See also river.yaml(5), river-stream-create(1), river-push(1).", 0, 0);
+}
+
 /* ---- concepts ----------------------------------------------------------------------------- */
 
 static void topic_concepts(struct rv_strbuf *sb)
@@ -156,7 +208,12 @@ static void topic_concepts(struct rv_strbuf *sb)
 		{ "stream", "A named flow business/name, defined in the lake's catalog. A plain name "
 			    "means main/name." },
 		{ "lake", "A folder, or s3://bucket/prefix. Everything lands there first." },
-		{ "delivery", "How batches become objects in the lake. direct: river writes them." },
+		{ "delivery", "How batches become objects in the lake. direct: river writes them; "
+			      "firehose: Amazon Data Firehose does." },
+		{ "stamp", "\"_river\":{\"id\":...}, which river adds to each record that goes through "
+			   "Firehose, so that one that comes twice is known." },
+		{ "landing", "Where whole files are uploaded with a URL of 'river push --presign', until "
+			     "'river landing process' publishes them." },
 		{ "warehouse", "Where loaded rows are queried. duckdb is embedded: one file." },
 		{ "pipe", "What loads a stream's objects into its raw table. auto: whoever looks "
 			  "loads first; notify: 'river snowpipe notify' does." },
@@ -188,6 +245,7 @@ static void topic_concepts(struct rv_strbuf *sb)
 }
 
 const struct river_topic river_topics[] = {
+	{ "aws", "a lake on S3, Firehose, credentials, endpoints", topic_aws },
 	{ "concepts", "the words river uses", topic_concepts },
 	{ "environment", "every environment variable", topic_environment },
 	{ "exit-codes", "what each exit code means", topic_exit_codes },

@@ -96,12 +96,31 @@ void rv_aws_chain_free_p(struct rv_aws_chain **chain)
 static enum rv_status none_found(const struct rv_aws_settings *settings, struct rv_error *err)
 {
 	rv_fail(err, RV_AUTH,
-		"no AWS credentials: not in the environment, not in profile %s of %s and %s, and "
+		"no AWS credentials: %s, not in profile %s of %s and %s, and "
 		"neither a web identity, a container nor EC2 gives any",
+		settings->profile_explicit ? "the environment is not looked at, as river's profile "
+					     "names an AWS profile"
+					   : "not in the environment",
 		settings->profile, rv_ini_path(settings->credentials), rv_ini_path(settings->config));
-	rv_hint(err, "run 'aws configure' or 'aws sso login', or set AWS_PROFILE; 'river doctor' "
-		     "shows what was tried");
+	if (settings->profile_explicit)
+		rv_hint(err, "run 'aws configure --profile %s' or 'aws sso login --profile %s', or set "
+			     "aws.profile to another one",
+			settings->profile, settings->profile);
+	else
+		rv_hint(err, "run 'aws configure' or 'aws sso login', or set AWS_PROFILE; 'river doctor' "
+			     "shows what was tried");
 	return err->status;
+}
+
+/* Whoever mistyped a key of a profile hears of EC2, which is asked last: why it was has to be said. */
+static void say_why_instance(const struct rv_aws_settings *settings, struct rv_error *err)
+{
+	if (err->hint[0])
+		return;
+	rv_hint(err, "EC2 is asked last, as profile %s of %s and %s gives no credentials: 'aws configure "
+		     "--profile %s' sets them; AWS_EC2_METADATA_DISABLED=true leaves EC2 out",
+		settings->profile, rv_ini_path(settings->credentials), rv_ini_path(settings->config),
+		settings->profile);
 }
 
 /* Asks the sources in their order; *ret_source is the one that decided. */
@@ -113,6 +132,8 @@ static enum rv_status fetch(const struct rv_aws_chain *chain, int64_t now_ms,
 	for (size_t i = 0; i < SOURCES; i++) {
 		enum rv_status status = sources[i].ask(&asking, ret, err);
 		*ret_source = &sources[i];
+		if (status != RV_OK && sources[i].ask == rv_aws_from_instance)
+			say_why_instance(chain->settings, err);
 		if (status != RV_OK)
 			return status;
 		if (ret->configured)

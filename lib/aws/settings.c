@@ -104,7 +104,7 @@ static enum rv_status fail_no_profile(const struct rv_aws_settings *settings, st
 	if (names.len)
 		rv_hint(err, "there are: %s", names.bytes);
 	else
-		rv_hint(err, "make it with 'aws configure --profile %s', or name none",
+		rv_hint(err, "make it with 'aws configure --profile %s'; if none is named, the default one is used",
 			settings->profile);
 	return err->status;
 }

@@ -269,7 +269,7 @@ static void test_keys_of_a_profile(void **state)
 	open_chain(w, "half");
 	refuses(w, "has an access key id without its secret access key");
 	open_chain(w, "none");
-	refuses(w, "no AWS credentials");
+	refuses_hint(w, "no AWS credentials: the environment is not looked at", "aws configure --profile none");
 	/* Static keys that were refused: there are no others. */
 	open_chain(w, "only");
 	struct rv_aws_credentials used = { .access_key_id = (char *)(uintptr_t)"AKIAONLY" };
@@ -518,6 +518,11 @@ static void test_instance(void **state)
 	open_chain(w, NULL);
 	refuses(w, "no AWS credentials"); /* it is switched off */
 	unsetenv("AWS_EC2_METADATA_DISABLED");
+	write_file(w, ".aws/credentials", "[typo]\naws_access_key_idd = AKIA\n");
+	atomic_store(&w->status, 403);
+	open_chain(w, "typo");
+	refuses_hint(w, "EC2's instance metadata", "as profile typo of ");
+	atomic_store(&w->status, 0);
 	open_chain(w, NULL);
 	gives(w, "ASIA1", "t1");
 	pthread_mutex_lock(&w->server.mutex);
