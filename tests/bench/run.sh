@@ -101,6 +101,7 @@ cloud () {
 	do
 		command -v "$tool" >/dev/null || { skip "there is no $tool"; return 1; }
 	done
+	cloud_end # of a section that failed
 	cloud=$1
 	shift
 	rm -rf "$cloud" && mkdir -p "$cloud" || return 1
