@@ -12,7 +12,9 @@
 #include "base/memory.h"
 #include "flow/acknowledged.h"
 #include "flow/catalog.h"
+#include "flow/object_name.h"
 #include "flow/receipt.h"
+#include "flow/run_record.h"
 #include "spool/checkpoint.h"
 
 #define SYNC_EACH_MAX 32
@@ -86,6 +88,20 @@ static bool lists(const json_t *closed, const char *name)
 	return lists_in(closed, "objects", name) || lists_in(closed, "batches", name);
 }
 
+/* What the run had as its batch `seq` when it ended; NULL: it had none. */
+static const char *same_seq_in(const json_t *closed, const char *key, uint64_t seq)
+{
+	const json_t *item;
+	size_t i;
+	json_array_foreach(json_object_get(closed, key), i, item) {
+		const char *there = json_string_value(item);
+		struct rv_object_name name;
+		if (there && rv_object_name_parse(there, &name) && name.seq == seq)
+			return there;
+	}
+	return NULL;
+}
+
 static enum rv_status check_named(struct rv_deliver *deliver, const struct rv_run *run,
 				  const struct rv_batch_entry *entry, struct rv_error *err)
 {
@@ -100,8 +116,20 @@ static enum rv_status check_named(struct rv_deliver *deliver, const struct rv_ru
 	if (!find.other[0]) {
 		if (rv_deliver_closed_before(deliver, run, &closed, err) != RV_OK)
 			return err->status;
-		if (!closed || !entry->records || lists(closed, entry->name))
+		if (!entry->records || (closed && lists(closed, entry->name)))
 			return RV_OK;
+		if (!closed)
+			return deliver->delivery->ops->names_objects
+				       ? RV_OK
+				       : rv_run_record_claim(deliver->lake, deliver->stream, run->name,
+							     entry->seq, entry->name, err);
+		const char *other = same_seq_in(closed, "objects", entry->seq);
+		if (!other)
+			other = same_seq_in(closed, "batches", entry->seq);
+		if (other)
+			snprintf(find.other, sizeof(find.other), "%s", other);
+	}
+	if (!find.other[0]) {
 		rv_fail(err, RV_CONFLICT, "run %s was sent before, and ended with fewer records", run->name);
 		rv_hint(err, "--run makes one input repeatable; give another input another name");
 		return err->status;

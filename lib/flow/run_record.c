@@ -1,6 +1,7 @@
 /* First come, first served: what a named run's batches look like. */
 #include "flow/run_record.h"
 
+#include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
@@ -79,4 +80,30 @@ enum rv_status rv_run_record_fix(struct rv_store *lake, const struct rv_stream *
 	if (lake->ops->get(lake, name, 1u << 20, &text, etag, err) != RV_OK)
 		return err->status;
 	return parse(name, stream, &text, ret, err);
+}
+
+enum rv_status rv_run_record_claim(struct rv_store *lake, const struct rv_stream *stream, const char *run,
+				   uint64_t seq, const char *name, struct rv_error *err)
+{
+	char place[256], etag[RV_ETAG_TEXT];
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
+	const struct rv_store_put conditions = { .if_absent = true };
+	snprintf(place, sizeof(place), "_river/runs/%s/%s/%s/%06" PRIu64, stream->business, stream->name,
+		 run, seq);
+	rv_strbuf_printf(&text, "%s\n", name);
+	enum rv_status status =
+		rv_store_put_bytes(lake, place, text.bytes, text.len, &conditions, err);
+	if (status != RV_CONFLICT)
+		return status;
+	rv_strbuf_clear(&text);
+	if (lake->ops->get(lake, place, RV_OBJECT_NAME_MAX, &text, etag, err) != RV_OK)
+		return err->status;
+	while (text.len && text.bytes[text.len - 1] == '\n')
+		text.bytes[--text.len] = '\0';
+	if (text.bytes && strcmp(text.bytes, name) == 0)
+		return RV_OK;
+	rv_fail(err, RV_CONFLICT, "run %s has sent other data as its batch %" PRIu64 ": %.300s", run, seq,
+		text.bytes ? text.bytes : "");
+	rv_hint(err, "--run makes one input repeatable; give another input another name");
+	return RV_CONFLICT;
 }

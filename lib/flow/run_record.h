@@ -3,6 +3,12 @@
  * batch limits, fixed in the lake by whoever comes first.
  *
  *   _river/runs/<business>/<stream>/<run>.json
+ *   _river/runs/<business>/<stream>/<run>/<seq %06u>       the name of that batch
+ *
+ * A service that names its objects itself leaves nothing behind that says what batch 3 of a run was: a host
+ * that is killed half-way and another one with other input under the same name would send different records
+ * under the same stamps, and the clean layer would keep one of each pair. So the first one to accept a
+ * batch of a named run says in the lake which it is.
  */
 #ifndef RV_FLOW_RUN_RECORD_H
 #define RV_FLOW_RUN_RECORD_H
@@ -30,5 +36,9 @@ enum rv_status rv_run_record_fix(struct rv_store *lake, const struct rv_stream *
 				 uint64_t batch_records,
 				 int64_t now_ms, struct rv_run_record *ret,
 				 struct rv_error *err) RV_MUST_CHECK;
+
+/* Batch `seq` of the run is the one called `name`. RV_CONFLICT: another one was first. */
+enum rv_status rv_run_record_claim(struct rv_store *lake, const struct rv_stream *stream, const char *run,
+				   uint64_t seq, const char *name, struct rv_error *err) RV_MUST_CHECK;
 
 #endif
