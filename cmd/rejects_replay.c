@@ -191,7 +191,7 @@ static enum rv_status push_copy(struct replay *replay, struct rv_source *source,
 		.should_stop = should_stop,
 	};
 	enum rv_status status = rv_push(&params, &result, err);
-	*ret_records = result.landed;
+	*ret_records = result.landed + result.sent;
 	*ret_rejected = result.rejected;
 	rv_push_result_release(&result);
 	if (status == RV_CONFLICT)

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/number.h"
+#include "flow/object_name.h"
 #include "flow/spool_check.h"
 #include "format/json_text.h"
 #include "source/source.h"
@@ -228,8 +229,12 @@ static enum rv_status export_part(struct export *export, const struct rv_run *ru
 		return status;
 	if (status == RV_DAMAGED)
 		remember_damage(export, err);
+	/* What waits for Firehose is plain, but for a large record, whatever the run's other batches are. */
+	struct rv_object_name name;
+	enum rv_output_compression compression =
+		rv_object_name_parse(entry->name, &name) ? name.compression : run->compression;
 	return export_file(export, path, base, status == RV_DAMAGED ? ".damaged" : "",
-			   rejects ? ".rejects.ndjson" : rv_object_suffix(run->compression),
+			   rejects ? ".rejects.ndjson" : rv_object_suffix(compression),
 			   rejects ? entry->rejected : entry->records, err);
 }
 

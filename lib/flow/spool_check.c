@@ -96,7 +96,8 @@ static bool is_needed(const struct rv_run *run, const char *name)
 	uint64_t seq;
 	if (strcmp(name, "journal") == 0)
 		return true;
-	if (!dot || (strcmp(dot, ".body") != 0 && strcmp(dot, ".rejects") != 0) ||
+	if (!dot || (strcmp(dot, ".body") != 0 && strcmp(dot, ".rejects") != 0 &&
+		     strcmp(dot, ".sent") != 0) ||
 	    !rv_parse_u64(name, (size_t)(dot - name), &seq))
 		return false;
 	for (size_t i = 0; i < run->batches_count; i++)
