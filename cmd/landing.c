@@ -66,9 +66,19 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* A lake may lie below a prefix of its bucket. */
-static const char *upload_in(const char *key)
+/* The name in this lake; NULL: it is in another one, or no upload. Whose event names a lake in a folder
+ * has copied it from somewhere, with a prefix that nothing here knows. */
+static const char *upload_in(const struct rv_profile *profile, const struct rv_s3_event *event)
 {
+	const char *key = event->key;
+	if (!profile->lake_is_folder) {
+		size_t len = strlen(profile->lake_prefix);
+		if ((*event->bucket && strcmp(event->bucket, profile->bucket) != 0) ||
+		    !rv_starts_with(key, profile->lake_prefix) || (len && key[len] != '/'))
+			return NULL;
+		key += len + (len > 0);
+		return rv_starts_with(key, RV_LANDING_PREFIX) ? key : NULL;
+	}
 	const char *p = rv_starts_with(key, RV_LANDING_PREFIX) ? key
 							       : strstr(key, "/" RV_LANDING_PREFIX);
 	return p && *p == '/' ? p + 1 : p;
@@ -90,8 +100,9 @@ static bool asked_for(char *const *streams, int count, const char *object)
 	return false;
 }
 
-static enum rv_status read_event(const char *file, char *const *streams, int count,
-				 struct names *names, struct rv_error *err)
+static enum rv_status read_event(const struct rv_profile *profile, const char *file,
+				 char *const *streams, int count, struct names *names,
+				 struct rv_error *err)
 {
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
 	RV_CLEANUP(rv_s3_events_release) struct rv_s3_events events = { 0 };
@@ -101,7 +112,7 @@ static enum rv_status read_event(const char *file, char *const *streams, int cou
 	    rv_s3_events_parse(text.bytes, text.len, &events, err) != RV_OK)
 		return standard ? rv_context(err, "standard input") : rv_context(err, "%s", file);
 	for (size_t i = 0; i < events.count; i++) {
-		const char *name = upload_in(events.items[i].key);
+		const char *name = upload_in(profile, &events.items[i]);
 		if (!name || !rv_store_name_valid(name) || !asked_for(streams, count, name)) {
 			if (!elsewhere++)
 				rv_note("%s is no upload of what is asked for: ignored",
@@ -220,7 +231,7 @@ static enum rv_status landing_run(struct rv_command_context *cx, void *options, 
 	RV_CLEANUP(rv_delivery_free_p) struct rv_delivery *delivery = NULL;
 	if (o->max_record == 0 || o->max_record > (128u << 20))
 		return rv_fail(err, RV_USAGE, "--max-record is from 1 byte to 128MiB");
-	enum rv_status status = o->event ? read_event(o->event, operands, count, &names, err)
+	enum rv_status status = o->event ? read_event(cx->profile, o->event, operands, count, &names, err)
 					 : list_streams(cx, count, operands, &names, err);
 	if (status != RV_OK)
 		return status;

@@ -93,6 +93,9 @@ test_expect_success 'an event of S3 names it' '
 	river push web/clicks in --presign --output json >url && test "$(upload url in)" = 200 &&
 	key=river/$(jq -r .name url) &&
 	printf "{\"Records\":[{\"eventName\":\"ObjectCreated:Put\",\"s3\":{\"bucket\":{\"name\":\"lake\"},\"object\":{\"key\":\"%s\"}}}]}" "$key" >event &&
+	sed "s|\"river/|\"other/|" <event >elsewhere && sed "s|\"lake\"|\"lake2\"|" <event >>elsewhere &&
+	river landing process --event - <elsewhere --output json >out 2>err &&
+	test_must_be_empty out && test_grep "2 keys are no uploads" err &&
 	river landing process --event - <event && records >got && test_cmp in got
 '
 
