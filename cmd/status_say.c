@@ -237,19 +237,6 @@ json_t *river_report_json(const struct river_status_view *s, const char *name,
 
 /* ---- text ------------------------------------------------------------------------------------- */
 
-static void put_line(struct rv_out *out, const char *fmt, ...) RV_PRINTF(2, 3);
-static void put_line(struct rv_out *out, const char *fmt, ...)
-{
-	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
-	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf clean = RV_STRBUF_INIT;
-	va_list ap;
-	va_start(ap, fmt);
-	rv_strbuf_vprintf(&text, fmt, ap);
-	va_end(ap);
-	rv_text_clean(&clean, text.bytes, text.len);
-	rv_out_printf(out, "%s\n", clean.bytes);
-}
-
 /* A row of the hop table; UINT64_MAX leaves a cell empty. */
 #define NO_CELL UINT64_MAX
 static void hop_row(struct rv_out *out, const char *hop, uint64_t objects, uint64_t records,
@@ -338,8 +325,8 @@ static void print_hops(const struct river_status_view *s, const struct rv_reconc
 
 void river_say_finding(struct rv_out *out, const char *name, const struct rv_finding *f)
 {
-	put_line(out, "%s: %s: %s: %s", name, rv_finding_level_name(f->level), rv_finding_name(f->code),
-		 f->message);
+	rv_out_line(out, "%s: %s: %s: %s", name, rv_finding_level_name(f->level),
+		    rv_finding_name(f->code), f->message);
 }
 
 /* A person reads the first few of a kind; --check and json have them all, up to a limit. */
@@ -364,15 +351,15 @@ void river_say_findings(const struct river_status_view *s, const char *name,
 		if (s->check)
 			river_say_finding(s->out, name, f);
 		else
-			put_line(s->out, "  %s: %s: %s", rv_finding_level_name(f->level),
-				 rv_finding_name(f->code), f->message);
+			rv_out_line(s->out, "  %s: %s: %s", rv_finding_level_name(f->level),
+				    rv_finding_name(f->code), f->message);
 	}
 	for (int i = 0; i < RV_FINDING_CODES; i++)
 		if (said[i] && report->found[i] > said[i])
-			put_line(s->out, "%s%s and %s more of %s", s->check ? name : " ",
-				 s->check ? ":" : "",
-				 rv_format_count(report->found[i] - said[i], n),
-				 rv_finding_name((enum rv_finding_code)i));
+			rv_out_line(s->out, "%s%s and %s more of %s", s->check ? name : " ",
+				    s->check ? ":" : "",
+				    rv_format_count(report->found[i] - said[i], n),
+				    rv_finding_name((enum rv_finding_code)i));
 }
 
 void river_say_report(const struct river_status_view *s, const char *name,
@@ -396,7 +383,7 @@ void river_say_report(const struct river_status_view *s, const char *name,
 	if (report->last_run_ms >= 0)
 		rv_out_printf(out, "\n");
 	river_say_findings(s, name, report);
-	put_line(out, "%s: %s", name, text.bytes);
+	rv_out_line(out, "%s: %s", name, text.bytes);
 }
 
 /* ---- the overview ----------------------------------------------------------------------------- */

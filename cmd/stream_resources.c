@@ -148,9 +148,9 @@ static void print_view(struct rv_out *out, const char *indent, const struct rv_r
 	rv_out_printf(out, "%s%s %s: %s\n", indent, resource->ops->kind, view->name,
 		      river_resource_word(view->action, is_done));
 	for (size_t i = 0; i < view->count; i++)
-		rv_out_printf(out, "%s  %s: %s -> %s\n", indent, view->changes[i].key,
-			      view->changes[i].from ? view->changes[i].from : "(absent)",
-			      view->changes[i].to ? view->changes[i].to : "(absent)");
+		rv_out_line(out, "%s  %s: %s -> %s", indent, view->changes[i].key,
+			    view->changes[i].from ? view->changes[i].from : "(absent)",
+			    view->changes[i].to ? view->changes[i].to : "(absent)");
 }
 
 json_t *river_resources_json(const struct rv_resources *resources, const struct rv_resource_view *views,

@@ -168,8 +168,8 @@ static void show_resources(struct rv_command_context *cx, const struct rv_resour
 		bool known = resource->ops->look(resource, stream, &view, &why) == RV_OK || view.state;
 		const char *state = !known ? "unknown" : view.state ? view.state : "missing";
 
-		rv_out_printf(cx->out, "# %s: %s %s%s%s\n", resource->ops->kind, view.name, state,
-			      view.arn ? " " : "", view.arn ? view.arn : "");
+		rv_out_line(cx->out, "# %s: %s %s%s%s", resource->ops->kind, view.name, state,
+			    view.arn ? " " : "", view.arn ? view.arn : "");
 		if (!known)
 			rv_note("%s %s: %s", resource->ops->kind, view.name, why.message);
 		json_object_set_new(json, resource->ops->kind,

@@ -129,6 +129,18 @@ void rv_out_printf(struct rv_out *out, const char *fmt, ...)
 		flush_buffer(out);
 }
 
+void rv_out_line(struct rv_out *out, const char *fmt, ...)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf clean = RV_STRBUF_INIT;
+	va_list ap;
+	va_start(ap, fmt);
+	rv_strbuf_vprintf(&text, fmt, ap);
+	va_end(ap);
+	rv_text_clean(&clean, text.bytes, text.len);
+	rv_out_printf(out, "%s\n", clean.bytes);
+}
+
 void rv_out_json(struct rv_out *out, json_t *object)
 {
 	if (out->format == RV_OUT_JSON && !out->failed) {

@@ -28,6 +28,8 @@ int rv_out_width(const struct rv_out *out); /* columns of the terminal, else 80 
 
 /* Text as it is; nothing in other formats. */
 void rv_out_printf(struct rv_out *out, const char *fmt, ...) RV_PRINTF(2, 3);
+/* One line, its control characters replaced: for what others wrote. */
+void rv_out_line(struct rv_out *out, const char *fmt, ...) RV_PRINTF(2, 3);
 /* Bytes as they are in any format (query results). Failures are kept for rv_out_finish; *once* it
  * has failed later writes are dropped, rv_out_failed says so. */
 void rv_out_write(struct rv_out *out, const void *p, size_t len);

@@ -50,9 +50,10 @@ static void test_formats(void **state)
 	int fd = scratch();
 	struct rv_out *out = rv_out_new(fd, RV_OUT_TEXT);
 	rv_out_printf(out, "%d records\n", 3);
+	rv_out_line(out, "role %s", "a\033[2J\nb");
 	rv_out_json(out, json_pack("{s:i}", "records", 3));
 	finish_good(out);
-	assert_holds(fd, "3 records\n");
+	assert_holds(fd, "3 records\nrole a?[2J?b\n");
 
 	fd = scratch();
 	out = rv_out_new(fd, RV_OUT_JSON);
