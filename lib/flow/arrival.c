@@ -272,7 +272,7 @@ static enum rv_status not_all(const struct waiting *w, struct rv_error *err)
 	char n[RV_NUMBER_TEXT], m[RV_NUMBER_TEXT];
 	rv_fail(err, RV_KEPT, "%s of %s records that Firehose acknowledged have been seen in the lake%s%s%s",
 		rv_format_count(a->arrived, n), rv_format_count(a->accepted, m),
-		stopped(w) ? "; stopped by a signal" : "; the time is over",
+		stopped(w) ? "; stopped by a signal" : w->params->timeout_ms == 0 ? "" : "; the time is over",
 		w->trouble.status != RV_OK ? ": " : "", w->trouble.message);
 	rv_hint(err, "do not send them again; 'river status' tells when they have arrived");
 	return RV_KEPT;

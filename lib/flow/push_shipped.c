@@ -7,7 +7,9 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "flow/arrival.h"
 #include "flow/input.h"
+#include "flow/object_name.h"
 #include "flow/push_file.h"
 #include "spool/checkpoint.h"
 #include "spool/run.h"
@@ -18,7 +20,30 @@ struct shipped_check {
 	uint64_t batches;
 	uint64_t unseen;        /* batches that a service took, and that are no objects here */
 	uint64_t unseen_from;
+	char **runs;            /* theirs */
+	size_t runs_count, runs_capacity;
 };
+
+static void shipped_check_release(struct shipped_check *check)
+{
+	for (size_t i = 0; i < check->runs_count; i++)
+		free(check->runs[i]);
+	free(check->runs);
+}
+
+static void note_unseen(struct shipped_check *check, const struct rv_file_batch *batch)
+{
+	struct rv_object_name name;
+	if (!check->unseen++)
+		check->unseen_from = batch->from;
+	if (!rv_object_name_parse(batch->name, &name))
+		return;
+	for (size_t i = 0; i < check->runs_count; i++)
+		if (strcmp(check->runs[i], name.run) == 0)
+			return;
+	RV_GROW(check->runs, check->runs_count, check->runs_capacity);
+	check->runs[check->runs_count++] = rv_strdup(name.run);
+}
 
 static enum rv_status check_object(struct rv_store *lake, const char *name, bool is_data,
 				   const struct rv_file_batch *b, struct rv_error *err)
@@ -42,8 +67,7 @@ static enum rv_status check_batch(void *arg, const struct rv_file_batch *batch, 
 	struct shipped_check *check = arg;
 	enum rv_status status = check_object(check->lake, batch->name, true, batch, err);
 	if (status == RV_FAILED && batch->by_stamp) {
-		if (!check->unseen++)
-			check->unseen_from = batch->from;
+		note_unseen(check, batch);
 		status = RV_OK;
 	}
 	if (status != RV_OK ||
@@ -81,6 +105,60 @@ static enum rv_status check_waiting(void *arg, const char *name, struct rv_error
 					       b->extents[j].from, b->extents[j].to, run->name);
 	}
 	return RV_OK;
+}
+
+static enum rv_status look_at_batches(struct shipped_check *check, const struct rv_state *state,
+				      const struct rv_checkpoint *c, struct rv_error *err)
+{
+	if (rv_checkpoint_each_batch(state, c->key, check_batch, check, err) != RV_OK)
+		return err->status;
+	if (check->covered < c->offset)
+		return rv_fail(err, RV_FAILED, "no batch is known for bytes from %" PRIu64 " to %" PRIu64,
+			       check->covered, c->offset);
+	return RV_OK;
+}
+
+static enum rv_status not_known(const struct shipped_check *check, const char *why, struct rv_error *err)
+{
+	return rv_fail(err, RV_KEPT,
+		       "all was taken by the delivery; whether what came from byte %" PRIu64
+		       " on has reached the lake is not known%s%s", check->unseen_from, *why ? ": " : "", why);
+}
+
+enum rv_status rv_push_file_in_lake(struct rv_store *lake, const struct rv_state *state,
+				    const struct rv_checkpoint *c, struct rv_error *err)
+{
+	RV_CLEANUP(shipped_check_release) struct shipped_check check = { .lake = lake };
+	if (look_at_batches(&check, state, c, err) != RV_OK)
+		return err->status;
+	return check.unseen ? not_known(&check, "", err) : RV_OK;
+}
+
+/* The same, and what a service took is looked for by its stamps: in the objects themselves. */
+static enum rv_status in_lake_by_stamps(const struct rv_push_params *params,
+					const struct rv_state *state, const struct rv_checkpoint *c,
+					struct rv_error *err)
+{
+	RV_CLEANUP(shipped_check_release) struct shipped_check check = { .lake = params->lake };
+	RV_CLEANUP(rv_arrival_release) struct rv_arrival arrival = { .accepted = 0 };
+	if (look_at_batches(&check, state, c, err) != RV_OK)
+		return err->status;
+	if (!check.unseen)
+		return RV_OK;
+	const struct rv_arrival_params ask = {
+		.lake = params->lake,
+		.stream = params->stream,
+		.runs = (const char *const *)check.runs,
+		.runs_count = check.runs_count,
+		.should_stop = params->should_stop,
+	};
+	if (rv_arrival_wait(&ask, &arrival, err) == RV_OK)
+		return RV_OK;
+	/* No stamps, not all of them, or a run that is not over yet: keep the file. */
+	if (err->status != RV_KEPT && err->status != RV_USAGE && err->status != RV_NOT_FOUND)
+		return err->status;
+	struct rv_error why = *err;
+	return not_known(&check, why.message, err);
 }
 
 static enum rv_status shipped_file(const struct rv_push_params *params, const struct rv_state *state,
@@ -134,23 +212,7 @@ static enum rv_status shipped_file(const struct rv_push_params *params, const st
 		return err->status;
 	if (!matches)
 		return rv_fail(err, RV_FAILED, "it holds other records than were pushed");
-	return rv_push_file_in_lake(params->lake, state, &c, err);
-}
-
-enum rv_status rv_push_file_in_lake(struct rv_store *lake, const struct rv_state *state,
-				    const struct rv_checkpoint *c, struct rv_error *err)
-{
-	struct shipped_check check = { .lake = lake };
-	if (rv_checkpoint_each_batch(state, c->key, check_batch, &check, err) != RV_OK)
-		return err->status;
-	if (check.covered < c->offset)
-		return rv_fail(err, RV_FAILED, "no batch is known for bytes from %" PRIu64 " to %" PRIu64,
-			       check.covered, c->offset);
-	if (check.unseen)
-		return rv_fail(err, RV_KEPT,
-			       "all was taken by the delivery; whether what came from byte %" PRIu64
-			       " on has reached the lake is not known", check.unseen_from);
-	return RV_OK;
+	return in_lake_by_stamps(params, state, &c, err);
 }
 
 enum rv_status rv_push_shipped(const struct rv_push_params *params, const char *file,
@@ -168,7 +230,8 @@ enum rv_status rv_push_shipped(const struct rv_push_params *params, const char *
 	rv_state_release(&state);
 	if (status == RV_KEPT) {
 		rv_context(err, "%s", file);
-		rv_hint(err, "keep it until 'river status' shows its runs as landed");
+		rv_hint(err, "keep it, and ask again: Firehose delivers after a minute or so; 'river status' tells "
+			     "what is on its way");
 	}
 	if (status == RV_FAILED) {
 		rv_context(err, "%s is not in the lake whole", file);

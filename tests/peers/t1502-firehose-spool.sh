@@ -81,5 +81,18 @@ test_expect_success 'a replay of rejects says how many were sent' '
 	emul_records $firehose_stream >raw && test_line_count = 4 raw
 '
 
+test_expect_success 'shipped: when Firehose has delivered every record, and not before' '
+	fresh && make_records 700 >in && { printf "{\"n\":701,\"x\":\"" &&
+		head -c 1100000 /dev/zero | tr "\\0" x && printf "\"}\n"; } >>in && river push web/clicks in &&
+	test_expect_code 8 river push web/clicks --shipped in 2>err && test_grep "1 of 701 records" err &&
+	emul_flush >/dev/null && river push web/clicks --shipped in &&
+	make_records 5 702 >>in && test_expect_code 1 river push web/clicks --shipped in 2>err &&
+	river push --settle 0s web/clicks in && test_expect_code 8 river push web/clicks --shipped in 2>err &&
+	test_grep "701 of 706 records" err &&
+	emul_flush >/dev/null && river push web/clicks --shipped in &&
+	river stream create web/bare --stamp none >out && river push web/bare in && emul_flush >/dev/null &&
+	test_expect_code 8 river push web/bare --shipped in 2>err && test_grep "carry no stamp" err
+'
+
 emul_stop
 test_done
