@@ -253,8 +253,9 @@ static void print_summary(struct rv_command_context *cx, const char *stream,
 	if (!cx->verbose && !rv_messages_terminal())
 		return;
 	if (r->recovered.records)
-		rv_note("finished an earlier push first: %s records landed",
-			rv_format_count(r->recovered.records, records));
+		rv_note("finished an earlier push first: %s record%s delivered",
+			rv_format_count(r->recovered.records, records),
+			r->recovered.records == 1 ? "" : "s");
 	if (!r->records && !r->rejected) {
 		if (status == RV_OK)
 			rv_note("%s: nothing new to push", stream);

@@ -308,9 +308,9 @@ static void report(struct flush *flush, const char *stream, const struct rv_reco
 	struct rv_command_context *cx = flush->cx;
 	char runs[RV_NUMBER_TEXT], records[RV_NUMBER_TEXT];
 	if (r->runs)
-		rv_out_printf(cx->out, "%s: %s run%s finished, %s records landed\n", stream,
+		rv_out_printf(cx->out, "%s: %s run%s finished, %s record%s delivered\n", stream,
 			      rv_format_count(r->runs, runs), r->runs == 1 ? "" : "s",
-			      rv_format_count(r->records, records));
+			      rv_format_count(r->records, records), r->records == 1 ? "" : "s");
 	if (waiting)
 		rv_out_printf(cx->out, "%s: %s run%s still waiting\n", stream,
 			      rv_format_count(waiting, runs), waiting == 1 ? "" : "s");

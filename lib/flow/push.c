@@ -642,8 +642,9 @@ static enum rv_status judge(struct rv_push_state *push, enum rv_status status, s
 	if (result->landed + result->sent < result->accepted && params->wait != RV_WAIT_SPOOLED) {
 		*err = result->delivery.status != RV_OK ? result->delivery
 							: (struct rv_error)RV_ERROR_INIT;
-		rv_context(err, "%" PRIu64 " records are accepted and spooled but not in the lake",
-			   result->accepted - result->landed - result->sent);
+		uint64_t left = result->accepted - result->landed - result->sent;
+		rv_context(err, "%" PRIu64 " record%s accepted and spooled but not in the lake", left,
+			   left == 1 ? " is" : "s are");
 		rv_hint(err, "do not send them again; 'river spool flush' or the next push delivers them");
 		return err->status = RV_KEPT;
 	}

@@ -20,6 +20,7 @@ struct recovery {
 	struct rv_deliver *deliver;
 	bool (*should_stop)(void);
 	struct rv_recover_result *result;
+	bool away;                   /* what failed may pass, and not at once */
 };
 
 /* ---- files: the same batch, made again ---- */
@@ -271,8 +272,13 @@ static enum rv_status recover_one(void *arg, const char *name, struct rv_error *
 	if (recovery->deliver->own_runs_only &&
 	    strcmp(delivery, recovery->deliver->delivery->ops->name) != 0)
 		return RV_OK;
-	if (finish_run(recovery, run, err) == RV_OK)
+	/* A destination that is away costs a wait that ends in nothing: one run of many that were left
+	 * over pays for it. */
+	if (recovery->away)
+		*err = recovery->result->failure;
+	else if (finish_run(recovery, run, err) == RV_OK)
 		return RV_OK;
+	recovery->away = recovery->away || err->transient;
 	recovery->result->waiting_runs++;
 	recovery->result->waiting_file_runs += !run->pipe;
 	if (recovery->result->failure.status == RV_OK)
@@ -308,7 +314,7 @@ enum rv_status rv_recover(struct rv_deliver *deliver, int64_t timeout_ms, bool (
 			  struct rv_recover_result *ret, struct rv_error *err)
 {
 	*ret = (struct rv_recover_result){ .failure = RV_ERROR_INIT };
-	struct recovery recovery = { deliver, should_stop, ret };
+	struct recovery recovery = { deliver, should_stop, ret, false };
 	RV_CLEANUP(rv_lock_release) struct rv_lock lock = RV_LOCK_INIT;
 	RV_CLEANUP(rv_free_p) char *path = rv_state_path(deliver->state, "recover.lock");
 	if (take_lock(deliver, &lock, path, timeout_ms, should_stop, err) != RV_OK)

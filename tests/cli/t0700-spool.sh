@@ -95,7 +95,7 @@ test_expect_success 'flush: 8 and why while the lake is out of reach, 0 when all
 	open_lake &&
 	river spool flush >out 2>err &&
 	test_must_be_empty err &&
-	test_grep "^web/clicks: 1 run finished, 3 records landed" out &&
+	test_grep "^web/clicks: 1 run finished, 3 records delivered" out &&
 	landed >got && head -n 3 in >expected && test_cmp expected got &&
 	river spool flush >out && test_must_be_empty out &&
 	river spool list >out && test_line_count = 1 out &&
