@@ -19,34 +19,6 @@ static void add_query(struct rv_strbuf *query, const char *name, const char *val
 	rv_http_encode(query, value, strlen(value), false);
 }
 
-static int hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* encoding-type=url: %XX, and '+' for a blank. False: a key that no store of ours can have. */
-static bool decode(const char *text, struct rv_strbuf *out)
-{
-	rv_strbuf_clear(out);
-	for (const char *p = text; *p; p++) {
-		char c = *p == '+' ? ' ' : *p;
-		if (*p == '%') {
-			int high = hex(p[1]), low = high < 0 ? -1 : hex(p[2]);
-			if (low < 0)
-				return false;
-			c = (char)(high << 4 | low);
-			p += 2;
-		}
-		if (!c)
-			return false;
-		rv_strbuf_putc(out, c);
-	}
-	return true;
-}
-
 struct page {
 	struct rv_xml_document *document;
 	const struct rv_xml *root;
@@ -88,7 +60,7 @@ static enum rv_status key_of(const struct page *page, const struct rv_xml *node,
 	rv_strbuf_clear(ret);
 	if (!page->encoded)
 		rv_strbuf_puts(ret, text);
-	else if (!decode(text, ret))
+	else if (!rv_strbuf_form_decode(ret, text)) /* a key that no store of ours can have */
 		return rv_fail(err, RV_BAD_DATA, "the list has a key that cannot be: '%.200s'", text);
 	return RV_OK;
 }

@@ -178,6 +178,32 @@ void rv_strbuf_json(struct rv_strbuf *sb, const char *s, size_t len)
 	rv_strbuf_putc(sb, '"');
 }
 
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool rv_strbuf_form_decode(struct rv_strbuf *sb, const char *text)
+{
+	for (const char *p = text; *p; p++) {
+		char c = *p == '+' ? ' ' : *p;
+		if (*p == '%') {
+			int high = hex_digit(p[1]), low = high < 0 ? -1 : hex_digit(p[2]);
+			if (low < 0)
+				return false;
+			c = (char)(high << 4 | low);
+			p += 2;
+		}
+		if (!c)
+			return false;
+		rv_strbuf_putc(sb, c);
+	}
+	return true;
+}
+
 void rv_strbuf_base64(struct rv_strbuf *sb, const void *bytes, size_t len)
 {
 	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

@@ -58,6 +58,8 @@ void rv_strbuf_vprintf(struct rv_strbuf *sb, const char *fmt, va_list ap)
 void rv_strbuf_truncate(struct rv_strbuf *sb, size_t len);
 /* `s` as a JSON string with its quotes; bytes that are not UTF-8 become U+FFFD. */
 void rv_strbuf_json(struct rv_strbuf *sb, const char *s, size_t len);
+/* Form encoding undone: %XX is a byte, '+' a blank. False: a broken escape, or a NUL. */
+bool rv_strbuf_form_decode(struct rv_strbuf *sb, const char *text);
 void rv_strbuf_base64(struct rv_strbuf *sb, const void *p, size_t len);
 
 /* The nearest of `words` (NULL-terminated) to `typed` for "did you mean", or NULL. */

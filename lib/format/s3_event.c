@@ -16,40 +16,12 @@ static void json_release(json_t **json)
 	json_decref(*json);
 }
 
-static int hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
-/* Form encoding: '+' is a blank, "%2B" a plus. NULL for a broken escape or a NUL. Caller frees. */
+/* NULL: not what S3 writes. Caller frees. */
 static char *decode_key(const char *key)
 {
-	char *decoded = rv_strdup(key), *to = decoded;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf decoded = RV_STRBUF_INIT;
 
-	for (const char *p = key; *p; p++) {
-		if (*p == '+') {
-			*to++ = ' ';
-		} else if (*p == '%') {
-			int high = hex(p[1]), low = high < 0 ? -1 : hex(p[2]);
-
-			if (low < 0 || (high == 0 && low == 0)) {
-				free(decoded);
-				return NULL;
-			}
-			*to++ = (char)(high * 16 + low);
-			p += 2;
-		} else {
-			*to++ = *p;
-		}
-	}
-	*to = '\0';
-	return decoded;
+	return rv_strbuf_form_decode(&decoded, key) ? rv_strbuf_take(&decoded) : NULL;
 }
 
 /* Takes `key`. */

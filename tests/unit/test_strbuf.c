@@ -208,6 +208,18 @@ static void test_slices(void **state RV_UNUSED)
 	assert_true(rv_str_eq((struct rv_str){ NULL, 0 }, RV_STR("")));
 }
 
+static void test_form_decode(void **state)
+{
+	static const char *const broken[] = { "%", "%4", "%4g", "%g4", "%00", "a%0" };
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf sb = RV_STRBUF_INIT;
+
+	(void)state;
+	assert_true(rv_strbuf_form_decode(&sb, "a+b%2Bc%2bd%C3%A9%25"));
+	assert_string_equal(sb.bytes, "a b+c+d\xc3\xa9%");
+	for (size_t i = 0; i < sizeof(broken) / sizeof(*broken); i++)
+		assert_false(rv_strbuf_form_decode(&sb, broken[i]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -218,6 +230,7 @@ int main(void)
 		cmocka_unit_test(test_ceiling),
 		cmocka_unit_test(test_json),
 		cmocka_unit_test(test_base64),
+		cmocka_unit_test(test_form_decode),
 		cmocka_unit_test(test_nearest),
 		cmocka_unit_test(test_slices),
 	};
