@@ -231,8 +231,8 @@ enum rv_status rv_s3_list(struct rv_s3 *s3, const char *prefix, const char *afte
 
 /* ---- unfinished uploads ----------------------------------------------------------------------- */
 
-static enum rv_status abort_page(struct rv_s3 *s3, const struct page *page, int64_t before_ms,
-				 uint64_t *aborted, struct rv_error *err)
+static enum rv_status abort_page(struct rv_s3 *s3, const struct page *page, const char *prefix,
+				 int64_t before_ms, uint64_t *aborted, struct rv_error *err)
 {
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf key = RV_STRBUF_INIT;
 	for (const struct rv_xml *upload = rv_xml_child(page->root, "Upload"); upload;
@@ -243,8 +243,12 @@ static enum rv_status abort_page(struct rv_s3 *s3, const struct page *page, int6
 		/* One that does not say when it was begun may be somebody's who is at it. */
 		if (!rv_parse_time(begun, strlen(begun), &begun_ms) || begun_ms > before_ms || !*id)
 			continue;
-		if (key_of(page, upload, "Key", &key, err) != RV_OK ||
-		    rv_s3_abort(s3, key.bytes, id, err) != RV_OK)
+		if (key_of(page, upload, "Key", &key, err) != RV_OK)
+			return err->status;
+		/* A store that does not know the prefix tells of everybody's. */
+		if (!rv_starts_with(key.bytes, prefix))
+			continue;
+		if (rv_s3_abort(s3, key.bytes, id, err) != RV_OK)
 			return err->status;
 		++*aborted;
 	}
@@ -270,7 +274,7 @@ enum rv_status rv_s3_abort_uploads(struct rv_s3 *s3, const char *prefix, int64_t
 			add_query(&query, "upload-id-marker", id);
 		}
 		if (get_page(s3, query.bytes, "ListMultipartUploadsResult", &page, err) != RV_OK ||
-		    abort_page(s3, &page, before_ms, ret_aborted, err) != RV_OK)
+		    abort_page(s3, &page, prefix, before_ms, ret_aborted, err) != RV_OK)
 			return rv_s3_context(s3, "look for unfinished uploads in", prefix, err);
 		if (!page.truncated)
 			return RV_OK;

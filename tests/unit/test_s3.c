@@ -563,6 +563,7 @@ static void test_unfinished_uploads(void **state RV_UNUSED)
 			  "<NextKeyMarker>p%2Fa+b</NextKeyMarker><NextUploadIdMarker>u/1</NextUploadIdMarker>"
 			  UPLOAD("p%2Fa+b", "u/1", "2020-01-01T00:00:00.000Z")
 			  UPLOAD("p%2Fnew", "u3", "2999-01-01T00:00:00.000Z")
+			  UPLOAD("q%2Fa", "u5", "2020-01-01T00:00:00.000Z") /* not asked for */
 			  UPLOAD("p%2Fwhen", "u4", "") "</ListMultipartUploadsResult>" },
 		{ "DELETE /lake/p/a%20b?uploadId=u%2F1 ", .status = 204 },
 		/* a part was still on its way */
