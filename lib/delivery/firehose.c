@@ -108,6 +108,16 @@ static enum rv_status into_lake(struct firehose *firehose, const struct rv_deliv
 	return status;
 }
 
+/* What Firehose has of the batch, from this attempt and from those before. */
+static uint64_t count_acknowledged(const struct rv_delivery_batch *batch)
+{
+	uint64_t count = 0;
+
+	for (uint64_t i = 0; batch->acknowledged && i < batch->records; i++)
+		count += batch->acknowledged[i / 8] >> (i % 8) & 1;
+	return count;
+}
+
 /* Firehose says "not found" also of a stream that is being made, and for a moment of one that was
  * just made. *ret_wait: it will be there soon. */
 static void explain_missing(struct firehose *firehose, bool *ret_wait, struct rv_error *err)
@@ -238,6 +248,10 @@ static enum rv_status firehose_send(struct rv_delivery *base, const struct rv_de
 		ret->level = RV_DELIVERED_SENT;
 		return RV_OK;
 	}
+	/* The object has all of the batch: its name is promised. */
+	ret->maybe_twice += count_acknowledged(batch);
+	if (ret->maybe_twice > batch->records)
+		ret->maybe_twice = batch->records;
 	if (carried.poisoned)
 		snprintf(ret->diverted, sizeof(ret->diverted), "refused %d times: %.280s",
 			 RV_FIREHOSE_REFUSALS_MAX, carried.last.message);

@@ -310,9 +310,21 @@ void rc_check_stamps(struct reconcile *r)
 				rv_format_count(stamped->unstamped, a),
 				rv_format_count(r->firehose_rejected, b));
 	}
+	f.code = RV_FINDING_NOT_PROVABLE;
+	/* A batch that Firehose would not take whole is an object as well, and nothing tells its records
+	 * from those that were taken before. */
+	if (r->stream->stamp == RV_STAMP_NONE && stamped->unstamped > stamped->unproven) {
+		f.level = RV_FINDING_WRONG;
+		f.expected = stamped->unproven;
+		f.found = stamped->unstamped;
+		rc_find(r, &f,
+			"objects of Firehose hold %s records, and %s were accepted for it alone: which arrived "
+			"twice cannot be told, for they carry no stamp (stamp: none)",
+			rv_format_count(stamped->unstamped, a), rv_format_count(stamped->unproven, b));
+		f.expected = 0;
+	}
 	if (!stamped->unproven)
 		return;
-	f.code = RV_FINDING_NOT_PROVABLE;
 	f.found = stamped->unproven;
 	f.level = RV_FINDING_WRONG;
 	rv_format_count(stamped->unproven, a);

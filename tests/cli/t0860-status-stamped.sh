@@ -144,4 +144,15 @@ test_expect_success 'a receipt that lost a batch is found' '
 	test_expect_code 1 river status --check --verify >out 2>err && test_grep "receipt_damaged" out
 '
 
+test_expect_success 'without stamps, more records than Firehose was sent: wrong, and never "loaded once"' '
+	fresh none && deliver 1 1:1 1:2 1:3 2:1 2:2 &&
+	sed -i "s/,\"_river\":{[^}]*}//" "$file" && river status web/clicks >out &&
+	test_grep "wrong: not_provable: whether 5 records" out &&
+	test_must_fail grep "which arrived twice cannot be told" out &&
+	fresh none && deliver 1 1:1 1:2 1:3 2:1 2:2 1:1 1:2 &&
+	sed -i "s/,\"_river\":{[^}]*}//" "$file" &&
+	test_expect_code 1 river status --check >out 2>err &&
+	test_grep "wrong: not_provable: objects of Firehose hold 7 records, and 5 were accepted for it alone" out
+'
+
 test_done

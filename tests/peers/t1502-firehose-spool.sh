@@ -94,5 +94,11 @@ test_expect_success 'shipped: when Firehose has delivered every record, and not 
 	test_expect_code 8 river push web/bare --shipped in 2>err && test_grep "carry no stamp" err
 '
 
+test_expect_success 't0024 a poisoned batch: what was taken of it and lands once more is counted' '
+	fresh && make_records 3000 >in && fault all "\"do\":\"partial\",\"content\":\"number 1234 \"" &&
+	river --output json push web/clicks in >out 2>err && test_grep "put into the lake directly" err &&
+	test_grep "\"maybe_twice\":2999," out
+'
+
 emul_stop
 test_done

@@ -502,6 +502,8 @@ static void t0024_poison_lands_the_batch(void **state)
 	assert_landed(w);
 	assert_int_equal(count_acknowledged(w), w->lines - 1);
 	assert_int_equal(w->stored[1234], 0);
+	/* the object has what Firehose has as well */
+	assert_int_equal(w->result.maybe_twice, w->lines - 1);
 	assert_int_equal(w->result.refused, RV_FIREHOSE_REFUSALS_MAX);
 	assert_string_equal(w->result.diverted,
 			    "refused 10 times: 1 of 1 records were refused: "
