@@ -17,13 +17,13 @@
 #include "base/clock.h"
 #include "base/memory.h"
 
-/* S3 refuses signatures that are more than 15 minutes off (sigv4.md 5). */
+/* S3 refuses signatures that are more than 15 minutes off (API Reference, RequestTimeTooSkewed). */
 #define CLOCK_SKEW_MAX_MS (15 * 60 * INT64_C(1000))
 /* Below this an offset would not be why a signature was refused. */
 #define CLOCK_SKEW_MIN_MS (4 * 60 * INT64_C(1000))
-/* A region at a custom endpoint that does not care (sigv4.md 1). */
+/* A region at a custom endpoint that does not care: what most of them are set up with. */
 #define REGION_OF_OTHERS "us-east-1"
-/* First wait after SlowDown and its kin (s3.md 6: about a second). */
+/* First wait after SlowDown and its kin: about a second. */
 #define THROTTLED_DELAY_MS 1000
 
 /* Where requests go, never changed once it is seen: a bucket elsewhere makes another one. */
@@ -265,7 +265,8 @@ int64_t rv_aws_client_now_ms(const struct rv_aws_client *client)
 
 /* ---- addresses -------------------------------------------------------------------------------- */
 
-/* May stand in front of a host: a label of DNS, or several (aws-credentials.md 11). */
+/* May stand in front of a host: a label of DNS, or several (S3 User Guide,
+ * "Virtual hosting of buckets"). */
 static bool is_dns_bucket(const char *bucket)
 {
 	size_t len = strlen(bucket);
@@ -440,7 +441,7 @@ static enum rv_status prepare(void *arg, unsigned attempt RV_UNUSED, struct rv_h
 
 /* ---- judging ---------------------------------------------------------------------------------- */
 
-/* The last labels that AWS alone gives out names below (aws-credentials.md 9 and 10). */
+/* The last labels that AWS alone gives out names below (as in its endpoint rules). */
 static const char *aws_domain(const char *host)
 {
 	static const char *const domains[] = { ".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu",

@@ -1,5 +1,5 @@
 /*
- * The chain that finds AWS credentials, and keeps them fresh (aws-credentials.md).
+ * The chain that finds AWS credentials, and keeps them fresh (AWS SDKs and Tools Reference Guide).
  *
  * Order: environment keys (not when river's profile names an AWS profile) > the AWS profile, in
  * the order role with source, web identity, SSO, keys, credential_process > web identity of the

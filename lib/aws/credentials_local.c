@@ -1,5 +1,5 @@
 /* Credentials that are found on this machine: the environment, AWS's profiles, and what they refer
- * to (aws-credentials.md 1 to 3). */
+ * to (AWS SDKs and Tools Reference Guide). */
 #include <stdlib.h>
 #include <string.h>
 

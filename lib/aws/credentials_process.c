@@ -1,4 +1,5 @@
-/* credential_process: a program that prints credentials (aws-credentials.md 5). Never a shell. */
+/* credential_process: a program that prints credentials (AWS SDKs and Tools
+ * Reference Guide). Never a shell. */
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* Credentials that a machine's surroundings give: ECS and EKS containers, EC2 instances
- * (aws-credentials.md 7 and 8). */
+ * (AWS SDKs and Tools Reference Guide). */
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /*
- * IAM Identity Center (aws-credentials.md 6): the token that `aws sso login` left in AWS's cache,
+ * IAM Identity Center: the token that `aws sso login` left in AWS's cache,
  * exchanged for credentials of a role. A token of an sso-session that has ended is renewed, and put
  * back into the cache as AWS's tools do: its refresh token may be good for one use only.
  */

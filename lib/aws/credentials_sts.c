@@ -1,4 +1,4 @@
-/* Taking roles: STS's query protocol (aws-credentials.md 3 and 4). */
+/* Taking roles: STS's query protocol (STS API Reference). */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>

@@ -10,7 +10,7 @@
 #include "format/xml.h"
 
 /* clang-format off */
-/* botocore's throttling codes (aws-credentials.md 12). LimitExceededException is left out: Firehose
+/* botocore's throttling codes. LimitExceededException is left out: Firehose
  * means a quota by it. */
 static const char *const throttle_codes[] = {
 	"SlowDown", "Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled",
@@ -23,7 +23,7 @@ static const char *const transient_codes[] = {
 	"InternalError", "InternalFailure", "InternalServerError", "ServiceUnavailable",
 	"ServiceUnavailableException", "InternalServiceError", "InternalServiceException",
 	"RequestTimeout", "RequestTimeoutException", "IDPCommunicationError",
-	/* 409: the next attempt may well succeed (s3.md 4 and 6) */
+	/* 409: the next attempt may well succeed (S3 API Reference, "Error responses") */
 	"OperationAborted", "ConditionalRequestConflict", "ConcurrentModificationException",
 	/* 400: damaged or cut short on the way */
 	"BadDigest", "IncompleteBody",
@@ -214,7 +214,7 @@ bool rv_aws_failure_in_200(const struct rv_http_response *response, struct rv_aw
 		return false;
 	read_headers(response, ret);
 	read_xml_error(rv_xml_root(document), ret);
-	/* "treat as a 500" (s3.md 2), unless the code itself says that it is for good. */
+	/* S3 wants it retried as a 500 is, unless the code itself says that it is for good. */
 	if (rv_aws_code_status(ret->code, 0) == RV_FAILED)
 		ret->http_status = 500;
 	return true;
@@ -224,7 +224,7 @@ bool rv_aws_failure_is_clock(const struct rv_aws_failure *failure)
 {
 	if (is_one_of(failure->code, clock_codes))
 		return true;
-	/* Services other than S3 say it in the message (sigv4.md 5). */
+	/* Services other than S3 say it in the message. */
 	return (strcmp(failure->code, "SignatureDoesNotMatch") == 0 ||
 		strcmp(failure->code, "InvalidSignatureException") == 0) &&
 	       (strstr(failure->message, "Signature expired") ||

@@ -1,7 +1,7 @@
 /*
  * What an AWS service says when it refuses: the code, message and hints in its error bodies (XML of
  * S3 and STS, JSON of the others, HTML of whatever stands in between, or nothing), and what they
- * mean for river. Sources: s3.md 6, sigv4.md 5, aws-credentials.md 12.
+ * mean for river. Sources: S3 API Reference, "Error responses"; botocore.
  */
 #ifndef RV_AWS_FAILURE_H
 #define RV_AWS_FAILURE_H

@@ -1,5 +1,5 @@
 /*
- * Amazon Data Firehose's API as river needs it (firehose.md): PutRecordBatch and the calls that make,
+ * Amazon Data Firehose's API as river needs it: PutRecordBatch and the calls that make,
  * look at and change delivery streams. delivery/firehose.c decides what is sent when.
  */
 #ifndef RV_AWS_FIREHOSE_H

@@ -1,5 +1,5 @@
 /*
- * AWS's configuration files (aws-credentials.md 2): sections of key = value, comments, and one
+ * AWS's configuration files: sections of key = value, comments, and one
  * level of nesting below a key without value. A strict reader of just that. Never written.
  */
 #ifndef RV_AWS_INI_H

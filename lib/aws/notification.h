@@ -1,5 +1,5 @@
 /*
- * A bucket's notification configuration, edited as text (s3.md 7).
+ * A bucket's notification configuration, edited as text.
  *
  * S3 replaces the whole of it with every put and has no condition for that, so whatever is in there
  * belongs to others: it is kept byte for byte, known to river or not. river's own configurations

@@ -1,5 +1,5 @@
 /*
- * S3's REST API as river needs it (s3.md): objects with conditions and checksums, multipart, lists,
+ * S3's REST API as river needs it: objects with conditions and checksums, multipart, lists,
  * bucket notifications. store/s3.c makes a lake of it; keys here are whole keys.
  *
  * Every put carries CRC-32C, or CRC-64/NVME where S3 wants a full-object one (multipart), and what

@@ -210,7 +210,7 @@ enum rv_status rv_s3_list(struct rv_s3 *s3, const char *prefix, const char *afte
 			return status;
 		if (!page.truncated)
 			return RV_OK;
-		/* A page may be empty and still not the last (s3.md 2). */
+		/* A page may be empty and still not the last. */
 		l.empty_pages = empty ? l.empty_pages + 1 : 0;
 		if (l.empty_pages == EMPTY_PAGES_MAX) {
 			stuck(s3, err);

@@ -14,12 +14,13 @@
 #include "base/memory.h"
 #include "format/xml.h"
 
-/* Parts but the last have 5 MiB to 5 GiB, and there are 10,000 at most (s3.md 1). */
+/* Parts but the last have 5 MiB to 5 GiB, and there are 10,000 at most (S3 User
+ * Guide, "Multipart upload limits"). */
 #define PART_BYTES (UINT64_C(16) << 20)
 #define PARTS_MAX 10000
 #define WORKERS 4
 #define ABORT_ROUNDS 4
-/* A delete that races with a completion means to start over (s3.md 4). */
+/* A delete that races with a completion means to start over (S3 User Guide, "Conditional writes"). */
 #define ROUNDS 3
 
 struct part {
@@ -242,7 +243,8 @@ enum rv_status rv_s3_abort(struct rv_s3 *s3, const char *key, const char *upload
 	struct rv_http_response response = RV_HTTP_RESPONSE_INIT;
 	RV_CLEANUP(rv_free_p) char *query = id_query(upload_id);
 	struct rv_aws_request request = { .method = "DELETE", .query = query, .body = RV_HTTP_NO_BODY };
-	/* A part that was still on its way may outlive an abort (s3.md 3): until it is not known. */
+	/* A part that was still on its way may outlive an abort (S3 API Reference, AbortMultipartUpload): until it
+	 * is not known. */
 	for (int i = 0; i < ABORT_ROUNDS; i++) {
 		if (rv_s3_send(s3, key, &request, gone, &response, NULL, err) != RV_OK)
 			return rv_s3_context(s3, "abort an upload of", key, err);

@@ -1,7 +1,7 @@
 /*
  * Where AWS is and how to get at it: profile, region, endpoints, addressing, CA bundle, from
  * river's profile (aws.*), the environment and AWS's own files, in the order AWS's tools read them
- * (aws-credentials.md 2, 9, 10, 11). Read once, then never changed: any thread may look.
+ * (AWS SDKs and Tools Reference Guide). Read once, then never changed: any thread may look.
  *
  * river's own order is: river's option or profile key > environment > AWS's files > default.
  */

@@ -48,7 +48,7 @@ struct rv_sigv4 {
 
 /* Adds Host's signature to `headers`: X-Amz-Date, X-Amz-Security-Token, for S3
  * X-Amz-Content-Sha256, and Authorization. All headers that are in it already are signed, but
- * those that proxies change (sigv4.md 1.5); repeated names are joined. */
+ * those that proxies change; repeated names are joined. */
 enum rv_status rv_sigv4_sign(const struct rv_sigv4 *sign, struct rv_http_headers *headers,
 			     struct rv_error *err) RV_MUST_CHECK;
 /* The query of a presigned URL, complete with its signature. `headers` (Optional) must be sent with

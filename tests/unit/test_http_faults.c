@@ -97,7 +97,7 @@ static void script_leave_at_second(struct peer *peer)
 		peer_read(peer);
 }
 
-/* faults.md 26: libcurl alone would send it again, and nobody would know. */
+/* libcurl alone would send it again, and nobody would know. */
 static void test_no_silent_second_send(void **state)
 {
 	static const struct {
@@ -160,7 +160,7 @@ static void script_reset_in_body(struct peer *peer)
 		peer_reset(peer);
 }
 
-/* faults.md 28: more than what fits into the buffers of the system. */
+/* More than what fits into the buffers of the system. */
 static void test_reset_in_body(void **state)
 {
 	size_t len = 64 * 1024 * 1024;
@@ -449,7 +449,6 @@ static void script_early_200(struct peer *peer)
 		rv_strbuf_clear(&peer->in);
 }
 
-/* faults.md 59. */
 static void test_early_answer(void **state)
 {
 	size_t len = 64 * 1024 * 1024;

@@ -14,7 +14,7 @@
 
 #define XML_ERROR(code) "<Error><Code>" code "</Code><Message>no</Message></Error>"
 #define ETAG "ETag: \"e1\"\r\n"
-/* of "hello\n" (s3.md 5) */
+/* of "hello\n" */
 #define CRC "NT3Yvg=="
 #define SUM "x-amz-checksum-crc32c: " CRC "\r\n"
 
