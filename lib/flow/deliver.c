@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "flow/acknowledged.h"
 #include "flow/catalog.h"
@@ -47,6 +48,26 @@ static enum rv_status check_stream(const struct rv_deliver *deliver, struct rv_e
 		rv_context(err, "the stream was deleted while records were pushed to it");
 	rv_stream_release(&now);
 	return status;
+}
+
+/* A look may cost a hundredth of the time: on a slow lake, or one that is away, it is taken seldom. */
+static enum rv_status look_at_stream(struct rv_deliver *deliver, struct rv_error *err)
+{
+	int64_t begun_ms = rv_clock_monotonic_ms();
+	if (!deliver->check_stream || begun_ms < deliver->check_after_ms)
+		return RV_OK;
+	enum rv_status status = check_stream(deliver, err);
+	int64_t ended_ms = rv_clock_monotonic_ms();
+	deliver->check_after_ms = ended_ms + 100 * (ended_ms - begun_ms);
+	return status;
+}
+
+/* The lake said nothing about what it was asked. */
+static bool is_out_of_reach(const struct rv_error *err)
+{
+	return err->status == RV_FAILED || err->status == RV_AUTH ||
+	       (err->status == RV_BAD_CONFIG && err->http_status) ||
+	       (err->status == RV_NOT_FOUND && strcmp(err->service_code, "NoSuchBucket") == 0);
 }
 
 void rv_deliver_release(struct rv_deliver *deliver)
@@ -194,7 +215,9 @@ static enum rv_status sync_body(const struct rv_body *body, struct rv_error *err
 enum rv_status rv_deliver_promise(struct rv_deliver *deliver, struct rv_run *run,
 				  struct rv_finished *finished, struct rv_error *err)
 {
-	if (deliver->check_stream && check_stream(deliver, err) != RV_OK)
+	/* A pipe cannot be asked again for what is not taken now; a named one can. */
+	if (look_at_stream(deliver, err) != RV_OK &&
+	    (!run->pipe || run->named || !is_out_of_reach(err)))
 		return err->status;
 	if (run->named && check_named(deliver, run, &finished->entry, err) != RV_OK)
 		return err->status;

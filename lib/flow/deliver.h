@@ -21,7 +21,8 @@ struct rv_deliver {
 	const struct rv_run *opened; /* the run whose open receipt has been put */
 	const struct rv_run *known;  /* the named run that `closed` is about */
 	json_t *closed;              /* its closed receipt, when it has been sent whole before; owned */
-	bool check_stream;           /* before each promise: is the stream still this one? */
+	bool check_stream;           /* before a promise: is the stream still this one? */
+	int64_t check_after_ms;      /* monotonic: the next such look costs too much before */
 	bool own_runs_only;          /* recovery leaves alone what was promised to another delivery */
 	void (*waiting)(void *arg, const char *text); /* Optional: told when a lock keeps us waiting */
 	void *waiting_arg;
@@ -38,7 +39,8 @@ void rv_deliver_release(struct rv_deliver *deliver);
 enum rv_status rv_deliver_closed_before(struct rv_deliver *deliver, const struct rv_run *run,
 					const json_t **ret, struct rv_error *err) RV_MUST_CHECK;
 /* Promise a finished batch: what it spooled is made durable, then the journal. For a named run the
- * lake is asked first: an object of the same run and number with other content is RV_CONFLICT. */
+ * lake is asked first: an object of the same run and number with other content is RV_CONFLICT. A
+ * run that is spooled and has no name is promised also when the lake cannot be asked. */
 enum rv_status rv_deliver_promise(struct rv_deliver *deliver, struct rv_run *run,
 				  struct rv_finished *finished, struct rv_error *err) RV_MUST_CHECK;
 /* Put one promised batch into the lake (receipt, rejects, object), note it and move checkpoints.

@@ -1,0 +1,73 @@
+#!/bin/sh
+test_description='a lake on S3 that goes away while a pipe is pushed: what the pipe brings is kept'
+. "$(dirname "$0")/../lib/test-lib.sh"
+. "$RIVER_SOURCE/tests/lib/emul-lib.sh"
+
+emul_need
+emul_start || test_bug 'the emulator does not start'
+emul_env
+emul_post bucket '{"name":"lake"}' >/dev/null
+
+cat >"$TRASH_ROOT/river.yaml" <<YAML
+default_profile: s3
+profiles:
+  s3:
+    lake: s3://lake/l
+    aws: { region: us-east-1 }
+    warehouse: { type: duckdb, path: $TRASH_ROOT/w.duckdb }
+YAML
+RIVER_CONFIG=$TRASH_ROOT/river.yaml
+export RIVER_CONFIG
+
+has_landed () {
+	emul_get 'objects?bucket=lake' | grep -q "data/web/$1/"
+}
+
+# some of the input while the lake is there, the rest when it is not: halves NAME WORLD
+halves () {
+	seq 1 5000 | sed "s/.*/{\"id\":&,\"of\":\"$1\"}/" &&
+	test_wait_until 30 has_landed "$1" >&2 &&
+	emul_script "$2" >/dev/null &&
+	seq 5001 20000 | sed "s/.*/{\"id\":&,\"of\":\"$1\"}/"
+}
+
+# goes_away NAME WORLD CODE [OPTION...]
+goes_away () {
+	away_name=$1 away_world=$2 away_code=$3
+	shift 3
+	river stream create "web/$away_name" >out &&
+	halves "$away_name" "$away_world" >pipe &
+	river push "web/$away_name" --retry-for 0 --batch-records 1000 "$@" <pipe >out 2>err
+	away_got=$?
+	wait
+	cat err >&2
+	test "$away_got" = "$away_code" &&
+	emul_no_script &&
+	river spool flush >out &&
+	test "$(river --output csv query "select count(*), count(distinct record->>'id') from web.$away_name" |
+		sed 1d)" = 20000,20000 &&
+	river status --check "web/$away_name" >out
+}
+
+mkfifo "$TRASH_DIRECTORY/pipe"
+test_expect_success 'connections are closed: accepted, kept, and complete after a flush' '
+	goes_away closed "{\"match\":{\"service\":\"s3\",\"count\":\"all\"},\"do\":\"close_before_body\"}" 8
+'
+
+test_expect_success 'the keys are taken away' '
+	goes_away keys "{\"match\":{\"service\":\"s3\",\"count\":\"all\"},\"do\":\"status\",\"status\":403,\"code\":\"AccessDenied\"}" 4
+'
+
+test_expect_success 'a named run stops, and is completed by the same input once more' '
+	river stream create web/named >out &&
+	halves named "{\"match\":{\"service\":\"s3\",\"count\":\"all\"},\"do\":\"close_before_body\"}" >pipe &
+	test_must_fail river push web/named --retry-for 0 --batch-records 1000 --run once <pipe 2>err
+	wait &&
+	emul_no_script &&
+	seq 1 20000 | sed "s/.*/{\"id\":&,\"of\":\"named\"}/" |
+		river push web/named --batch-records 1000 --run once &&
+	test "$(river --output csv query "select count(*) from web.named" | sed 1d)" = 20000
+'
+
+emul_stop
+test_done
