@@ -36,7 +36,7 @@ struct push_options {
 	uint64_t max_rejects;
 	uint64_t max_record;
 	uint64_t batch_size, batch_records;
-	int64_t flush_after, settle;
+	int64_t flush_after, settle, retry_for;
 	uint64_t threads;
 	const char *receipt;
 	bool presign;
@@ -68,6 +68,9 @@ static const struct rv_opt push_options_table[] = {
 	OPT_DURATION(struct push_options, 0, "settle", settle, "time",
 		     "a last line without its end counts as written once the file is this old",
 		     .def = "10s"),
+	OPT_DURATION(struct push_options, 0, "retry-for", retry_for, "time",
+		     "how long to try on when the lake or the delivery is out of reach and the input has "
+		     "ended; 0: one try", .def = "60s"),
 	OPT_STRING(struct push_options, 0, "csv-delimiter", csv_delimiter, "character",
 		   "what stands between csv fields; \\t is a tab"),
 	OPT_STRING(struct push_options, 0, "csv-quote", csv_quote, "character",
@@ -410,6 +413,7 @@ static enum rv_status push_run(struct rv_command_context *cx, void *options, int
 		.batch_records = given(o->batch_records, stream.batch_records),
 		.flush_after_ms = o->flush_after >= 0 ? o->flush_after : stream.batch_age_ms,
 		.settle_ms = o->settle,
+		.retry_for_ms = o->retry_for,
 		.max_rejects = o->max_rejects,
 		.spool_max_bytes = cx->profile->spool_max_bytes,
 		.threads = (unsigned)compression_threads(o->threads),

@@ -70,6 +70,28 @@ static bool is_out_of_reach(const struct rv_error *err)
 	       (err->status == RV_NOT_FOUND && strcmp(err->service_code, "NoSuchBucket") == 0);
 }
 
+void rv_delivered_add(struct rv_delivered *d, struct rv_run *run, const struct rv_batch_entry *before)
+{
+	struct rv_batch_entry now;
+	if (!rv_run_entry(run, before->seq, &now))
+		return;
+	d->counts.requests += now.sent.requests - before->sent.requests;
+	d->counts.refused += now.sent.refused - before->sent.refused;
+	d->counts.maybe_twice += now.sent.maybe_twice - before->sent.maybe_twice;
+	d->counts.record_bytes += now.sent.record_bytes - before->sent.record_bytes;
+	d->counts.billed_bytes += now.sent.billed_bytes - before->sent.billed_bytes;
+	if (now.state == RV_BATCH_WAITING || now.state == before->state)
+		return;
+	d->gone_bytes += now.bytes;
+	if (now.state == RV_BATCH_LANDED) {
+		d->landed_records += now.records;
+		d->landed_bytes += now.bytes;
+		d->landed_batches++;
+	} else if (now.state == RV_BATCH_SENT) {
+		d->sent_records += now.records;
+	}
+}
+
 void rv_deliver_release(struct rv_deliver *deliver)
 {
 	json_decref(deliver->closed);

@@ -34,6 +34,17 @@ struct rv_deliver {
 	struct rv_error loss;
 };
 
+/* What became of batches. */
+struct rv_delivered {
+	uint64_t landed_records, landed_bytes, landed_batches;
+	uint64_t sent_records;       /* acknowledged, and not known to be in the lake */
+	uint64_t gone_bytes;         /* that wait no longer, damaged ones included */
+	struct rv_sent_counts counts;
+};
+/* Adds what became of the batch since `before`. */
+void rv_delivered_add(struct rv_delivered *delivered, struct rv_run *run,
+		      const struct rv_batch_entry *before);
+
 void rv_deliver_release(struct rv_deliver *deliver);
 /* Was this named run sent whole before? *ret is borrowed, NULL: no. */
 enum rv_status rv_deliver_closed_before(struct rv_deliver *deliver, const struct rv_run *run,

@@ -205,11 +205,13 @@ static enum rv_status recover_again(struct rv_push_state *push, struct rv_error 
 		return RV_OK;
 	if (rv_sender_drain(push->sender, err) != RV_OK)
 		return err->status;
+	rv_sender_hold(push->sender);
 	const struct rv_run *opened = push->deliver.opened;
 	enum rv_status status =
 		rv_recover(&push->deliver, push->params->lock_timeout_ms, push->params->should_stop,
 			   &recovered, err);
 	push->deliver.opened = opened;
+	rv_sender_resume(push->sender);
 	if (status != RV_OK)
 		return status;
 	push->result->recovered.runs += recovered.runs;
@@ -482,7 +484,11 @@ static enum rv_status set_up(struct rv_push_state *push, struct rv_error *err)
 		.waiting = params->note,
 		.waiting_arg = params->arg,
 	};
-	if (rv_recover(&push->deliver, params->lock_timeout_ms, params->should_stop,
+	/* A pipe's input does not wait for what is older: the courier brings both. A name may be one of
+	 * those that were left, and a file its bytes. */
+	push->recovers = push->result->pipe && !params->run;
+	if (!push->recovers &&
+	    rv_recover(&push->deliver, params->lock_timeout_ms, params->should_stop,
 		       &push->result->recovered, err) != RV_OK)
 		return rv_context(err, "finish an earlier push");
 	push->deliver.opened = NULL;
@@ -493,6 +499,8 @@ static enum rv_status set_up(struct rv_push_state *push, struct rv_error *err)
 			return rv_context(err, "finish an earlier push first");
 		}
 		push->result->delivery = push->result->recovered.failure;
+	}
+	if (push->recovers || push->result->recovered.waiting_runs) {
 		if (rv_spool_bytes(&push->state, &push->result->waiting_spool_bytes, err) != RV_OK)
 			return err->status;
 	}
@@ -526,7 +534,17 @@ static enum rv_status set_up(struct rv_push_state *push, struct rv_error *err)
 	};
 	if (rv_batcher_new(&batcher, &push->batcher, err) != RV_OK)
 		return err->status;
-	return rv_sender_new(&push->deliver, &push->sender, err);
+	const struct rv_sender_params sender = {
+		.deliver = &push->deliver,
+		.retry = {
+			.for_ms = params->retry_for_ms,
+			.pause_ms = params->retry_pause_ms,
+			.should_stop = params->should_stop,
+		},
+		.spooled = push->spooling,
+		.recover = push->recovers,
+	};
+	return rv_sender_new(&sender, &push->sender, err);
 }
 
 static enum rv_status push_inputs(struct rv_push_state *push, struct rv_error *err)
@@ -552,6 +570,11 @@ static enum rv_status push_inputs(struct rv_push_state *push, struct rv_error *e
 	return RV_OK;
 }
 
+static void tick(void *arg)
+{
+	rv_push_tell_outage(arg);
+}
+
 /* What was read well before a failure still counts: it becomes a batch and lands. */
 static enum rv_status wind_up(struct rv_push_state *push, bool failed, struct rv_error *err)
 {
@@ -573,7 +596,7 @@ static enum rv_status wind_up(struct rv_push_state *push, bool failed, struct rv
 		status = rv_push_end_run(push, complete, err);
 	enum rv_status drained = RV_OK;
 	struct rv_error why = RV_ERROR_INIT;
-	drained = rv_sender_drain(push->sender, &why);
+	drained = rv_sender_finish(push->sender, tick, push, &why);
 	if (status == RV_OK && drained != RV_OK) {
 		*err = why;
 		status = drained;
@@ -594,11 +617,18 @@ static void sum_up(struct rv_push_state *push)
 	if (push->deliver.diverted[0])
 		warn(push, "some records were put into the lake directly: %s", push->deliver.diverted);
 	result->object_bytes = totals.landed_bytes;
-	result->waiting_spool_bytes += totals.waiting_spool_bytes;
+	struct rv_error ignored;
+	if (!push->recovers ||
+	    rv_spool_bytes(&push->state, &result->waiting_spool_bytes, &ignored) != RV_OK)
+		result->waiting_spool_bytes += totals.waiting_spool_bytes;
 	result->accepted_offset = totals.input_to;
 	if (totals.delivery.status != RV_OK)
 		result->delivery = totals.delivery;
-	result->loss = push->deliver.loss;
+	result->loss = push->deliver.loss.status != RV_OK ? push->deliver.loss : totals.loss;
+	if (push->recovers)
+		result->recovered = totals.recovered;
+	if (totals.diverted[0] && !push->deliver.diverted[0])
+		warn(push, "some records were put into the lake directly: %s", totals.diverted);
 }
 
 /* Which of several truths the exit code tells (design.md 4: 70, 10, 12, 4, 8, 7). */
@@ -646,7 +676,9 @@ static enum rv_status judge(struct rv_push_state *push, enum rv_status status, s
 		rv_context(err, "%" PRIu64 " record%s accepted and spooled but not in the lake", left,
 			   left == 1 ? " is" : "s are");
 		rv_hint(err, "do not send them again; 'river spool flush' or the next push delivers them");
-		return err->status = RV_KEPT;
+		/* These two want somebody to do something; the data is as safe as with any other. */
+		bool asks = err->status == RV_AUTH || err->status == RV_NOT_FOUND;
+		return err->status = asks ? err->status : RV_KEPT;
 	}
 	if (push->skipped_inputs) {
 		*err = push->input_failure;

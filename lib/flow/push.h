@@ -41,6 +41,9 @@ struct rv_push_params {
 	int64_t settle_ms;              /* files: an unterminated end counts as written after this */
 	uint64_t max_rejects;           /* UINT64_MAX: no limit */
 	uint64_t spool_max_bytes;
+	int64_t retry_for_ms;           /* how long a delivery that fails is tried, behind the input's
+					 * end or for a file's batch; 0: once */
+	int64_t retry_pause_ms;         /* the first pause; 0: 1 s */
 	unsigned threads;               /* for compression */
 	int64_t lock_timeout_ms;        /* 0: do not wait for a file that another push holds */
 	bool (*should_stop)(void);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -34,6 +35,26 @@ void rv_push_tell(const struct rv_push_state *push, rv_push_say *how, const char
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	how(push->params->arg, text);
+}
+
+#define OUTAGE_FIRST_MS 5000
+#define OUTAGE_EACH_MS 60000
+
+void rv_push_tell_outage(struct rv_push_state *push)
+{
+	struct rv_sender_totals totals;
+	char size[RV_NUMBER_TEXT], time[RV_NUMBER_TEXT];
+	if (!push->spooling)
+		return;
+	rv_sender_totals(push->sender, &totals);
+	int64_t now_ms = rv_clock_monotonic_ms();
+	if (!totals.failing_since_ms || now_ms - totals.failing_since_ms < OUTAGE_FIRST_MS ||
+	    (push->told_ms && now_ms - push->told_ms < OUTAGE_EACH_MS))
+		return;
+	push->told_ms = now_ms;
+	warn(push, "nothing could be delivered for %s (%s kept in the spool), trying on: %s",
+	     rv_format_duration(now_ms - totals.failing_since_ms, time),
+	     rv_format_size(totals.waiting_spool_bytes, size), totals.delivery.message);
 }
 
 /* ---- runs ---- */
@@ -211,22 +232,42 @@ enum rv_status rv_push_close_batch(struct rv_push_state *push, struct rv_push_in
 	return push->abandon ? err->status : RV_OK;
 }
 
+/* Is it worth waiting for the delivery to make room? */
+static bool room_may_come(const struct rv_push_state *push, const struct rv_sender_totals *totals)
+{
+	if (totals->delivery.status == RV_OK)
+		return true;
+	return rv_retry_helps(&totals->delivery) &&
+	       rv_clock_monotonic_ms() - totals->failing_since_ms < push->params->retry_for_ms;
+}
+
 /* A pipe must not fill the disk: wait for the lake, or say how far we came. */
 static enum rv_status wait_for_spool(struct rv_push_state *push, struct rv_error *err)
 {
 	struct rv_sender_totals totals;
-	rv_sender_totals(push->sender, &totals);
 	uint64_t before = push->result->waiting_spool_bytes; /* left by earlier pushes */
-	if (before + totals.waiting_spool_bytes < push->params->spool_max_bytes)
-		return RV_OK;
-	if (rv_sender_drain(push->sender, err) != RV_OK)
-		return err->status;
-	rv_sender_totals(push->sender, &totals);
-	if (before + totals.waiting_spool_bytes < push->params->spool_max_bytes)
-		return RV_OK;
+	uint64_t max = push->params->spool_max_bytes;
+	for (;;) {
+		rv_sender_totals(push->sender, &totals);
+		if (before + totals.waiting_spool_bytes < max)
+			return RV_OK;
+		/* What is left to be promised does not get less by waiting; what earlier pushes left may
+		 * have gone meanwhile. */
+		if (rv_sender_drain(push->sender, err) != RV_OK ||
+		    rv_spool_bytes(&push->state, &before, err) != RV_OK)
+			return err->status;
+		if (before < max || rv_push_must_stop(push))
+			return RV_OK;
+		rv_sender_totals(push->sender, &totals);
+		if (!room_may_come(push, &totals))
+			break;
+		rv_push_tell_outage(push);
+		struct timespec pause = { .tv_nsec = 20000000 };
+		nanosleep(&pause, NULL);
+		before = push->result->waiting_spool_bytes;
+	}
 	char size[RV_NUMBER_TEXT];
-	rv_fail(err, RV_LOCAL_IO, "the spool is full (%s)%s%s",
-		rv_format_size(push->params->spool_max_bytes, size),
+	rv_fail(err, RV_LOCAL_IO, "the spool is full (%s)%s%s", rv_format_size(max, size),
 		totals.delivery.status ? " and the lake does not take what is in it: " : "",
 		totals.delivery.status ? totals.delivery.message : "");
 	rv_hint(err, "nothing is lost: mend the lake, then 'river spool flush'; spool.max sets the limit");
@@ -402,6 +443,10 @@ enum rv_status rv_push_read_all(struct rv_push_state *push, struct rv_push_input
 		if (push->batch_record_bytes)
 			limits.max_bytes = push->batch_record_bytes - (open ? entry->record_bytes : 0);
 		limits.large_bytes = push->large_bytes;
+		/* Now and then somebody has to look at how the delivery is doing. */
+		if (push->spooling && (limits.timeout_ms < 0 || limits.timeout_ms > 1000))
+			limits.timeout_ms = 1000;
+		rv_push_tell_outage(push);
 		struct rv_span span;
 		if (rv_reader_next(reader, &limits, &span, err) != RV_OK)
 			return err->status;

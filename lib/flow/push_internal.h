@@ -43,6 +43,8 @@ struct rv_push_state {
 	int64_t batch_started_ms;        /* monotonic */
 	struct rv_extent *extents;       /* closed ones of the open batch */
 	size_t extents_count, extents_capacity;
+	bool recovers;                   /* the courier finishes what was left by others */
+	int64_t told_ms;                 /* monotonic: when an outage was last spoken of */
 	int locks_fd;                    /* files.lock; its ranges are this push's locks */
 	bool spooling;                   /* batches go to the spool: pipes, --run, --wait spooled */
 	bool stopped;                    /* by a signal */
@@ -68,6 +70,8 @@ bool rv_push_must_stop(struct rv_push_state *push);
 typedef void rv_push_say(void *arg, const char *text);
 void rv_push_tell(const struct rv_push_state *push, rv_push_say *how, const char *fmt, ...)
 	RV_PRINTF(3, 4);
+/* Says that the delivery is failing, once a minute. */
+void rv_push_tell_outage(struct rv_push_state *push);
 #define note(push, ...) rv_push_tell(push, (push)->params->note, __VA_ARGS__)
 #define warn(push, ...) rv_push_tell(push, (push)->params->warn, __VA_ARGS__)
 

@@ -1,12 +1,15 @@
-/* One worker, a queue of two, and the totals both sides look at. */
+/* One worker, a queue of two, a courier behind it, and the totals all sides look at. */
 #include "flow/sender.h"
 
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
+#include "spool/checkpoint.h"
 
 #define QUEUE_MAX 2
 
@@ -18,13 +21,16 @@ struct job {
 
 struct rv_sender {
 	struct rv_deliver *deliver;
+	struct rv_retry retry;
+	struct rv_courier *courier; /* NULL: nothing is spooled */
 	pthread_t thread;
 	pthread_mutex_t mutex;
 	pthread_cond_t changed;
 	struct job queue[QUEUE_MAX];
 	unsigned queued;      /* jobs in the queue, the one under way included */
-	bool quit, only_promise;
+	bool quit;
 	struct rv_error failure; /* RV_OK: none */
+	struct rv_delivered delivered; /* files */
 	struct rv_sender_totals totals;
 };
 
@@ -40,49 +46,44 @@ static void promised(struct rv_sender *sender, const struct rv_batch_entry *entr
 	pthread_mutex_unlock(&sender->mutex);
 }
 
-/* What became of a run's batches since `before`. Damaged ones wait no longer, and have not landed. */
-static void note_progress(struct rv_sender *sender, struct rv_run *run,
-			  const struct rv_run_totals *before)
+static bool should_stop(const struct rv_sender *sender)
 {
-	struct rv_run_totals after;
-	rv_run_totals(run, &after);
-	pthread_mutex_lock(&sender->mutex);
-	struct rv_sender_totals *totals = &sender->totals;
-	totals->landed_records += after.landed_records - before->landed_records;
-	totals->landed_bytes += after.landed_bytes - before->landed_bytes;
-	totals->landed_batches += after.landed - before->landed;
-	totals->sent_records += after.sent_records - before->sent_records;
-	totals->counts.requests += after.counts.requests - before->counts.requests;
-	totals->counts.refused += after.counts.refused - before->counts.refused;
-	totals->counts.maybe_twice += after.counts.maybe_twice - before->counts.maybe_twice;
-	totals->counts.record_bytes += after.counts.record_bytes - before->counts.record_bytes;
-	totals->counts.billed_bytes += after.counts.billed_bytes - before->counts.billed_bytes;
-	if (run->pipe)
-		totals->waiting_spool_bytes -= before->waiting_bytes - after.waiting_bytes;
-	pthread_mutex_unlock(&sender->mutex);
+	return sender->retry.should_stop && sender->retry.should_stop();
 }
 
-static void note_delivery(struct rv_sender *sender, const struct rv_error *why)
+static void pause_between(const struct rv_sender *sender, int64_t pause_ms)
 {
-	pthread_mutex_lock(&sender->mutex);
-	sender->totals.delivery = why ? *why : (struct rv_error)RV_ERROR_INIT;
-	pthread_mutex_unlock(&sender->mutex);
+	int64_t until_ms = rv_clock_monotonic_ms() + pause_ms, left;
+	while ((left = until_ms - rv_clock_monotonic_ms()) > 0 && !should_stop(sender)) {
+		struct timespec slice = { .tv_nsec = (left < 100 ? left : 100) * 1000000 };
+		nanosleep(&slice, NULL);
+	}
 }
 
-/* Deliver what the spool holds of this run; a failure is remembered, not returned. */
-static void try_spool(struct rv_sender *sender, struct rv_run *run)
+/* A file keeps what it holds: it is worth a while of trying, and then the same command goes on. */
+static enum rv_status deliver_file_batch(struct rv_sender *sender, struct rv_run *run, uint64_t seq,
+					 struct rv_finished *finished, struct rv_error *err)
 {
-	struct rv_error err = RV_ERROR_INIT;
-	struct rv_run_totals before;
-	pthread_mutex_lock(&sender->mutex);
-	bool skip = sender->only_promise;
-	pthread_mutex_unlock(&sender->mutex);
-	if (skip)
-		return;
-	rv_run_totals(run, &before);
-	enum rv_status status = rv_deliver_spooled(sender->deliver, run, NULL, &err);
-	note_progress(sender, run, &before);
-	note_delivery(sender, status == RV_OK ? NULL : &err);
+	int64_t started_ms = rv_clock_monotonic_ms();
+	for (unsigned failures = 1;; failures++) {
+		bool again = !finished->body.stage; /* an attempt uses a staged one up */
+		*err = (struct rv_error)RV_ERROR_INIT;
+		enum rv_status status = rv_deliver_batch(sender->deliver, run, seq, &finished->body,
+							 &finished->rejects, err);
+		if (status == RV_OK)
+			return RV_OK;
+		int64_t pause_ms = rv_retry_pause_ms(&sender->retry, failures);
+		int64_t left_ms = started_ms + sender->retry.for_ms - rv_clock_monotonic_ms();
+		if (!again || !rv_retry_helps(err) || should_stop(sender) || left_ms <= 0)
+			break;
+		/* The last try is made when the time is up, not a pause later. */
+		pause_between(sender, pause_ms < left_ms ? pause_ms : left_ms);
+	}
+	if (err->status == RV_FAILED && rv_retry_helps(err)) {
+		rv_hint(err, "nothing is lost: run the same command again, it goes on where this one ended");
+		err->status = RV_KEPT;
+	}
+	return err->status;
 }
 
 static enum rv_status do_batch(struct rv_sender *sender, struct job *job, struct rv_error *err)
@@ -95,37 +96,48 @@ static enum rv_status do_batch(struct rv_sender *sender, struct job *job, struct
 		return err->status;
 	promised(sender, &shown, run->pipe);
 	if (run->pipe) {
-		rv_body_release(&job->finished.body);
-		rv_body_release(&job->finished.rejects);
-		try_spool(sender, run);
+		rv_courier_announce(sender->courier, run, seq);
 		return RV_OK;
 	}
-	struct rv_run_totals before;
-	rv_run_totals(run, &before);
-	enum rv_status status = rv_deliver_batch(sender->deliver, run, seq, &job->finished.body,
-						 &job->finished.rejects, err);
-	note_progress(sender, run, &before);
+	struct rv_batch_entry before;
+	if (!rv_run_entry(run, seq, &before))
+		rv_bug("a batch was promised and is not there");
+	enum rv_status status = deliver_file_batch(sender, run, seq, &job->finished, err);
+	pthread_mutex_lock(&sender->mutex);
+	rv_delivered_add(&sender->delivered, run, &before);
+	pthread_mutex_unlock(&sender->mutex);
 	return status;
 }
 
+/* Moves the run on to the courier, or ends it here. */
 static enum rv_status do_end_run(struct rv_sender *sender, struct job *job, struct rv_error *err)
 {
 	struct rv_run *run = job->run;
-	struct rv_run_totals totals;
 	if (job->complete && rv_run_close(run, err) != RV_OK)
 		return err->status;
-	if (run->pipe)
-		try_spool(sender, run);
+	if (run->pipe) {
+		/* Checkpoints moved with the promises; the courier forgets the run when it is done. */
+		if (sender->deliver->unsynced && rv_checkpoint_sync(sender->deliver->state, err) != RV_OK)
+			return err->status;
+		sender->deliver->unsynced = false;
+		rv_courier_end(sender->courier, rv_take(job->run), job->complete, true);
+		return RV_OK;
+	}
+	struct rv_run_totals totals;
 	rv_run_totals(run, &totals);
 	if (totals.waiting)
-		return RV_OK; /* stays in the spool for the next push or flush */
-	if (run->named && !job->complete)
-		return rv_run_remove(run, err);
-	enum rv_status status = rv_deliver_finish(sender->deliver, run, err);
-	if (status == RV_OK || !run->pipe || status == RV_CONFLICT)
-		return status;
-	note_delivery(sender, err);
-	return RV_OK;
+		return RV_OK;
+	return run->named && !job->complete ? rv_run_remove(run, err)
+					    : rv_deliver_finish(sender->deliver, run, err);
+}
+
+/* A run that nobody goes on with: the courier may be at it. */
+static void let_go(struct rv_sender *sender, struct rv_run *run)
+{
+	if (run && run->pipe)
+		rv_courier_end(sender->courier, run, false, false);
+	else
+		rv_run_free(run);
 }
 
 static void *work(void *arg)
@@ -148,7 +160,7 @@ static void *work(void *arg)
 					      : do_batch(sender, job, &err);
 		rv_finished_release(&job->finished);
 		if (job->end_run)
-			rv_run_free(job->run);
+			let_go(sender, job->run);
 
 		pthread_mutex_lock(&sender->mutex);
 		if (status != RV_OK)
@@ -161,12 +173,18 @@ static void *work(void *arg)
 	return NULL;
 }
 
-enum rv_status rv_sender_new(struct rv_deliver *deliver, struct rv_sender **ret,
+enum rv_status rv_sender_new(const struct rv_sender_params *params, struct rv_sender **ret,
 			     struct rv_error *err)
 {
 	struct rv_sender *sender = rv_calloc(1, sizeof(*sender));
-	sender->deliver = deliver;
+	sender->deliver = params->deliver;
+	sender->retry = params->retry;
 	sender->failure = sender->totals.delivery = (struct rv_error)RV_ERROR_INIT;
+	if (params->spooled && rv_courier_new(params->deliver, &params->retry, params->recover,
+					      &sender->courier, err) != RV_OK) {
+		free(sender);
+		return err->status;
+	}
 	pthread_mutex_init(&sender->mutex, NULL);
 	pthread_cond_init(&sender->changed, NULL);
 	/* Signals are for the thread that reads: it is the one that can stop. */
@@ -176,6 +194,7 @@ enum rv_status rv_sender_new(struct rv_deliver *deliver, struct rv_sender **ret,
 	int r = pthread_create(&sender->thread, NULL, work, sender);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (r) {
+		rv_courier_free(sender->courier);
 		free(sender);
 		return rv_fail(err, RV_LOCAL_IO, "start a thread: %s", strerror(r));
 	}
@@ -192,6 +211,7 @@ void rv_sender_free(struct rv_sender *sender)
 	pthread_cond_broadcast(&sender->changed);
 	pthread_mutex_unlock(&sender->mutex);
 	pthread_join(sender->thread, NULL);
+	rv_courier_free(sender->courier);
 	pthread_mutex_destroy(&sender->mutex);
 	pthread_cond_destroy(&sender->changed);
 	free(sender);
@@ -238,7 +258,7 @@ enum rv_status rv_sender_end_run(struct rv_sender *sender, struct rv_run *run, b
 		/* The worker may still hold it for the batch that failed. */
 		struct rv_error ignored;
 		(void)!rv_sender_drain(sender, &ignored);
-		rv_run_free(run);
+		let_go(sender, run);
 		return err->status;
 	}
 	return RV_OK;
@@ -256,16 +276,64 @@ enum rv_status rv_sender_drain(struct rv_sender *sender, struct rv_error *err)
 	return status;
 }
 
+enum rv_status rv_sender_finish(struct rv_sender *sender, void (*tick)(void *arg), void *arg,
+				struct rv_error *err)
+{
+	enum rv_status status = rv_sender_drain(sender, err);
+	if (!sender->courier)
+		return status;
+	rv_courier_finish(sender->courier, tick, arg);
+	struct rv_courier_totals totals;
+	rv_courier_totals(sender->courier, &totals);
+	if (status == RV_OK && totals.failure.status != RV_OK) {
+		*err = totals.failure;
+		return err->status;
+	}
+	return status;
+}
+
+void rv_sender_hold(struct rv_sender *sender)
+{
+	if (sender->courier)
+		rv_courier_hold(sender->courier);
+}
+
+void rv_sender_resume(struct rv_sender *sender)
+{
+	if (sender->courier)
+		rv_courier_resume(sender->courier);
+}
+
 void rv_sender_only_promise(struct rv_sender *sender)
 {
-	pthread_mutex_lock(&sender->mutex);
-	sender->only_promise = true;
-	pthread_mutex_unlock(&sender->mutex);
+	if (sender->courier)
+		rv_courier_keep(sender->courier);
 }
 
 void rv_sender_totals(struct rv_sender *sender, struct rv_sender_totals *ret)
 {
+	struct rv_courier_totals courier = { .delivered = { .landed_records = 0 } };
+	/* First, for what it has brought was promised before. */
+	if (sender->courier)
+		rv_courier_totals(sender->courier, &courier);
 	pthread_mutex_lock(&sender->mutex);
 	*ret = sender->totals;
+	struct rv_delivered delivered = sender->delivered;
 	pthread_mutex_unlock(&sender->mutex);
+	ret->recovered.failure = ret->loss = (struct rv_error)RV_ERROR_INIT;
+	if (sender->courier) {
+		ret->waiting_spool_bytes -= courier.delivered.gone_bytes;
+		ret->delivery = courier.delivery;
+		ret->failing_since_ms = courier.failing_since_ms;
+		ret->loss = courier.loss;
+		ret->recovered = courier.recovered;
+		memcpy(ret->diverted, courier.diverted, sizeof(ret->diverted));
+	}
+	/* One sender has files or spooled runs; tests have both. */
+	const struct rv_delivered *by_courier = &courier.delivered;
+	ret->landed_records = delivered.landed_records + by_courier->landed_records;
+	ret->landed_bytes = delivered.landed_bytes + by_courier->landed_bytes;
+	ret->landed_batches = delivered.landed_batches + by_courier->landed_batches;
+	ret->sent_records = delivered.sent_records + by_courier->sent_records;
+	ret->counts = sender->courier ? by_courier->counts : delivered.counts;
 }

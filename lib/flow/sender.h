@@ -1,8 +1,7 @@
 /*
- * The thread that brings finished batches to the lake while the next one is being read.
- *
- * Batches of one run go in order. For files a failed delivery ends the push (the file is its own
- * spool); for pipes the batch is in the spool by then and the reading goes on.
+ * The thread that promises finished batches while the next one is being read. For files it delivers them
+ * as well, and a delivery that fails in the end ends the push (the file is its own spool); for pipes the
+ * batch is in the spool by then, a courier delivers it, and the reading goes on.
  */
 #ifndef RV_FLOW_SENDER_H
 #define RV_FLOW_SENDER_H
@@ -11,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "flow/courier.h"
 #include "flow/deliver.h"
 
 struct rv_sender;
@@ -23,10 +23,19 @@ struct rv_sender_totals {
 	uint64_t waiting_spool_bytes;           /* of this push */
 	uint64_t input_to;                      /* pipes: accepted up to here */
 	struct rv_error delivery;               /* pipes: why the last delivery failed; RV_OK: it did not */
+	int64_t failing_since_ms;               /* pipes: monotonic; 0: it does not */
+	struct rv_error loss;                   /* as in rv_deliver */
+	char diverted[320];
+	struct rv_recover_result recovered;     /* of what was left by others, where it was asked for */
 };
 
-/* `deliver` is used by the sender's thread alone until rv_sender_free. */
-enum rv_status rv_sender_new(struct rv_deliver *deliver, struct rv_sender **ret,
+struct rv_sender_params {
+	struct rv_deliver *deliver;  /* used by the sender's threads alone until rv_sender_free */
+	struct rv_retry retry;
+	bool spooled;                /* batches go to the spool */
+	bool recover;                /* spooled: what other pushes left is finished first */
+};
+enum rv_status rv_sender_new(const struct rv_sender_params *params, struct rv_sender **ret,
 			     struct rv_error *err) RV_MUST_CHECK;
 /* Waits for what is under way, then ends the thread. */
 void rv_sender_free(struct rv_sender *sender);
@@ -38,8 +47,14 @@ enum rv_status rv_sender_batch(struct rv_sender *sender, struct rv_run *run,
  * input came to an end (a named run is closed only then). */
 enum rv_status rv_sender_end_run(struct rv_sender *sender, struct rv_run *run, bool complete,
 				 struct rv_error *err) RV_MUST_CHECK;
-/* Wait until everything handed over is done. */
+/* Wait until everything handed over is promised, and for files delivered. */
 enum rv_status rv_sender_drain(struct rv_sender *sender, struct rv_error *err) RV_MUST_CHECK;
+/* The same for good: the input has ended. What is spooled is delivered, or given up for now. */
+enum rv_status rv_sender_finish(struct rv_sender *sender, void (*tick)(void *arg), void *arg,
+				struct rv_error *err) RV_MUST_CHECK;
+/* Between these nothing is delivered. */
+void rv_sender_hold(struct rv_sender *sender);
+void rv_sender_resume(struct rv_sender *sender);
 /* From now on batches are promised but not delivered (--wait spooled: the input has ended). */
 void rv_sender_only_promise(struct rv_sender *sender);
 void rv_sender_totals(struct rv_sender *sender, struct rv_sender_totals *ret);

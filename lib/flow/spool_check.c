@@ -39,6 +39,12 @@ static enum rv_status check_gone(struct rv_spool_check *check, const struct rv_r
 {
 	struct rv_store_object object;
 	const char *name = entry->records ? entry->name : entry->rejects_name;
+	/* A service names its objects itself: there is nothing to ask for. */
+	if (run->delivery[0] && entry->records) {
+		find(check, RV_FINDING_DAMAGED, path, 0,
+		     "the spooled batch is gone, and nothing says that %s took it", run->delivery);
+		return RV_OK;
+	}
 	enum rv_status status = check->lake->ops->head(check->lake, name, &object, err);
 	if (status == RV_OK)
 		find(check, RV_FINDING_LEFTOVER, path, 0,

@@ -2,6 +2,7 @@
 #include "store/store.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,19 @@ struct store_mem {
 	uint64_t fail_at;
 	bool fail_forever;
 	enum rv_status fail_status;
+	pthread_mutex_t mutex; /* recursive: whom a list tells of an object may ask for it */
 };
+
+static pthread_mutex_t *hold(struct store_mem *store)
+{
+	pthread_mutex_lock(&store->mutex);
+	return &store->mutex;
+}
+
+static void let_go_p(pthread_mutex_t **mutex)
+{
+	pthread_mutex_unlock(*mutex);
+}
 
 static enum rv_status count_down(struct store_mem *store, const char *what, const char *name,
 				 struct rv_error *err)
@@ -69,6 +82,7 @@ static enum rv_status mem_get(struct rv_store *base, const char *name, size_t ma
 			      struct rv_error *err)
 {
 	struct store_mem *store = (struct store_mem *)base;
+	RV_CLEANUP(let_go_p) RV_UNUSED pthread_mutex_t *held = hold(store);
 	bool found;
 	if (count_down(store, "get", name, err) != RV_OK)
 		return err->status;
@@ -89,6 +103,7 @@ static enum rv_status mem_read(struct rv_store *base, const char *name,
 			       void *arg, struct rv_error *err)
 {
 	struct store_mem *store = (struct store_mem *)base;
+	RV_CLEANUP(let_go_p) RV_UNUSED pthread_mutex_t *held = hold(store);
 	bool found;
 	if (count_down(store, "read", name, err) != RV_OK)
 		return err->status;
@@ -113,6 +128,7 @@ static enum rv_status mem_head(struct rv_store *base, const char *name, struct r
 			       struct rv_error *err)
 {
 	struct store_mem *store = (struct store_mem *)base;
+	RV_CLEANUP(let_go_p) RV_UNUSED pthread_mutex_t *held = hold(store);
 	bool found;
 	if (count_down(store, "head", name, err) != RV_OK)
 		return err->status;
@@ -128,6 +144,7 @@ static enum rv_status mem_put(struct rv_store *base, const char *name,
 			      char ret_etag[RV_ETAG_TEXT], struct rv_error *err)
 {
 	struct store_mem *store = (struct store_mem *)base;
+	RV_CLEANUP(let_go_p) RV_UNUSED pthread_mutex_t *held = hold(store);
 	bool found;
 	if (count_down(store, "put", name, err) != RV_OK)
 		return err->status;
@@ -176,6 +193,7 @@ static enum rv_status mem_list(struct rv_store *base, const struct rv_store_list
 			       void *arg, struct rv_error *err)
 {
 	struct store_mem *store = (struct store_mem *)base;
+	RV_CLEANUP(let_go_p) RV_UNUSED pthread_mutex_t *held = hold(store);
 	if (count_down(store, "list", "x", err) != RV_OK)
 		return err->status;
 	RV_CLEANUP(rv_free_p) char *last_folder = NULL;
@@ -210,6 +228,7 @@ static enum rv_status mem_remove(struct rv_store *base, const char *name, const 
 				 struct rv_error *err)
 {
 	struct store_mem *store = (struct store_mem *)base;
+	RV_CLEANUP(let_go_p) RV_UNUSED pthread_mutex_t *held = hold(store);
 	bool found;
 	if (count_down(store, "remove", name, err) != RV_OK)
 		return err->status;
@@ -237,6 +256,7 @@ static void mem_free(struct rv_store *base)
 	}
 	free(store->objects);
 	free(store->base.url);
+	pthread_mutex_destroy(&store->mutex);
 	free(store);
 }
 
@@ -257,6 +277,11 @@ struct rv_store *rv_store_mem_new(void)
 	struct store_mem *store = rv_calloc(1, sizeof(*store));
 	store->base.ops = &mem_ops;
 	store->base.url = rv_strdup("mem:");
+	pthread_mutexattr_t attributes;
+	pthread_mutexattr_init(&attributes);
+	pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
+	pthread_mutex_init(&store->mutex, &attributes);
+	pthread_mutexattr_destroy(&attributes);
 	return &store->base;
 }
 

@@ -32,6 +32,9 @@ struct world {
 	struct rv_stream stream;
 	struct rv_push_result result;
 	struct rv_error err;
+	int64_t retry_for_ms;
+	uint64_t spool_max;
+	bool (*should_stop)(void);
 };
 
 static void make_delivery(struct world *w)
@@ -111,7 +114,10 @@ static enum rv_status push(struct world *w, bool pipe, const char *run)
 		.batch_records = BATCH,
 		.flush_after_ms = -1,
 		.max_rejects = UINT64_MAX,
-		.spool_max_bytes = 1 << 30,
+		.spool_max_bytes = w->spool_max ? w->spool_max : 1 << 30,
+		.retry_for_ms = w->retry_for_ms,
+		.retry_pause_ms = 1,
+		.should_stop = w->should_stop,
 	};
 	rv_push_result_release(&w->result);
 	w->err = (struct rv_error)RV_ERROR_INIT;
@@ -368,6 +374,143 @@ static void test_same_bytes_again(void **state RV_UNUSED)
 	free_world(w);
 }
 
+/* An outage behind the end of the input is waited out; nothing comes twice, and the order stays. */
+static void test_outage(void **state RV_UNUSED)
+{
+	for (int pipe = 0; pipe < 2; pipe++) {
+		struct world *w = make_world();
+		write_records(w, RECORDS);
+		w->retry_for_ms = 3600000;
+		rv_delivery_mem_fail(w->delivery, &(struct rv_delivery_mem_fault){
+							  .from = 2, .to = 9, .status = RV_FAILED,
+							  .transient = true, .taken = 1, .heard = true });
+		if (push(w, pipe, NULL) != RV_OK)
+			fail_msg("%s", w->err.message);
+		assert_int_equal(w->result.sent, RECORDS);
+		assert_int_equal(w->result.waiting_spool_bytes, 0);
+		expect_taken(w, once, RECORDS);
+		free_world(w);
+	}
+}
+
+/* What somebody has to mend is not waited for, and is what the exit code says; the data is kept. */
+static void test_refused_and_kept(void **state RV_UNUSED)
+{
+	static const struct {
+		enum rv_status status;
+		bool transient;
+		enum rv_status pipe, file;
+	} cases[] = {
+		{ RV_AUTH, false, RV_AUTH, RV_AUTH },
+		{ RV_NOT_FOUND, false, RV_NOT_FOUND, RV_NOT_FOUND },
+		{ RV_FAILED, false, RV_KEPT, RV_FAILED },
+		{ RV_FAILED, true, RV_KEPT, RV_KEPT },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		for (int pipe = 0; pipe < 2; pipe++) {
+			struct world *w = make_world();
+			write_records(w, RECORDS);
+			w->retry_for_ms = cases[i].transient ? 20 : 3600000;
+			rv_delivery_mem_fail(w->delivery,
+					     &(struct rv_delivery_mem_fault){
+						     .from = 1, .to = UINT64_MAX, .status = cases[i].status,
+						     .transient = cases[i].transient });
+			assert_int_equal(push(w, pipe, NULL), pipe ? cases[i].pipe : cases[i].file);
+			if (pipe) {
+				assert_int_equal(w->result.accepted, RECORDS);
+				assert_non_null(strstr(w->err.message, "accepted and spooled"));
+				assert_non_null(strstr(w->err.hint, "do not send them again"));
+			}
+			rv_delivery_mem_fail(w->delivery, &(struct rv_delivery_mem_fault){ .from = 0 });
+			if (pipe)
+				write_records(w, 0);
+			if (push(w, pipe, NULL) != RV_OK)
+				fail_msg("%s", w->err.message);
+			assert_int_equal(w->result.recovered.records, pipe ? RECORDS : BATCH);
+			expect_taken(w, once, RECORDS);
+			free_world(w);
+		}
+	}
+}
+
+static unsigned stops;
+static bool stop_soon(void)
+{
+	return ++stops > 25;
+}
+
+/* A signal ends the wait, and what was accepted is kept. */
+static void test_stopped_in_an_outage(void **state RV_UNUSED)
+{
+	struct world *w = make_world();
+	write_records(w, RECORDS);
+	w->retry_for_ms = 3600000;
+	w->should_stop = stop_soon;
+	stops = 0;
+	rv_delivery_mem_fail(w->delivery, &(struct rv_delivery_mem_fault){ .from = 1, .to = UINT64_MAX,
+									   .status = RV_FAILED,
+									   .transient = true });
+	assert_int_not_equal(push(w, true, NULL), RV_OK);
+	assert_int_equal(w->result.sent, 0);
+	assert_int_equal(w->result.accepted, RECORDS);
+	rv_delivery_mem_fail(w->delivery, &(struct rv_delivery_mem_fault){ .from = 0 });
+	w->should_stop = NULL;
+	write_records(w, 0);
+	assert_int_equal(push(w, true, NULL), RV_OK);
+	expect_taken(w, once, RECORDS);
+	free_world(w);
+}
+
+/* A full spool holds the input up as long as the delivery may come back, and ends it when not. */
+static void test_full_spool(void **state RV_UNUSED)
+{
+	for (int mended = 0; mended < 2; mended++) {
+		struct world *w = make_world();
+		write_records(w, RECORDS);
+		w->spool_max = 500; /* a batch has some 400 */
+		w->retry_for_ms = mended ? 3600000 : 20;
+		rv_delivery_mem_fail(w->delivery, &(struct rv_delivery_mem_fault){
+							  .from = 1, .to = mended ? 8 : UINT64_MAX,
+							  .status = RV_FAILED, .transient = true });
+		enum rv_status status = push(w, true, NULL);
+		assert_int_equal(status, mended ? RV_OK : RV_LOCAL_IO);
+		if (mended) {
+			expect_taken(w, once, RECORDS);
+		} else {
+			assert_non_null(strstr(w->err.message, "the spool is full"));
+			assert_true(w->result.accepted < RECORDS);
+			assert_true(w->result.accepted > 0);
+		}
+		free_world(w);
+	}
+}
+
+/* What an earlier push left does not hold new input up; in the end both have come, each in its order. */
+static void test_backlog(void **state RV_UNUSED)
+{
+	struct world *w = make_world();
+	write_records(w, RECORDS / 2);
+	rv_delivery_mem_fail(w->delivery, &(struct rv_delivery_mem_fault){ .from = 1, .to = UINT64_MAX,
+									   .status = RV_FAILED,
+									   .transient = true });
+	assert_int_equal(push(w, true, NULL), RV_KEPT);
+	w->retry_for_ms = 3600000;
+	rv_delivery_mem_fail(w->delivery, &(struct rv_delivery_mem_fault){
+						  .from = 1, .to = rv_delivery_mem_sends(w->delivery) + 10,
+						  .status = RV_FAILED, .transient = true });
+	if (push(w, true, NULL) != RV_OK)
+		fail_msg("%s", w->err.message);
+	assert_int_equal(w->result.sent, RECORDS / 2);
+	assert_int_equal(w->result.recovered.records, RECORDS / 2);
+	assert_int_equal(w->result.waiting_spool_bytes, 0);
+	RV_CLEANUP(rv_free_p) char *taken = rv_delivery_mem_taken(w->delivery);
+	unsigned lines = 0;
+	for (const char *p = taken; (p = strchr(p, '\n')); p++)
+		lines++;
+	assert_int_equal(lines, RECORDS);
+	free_world(w);
+}
+
 /* Bits that are damaged, or of another batch, count as none. */
 static void test_bits(void **state RV_UNUSED)
 {
@@ -414,6 +557,11 @@ int main(void)
 		cmocka_unit_test(test_large),
 		cmocka_unit_test(test_named),
 		cmocka_unit_test(test_same_bytes_again),
+		cmocka_unit_test(test_outage),
+		cmocka_unit_test(test_refused_and_kept),
+		cmocka_unit_test(test_stopped_in_an_outage),
+		cmocka_unit_test(test_full_spool),
+		cmocka_unit_test(test_backlog),
 		cmocka_unit_test(test_bits),
 	};
 	return cmocka_run_group_tests_name("push_service", tests, NULL, NULL);

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "delivery/delivery.h"
 #include "flow/deliver.h"
@@ -37,7 +38,7 @@ struct world {
 	struct rv_sender_totals totals;
 };
 
-static void open_sender(struct world *w, unsigned fail_from, unsigned fail_to)
+static void open_sender(struct world *w, unsigned fail_from, unsigned fail_to, int64_t pause_ms)
 {
 	open_world(&w->run, true);
 	w->delivery = (struct bad_delivery){ { &bad_ops }, rv_delivery_direct_new(w->run.lake), 0,
@@ -46,7 +47,31 @@ static void open_sender(struct world *w, unsigned fail_from, unsigned fail_to)
 					  .lake = w->run.lake, .delivery = &w->delivery.base,
 					  .loss = RV_ERROR_INIT };
 	w->batcher = make_batcher(&w->run);
-	assert_ok(&w->run, rv_sender_new(&w->deliver, &w->sender, &w->run.err));
+	const struct rv_sender_params params = {
+		.deliver = &w->deliver,
+		.retry = { .pause_ms = pause_ms, .pause_max_ms = pause_ms },
+		.spooled = true,
+	};
+	assert_ok(&w->run, rv_sender_new(&params, &w->sender, &w->run.err));
+}
+
+static enum rv_status finish(struct world *w)
+{
+	enum rv_status status = rv_sender_finish(w->sender, NULL, NULL, &w->run.err);
+	rv_sender_totals(w->sender, &w->totals);
+	return status;
+}
+
+/* Until the courier has come that far; it always does. */
+static void wait_for(struct world *w, uint64_t landed_records, bool failing)
+{
+	for (;;) {
+		rv_sender_totals(w->sender, &w->totals);
+		if (w->totals.landed_records >= landed_records &&
+		    (w->totals.delivery.status != RV_OK) == failing)
+			return;
+		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+	}
 }
 
 static void close_sender(struct world *w)
@@ -110,15 +135,14 @@ static void test_in_order(void **state RV_UNUSED)
 {
 	struct world w = { 0 };
 
-	open_sender(&w, 0, 0);
+	open_sender(&w, 0, 0, 1);
 	for (int pipe = 0; pipe < 2; pipe++) {
 		struct rv_run *run = begin_run(&w.run, pipe ? "p1" : "f1", pipe, false);
 
 		for (uint64_t seq = 0; seq < 5; seq++) /* more than the queue holds */
 			assert_ok(&w.run, send_batch(&w, run, seq, "{}\n{}\n"));
 		assert_ok(&w.run, rv_sender_end_run(w.sender, run, true, &w.run.err));
-		assert_ok(&w.run, rv_sender_drain(w.sender, &w.run.err));
-		rv_sender_totals(w.sender, &w.totals);
+		assert_ok(&w.run, finish(&w));
 		assert_int_equal(w.totals.promised_records, 10 * (pipe + 1));
 		assert_int_equal(w.totals.landed_records, 10 * (pipe + 1));
 		assert_int_equal(w.totals.promised_bytes, 30 * (pipe + 1));
@@ -142,7 +166,7 @@ static void test_failure_is_sticky(void **state RV_UNUSED)
 {
 	struct world w = { 0 };
 
-	open_sender(&w, 2, 3); /* only the second send fails; a third would not */
+	open_sender(&w, 2, 3, 1); /* only the second send fails; a third would not */
 	struct rv_run *run = begin_run(&w.run, "f1", false, false);
 
 	assert_ok(&w.run, send_batch(&w, run, 0, "{}\n"));
@@ -173,7 +197,7 @@ static void test_failure_before_queued(void **state RV_UNUSED)
 {
 	struct world w = { 0 };
 
-	open_sender(&w, 1, 2);
+	open_sender(&w, 1, 2, 1);
 	struct rv_run *run = begin_run(&w.run, "f1", false, false);
 	enum rv_status status = RV_OK;
 
@@ -193,30 +217,51 @@ static void test_pipe_goes_on(void **state RV_UNUSED)
 {
 	struct world w = { 0 };
 
-	open_sender(&w, 2, 4);
+	open_sender(&w, 2, 6, 1);
 	struct rv_run *run = begin_run(&w.run, "p1", true, false);
 
 	assert_ok(&w.run, send_batch(&w, run, 0, "{}\n"));
+	wait_for(&w, 1, false);
 	assert_ok(&w.run, send_batch(&w, run, 1, "{}\n{}\n"));
 	assert_ok(&w.run, send_batch(&w, run, 2, "{}\n{}\n{}\n"));
-	assert_ok(&w.run, rv_sender_drain(w.sender, &w.run.err));
-	rv_sender_totals(w.sender, &w.totals);
-	assert_int_equal(w.totals.promised_records, 6);
-	assert_int_equal(w.totals.landed_records, 1);
-	assert_int_equal(w.totals.waiting_spool_bytes, 15);
-	assert_int_equal(w.totals.input_to, 300);
-	assert_int_equal(w.totals.delivery.status, RV_LOCAL_IO);
-	assert_non_null(strstr(w.totals.delivery.message, "send 3"));
-	assert_ok(&w.run, send_batch(&w, run, 3, "{}\n")); /* all that waits goes with it, in order */
-	assert_ok(&w.run, rv_sender_drain(w.sender, &w.run.err));
-	rv_sender_totals(w.sender, &w.totals);
+	wait_for(&w, 6, false); /* tried on its own until it went */
+	assert_int_equal(w.delivery.sends, 7);
+	assert_ok(&w.run, send_batch(&w, run, 3, "{}\n"));
+	assert_ok(&w.run, rv_sender_end_run(w.sender, run, true, &w.run.err));
+	assert_ok(&w.run, finish(&w));
+	assert_int_equal(w.totals.promised_records, 7);
 	assert_int_equal(w.totals.landed_records, 7);
 	assert_int_equal(w.totals.waiting_spool_bytes, 0);
+	assert_int_equal(w.totals.input_to, 400);
 	assert_int_equal(w.totals.delivery.status, RV_OK);
-	assert_ok(&w.run, rv_sender_end_run(w.sender, run, true, &w.run.err));
-	assert_ok(&w.run, rv_sender_drain(w.sender, &w.run.err));
 	expect_lake(&w, "data/", OBJECT("p1", 0, 1, 1) OBJECT("p1", 1, 2, 2) OBJECT("p1", 2, 3, 3)
 					 OBJECT("p1", 3, 1, 4));
+	assert_int_equal(runs_left(&w), 0);
+	close_sender(&w);
+}
+
+/* Promises do not wait for a delivery that pauses. */
+static void test_promises_go_on(void **state RV_UNUSED)
+{
+	struct world w = { 0 };
+
+	open_sender(&w, 1, 2, 3600000);
+	struct rv_run *run = begin_run(&w.run, "p1", true, false);
+
+	for (uint64_t seq = 0; seq < 50; seq++)
+		assert_ok(&w.run, send_batch(&w, run, seq, "{}\n"));
+	assert_ok(&w.run, rv_sender_drain(w.sender, &w.run.err));
+	wait_for(&w, 0, true);
+	assert_int_equal(w.delivery.sends, 1);
+	assert_int_equal(w.totals.promised_records, 50);
+	assert_int_equal(w.totals.waiting_spool_bytes, 150);
+	assert_int_equal(w.totals.delivery.status, RV_LOCAL_IO);
+	assert_true(w.totals.failing_since_ms > 0);
+	/* the end of the input ends the pause */
+	assert_ok(&w.run, rv_sender_end_run(w.sender, run, true, &w.run.err));
+	assert_ok(&w.run, finish(&w));
+	assert_int_equal(w.totals.landed_records, 50);
+	assert_int_equal(w.totals.failing_since_ms, 0);
 	assert_int_equal(runs_left(&w), 0);
 	close_sender(&w);
 }
@@ -227,13 +272,12 @@ static void test_pipe_stays_spooled(void **state RV_UNUSED)
 	struct world w = { 0 };
 	uint64_t spooled = 0;
 
-	open_sender(&w, 1, 1000);
+	open_sender(&w, 1, 1000, 1);
 	struct rv_run *run = begin_run(&w.run, "p1", true, false);
 
 	assert_ok(&w.run, send_batch(&w, run, 0, "{}\n"));
 	assert_ok(&w.run, rv_sender_end_run(w.sender, run, true, &w.run.err));
-	assert_ok(&w.run, rv_sender_drain(w.sender, &w.run.err));
-	rv_sender_totals(w.sender, &w.totals);
+	assert_ok(&w.run, finish(&w));
 	assert_int_equal(w.totals.delivery.status, RV_LOCAL_IO);
 	assert_int_equal(w.totals.landed_batches, 0);
 	assert_int_equal(runs_left(&w), 1);
@@ -246,16 +290,15 @@ static void test_only_promise(void **state RV_UNUSED)
 {
 	struct world w = { 0 };
 
-	open_sender(&w, 0, 0);
+	open_sender(&w, 0, 0, 1);
 	struct rv_run *run = begin_run(&w.run, "p1", true, false);
 
 	assert_ok(&w.run, send_batch(&w, run, 0, "{}\n"));
-	assert_ok(&w.run, rv_sender_drain(w.sender, &w.run.err));
+	wait_for(&w, 1, false);
 	rv_sender_only_promise(w.sender);
 	assert_ok(&w.run, send_batch(&w, run, 1, "{}\n"));
 	assert_ok(&w.run, rv_sender_end_run(w.sender, run, true, &w.run.err));
-	assert_ok(&w.run, rv_sender_drain(w.sender, &w.run.err));
-	rv_sender_totals(w.sender, &w.totals);
+	assert_ok(&w.run, finish(&w));
 	assert_int_equal(w.totals.promised_records, 2);
 	assert_int_equal(w.totals.landed_records, 1);
 	assert_int_equal(w.totals.waiting_spool_bytes, 3);
@@ -269,27 +312,26 @@ static void test_damaged_is_not_landed(void **state RV_UNUSED)
 {
 	struct world w = { 0 };
 
-	open_sender(&w, 1, 2);
+	open_sender(&w, 1, 2, 3600000);
 	struct rv_run *run = begin_run(&w.run, "p1", true, false);
 	RV_CLEANUP(rv_free_p) char *body = rv_run_body_path(run, 0);
 
 	assert_ok(&w.run, send_batch(&w, run, 0, "{\"a\":1}\n"));
-	assert_ok(&w.run, rv_sender_drain(w.sender, &w.run.err));
+	wait_for(&w, 0, true);
 	int fd = open(body, O_WRONLY);
 
 	assert_int_equal(pwrite(fd, "X", 1, 3), 1);
 	close(fd);
 	assert_ok(&w.run, send_batch(&w, run, 1, "{}\n"));
 	assert_ok(&w.run, rv_sender_end_run(w.sender, run, true, &w.run.err));
-	assert_ok(&w.run, rv_sender_drain(w.sender, &w.run.err));
-	rv_sender_totals(w.sender, &w.totals);
+	assert_ok(&w.run, finish(&w));
 	assert_int_equal(w.totals.promised_records, 2);
 	assert_int_equal(w.totals.landed_records, 1);
 	assert_int_equal(w.totals.landed_bytes, 3);
 	assert_int_equal(w.totals.landed_batches, 1);
 	assert_int_equal(w.totals.waiting_spool_bytes, 0);
-	assert_int_equal(w.deliver.loss.status, RV_DAMAGED);
-	assert_non_null(strstr(w.deliver.loss.hint, "/damaged"));
+	assert_int_equal(w.totals.loss.status, RV_DAMAGED);
+	assert_non_null(strstr(w.totals.loss.hint, "/damaged"));
 	expect_lake(&w, "data/", OBJECT("p1", 1, 1, 2));
 	expect_lake(&w, RECEIPTS, RECEIPTS "p1-a1-x0-b1-h0000000000000002.json|");
 	close_sender(&w);
@@ -300,7 +342,7 @@ static void test_named_run_cut_short(void **state RV_UNUSED)
 {
 	struct world w = { 0 };
 
-	open_sender(&w, 0, 0);
+	open_sender(&w, 0, 0, 1);
 	struct rv_run *run = begin_run(&w.run, "nightly", false, true);
 
 	assert_ok(&w.run, send_batch(&w, run, 0, "{}\n"));
@@ -329,6 +371,7 @@ int main(void)
 		cmocka_unit_test(test_failure_is_sticky),
 		cmocka_unit_test(test_failure_before_queued),
 		cmocka_unit_test(test_pipe_goes_on),
+		cmocka_unit_test(test_promises_go_on),
 		cmocka_unit_test(test_pipe_stays_spooled),
 		cmocka_unit_test(test_only_promise),
 		cmocka_unit_test(test_damaged_is_not_landed),
