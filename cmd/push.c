@@ -237,6 +237,8 @@ static json_t *summary_json(const char *stream, const struct rv_push_result *r, 
 		json_object_set_new(o, "maybe_twice", json_integer((json_int_t)r->counts.maybe_twice));
 		json_object_set_new(o, "sent_bytes", json_integer((json_int_t)r->counts.record_bytes));
 		json_object_set_new(o, "billed_bytes", json_integer((json_int_t)r->counts.billed_bytes));
+		if (r->diverted[0])
+			json_object_set_new(o, "diverted", rv_json_bytes(r->diverted));
 	}
 	if (r->pipe)
 		json_object_set_new(o, "accepted_to_byte",

@@ -614,8 +614,6 @@ static void sum_up(struct rv_push_state *push)
 	result->sent = totals.sent_records;
 	result->by_stamp = !push->params->delivery->ops->names_objects;
 	result->counts = totals.counts;
-	if (push->deliver.diverted[0])
-		warn(push, "some records were put into the lake directly: %s", push->deliver.diverted);
 	result->object_bytes = totals.landed_bytes;
 	struct rv_error ignored;
 	if (!push->recovers ||
@@ -627,8 +625,10 @@ static void sum_up(struct rv_push_state *push)
 	result->loss = push->deliver.loss.status != RV_OK ? push->deliver.loss : totals.loss;
 	if (push->recovers)
 		result->recovered = totals.recovered;
-	if (totals.diverted[0] && !push->deliver.diverted[0])
-		warn(push, "some records were put into the lake directly: %s", totals.diverted);
+	snprintf(result->diverted, sizeof(result->diverted), "%s",
+		 push->deliver.diverted[0] ? push->deliver.diverted : totals.diverted);
+	if (result->diverted[0])
+		warn(push, "some records were put into the lake directly: %s", result->diverted);
 }
 
 /* Which of several truths the exit code tells (design.md 4: 70, 10, 12, 4, 8, 7). */

@@ -69,6 +69,7 @@ struct rv_push_result {
 					      * to the lake; not among `landed` */
 	bool by_stamp;                       /* the delivery names its objects itself */
 	struct rv_sent_counts counts;        /* then: what sending took */
+	char diverted[320];                  /* why a batch went around the service; "": none did */
 	uint64_t batches, objects;           /* batches made, objects written */
 	uint64_t object_bytes;               /* compressed, landed */
 	uint64_t waiting_spool_bytes;

@@ -35,7 +35,8 @@ test_expect_success 't0023 a random part of each answer fails: only those are se
 
 test_expect_success 't0024 poison: the others go on, and the batch lands in the lake' '
 	firehose_fresh && fault all "\"do\":\"partial\",\"content\":\"number 1234 \"" &&
-	river push web/clicks "$in" &&
+	river --output json push web/clicks "$in" >out 2>err && test_grep "put into the lake directly" err &&
+	jq -r .diverted out >why && test_grep "refused 10 times" why &&
 	emul_records $firehose_stream | jq -s "map(.n) | unique | length" >n && echo 2999 >expected && test_cmp expected n &&
 	emul_get "objects?prefix=river/data/" | jq -r .key >keys && test_line_count = 1 keys &&
 	nothing_waits
