@@ -121,6 +121,8 @@ enum rv_status rv_wire_delivery(const struct rv_profile *profile, struct rv_stor
 	struct rv_delivery_firehose_params params = {
 		.lake = lake,
 		.pack = profile->delivery_pack,
+		/* push tries on for longer, and says so meanwhile */
+		.give_up_after_ms = 10000,
 		.should_stop = should_stop,
 	};
 	if (rv_wire_aws(profile, &params.aws, err) != RV_OK)
