@@ -14,7 +14,7 @@ but_for () {
 }
 
 implementations () {
-	grep -E " (aws|http)/| store/s3| delivery/(direct|firehose)| warehouse/duckdb" || :
+	grep -E " (aws|http|snowflake)/| store/s3| delivery/(direct|firehose)| warehouse/(duckdb|snowflake)" || :
 }
 
 test_expect_success 'there is something to look at' '
@@ -49,12 +49,13 @@ for rule in \
 	'source' \
 	'http' \
 	'aws format http' \
+	'snowflake format http' \
 	'config cli format' \
 	'store aws http' \
 	'delivery aws config format http store' \
 	'resource aws config format store' \
 	'spool config format' \
-	'warehouse config format store' \
+	'warehouse config format snowflake store' \
 	'flow config delivery format source spool store warehouse'
 do
 	set -- $rule
@@ -76,7 +77,7 @@ done
 
 test_expect_success 'every folder of lib has its rule' '
 	(cd "$RIVER_SOURCE/lib" && ls -d */ | tr -d /) | sort >have &&
-	printf "%s\n" aws base cli config delivery flow format http resource source spool store \
+	printf "%s\n" aws base cli config delivery flow format http resource snowflake source spool store \
 		warehouse >want &&
 	test_cmp want have
 '

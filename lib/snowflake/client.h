@@ -1,0 +1,44 @@
+/*
+ * One Snowflake account: where it is, who we are, and requests that carry a fresh token.
+ *
+ * What a user has configured is read as Snowflake's own command line reads it (settings.h). The token
+ * is a JWT of the user's key, made anew before it runs out, or an OAuth or programmatic access token;
+ * after a 401 one that can be renewed is renewed and the request sent again, once. No token is ever
+ * sent to a host that is not Snowflake's, unless `host` was configured and is on the loopback.
+ *
+ * Statuses: RV_AUTH (no or bad credentials, a clock that is off, a network policy that refuses, a
+ * missing grant), RV_NOT_FOUND (an account, or an object that does not exist or may not be seen),
+ * RV_CONFLICT (an object exists), RV_BAD_CONFIG (host, TLS, proxy, settings), RV_USAGE (SQL that does
+ * not compile), RV_FAILED transient (429, 5xx, no answer). err->service_code is Snowflake's code
+ * ("390144", "002003"), err->http_status and request_id as in error.h. Messages are one sentence,
+ * hints the next step.
+ *
+ * Thread-safe. Source: Snowflake's developer guides "SQL API" and "Key-pair authentication".
+ */
+#ifndef RV_SNOWFLAKE_CLIENT_H
+#define RV_SNOWFLAKE_CLIENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "http/http.h"
+
+struct rv_snowflake_settings_params;
+struct rv_snowflake;
+
+/* Reads the settings, opens no connection yet. `http` is borrowed and must outlive it. */
+enum rv_status rv_snowflake_new(const struct rv_snowflake_settings_params *settings,
+				struct rv_http *http, struct rv_snowflake **ret,
+				struct rv_error *err) RV_MUST_CHECK;
+void rv_snowflake_free(struct rv_snowflake *snowflake);
+void rv_snowflake_free_p(struct rv_snowflake **snowflake);
+
+const char *rv_snowflake_account(const struct rv_snowflake *snowflake); /* "ACME-DATA" */
+const char *rv_snowflake_user(const struct rv_snowflake *snowflake);
+/* What the connection names, exactly as given there; NULL: nothing. */
+const char *rv_snowflake_database(const struct rv_snowflake *snowflake);
+const char *rv_snowflake_warehouse(const struct rv_snowflake *snowflake);
+const char *rv_snowflake_role(const struct rv_snowflake *snowflake);
+
+#endif
