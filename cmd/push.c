@@ -184,8 +184,8 @@ struct listener {
 static void show_progress(void *arg, const struct rv_push_progress *progress)
 {
 	struct listener *listener = arg;
-	rv_progress_update(&listener->progress, progress->done_bytes, progress->total_bytes,
-			   progress->records);
+	rv_progress_update(&listener->progress, rv_clock_monotonic_ms(), progress->done_bytes,
+			   progress->total_bytes, progress->records);
 }
 
 static void say(void *arg RV_UNUSED, const char *text)
@@ -442,7 +442,7 @@ static enum rv_status push_run(struct rv_command_context *cx, void *options, int
 
 	int64_t started_ms = rv_clock_monotonic_ms();
 	RV_CLEANUP(rv_free_p) char *what = rv_asprintf("push %s", stream_text);
-	rv_progress_start(&listener.progress, what);
+	rv_progress_start(&listener.progress, what, started_ms);
 	struct rv_push_result result;
 	enum rv_status status = rv_push(&params, &result, err);
 	rv_progress_end(&listener.progress);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "flow/arrival.h"
 #include "flow/load.h"
@@ -40,7 +41,7 @@ static void add_run(struct runs *runs, const char *name)
 
 static void say_progress(void *arg, uint64_t arrived, uint64_t accepted)
 {
-	rv_progress_update(arg, arrived, accepted, arrived);
+	rv_progress_update(arg, rv_clock_monotonic_ms(), arrived, accepted, arrived);
 }
 
 static enum rv_status wait_arrival(const struct river_push_wait *wait, struct rv_arrival *ret,
@@ -67,7 +68,7 @@ static enum rv_status wait_arrival(const struct river_push_wait *wait, struct rv
 		.progress = say_progress,
 		.arg = &progress,
 	};
-	rv_progress_start(&progress, "wait");
+	rv_progress_start(&progress, "wait", rv_clock_monotonic_ms());
 	enum rv_status status = rv_arrival_wait(&params, ret, err);
 	rv_progress_end(&progress);
 	return status;

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "context.h"
@@ -210,7 +211,7 @@ static enum rv_status print_rows(void *arg, const struct rv_rows *rows, struct r
 
 static bool show_load(void *arg, uint64_t rows, uint64_t bytes)
 {
-	rv_progress_update(arg, bytes, 0, rows);
+	rv_progress_update(arg, rv_clock_monotonic_ms(), bytes, 0, rows);
 	return !rv_stop_signal();
 }
 
@@ -221,7 +222,7 @@ static enum rv_status load_pending(struct rv_command_context *cx, struct rv_stor
 	struct rv_progress progress;
 	(void)cx;
 
-	rv_progress_start(&progress, "load");
+	rv_progress_start(&progress, "load", rv_clock_monotonic_ms());
 	enum rv_status status = rv_load_all(lake, warehouse, show_load, &progress, &sum, err);
 
 	rv_progress_end(&progress);

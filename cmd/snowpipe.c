@@ -201,7 +201,7 @@ static enum rv_status want_events(struct rv_command_context *cx, const struct rv
 
 static bool show_load(void *arg, uint64_t rows, uint64_t bytes)
 {
-	rv_progress_update(arg, bytes, 0, rows);
+	rv_progress_update(arg, rv_clock_monotonic_ms(), bytes, 0, rows);
 	return !rv_stop_signal();
 }
 
@@ -318,7 +318,7 @@ static enum rv_status rebuild(struct rv_command_context *cx, struct opened *o,
 	RV_CLEANUP(rv_rebuild_release) struct rv_rebuild before = { 0 };
 	struct rv_progress progress;
 
-	rv_progress_start(&progress, "check");
+	rv_progress_start(&progress, "check", rv_clock_monotonic_ms());
 	enum rv_status status = rv_rebuild_check(cx->lake, o->warehouse, &o->stream, show_load,
 						 &progress, &before, err);
 
@@ -374,7 +374,7 @@ static enum rv_status notify_run(struct rv_command_context *cx, void *options, i
 		return wanted.gone ? tell_gone(&wanted, err) : RV_OK;
 	}
 	if (wanted.count) {
-		rv_progress_start(&progress, "load");
+		rv_progress_start(&progress, "load", rv_clock_monotonic_ms());
 		status = o.warehouse->ops->load(o.warehouse, &o.stream, wanted.items, wanted.count,
 						show_load, &progress, err);
 		rv_progress_end(&progress);

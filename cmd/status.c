@@ -57,12 +57,12 @@ static bool should_stop(void)
 
 static void show_progress(void *arg, uint64_t done_bytes, uint64_t total_bytes)
 {
-	rv_progress_update(arg, done_bytes, total_bytes, 0);
+	rv_progress_update(arg, rv_clock_monotonic_ms(), done_bytes, total_bytes, 0);
 }
 
 static bool load_progress(void *arg, uint64_t rows, uint64_t bytes)
 {
-	rv_progress_update(arg, bytes, 0, rows);
+	rv_progress_update(arg, rv_clock_monotonic_ms(), bytes, 0, rows);
 	return !should_stop();
 }
 
@@ -85,7 +85,7 @@ static enum rv_status load_pending(struct status *s, const struct rv_stream *str
 	struct rv_store *lake = s->cx->lake;
 	if (!s->options->load || !s->warehouse || s->loaded || (stream && stream->pipe_notify))
 		return RV_OK;
-	rv_progress_start(&progress, "load");
+	rv_progress_start(&progress, "load", rv_clock_monotonic_ms());
 	enum rv_status status =
 		stream ? rv_load_stream(lake, s->warehouse, stream, load_progress, &progress, &sum, err)
 		       : rv_load_all(lake, s->warehouse, load_progress, &progress, &sum, err);
@@ -174,7 +174,7 @@ static enum rv_status look_at(struct status *s, const char *name, struct rv_erro
 		.arg = &progress,
 	};
 	struct rv_reconcile report;
-	rv_progress_start(&progress, "verify");
+	rv_progress_start(&progress, "verify", rv_clock_monotonic_ms());
 	enum rv_status status = rv_reconcile(&params, &report, err);
 	rv_progress_end(&progress);
 	if (status != RV_OK)

@@ -6,7 +6,6 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/memory.h"
 #include "base/number.h"
 #include "base/strbuf.h"
@@ -217,24 +216,21 @@ static size_t fitting_bytes(const char *text, size_t width)
 	return (size_t)(p - text);
 }
 
-void rv_progress_start(struct rv_progress *progress, const char *what)
+void rv_progress_start(struct rv_progress *progress, const char *what, int64_t now_ms)
 {
 	*progress = (struct rv_progress){
 		.what = what,
-		.started_ms = rv_clock_monotonic_ms(),
+		.started_ms = now_ms,
 		.visible = messages.terminal && messages.loudness >= 0 &&
 			   messages.format != RV_OUT_JSON,
 	};
-	progress->shown_ms = progress->started_ms + PROGRESS_AFTER_MS - PROGRESS_EVERY_MS;
+	progress->shown_ms = now_ms + PROGRESS_AFTER_MS - PROGRESS_EVERY_MS;
 }
 
-void rv_progress_update(struct rv_progress *progress, uint64_t done_bytes, uint64_t total_bytes,
-			uint64_t records)
+void rv_progress_update(struct rv_progress *progress, int64_t now_ms, uint64_t done_bytes,
+			uint64_t total_bytes, uint64_t records)
 {
-	if (!progress->visible)
-		return;
-	int64_t now_ms = rv_clock_monotonic_ms();
-	if (now_ms - progress->shown_ms < PROGRESS_EVERY_MS)
+	if (!progress->visible || now_ms - progress->shown_ms < PROGRESS_EVERY_MS)
 		return;
 	progress->shown_ms = now_ms;
 

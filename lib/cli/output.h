@@ -67,16 +67,16 @@ void rv_error_print(const struct rv_error *err);
 /*
  * Progress: a line on standard error, only when that is a terminal and not -q, from one second
  * after the start, ten times a second at most, wiped when done. The line shows done/total, rate and
- * time left; total 0 is unknown.
+ * time left; total 0 is unknown. `now_ms` is monotonic.
  */
 struct rv_progress {
 	const char *what;         /* "push web/clicks" */
 	int64_t started_ms, shown_ms;
 	bool visible;
 };
-void rv_progress_start(struct rv_progress *progress, const char *what);
-void rv_progress_update(struct rv_progress *progress, uint64_t done_bytes, uint64_t total_bytes,
-			uint64_t records);
+void rv_progress_start(struct rv_progress *progress, const char *what, int64_t now_ms);
+void rv_progress_update(struct rv_progress *progress, int64_t now_ms, uint64_t done_bytes,
+			uint64_t total_bytes, uint64_t records);
 void rv_progress_end(struct rv_progress *progress); /* wipes the line */
 
 #endif
