@@ -1,0 +1,42 @@
+/* Snowflake as a warehouse: what its other files are put together to. */
+#include "warehouse/snowflake_internal.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+
+/* There is no session between calls of the SQL API, so nothing is open either. */
+static enum rv_status snow_begin(struct rv_warehouse *w, bool writing RV_UNUSED,
+				 struct rv_error *err RV_UNUSED)
+{
+	((struct rv_snowflake_warehouse *)w)->held++;
+	return RV_OK;
+}
+
+static void snow_end(struct rv_warehouse *w)
+{
+	((struct rv_snowflake_warehouse *)w)->held--;
+}
+
+static void snow_free(struct rv_warehouse *w)
+{
+	free(w);
+}
+
+static const struct rv_warehouse_ops snow_ops = {
+	.name = "snowflake",
+	.begin = snow_begin,
+	.end = snow_end,
+	.free = snow_free,
+};
+
+struct rv_warehouse *rv_warehouse_snowflake_new(const struct rv_snowflake_warehouse_params *params,
+						struct rv_store *lake)
+{
+	struct rv_snowflake_warehouse *w = rv_calloc(1, sizeof(*w));
+
+	w->base.ops = &snow_ops;
+	w->params = *params;
+	w->lake = lake;
+	return &w->base;
+}
