@@ -107,8 +107,13 @@ static enum rv_status load_runs(const struct river_push_wait *wait, const struct
 		return err->status;
 	if (!pending.count)
 		return RV_OK;
-	if (warehouse->ops->load(warehouse, stream, pending.items, pending.count, go_on, NULL, err) !=
-	    RV_OK)
+	const struct rv_load_params params = {
+		.wait = true,
+		.deadline_ms = wait->cx->timeout_ms < 0 ? 0
+							: rv_clock_monotonic_ms() + wait->cx->timeout_ms,
+		.progress = go_on,
+	};
+	if (warehouse->ops->load(warehouse, stream, pending.items, pending.count, &params, err) != RV_OK)
 		return err->status;
 	for (size_t i = 0; i < pending.count; i++) {
 		const struct rv_load *item = &pending.items[i];
@@ -118,8 +123,9 @@ static enum rv_status load_runs(const struct river_push_wait *wait, const struct
 			continue;
 		if (item->state == RV_LOAD_FAILED)
 			return rv_fail(err, RV_FAILED, "%s: %s", item->object, item->message);
-		if (item->state == RV_LOAD_PENDING)
-			return rv_fail(err, RV_FAILED, "stopped before %s was loaded", item->object);
+		if (item->state == RV_LOAD_PENDING || item->state == RV_LOAD_QUEUED)
+			return rv_fail(err, RV_FAILED, "%s before %s was loaded",
+				       should_stop() ? "stopped" : "the time was over", item->object);
 	}
 	struct rv_warehouse_counts counts;
 	if (stream->columns_count && warehouse->ops->count(warehouse, stream, &counts, err) != RV_OK)

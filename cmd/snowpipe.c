@@ -14,7 +14,8 @@
 #include "flow/rebuild.h"
 #include "format/s3_event.h"
 
-static const char *const state_names[] = { "pending", "loaded", "known", "partial", "failed" };
+static const char *const state_names[] = { "pending", "loaded", "known",
+					   "partial", "failed", "queued" };
 
 struct opened {
 	struct rv_stream stream;
@@ -66,10 +67,10 @@ static void print_load(struct rv_out *out, const struct rv_load *load, bool ledg
 				   (json_int_t)load->rows, "rejected", (json_int_t)load->rejected,
 				   "bytes", (json_int_t)load->bytes, "set_hash",
 				   load->rows ? hash : NULL, "loaded_at", when[0] ? when : NULL,
-				   "message", load->message[0] ? load->message : NULL));
+				   "message", load->message));
 	const char *cells[LOAD_COLUMNS] = { load->object, state_names[state],
 					    cell(rows, load->rows), cell(rejected, load->rejected),
-					    when, load->message };
+					    when, load->message ? load->message : "" };
 
 	if (rv_out_format(out) == RV_OUT_TEXT)
 		rv_out_table_row(out, cells);
@@ -103,7 +104,7 @@ struct wanted {
 static void wanted_release(struct wanted *wanted)
 {
 	for (size_t i = 0; i < wanted->count; i++)
-		free(wanted->items[i].object);
+		rv_load_release(&wanted->items[i]);
 	free(wanted->items);
 }
 
@@ -130,7 +131,8 @@ static enum rv_status want(struct rv_command_context *cx, struct wanted *wanted,
 		return rv_context(err, "%s", name);
 	RV_GROW(wanted->items, wanted->count, wanted->capacity);
 	wanted->items[wanted->count++] = (struct rv_load){ .object = rv_take(owned),
-							   .bytes = object.bytes };
+							   .bytes = object.bytes,
+							   .modified_ms = object.modified_ms };
 	return RV_OK;
 }
 
@@ -374,9 +376,11 @@ static enum rv_status notify_run(struct rv_command_context *cx, void *options, i
 		return wanted.gone ? tell_gone(&wanted, err) : RV_OK;
 	}
 	if (wanted.count) {
+		const struct rv_load_params params = { .progress = show_load, .arg = &progress };
+
 		rv_progress_start(&progress, "load", rv_clock_monotonic_ms());
 		status = o.warehouse->ops->load(o.warehouse, &o.stream, wanted.items, wanted.count,
-						show_load, &progress, err);
+						&params, err);
 		rv_progress_end(&progress);
 	}
 	return status == RV_OK ? tell_result(cx, &wanted, err) : status;

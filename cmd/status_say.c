@@ -197,7 +197,8 @@ json_t *river_report_json(const struct river_status_view *s, const char *name,
 				      "bytes", (json_int_t)report->foreign.bytes));
 	bool has = report->has_warehouse;
 	json_object_set_new(o, "loaded",
-			    has ? hop_json(&report->loaded, "objects", "rows", true) : json_null());
+			    has ? hop_json(&report->loaded, "objects", "rows", report->has_hashes)
+				: json_null());
 	json_object_set_new(o, "load_rejected",
 			    has ? hop_json(&report->load_rejected, "objects", "records", false)
 				: json_null());
@@ -206,6 +207,7 @@ json_t *river_report_json(const struct river_status_view *s, const char *name,
 				: json_null());
 	json_object_set_new(o, "refused",
 			    has ? number_json(report->refused.count) : json_null());
+	json_object_set_new(o, "retired", has ? number_json(report->retired) : json_null());
 	json_object_set_new(o, "present",
 			    report->has_tables ? number_json(report->present) : json_null());
 	json_object_set_new(o, "tables", report->has_tables ? tables_json(report) : json_null());
@@ -312,9 +314,13 @@ static void print_hops(const struct river_status_view *s, const struct rv_reconc
 		snprintf(note, sizeof(note), "set hash %016" PRIx64, report->loaded.set_hash);
 		/* Of what lies before the window, the ledger's sums have no hash. */
 		hop_row(out, "loaded", report->loaded.objects, report->loaded.records, NO_CELL,
-			report->loaded.set_hash == report->landed.set_hash ? note : "");
+			report->has_hashes && report->loaded.set_hash == report->landed.set_hash
+				? note
+				: "");
 		hop_row(out, "load-rejected", report->load_rejected.objects,
 			report->load_rejected.records, NO_CELL, "");
+		if (report->retired)
+			hop_row(out, "retired", NO_CELL, report->retired, NO_CELL, "");
 		snprintf(note, sizeof(note), "oldest %s", ago(s, report->oldest_pending_ms, age));
 		hop_row(out, "pending", report->pending.objects, report->pending.records,
 			report->pending.bytes, report->pending.objects ? note : "");

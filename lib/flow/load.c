@@ -17,7 +17,7 @@ struct listed {
 	size_t name;                /* where it begins in `names` */
 	uint64_t bytes;             /* with modified_ms 0: the store was not asked */
 	int64_t modified_ms;
-	bool loaded;
+	bool loaded, queued;
 };
 struct finding {
 	struct rv_strbuf names;     /* each with a NUL behind */
@@ -52,15 +52,18 @@ static enum rv_status note_object(void *arg, const struct rv_store_object *objec
 	return RV_OK;
 }
 
-static enum rv_status note_loaded(void *arg, const char *object, struct rv_error *err RV_UNUSED)
+static enum rv_status note_loaded(void *arg, const char *object, enum rv_load_state state,
+				  struct rv_error *err RV_UNUSED)
 {
 	struct finding *f = arg;
 	int order = -1;
 
 	while (f->at < f->count && (order = strcmp(name_at(f, f->at), object)) < 0)
 		f->at++;
-	if (f->at < f->count && order == 0)
-		f->items[f->at++].loaded = true;
+	if (f->at == f->count || order != 0)
+		return RV_OK;
+	f->items[f->at].queued = state == RV_LOAD_QUEUED;
+	f->items[f->at++].loaded = state != RV_LOAD_QUEUED;
 	return RV_OK;
 }
 
@@ -81,7 +84,10 @@ static enum rv_status add_pending(struct rv_store *lake, const char *name, const
 	pending->items[pending->count++] = (struct rv_load){
 		.object = rv_strdup(name),
 		.bytes = object.bytes,
+		.state = item->queued ? RV_LOAD_QUEUED : RV_LOAD_PENDING,
+		.modified_ms = object.modified_ms,
 	};
+	pending->queued += item->queued;
 	pending->bytes += object.bytes;
 	if (!pending->oldest_ms || object.modified_ms < pending->oldest_ms)
 		pending->oldest_ms = object.modified_ms;
@@ -91,7 +97,7 @@ static enum rv_status add_pending(struct rv_store *lake, const char *name, const
 void rv_pending_release(struct rv_pending *pending)
 {
 	for (size_t i = 0; i < pending->count; i++)
-		free(pending->items[i].object);
+		rv_load_release(&pending->items[i]);
 	free(pending->items);
 	free(pending->first_foreign);
 	*pending = (struct rv_pending){ 0 };
@@ -148,7 +154,7 @@ static enum rv_status find_pending(struct rv_store *lake, struct rv_warehouse *w
 	for (size_t i = 0; i < f.count; i++) {
 		if (f.items[i].loaded) {
 			pending.loaded++;
-		} else if (!is_ours(stream, name_at(&f, i))) {
+		} else if (!f.items[i].queued && !is_ours(stream, name_at(&f, i))) {
 			if (!pending.foreign++)
 				pending.first_foreign = rv_strdup(name_at(&f, i));
 		} else if (add_pending(lake, name_at(&f, i), &f.items[i], &pending, &capacity,
@@ -188,7 +194,10 @@ void rv_load_sum_add(struct rv_load_sum *sum, const struct rv_load *items, size_
 		case RV_LOAD_FAILED:
 			if (!sum->failed++)
 				snprintf(sum->first_failed, sizeof(sum->first_failed), "%s: %s",
-					 item->object, item->message);
+					 item->object, item->message ? item->message : "no reason given");
+			break;
+		case RV_LOAD_QUEUED:
+			sum->queued++;
 			break;
 		case RV_LOAD_PENDING:
 			break;
@@ -201,13 +210,16 @@ enum rv_status rv_load_stream(struct rv_store *lake, struct rv_warehouse *wareho
 			      struct rv_load_sum *sum, struct rv_error *err)
 {
 	RV_CLEANUP(rv_pending_release) struct rv_pending pending = { 0 };
+	const struct rv_load_params params = { .progress = progress, .arg = arg };
 
+	if (warehouse->ops->remote)
+		return RV_OK;
 	if (rv_pending_find(lake, warehouse, stream, &pending, err) != RV_OK)
 		return err->status;
 	if (!pending.count)
 		return RV_OK;
 	enum rv_status status = warehouse->ops->load(warehouse, stream, pending.items,
-						     pending.count, progress, arg, err);
+						     pending.count, &params, err);
 
 	rv_load_sum_add(sum, pending.items, pending.count);
 	return status;
@@ -314,6 +326,8 @@ enum rv_status rv_load_all(struct rv_store *lake, struct rv_warehouse *warehouse
 	RV_CLEANUP(names_release) struct names names = { 0 };
 	struct opening o = { 0 };
 
+	if (warehouse->ops->remote)
+		return RV_OK;
 	if (rv_catalog_list(lake, "", NULL, note_name, &names, err) != RV_OK)
 		return err->status;
 	enum rv_status status = keep_pending(lake, warehouse, &names, &o, sum, err);

@@ -3,7 +3,7 @@
  *
  * Pending is what the lake lists under the stream's prefix (behind `since` for a stream created
  * fresh) and the warehouse's ledger does not have as loaded; an object whose load failed stays
- * pending. Objects that Firehose wrote for the stream, by their names, are pending like river's own.
+ * pending, and so does one that a pipe has in its queue, as QUEUED. Objects that Firehose wrote for the stream, by their names, are pending like river's own.
  * Foreign objects, whose names are neither's, are counted and never pending: somebody has to name
  * them (`river snowpipe notify STREAM PATH`).
  */
@@ -20,8 +20,9 @@
 #include "warehouse/warehouse.h"
 
 struct rv_pending {
-	struct rv_load *items;     /* state PENDING, in order of their names */
+	struct rv_load *items;     /* state PENDING or QUEUED, in order of their names */
 	size_t count;
+	size_t queued;             /* of these */
 	uint64_t bytes;
 	int64_t oldest_ms;         /* when the oldest of them appeared in the lake; 0: none */
 	uint64_t loaded;           /* listed and in the ledger */
@@ -34,7 +35,7 @@ enum rv_status rv_pending_find(struct rv_store *lake, struct rv_warehouse *wareh
 void rv_pending_release(struct rv_pending *pending);
 
 struct rv_load_sum {
-	uint64_t objects, rows, rejected, failed, known;
+	uint64_t objects, rows, rejected, failed, known, queued;
 	char first_failed[1024];   /* "<object>: <message>", "" when none did */
 	uint64_t streams_failed;   /* by rv_load_all */
 	char first_stream_failed[1280]; /* "<stream>: <message>", likewise */
@@ -43,8 +44,8 @@ void rv_load_sum_add(struct rv_load_sum *sum, const struct rv_load *items, size_
 
 typedef bool rv_load_progress(void *arg, uint64_t rows, uint64_t bytes);
 
-/* Finds and loads what is pending. `progress` Optional, as in the warehouse's load. A failed object
- * is no error: it is in the sum. */
+/* Finds and loads what is pending; nothing where the warehouse is `remote`. `progress` Optional, as
+ * in the warehouse's load. A failed object is no error: it is in the sum. */
 enum rv_status rv_load_stream(struct rv_store *lake, struct rv_warehouse *warehouse,
 			      const struct rv_stream *stream, rv_load_progress *progress, void *arg,
 			      struct rv_load_sum *sum, struct rv_error *err) RV_MUST_CHECK;

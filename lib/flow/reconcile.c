@@ -598,6 +598,9 @@ static enum rv_status see_ledger(void *arg, const struct rv_load *load, struct r
 	if (stop_or_go(r, err) != RV_OK)
 		return err->status;
 	struct rv_firehose_name firehose;
+	/* What a pipe has in its queue is as pending as what nobody has told it of. */
+	if (load->state == RV_LOAD_QUEUED || load->state == RV_LOAD_PENDING)
+		return RV_OK;
 	bool own = rc_parse_own(r, load->object, &name, day), failed = load->state == RV_LOAD_FAILED;
 	bool theirs = !own && parse_firehose(r, load->object, &firehose, day);
 	if ((own && rc_is_former(r, name.folder)) || (theirs && rc_is_former(r, firehose.folder)))
@@ -608,6 +611,7 @@ static enum rv_status see_ledger(void *arg, const struct rv_load *load, struct r
 		r->older.failed_records += failed && own ? name.records : 0;
 		r->older.firehose.records += theirs ? load->rows + load->rejected : 0;
 		r->older.rows += load->rows;
+		r->older.retired += load->retired;
 		r->older.load_rejected += load->rejected;
 		return RV_OK;
 	}
@@ -616,11 +620,12 @@ static enum rv_status see_ledger(void *arg, const struct rv_load *load, struct r
 	o->in_ledger = true;
 	o->load_failed = failed;
 	o->ledger_rows = load->rows;
+	o->ledger_retired = load->retired;
 	o->ledger_rejected = load->rejected;
 	o->ledger_hash = load->set_hash;
 	o->ledger_bytes = load->bytes;
 	o->loaded_ms = load->loaded_ms;
-	if (load->message[0])
+	if (load->message)
 		o->load_message = rv_strdup(load->message);
 	return RV_OK;
 }
@@ -660,7 +665,8 @@ static enum rv_status ask_warehouse(struct reconcile *r, struct rv_warehouse *w,
 		return err->status;
 	if (r->params->quick)
 		return RV_OK;
-	if (w->ops->present(w, r->stream, r->params->verify, see_rows, r, err) != RV_OK ||
+	bool hash = r->params->verify && r->report->has_hashes;
+	if (w->ops->present(w, r->stream, hash, see_rows, r, err) != RV_OK ||
 	    w->ops->count(w, r->stream, &r->report->tables, err) != RV_OK)
 		return err->status;
 	r->report->has_tables = true;
@@ -675,6 +681,7 @@ static enum rv_status look_at_warehouse(struct reconcile *r, struct rv_error *er
 	enum rv_status status = w->ops->begin(w, false, err);
 	if (status == RV_OK) {
 		r->report->has_warehouse = true;
+		r->report->has_hashes = !w->ops->remote;
 		status = ask_warehouse(r, w, err);
 		w->ops->end(w);
 		return status;

@@ -109,10 +109,12 @@ struct rv_reconcile {
 	struct rv_hop rejects;      /* _river/rejects/ */
 	/* From the warehouse's ledger; of what landed and can be loaded. */
 	struct rv_hop loaded, load_rejected, pending;
+	uint64_t retired;           /* of the rows loaded: taken out of raw on purpose */
 	uint64_t present;           /* rows of loaded objects in raw; not when `quick` */
 	struct rv_warehouse_counts tables; /* not when `quick` */
 	struct rv_warehouse_refused refused; /* only its count when `quick` */
 	bool has_warehouse;         /* it was looked at */
+	bool has_hashes;            /* the warehouse has set hashes: `loaded` has one */
 	bool has_tables;            /* present and tables are filled */
 	/* Why it was not, though there is one. RV_OK: profile without one, or it was. */
 	struct rv_error warehouse_error;

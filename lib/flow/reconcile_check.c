@@ -128,7 +128,7 @@ static void check_loaded(struct reconcile *r, const struct rc_object *o)
 		if (f.expected != f.found)
 			rc_find(r, &f, "%s holds %s records, and the ledger has %s loaded or refused",
 				o->name, count_text(f.expected, a), count_text(f.found, b));
-		else if (!o->ledger_rejected && o->ledger_hash != o->set_hash)
+		else if (r->report->has_hashes && !o->ledger_rejected && o->ledger_hash != o->set_hash)
 			rc_find(r, &f,
 				"%s has the set hash %016" PRIx64 ", and the ledger %016" PRIx64,
 				o->name, o->set_hash, o->ledger_hash);
@@ -151,22 +151,23 @@ static void check_rows(struct reconcile *r, const struct rc_object *o)
 	}
 	if (!loaded)
 		return;
-	struct rv_finding f = about(r, o, o->raw_rows < o->ledger_rows	 ? RV_FINDING_ROWS_MISSING
-					  : o->raw_rows > o->ledger_rows ? RV_FINDING_ROWS_ADDED
-									 : RV_FINDING_ROWS_ALTERED);
+	uint64_t expected = o->ledger_rows - o->ledger_retired;
+	struct rv_finding f = about(r, o, o->raw_rows < expected   ? RV_FINDING_ROWS_MISSING
+					  : o->raw_rows > expected ? RV_FINDING_ROWS_ADDED
+								   : RV_FINDING_ROWS_ALTERED);
 	f.has_counts = true;
-	f.expected = o->ledger_rows;
+	f.expected = expected;
 	f.found = o->raw_rows;
-	if (o->raw_rows < o->ledger_rows)
+	if (o->raw_rows < expected)
 		rc_find(r, &f,
 			"the raw table has %s of the %s rows loaded from %s; 'river snowpipe notify %s/%s "
 			"--rebuild' makes the tables again from the lake",
-			count_text(o->raw_rows, a), count_text(o->ledger_rows, b), o->name,
+			count_text(o->raw_rows, a), count_text(expected, b), o->name,
 			r->stream->business, r->stream->name);
-	else if (o->raw_rows > o->ledger_rows)
+	else if (o->raw_rows > expected)
 		rc_find(r, &f, "the raw table has %s rows of %s, which gave it %s",
-			count_text(o->raw_rows, a), o->name, count_text(o->ledger_rows, b));
-	else if (r->params->verify && o->raw_hash != o->ledger_hash &&
+			count_text(o->raw_rows, a), o->name, count_text(expected, b));
+	else if (r->params->verify && r->report->has_hashes && o->raw_hash != o->ledger_hash &&
 		 o->raw_whole_hash != o->ledger_hash)
 		rc_find(r, &f,
 			"the rows of %s have the set hash %016" PRIx64 ", and were loaded as %016" PRIx64,
@@ -195,6 +196,7 @@ static void sum_object(struct reconcile *r, const struct rc_object *o,
 		add_hop(&report->loaded, o->ledger_rows, o->ledger_bytes, o->ledger_hash);
 		report->load_rejected.objects += o->ledger_rejected > 0;
 		report->load_rejected.records += o->ledger_rejected;
+		report->retired += o->ledger_retired;
 		report->present += o->raw_rows;
 		if (o->look[1])
 			newest(&report->newest_loaded_ms, o->modified_ms);
@@ -628,6 +630,7 @@ static void add_older(struct reconcile *r)
 	report->loaded.records += o->rows;
 	report->load_rejected.objects += o->failed_objects;
 	report->load_rejected.records += o->load_rejected + o->failed_records;
+	report->retired += o->retired;
 	report->present += o->present;
 	report->stamped.arrived += arrived < o->accepted ? arrived : o->accepted;
 	report->stamped.unproven += unproven ? o->accepted - arrived : 0;
@@ -647,7 +650,8 @@ static void add_older(struct reconcile *r)
 	older_differs(r, "records landed", records, "loaded or refused",
 		      o->rows + o->load_rejected + o->failed_records);
 	if (report->has_tables)
-		older_differs(r, "rows loaded", o->rows, "in the raw table", o->present);
+		older_differs(r, "rows loaded and not retired", o->rows - o->retired, "in the raw table",
+			      o->present);
 }
 
 /* ---- all of it ---- */

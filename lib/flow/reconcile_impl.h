@@ -32,7 +32,7 @@ struct rc_object {
 	uint64_t seq, records, set_hash;
 	uint64_t bytes;
 	int64_t modified_ms;
-	uint64_t ledger_rows, ledger_rejected, ledger_hash, ledger_bytes;
+	uint64_t ledger_rows, ledger_retired, ledger_rejected, ledger_hash, ledger_bytes;
 	int64_t loaded_ms;
 	uint64_t raw_rows, raw_hash, raw_whole_hash;
 	uint64_t stamped;        /* records of it that carry a stamp, by the ledger */
@@ -70,7 +70,7 @@ struct rc_older {
 	uint64_t arrived;        /* different stamps of runs that are closed */
 	uint64_t stamped_own;    /* stamps in objects of river's names */
 	uint64_t rejects, open_rejects;
-	uint64_t loaded_objects, rows, load_rejected, failed_objects, failed_records, present;
+	uint64_t loaded_objects, rows, retired, load_rejected, failed_objects, failed_records, present;
 };
 
 struct reconcile {

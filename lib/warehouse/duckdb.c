@@ -694,7 +694,10 @@ static enum rv_status duck_history(struct rv_warehouse *w, const struct rv_strea
 			.set_hash = duck_u64(&cursor, 5),
 			.loaded_ms = (int64_t)duck_u64(&cursor, 6),
 		};
-		snprintf(load.message, sizeof(load.message), "%.*s", (int)message.len, message.p);
+		RV_CLEANUP(rv_free_p) char *text =
+			message.len ? rv_strndup(message.p, message.len) : NULL;
+
+		load.message = text;
 		if (each(arg, &load, err) != RV_OK)
 			return err->status;
 	}
@@ -703,6 +706,7 @@ static enum rv_status duck_history(struct rv_warehouse *w, const struct rv_strea
 
 static enum rv_status duck_loaded(struct rv_warehouse *w, const struct rv_stream *stream,
 				  enum rv_status (*each)(void *arg, const char *object,
+							 enum rv_load_state state,
 							 struct rv_error *err),
 				  void *arg, struct rv_error *err)
 {
@@ -727,7 +731,7 @@ static enum rv_status duck_loaded(struct rv_warehouse *w, const struct rv_stream
 
 		rv_strbuf_clear(&name);
 		rv_strbuf_add(&name, object.p, object.len);
-		if (each(arg, name.bytes, err) != RV_OK)
+		if (each(arg, name.bytes, RV_LOAD_KNOWN, err) != RV_OK)
 			return err->status;
 	}
 	return RV_OK;

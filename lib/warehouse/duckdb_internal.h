@@ -92,8 +92,7 @@ enum rv_status duck_has_table(struct rv_duckdb *d, const char *schema, const cha
 
 /* duckdb_load.c */
 enum rv_status duck_load(struct rv_warehouse *w, const struct rv_stream *stream,
-			 struct rv_load *items, size_t count,
-			 bool (*progress)(void *arg, uint64_t rows, uint64_t bytes), void *arg,
+			 struct rv_load *items, size_t count, const struct rv_load_params *params,
 			 struct rv_error *err) RV_MUST_CHECK;
 /* Makes river_hash(record): the hash of semantics 2.6 as an UBIGINT, stamp included; and
  * river_hash_cut(record), without it. */

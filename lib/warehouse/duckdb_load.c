@@ -186,13 +186,16 @@ struct loading {
 static void fail_item(struct rv_load *item, const char *fmt, ...) RV_PRINTF(2, 3);
 static void fail_item(struct rv_load *item, const char *fmt, ...)
 {
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
 	va_list ap;
 
 	item->state = RV_LOAD_FAILED;
 	item->rows = item->rejected = item->set_hash = 0;
 	va_start(ap, fmt);
-	vsnprintf(item->message, sizeof(item->message), fmt, ap);
+	rv_strbuf_vprintf(&text, fmt, ap);
 	va_end(ap);
+	free(item->message);
+	item->message = rv_strbuf_take(&text);
 }
 
 static void tell_progress(struct loading *l, struct duck_feed *feed)
@@ -276,10 +279,11 @@ static bool check_object(const struct member *m, const struct duck_feed_object *
 	item->rows = object->rows;
 	item->rejected = object->rejected;
 	item->set_hash = set_hash;
-	item->message[0] = '\0';
-	if (object->rejected)
-		snprintf(item->message, sizeof(item->message), "line %" PRIu64 ": %s",
-			 object->fault_line, object->fault);
+	free(rv_take(item->message));
+	if (object->rejected) {
+		item->error_line = object->fault_line;
+		rv_load_say(item, "line %" PRIu64 ": %s", object->fault_line, object->fault);
+	}
 	return true;
 }
 
@@ -297,7 +301,7 @@ static void ledger_row(struct rv_strbuf *sql, const struct loading *l, const str
 		rv_strbuf_printf(sql, ", '%s', %" PRIu64, m->name.run, m->name.seq);
 	rv_strbuf_printf(sql, ", %" PRIu64 ", %" PRIu64 ", %" PRIu64 ", %" PRIu64 ", '%s', ",
 			 item->bytes, item->rows, item->rejected, item->set_hash, status);
-	if (item->message[0])
+	if (item->message)
 		duck_literal(sql, item->message);
 	else
 		rv_strbuf_puts(sql, "NULL");
@@ -701,13 +705,16 @@ static enum rv_status load_entered(struct loading *l, struct rv_load *items, siz
 }
 
 enum rv_status duck_load(struct rv_warehouse *w, const struct rv_stream *stream,
-			 struct rv_load *items, size_t count,
-			 bool (*progress)(void *arg, uint64_t rows, uint64_t bytes), void *arg,
+			 struct rv_load *items, size_t count, const struct rv_load_params *params,
 			 struct rv_error *err)
 {
 	struct rv_duckdb *d = (struct rv_duckdb *)w;
-	struct loading l = { .d = d, .stream = stream, .progress = progress, .arg = arg };
+	struct loading l = { .d = d, .stream = stream };
 
+	if (params) {
+		l.progress = params->progress;
+		l.arg = params->arg;
+	}
 	if (duck_enter(d, true, err) != RV_OK)
 		return err->status;
 	enum rv_status status = duck_refresh(d, &l.stream, err);

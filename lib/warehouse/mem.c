@@ -2,7 +2,6 @@
  * operation can be made to fail. */
 #include "warehouse/mem.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -150,8 +149,28 @@ static void fill_entry(struct entry *entry, const struct rv_stream *stream, stru
 	rv_stamp_set_settle(&entry->stamps);
 }
 
+static void take_out(struct mem *m, size_t at)
+{
+	rv_load_release(&m->entries[at].load);
+	rv_stamp_set_release(&m->entries[at].stamps);
+	m->count--;
+	memmove(m->entries + at, m->entries + at + 1, (m->count - at) * sizeof(*m->entries));
+}
+
+static void put_in(struct mem *m, size_t at, const struct rv_stream *stream, struct entry *entry)
+{
+	RV_GROW(m->entries, m->count, m->capacity);
+	memmove(m->entries + at + 1, m->entries + at, (m->count - at) * sizeof(*m->entries));
+	m->count++;
+	entry->load.object = rv_strdup(entry->load.object);
+	entry->load.message = NULL;
+	rv_stream_text(stream, entry->stream);
+	m->entries[at] = *entry;
+}
+
+/* `wait` is for a remote one, which else only queues. */
 static enum rv_status load_one(struct mem *m, const struct rv_stream *stream, struct rv_load *item,
-			       struct rv_error *err)
+			       bool wait, struct rv_error *err)
 {
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
 	struct rv_object_name name;
@@ -160,17 +179,35 @@ static enum rv_status load_one(struct mem *m, const struct rv_stream *stream, st
 
 	if (step(m, err) != RV_OK)
 		return err->status;
+	if (there && m->entries[at].load.state == RV_LOAD_QUEUED) {
+		if (!wait) {
+			item->state = RV_LOAD_QUEUED;
+			return RV_OK;
+		}
+		take_out(m, at);
+		there = false;
+	}
 	if (there) {
 		char *object = item->object;
 
+		free(item->message);
 		*item = m->entries[at].load;
 		item->object = object;
+		item->message = NULL;
 		item->state = RV_LOAD_KNOWN;
+		return RV_OK;
+	}
+	if (m->base.ops->remote && !wait) {
+		item->state = RV_LOAD_QUEUED;
+		item->submitted_ms = rv_clock_ms();
+		struct entry queued = { .load = *item };
+
+		put_in(m, at, stream, &queued);
 		return RV_OK;
 	}
 	if (unpacked(m, item->object, &text, err) != RV_OK) {
 		item->state = RV_LOAD_FAILED;
-		snprintf(item->message, sizeof(item->message), "%.500s", err->message);
+		rv_load_say(item, "%s", err->message);
 		return RV_OK;
 	}
 	struct entry entry = { .load = *item };
@@ -183,8 +220,7 @@ static enum rv_status load_one(struct mem *m, const struct rv_stream *stream, st
 		    name.set_hash != (whole ? entry.whole_hash : entry.set_hash))) {
 		rv_stamp_set_release(&entry.stamps);
 		item->state = RV_LOAD_FAILED;
-		snprintf(item->message, sizeof(item->message),
-			 "object does not hold what its name says");
+		rv_load_say(item, "object does not hold what its name says");
 		return RV_OK;
 	}
 	item->rows = entry.rows;
@@ -192,29 +228,25 @@ static enum rv_status load_one(struct mem *m, const struct rv_stream *stream, st
 	item->set_hash = whole ? entry.whole_hash : entry.set_hash;
 	item->state = item->rejected ? RV_LOAD_PARTIAL : RV_LOAD_LOADED;
 	item->loaded_ms = rv_clock_ms();
-	RV_GROW(m->entries, m->count, m->capacity);
-	memmove(m->entries + at + 1, m->entries + at, (m->count - at) * sizeof(*m->entries));
-	m->count++;
+	if (m->base.ops->remote)
+		item->set_hash = 0;
 	entry.load = *item;
-	m->entries[at] = entry;
-	m->entries[at].load.object = rv_strdup(item->object);
-	rv_stream_text(stream, m->entries[at].stream);
+	put_in(m, at, stream, &entry);
 	return RV_OK;
 }
 
 static enum rv_status mem_load(struct rv_warehouse *w, const struct rv_stream *stream,
 			       struct rv_load *items, size_t count,
-			       bool (*progress)(void *arg, uint64_t rows, uint64_t bytes), void *arg,
-			       struct rv_error *err)
+			       const struct rv_load_params *params, struct rv_error *err)
 {
 	uint64_t rows = 0, bytes = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		if (load_one((struct mem *)w, stream, &items[i], err) != RV_OK)
+		if (load_one((struct mem *)w, stream, &items[i], params && params->wait, err) != RV_OK)
 			return err->status;
 		rows += items[i].rows;
 		bytes += items[i].bytes;
-		if (progress && !progress(arg, rows, bytes))
+		if (params && params->progress && !params->progress(params->arg, rows, bytes))
 			break;
 	}
 	return RV_OK;
@@ -261,7 +293,8 @@ static enum rv_status each_entry(struct mem *m, const struct rv_stream *stream, 
 
 		if (strcmp(m->entries[i].stream, text) != 0)
 			continue;
-		load.state = RV_LOAD_KNOWN;
+		if (load.state != RV_LOAD_QUEUED)
+			load.state = RV_LOAD_KNOWN;
 		if (!ledger) {
 			load.rows = m->entries[i].rows;
 			load.set_hash = m->entries[i].set_hash;
@@ -284,7 +317,8 @@ static enum rv_status mem_history(struct rv_warehouse *w, const struct rv_stream
 }
 
 struct naming {
-	enum rv_status (*each)(void *arg, const char *object, struct rv_error *err);
+	enum rv_status (*each)(void *arg, const char *object, enum rv_load_state state,
+			       struct rv_error *err);
 	void *arg;
 };
 
@@ -292,11 +326,12 @@ static enum rv_status name_of(void *arg, const struct rv_load *load, struct rv_e
 {
 	const struct naming *naming = arg;
 
-	return naming->each(naming->arg, load->object, err);
+	return naming->each(naming->arg, load->object, load->state, err);
 }
 
 static enum rv_status mem_loaded(struct rv_warehouse *w, const struct rv_stream *stream,
 				 enum rv_status (*each)(void *arg, const char *object,
+							enum rv_load_state state,
 							struct rv_error *err),
 				 void *arg, struct rv_error *err)
 {
@@ -376,7 +411,7 @@ static enum rv_status mem_drop(struct rv_warehouse *w, const struct rv_stream *s
 			m->entries[kept++] = m->entries[i];
 			continue;
 		}
-		free(m->entries[i].load.object);
+		rv_load_release(&m->entries[i].load);
 		rv_stamp_set_release(&m->entries[i].stamps);
 	}
 	m->count = kept;
@@ -397,7 +432,7 @@ static void mem_free(struct rv_warehouse *w)
 	struct mem *m = (struct mem *)w;
 
 	for (size_t i = 0; i < m->count; i++) {
-		free(m->entries[i].load.object);
+		rv_load_release(&m->entries[i].load);
 		rv_stamp_set_release(&m->entries[i].stamps);
 	}
 	free(m->entries);
@@ -428,6 +463,15 @@ struct rv_warehouse *rv_warehouse_mem_new(struct rv_store *store)
 	m->base.ops = &mem_ops;
 	m->store = store;
 	return &m->base;
+}
+
+void rv_warehouse_mem_remote(struct rv_warehouse *warehouse)
+{
+	static struct rv_warehouse_ops remote_ops;
+
+	remote_ops = mem_ops;
+	remote_ops.remote = true;
+	warehouse->ops = &remote_ops;
 }
 
 void rv_warehouse_mem_fail(struct rv_warehouse *warehouse, uint64_t fail_at, bool forever,

@@ -17,6 +17,9 @@ struct rv_warehouse *rv_warehouse_mem_new(struct rv_store *store);
  * or, with `forever`, from then on; 0 never. A load that fails has loaded the objects before. */
 void rv_warehouse_mem_fail(struct rv_warehouse *warehouse, uint64_t fail_at, bool forever,
 			   enum rv_status fail_status);
+/* From now on it is a `remote` one, without set hashes: what is loaded without `wait` is queued, until it
+ * is loaded with it. */
+void rv_warehouse_mem_remote(struct rv_warehouse *warehouse);
 /* As if somebody had deleted one row by hand: of this object, of this hash. */
 void rv_warehouse_mem_lose_row(struct rv_warehouse *warehouse, const char *object, uint64_t hash);
 

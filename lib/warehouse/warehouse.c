@@ -1,6 +1,31 @@
 /* What every warehouse shares. */
 #include "warehouse/warehouse.h"
 
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "base/strbuf.h"
+
+void rv_load_release(struct rv_load *load)
+{
+	free(load->object);
+	free(load->message);
+	load->object = load->message = NULL;
+}
+
+void rv_load_say(struct rv_load *load, const char *fmt, ...)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
+	va_list ap;
+
+	va_start(ap, fmt);
+	rv_strbuf_vprintf(&text, fmt, ap);
+	va_end(ap);
+	free(load->message); /* only now: it may be among the arguments */
+	load->message = rv_strbuf_take(&text);
+}
+
 void rv_warehouse_free(struct rv_warehouse *warehouse)
 {
 	if (warehouse)

@@ -27,18 +27,39 @@ enum rv_load_state {
 	RV_LOAD_KNOWN,     /* was loaded before */
 	RV_LOAD_PARTIAL,   /* loaded, some lines were not records */
 	RV_LOAD_FAILED,    /* nothing of it is in the tables; `message` says why */
+	RV_LOAD_QUEUED,    /* a pipe has its name; whether it is loaded is not known yet */
 };
-/* One object, and what became of it: a row of the warehouse's ledger. */
+/* One object, and what became of it: a row of the warehouse's ledger. There may be a hundred thousand
+ * of them at once, so texts are no longer than they are. */
 struct rv_load {
 	char *object;          /* lake-relative name */
 	uint64_t bytes;        /* compressed */
 	enum rv_load_state state;
-	uint64_t rows;         /* in raw */
-	uint64_t rejected;     /* lines that are no records (foreign objects) */
-	uint64_t set_hash;     /* of the rows loaded, without their stamps */
+	uint64_t rows;         /* that were loaded into raw */
+	uint64_t retired;      /* of these, taken out of raw since, on purpose */
+	uint64_t rejected;     /* lines that are no records, or that the warehouse would not take */
+	uint64_t set_hash;     /* of the rows loaded, without their stamps; 0 when `remote` */
 	uint64_t whole_hash;   /* present alone: the same with their stamps */
+	int64_t modified_ms;   /* to load: when it came into the lake; 0: unknown */
+	int64_t submitted_ms;  /* when a pipe was given its name; 0: it was not, or nobody knows */
 	int64_t loaded_ms;
-	char message[512];     /* first error, with line */
+	uint64_t error_line, error_character; /* of the first error; 0: unknown */
+	char *message;         /* first error, with where it is; NULL: none */
+};
+void rv_load_release(struct rv_load *load); /* object and message */
+/* Sets `message`. */
+void rv_load_say(struct rv_load *load, const char *fmt, ...) RV_PRINTF(2, 3);
+
+struct rv_load_params {
+	/* To a warehouse that is `remote`, for an embedded one always does it all: */
+	bool wait;             /* until every item is loaded or failed, or `deadline_ms` has passed */
+	int64_t deadline_ms;   /* monotonic; 0: none */
+	bool by_hand;          /* submit also what an `auto` pipe ought to find by itself */
+	bool force;            /* and what may have been loaded before, for nothing tells any more */
+	/* Optional. Called between objects and chunks, and while waiting; returning false stops after
+	 * the current transaction. */
+	bool (*progress)(void *arg, uint64_t rows, uint64_t bytes);
+	void *arg;
 };
 
 /* Stamps of records in a loaded object: numbers of one batch. Ranges of an object overlap where it holds
@@ -63,10 +84,23 @@ struct rv_warehouse_refused {
 	char column[128], reason[160];
 };
 
+/* What loads a stream's objects, where that is not river itself. */
+struct rv_warehouse_pipe {
+	char state[48];            /* "RUNNING", "PAUSED", ...; "" there is none */
+	bool runs;
+	uint64_t pending;          /* files in its queue */
+	int64_t oldest_ms, last_loaded_ms, last_notified_ms; /* -1: unknown */
+	char channel[256];         /* that notifications for it go to; "" none */
+	char error[512];           /* why it does not run, "" none */
+};
+
 struct rv_rows; /* a batch of result rows; see rows.h */
 struct rv_warehouse;
 struct rv_warehouse_ops {
 	const char *name;
+	/* It is a service that loads by itself: no verb but those that are there for it loads first, and
+	 * what was given to it may be QUEUED. It has counts, no set hashes. */
+	bool remote;
 	/* Keep the warehouse open over several calls, all of which then see one state; each begin
 	 * wants its end. `writing` must be set when load, drop or plan with apply come. Without them
 	 * each call opens and closes for itself. */
@@ -84,17 +118,17 @@ struct rv_warehouse_ops {
 							struct rv_error *err),
 				 void *arg, struct rv_error *err);
 	/* Load these objects of the stream, in order; results in the items. RV_OK when every item has
-	 * a state, failed ones included; after an error items still PENDING were not loaded. Several
-	 * objects may share one transaction. An object whose name is one of river's (object_name.h)
+	 * a state, failed ones included; after an error items still PENDING were not loaded. A `remote`
+	 * one may leave them QUEUED, and with RV_OK also PENDING: those of an `auto` pipe that nobody
+	 * submitted. Several objects may share one transaction. An object whose name is one of river's (object_name.h)
 	 * must hold what the name says, records and set hash, or it FAILS whole; any other one is
 	 * foreign: its lines are validated, and what is no record is counted as rejected. Foreign
 	 * objects are loaded only because they are in `items`: flow/load.h finds only those pending that
 	 * Firehose wrote, of which a line may hold several records. The stamps of records are noted with
-	 * the ledger's row. `progress` (Optional) is called between objects and chunks; returning false
-	 * stops after the current transaction. */
+	 * the ledger's row. `params` Optional. */
 	enum rv_status (*load)(struct rv_warehouse *, const struct rv_stream *, struct rv_load *items,
-			       size_t count, bool (*progress)(void *arg, uint64_t rows, uint64_t bytes),
-			       void *arg, struct rv_error *err);
+			       size_t count, const struct rv_load_params *params,
+			       struct rv_error *err);
 	/* "business/name" of every stream that the warehouse has loads or layers of, ordered. */
 	enum rv_status (*streams)(struct rv_warehouse *,
 				  enum rv_status (*each)(void *arg, const char *name,
@@ -105,13 +139,18 @@ struct rv_warehouse_ops {
 				  enum rv_status (*each)(void *arg, const struct rv_load *,
 							 struct rv_error *err),
 				  void *arg, struct rv_error *err);
-	/* Of the ledger, the names of the objects that are loaded, some lines or all; ordered. */
+	/* Of the ledger, the names of the objects that are loaded (KNOWN), some lines or all, and of
+	 * those that are QUEUED; ordered. */
 	enum rv_status (*loaded)(struct rv_warehouse *, const struct rv_stream *,
 				 enum rv_status (*each)(void *arg, const char *object,
+							enum rv_load_state state,
 							struct rv_error *err),
 				 void *arg, struct rv_error *err);
 	enum rv_status (*count)(struct rv_warehouse *, const struct rv_stream *,
 				struct rv_warehouse_counts *ret, struct rv_error *err);
+	/* Optional (NULL: it has no pipes). */
+	enum rv_status (*pipe)(struct rv_warehouse *, const struct rv_stream *,
+			       struct rv_warehouse_pipe *ret, struct rv_error *err);
 	/* Optional (NULL: nothing is ever refused). */
 	enum rv_status (*refused)(struct rv_warehouse *, const struct rv_stream *, bool quick,
 				  struct rv_warehouse_refused *ret, struct rv_error *err);

@@ -28,6 +28,7 @@ struct world {
 	struct rv_warehouse *warehouse;
 	struct rv_stream stream;
 	struct rv_error err;
+	char *said; /* of the object loaded last */
 };
 
 #define assert_ok(world, call)                                                                     \
@@ -61,6 +62,7 @@ static inline void world_close(struct world *w)
 	rv_warehouse_free(w->warehouse);
 	rv_store_free(w->store);
 	rv_stream_release(&w->stream);
+	free(w->said);
 	assert_int_equal(rv_remove_tree(w->folder, &w->err), RV_OK);
 }
 
@@ -96,13 +98,14 @@ static inline char *world_object(struct world *w, const char *run, uint64_t seq,
 	return world_object_named(w, run, seq, records, NULL);
 }
 
-/* Loads one object; the name is borrowed. */
+/* Loads one object; the name is borrowed, and the message is until the next one. */
 static inline struct rv_load world_load(struct world *w, char *object)
 {
 	struct rv_load item = { .object = object };
 
-	assert_ok(w, w->warehouse->ops->load(w->warehouse, &w->stream, &item, 1, NULL, NULL,
-					     &w->err));
+	assert_ok(w, w->warehouse->ops->load(w->warehouse, &w->stream, &item, 1, NULL, &w->err));
+	free(w->said);
+	w->said = item.message;
 	return item;
 }
 

@@ -52,11 +52,11 @@ static void test_many_and_large(void **state)
 	items[0].object = world_object(&w, "large", 1, large.bytes);
 	for (unsigned i = 1; i < 40; i++)
 		items[i].object = world_object(&w, "small", i, "{\"b\":1}\n{\"b\":2}\n");
-	assert_ok(&w, w.warehouse->ops->load(w.warehouse, &w.stream, items, 40, NULL, NULL, &w.err));
+	assert_ok(&w, w.warehouse->ops->load(w.warehouse, &w.stream, items, 40, NULL, &w.err));
 	for (unsigned i = 0; i < 40; i++) {
 		assert_int_equal(items[i].state, RV_LOAD_LOADED);
 		rows += items[i].rows;
-		free(items[i].object);
+		rv_load_release(&items[i]);
 	}
 	assert_int_equal(rows, 200001 + 39 * 2);
 	assert_int_equal(counts(&w).raw, rows);
@@ -98,7 +98,7 @@ static void test_larger_than_memory_limit(void **state)
 	struct rv_load items[] = { { .object = small }, { .object = large } };
 
 	notes = 0;
-	assert_ok(&w, w.warehouse->ops->load(w.warehouse, &w.stream, items, 2, NULL, NULL, &w.err));
+	assert_ok(&w, w.warehouse->ops->load(w.warehouse, &w.stream, items, 2, NULL, &w.err));
 	assert_int_equal(items[0].state, RV_LOAD_LOADED);
 	assert_int_equal(items[1].state, RV_LOAD_LOADED);
 	assert_true(notes > 0);
@@ -125,7 +125,7 @@ static void test_row_groups(void **state)
 	items[0].object = world_object_named(&w, "more", 1, records.bytes, fewer.bytes);
 	items[1].object = world_object(&w, "right", 1, records.bytes);
 	items[2].object = world_object_named(&w, "fewer", 1, fewer.bytes, records.bytes);
-	assert_ok(&w, w.warehouse->ops->load(w.warehouse, &w.stream, items, 3, NULL, NULL, &w.err));
+	assert_ok(&w, w.warehouse->ops->load(w.warehouse, &w.stream, items, 3, NULL, &w.err));
 	assert_int_equal(items[0].state, RV_LOAD_FAILED);
 	assert_non_null(strstr(items[0].message, "400000 records"));
 	assert_int_equal(items[1].state, RV_LOAD_LOADED);
@@ -137,7 +137,7 @@ static void test_row_groups(void **state)
 	assert_answer(&w, "SELECT count(*) FROM web.clicks"
 			  " WHERE (record->>'n')::INTEGER <> file_row - 1", "0;");
 	for (unsigned i = 0; i < 3; i++)
-		free(items[i].object);
+		rv_load_release(&items[i]);
 	world_close(&w);
 }
 
@@ -192,7 +192,7 @@ static void test_wrong_content_fails_alone(void **state)
 	items[2].object = world_object_named(&w, "r", 3, "{\"a\":1}\n", "{\"a\":1}\n{\"a\":1}\n");
 	items[3].object = world_object(&w, "r", 4, "{\"a\":1}\n[1]\n");
 	items[4].object = world_object(&w, "r", 5, "{\"a\":5}\n");
-	assert_ok(&w, w.warehouse->ops->load(w.warehouse, &w.stream, items, 5, NULL, NULL, &w.err));
+	assert_ok(&w, w.warehouse->ops->load(w.warehouse, &w.stream, items, 5, NULL, &w.err));
 	assert_int_equal(items[0].state, RV_LOAD_LOADED);
 	assert_int_equal(items[4].state, RV_LOAD_LOADED);
 	for (int i = 1; i < 4; i++) {
@@ -202,7 +202,7 @@ static void test_wrong_content_fails_alone(void **state)
 	assert_non_null(strstr(items[3].message, "line 2"));
 	assert_int_equal(counts(&w).raw, 2);
 	for (int i = 0; i < 5; i++)
-		free(items[i].object);
+		rv_load_release(&items[i]);
 	world_close(&w);
 }
 
@@ -220,14 +220,14 @@ static void test_damaged_and_missing(void **state)
 					 &put, &w.err));
 	items[2].object = world_object(&w, "r", 3, "{\"a\":1}\n");
 	assert_ok(&w, w.store->ops->remove(w.store, items[2].object, NULL, &w.err));
-	assert_ok(&w, w.warehouse->ops->load(w.warehouse, &w.stream, items, 3, NULL, NULL, &w.err));
+	assert_ok(&w, w.warehouse->ops->load(w.warehouse, &w.stream, items, 3, NULL, &w.err));
 	assert_int_equal(items[0].state, RV_LOAD_LOADED);
 	assert_int_equal(items[1].state, RV_LOAD_FAILED);
 	assert_non_null(strstr(items[1].message, "zstd"));
 	assert_int_equal(items[2].state, RV_LOAD_FAILED);
 	assert_int_equal(counts(&w).raw, 1);
 	for (int i = 0; i < 3; i++)
-		free(items[i].object);
+		rv_load_release(&items[i]);
 	world_close(&w);
 }
 
@@ -355,17 +355,19 @@ static void go_far_away(struct far_away *f)
 
 static enum rv_status load_far_away(struct far_away *f)
 {
-	for (unsigned i = 0; i < OBJECTS; i++)
+	for (unsigned i = 0; i < OBJECTS; i++) {
+		free(f->items[i].message);
 		f->items[i] = (struct rv_load){ .object = f->items[i].object };
+	}
 	f->store.reads = 0;
-	return f->w.warehouse->ops->load(f->w.warehouse, &f->w.stream, f->items, OBJECTS, NULL, NULL,
+	return f->w.warehouse->ops->load(f->w.warehouse, &f->w.stream, f->items, OBJECTS, NULL,
 					 &f->w.err);
 }
 
 static void come_back(struct far_away *f)
 {
 	for (unsigned i = 0; i < OBJECTS; i++)
-		free(f->items[i].object);
+		rv_load_release(&f->items[i]);
 	world_close(&f->w);
 }
 
@@ -612,7 +614,7 @@ static void test_loaders_at_once(void **state)
 				struct rv_load *item = &items[(i + k * 2) % 6];
 
 				if (w.warehouse->ops->load(w.warehouse, &w.stream, item, 1, NULL,
-							   NULL, &w.err) != RV_OK ||
+							   &w.err) != RV_OK ||
 				    (item->state != RV_LOAD_LOADED && item->state != RV_LOAD_KNOWN))
 					_exit(1);
 			}
@@ -628,7 +630,7 @@ static void test_loaders_at_once(void **state)
 	}
 	assert_int_equal(counts(&w).raw, 12);
 	for (int i = 0; i < 6; i++)
-		free(items[i].object);
+		rv_load_release(&items[i]);
 	world_close(&w);
 }
 
@@ -656,8 +658,9 @@ static void test_killed_and_again(void **state)
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		if (w.warehouse->ops->load(w.warehouse, &w.stream, items, 2, die_late, NULL,
-					   &w.err) != RV_OK)
+		const struct rv_load_params params = { .progress = die_late };
+
+		if (w.warehouse->ops->load(w.warehouse, &w.stream, items, 2, &params, &w.err) != RV_OK)
 			_exit(1);
 		_exit(0);
 	}
@@ -665,10 +668,10 @@ static void test_killed_and_again(void **state)
 
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFSIGNALED(status));
-	assert_ok(&w, w.warehouse->ops->load(w.warehouse, &w.stream, items, 2, NULL, NULL, &w.err));
+	assert_ok(&w, w.warehouse->ops->load(w.warehouse, &w.stream, items, 2, NULL, &w.err));
 	assert_int_equal(counts(&w).raw, 300001);
-	free(items[0].object);
-	free(items[1].object);
+	rv_load_release(&items[0]);
+	rv_load_release(&items[1]);
 	world_close(&w);
 }
 

@@ -62,6 +62,48 @@ static void test_pending(void **state)
 	close_mem(&w);
 }
 
+/* A remote warehouse loads when it is told to, and what it has in its queue is pending and not foreign. */
+static void test_remote(void **state RV_UNUSED)
+{
+	struct world w;
+	struct rv_pending pending = { 0 };
+	struct rv_load_sum sum = { 0 };
+	struct rv_load_params params = { .wait = false };
+
+	open_mem(&w);
+	rv_warehouse_mem_remote(w.warehouse);
+	for (unsigned i = 1; i <= 3; i++)
+		free(world_object(&w, "r", i, "{\"a\":1}\n"));
+	assert_ok(&w, rv_load_stream(w.store, w.warehouse, &w.stream, NULL, NULL, &sum, &w.err));
+	assert_ok(&w, rv_load_all(w.store, w.warehouse, NULL, NULL, &sum, &w.err));
+	assert_int_equal(sum.objects + sum.queued, 0);
+	assert_ok(&w, rv_pending_find(w.store, w.warehouse, &w.stream, &pending, &w.err));
+	assert_int_equal(pending.count, 3);
+	assert_int_equal(pending.queued, 0);
+	assert_true(pending.items[0].modified_ms > 0);
+	assert_ok(&w, w.warehouse->ops->load(w.warehouse, &w.stream, pending.items, 2, &params, &w.err));
+	rv_load_sum_add(&sum, pending.items, pending.count);
+	assert_int_equal(sum.queued, 2);
+	assert_int_equal(sum.rows, 0);
+	rv_pending_release(&pending);
+	assert_ok(&w, rv_pending_find(w.store, w.warehouse, &w.stream, &pending, &w.err));
+	assert_int_equal(pending.count, 3);
+	assert_int_equal(pending.queued, 2);
+	assert_int_equal(pending.items[0].state, RV_LOAD_QUEUED);
+	assert_int_equal(pending.items[2].state, RV_LOAD_PENDING);
+	params.wait = true;
+	assert_ok(&w, w.warehouse->ops->load(w.warehouse, &w.stream, pending.items, 3, &params, &w.err));
+	rv_load_sum_add(&sum, pending.items, pending.count);
+	assert_int_equal(sum.objects, 3);
+	assert_int_equal(pending.items[0].set_hash, 0);
+	rv_pending_release(&pending);
+	assert_ok(&w, rv_pending_find(w.store, w.warehouse, &w.stream, &pending, &w.err));
+	assert_int_equal(pending.count, 0);
+	assert_int_equal(pending.loaded, 3);
+	rv_pending_release(&pending);
+	close_mem(&w);
+}
+
 /* What Firehose wrote is pending like river's own, without anybody naming it. */
 static void test_firehose(void **state RV_UNUSED)
 {
@@ -239,6 +281,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pending),
+		cmocka_unit_test(test_remote),
 		cmocka_unit_test(test_firehose),
 		cmocka_unit_test(test_faults),
 		cmocka_unit_test(test_all_streams),

@@ -148,7 +148,7 @@ static int tear_down(void **state)
 	struct world *w = *state;
 	rv_reconcile_release(&w->report);
 	for (size_t i = 0; i < w->warehouse.ledger_count; i++)
-		free(w->warehouse.ledger[i].object);
+		rv_load_release(&w->warehouse.ledger[i]);
 	for (size_t i = 0; i < w->warehouse.raw_count; i++)
 		free(w->warehouse.raw[i].object);
 	rv_store_free(w->lake);
@@ -415,6 +415,40 @@ static void test_rows_by_hand(void **state)
 	assert_int_equal(find(look(w), RV_FINDING_ROWS_UNKNOWN)->found, 2);
 }
 
+/* Rows that were taken out on purpose are no loss, and a warehouse without hashes is not asked for them. */
+static void test_retired_and_remote(void **state)
+{
+	static struct rv_warehouse_ops remote_ops;
+	struct world *w = *state;
+	struct object o[2];
+	lay_out(w, o);
+	w->warehouse.ledger[1].retired = 2;
+	w->warehouse.raw_count--;
+	const struct rv_reconcile *r = look(w);
+	assert_int_equal(r->levels[RV_FINDING_WRONG], 0);
+	assert_int_equal(r->retired, 2);
+	assert_true(r->has_hashes);
+	w->warehouse.raw_count++;
+	assert_int_equal(only(look(w), RV_FINDING_ROWS_ADDED)->expected, 0);
+	w->warehouse.ledger[1].retired = 0;
+	w->warehouse.ledger[0].set_hash = w->warehouse.ledger[1].set_hash = 0;
+	assert_non_null(find(look(w), RV_FINDING_LOAD_DIFFERS));
+	remote_ops = *w->warehouse.base.ops;
+	remote_ops.remote = true;
+	w->warehouse.base.ops = &remote_ops;
+	w->params.verify = true;
+	r = look(w);
+	assert_int_equal(r->findings_count, 0);
+	assert_false(r->has_hashes);
+	assert_true(r->all_once);
+	/* What a pipe has in its queue has not arrived. */
+	w->warehouse.ledger[1].state = RV_LOAD_QUEUED;
+	free(w->warehouse.raw[--w->warehouse.raw_count].object);
+	r = look(w);
+	assert_int_equal(r->pending.objects, 1);
+	assert_false(r->all_once);
+}
+
 static void test_altered_object(void **state)
 {
 	struct world *w = *state;
@@ -464,7 +498,8 @@ static void test_pending(void **state)
 	assert_int_equal(w->report.findings[0].level, RV_FINDING_LATE);
 	/* What failed is not pending. */
 	w->warehouse.ledger[1] = (struct rv_load){ .object = rv_strdup(o[1].text),
-						   .state = RV_LOAD_FAILED, .message = "line 1: no" };
+						   .state = RV_LOAD_FAILED,
+						   .message = rv_strdup("line 1: no") };
 	w->warehouse.ledger_count = 2;
 	assert_non_null(strstr(only(look(w), RV_FINDING_LOAD_FAILED)->message, "line 1: no"));
 	assert_int_equal(w->report.pending.objects, 0);
@@ -1074,6 +1109,7 @@ int main(void)
 		TEST(test_added_objects),
 		TEST(test_same_number_twice),
 		TEST(test_rows_by_hand),
+		TEST(test_retired_and_remote),
 		TEST(test_altered_object),
 		TEST(test_layers),
 		TEST(test_pending),
