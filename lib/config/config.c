@@ -507,6 +507,25 @@ static enum rv_status check_notify(const struct rv_config *c, const char *name, 
 	return RV_OK;
 }
 
+/* What is of Snowflake, for the profile and for businesses with something of their own. */
+static enum rv_status check_snowflake(const struct rv_config *c, struct rv_error *err)
+{
+	if (strcmp(value_of(c, "warehouse.type"), "snowflake") != 0)
+		return RV_OK;
+	for (size_t i = 0; i < c->values_count; i++) {
+		const struct rv_config_value *value = &c->values[i];
+		if (rv_ends_with(value->name, ".storage_role_arn") &&
+		    !rv_arn_is(value->value, "iam", "role/"))
+			return bad_value(c, value->name, "is not the ARN of an IAM role",
+					 "it reads arn:aws:iam::123456789012:role/name", err);
+		if (rv_starts_with(value->name, "businesses.") && rv_ends_with(value->name, ".lake") &&
+		    value->value[0] == '/')
+			return bad_value(c, value->name, "is a folder, and snowflake needs a lake on S3",
+					 "set it to s3://bucket/prefix", err);
+	}
+	return RV_OK;
+}
+
 static uint64_t size_of(const struct rv_config *c, const char *name)
 {
 	uint64_t n = 0;
@@ -522,24 +541,65 @@ static char *copy_of(const struct rv_config *c, const char *name)
 	return text ? rv_strdup(text) : NULL;
 }
 
-/* s3://bucket/prefix, checked before; the prefix has no slashes at its ends. */
-static void split_location(struct rv_profile *p)
+/* businesses.<name>.<rest> */
+static void fill_business(struct rv_profile *p, const struct rv_config_value *value)
 {
-	const char *bucket = p->lake + strlen("s3://");
-	size_t len = strcspn(bucket, "/");
-	const char *prefix = bucket + len + strspn(bucket + len, "/");
-	p->bucket = rv_strndup(bucket, len);
-	p->lake_prefix = rv_strdup(prefix);
+	const char *name = value->name + strlen("businesses.");
+	size_t len = strcspn(name, ".");
+	struct rv_business *b = NULL;
+	for (size_t i = 0; i < p->businesses_count && !b; i++)
+		if (rv_str_is((struct rv_str){ name, len }, p->businesses[i].name))
+			b = &p->businesses[i];
+	if (!b) {
+		p->businesses = rv_realloc_array(p->businesses, p->businesses_count + 1,
+						 sizeof(*p->businesses));
+		b = &p->businesses[p->businesses_count++];
+		*b = (struct rv_business){ .name = rv_strndup(name, len) };
+	}
+	const struct {
+		const char *key;
+		char **to;
+	} texts[] = {
+		{ "lake", &b->lake },
+		{ "connection", &b->connection },
+		{ "database", &b->database },
+		{ "warehouse", &b->warehouse },
+		{ "role", &b->role },
+		{ "storage_integration", &b->storage_integration },
+		{ "storage_role_arn", &b->storage_role_arn },
+		{ "stage", &b->stage },
+	};
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+		if (strcmp(name + len + 1, texts[i].key) != 0)
+			continue;
+		*texts[i].to = rv_strdup(value->value);
+		return;
+	}
+	rv_bug("no place for %s", value->name);
+}
+
+static void fill_snowflake(struct rv_config *c)
+{
+	struct rv_profile *p = &c->profile;
+	const char *roles = value_of(c, "warehouse.roles");
+	p->snowflake_connection = copy_of(c, "warehouse.connection");
+	p->snowflake_database = copy_of(c, "warehouse.database");
+	p->snowflake_warehouse = copy_of(c, "warehouse.warehouse");
+	p->snowflake_role = copy_of(c, "warehouse.role");
+	p->snowflake_integration = copy_of(c, "warehouse.storage_integration");
+	p->snowflake_storage_role_arn = copy_of(c, "warehouse.storage_role_arn");
+	p->snowflake_stage = copy_of(c, "warehouse.stage");
+	p->snowflake_makes_roles = roles && strcmp(roles, "create") == 0;
+	for (size_t i = 0; i < c->values_count; i++)
+		if (rv_starts_with(c->values[i].name, "businesses."))
+			fill_business(p, &c->values[i]);
 }
 
 static void fill_profile(struct rv_config *c)
 {
 	struct rv_profile *p = &c->profile;
 	const char *threads = value_of(c, "warehouse.threads");
-	p->lake = rv_strdup(value_of(c, "lake"));
-	p->lake_is_folder = p->lake[0] == '/';
-	if (!p->lake_is_folder)
-		split_location(p);
+	rv_profile_set_lake(p, value_of(c, "lake"));
 	p->delivery_type = rv_strdup(value_of(c, "delivery.type"));
 	p->delivery_role_arn = copy_of(c, "delivery.role_arn");
 	p->delivery_buffer_bytes = size_of(c, "delivery.buffer.size");
@@ -564,9 +624,7 @@ static void fill_profile(struct rv_config *c)
 	p->state_dir = rv_strdup(value_of(c, "state"));
 	p->spool_max_bytes = size_of(c, "spool.max");
 	p->max_memory_bytes = size_of(c, "max_memory");
-	for (size_t i = 0; i < c->values_count; i++)
-		if (rv_starts_with(c->values[i].name, "businesses."))
-			p->has_businesses = true;
+	fill_snowflake(c);
 }
 
 static int by_table(const void *a, const void *b)
@@ -602,7 +660,7 @@ enum rv_status rv_config_load(const struct rv_config_params *params, struct rv_c
 	if (set_lake(c, err) != RV_OK || set_warehouse(c, err) != RV_OK ||
 	    set_state(c, folder, err) != RV_OK || check_combination(c, err) != RV_OK ||
 	    check_delivery(c, err) != RV_OK || check_notify(c, "notify.arn", err) != RV_OK ||
-	    check_notify(c, "notify.landing_arn", err) != RV_OK)
+	    check_notify(c, "notify.landing_arn", err) != RV_OK || check_snowflake(c, err) != RV_OK)
 		return err->status;
 	fill_profile(c);
 	qsort(c->values, c->values_count, sizeof(*c->values), by_table);

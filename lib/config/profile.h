@@ -6,6 +6,7 @@
 #define RV_CONFIG_PROFILE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -28,16 +29,36 @@ struct rv_profile {
 	char *warehouse_path;       /* absolute path of the DuckDB file; NULL for other types */
 	uint64_t warehouse_memory_limit_bytes;
 	uint64_t warehouse_threads; /* 0: as many as there are cores */
-	bool has_businesses;        /* some business has an account of its own */
+	/* Snowflake, as configured; what is NULL is up to the connection, or not wanted. */
+	char *snowflake_connection, *snowflake_database, *snowflake_warehouse, *snowflake_role;
+	char *snowflake_integration, *snowflake_storage_role_arn, *snowflake_stage;
+	bool snowflake_makes_roles;
+	/* Those that have something of their own. Ask rv_profile_of_business for what holds for one. */
+	struct rv_business {
+		char *name;
+		/* Each Optional. */
+		char *lake, *connection, *database, *warehouse, *role;
+		char *storage_integration, *storage_role_arn, *stage;
+	} *businesses;
+	size_t businesses_count;
 	char *state_dir;            /* absolute; not made, not checked */
 	uint64_t spool_max_bytes;
 	uint64_t max_memory_bytes;
 };
 
-/* Whether this build can work with what the profile names: DuckDB or no warehouse.
- * RV_BAD_CONFIG with one sentence when not. Whoever opens a profile asks first. */
+/* Whether what the profile names goes together; RV_BAD_CONFIG with one sentence when not. Whoever
+ * opens a profile asks first. */
 enum rv_status rv_profile_check_supported(const struct rv_profile *profile,
 					  struct rv_error *err) RV_MUST_CHECK;
-void rv_profile_release(struct rv_profile *profile);
+/* The profile as it holds for streams of one business: an account, a database, a lake of its own.
+ * Without businesses; `ret` is the caller's. */
+void rv_profile_of_business(const struct rv_profile *profile, const char *business,
+			    struct rv_profile *ret);
+/* Whether that is anything else than the profile itself. */
+bool rv_profile_has_business(const struct rv_profile *profile, const char *business);
+/* Sets lake, and bucket and prefix of one on S3. */
+void rv_profile_set_lake(struct rv_profile *profile, const char *lake);
+void rv_profile_release(struct rv_profile *profile); /* takes a zeroed one too */
+void rv_profile_release_p(struct rv_profile *profile); /* for RV_CLEANUP */
 
 #endif

@@ -72,9 +72,9 @@ test_expect_success 'a configuration that is wrong is 1, with its place' '
 	says fail config "names no file"
 '
 
-test_expect_success 'a profile this build cannot open is said' '
-	test_expect_code 1 river -c lake=s3://acme-lake/river -c warehouse.type=snowflake doctor >out 2>err &&
-	says fail profile "DuckDB only"
+test_expect_success 'a profile whose parts do not go together is said' '
+	test_expect_code 1 river -c businesses.web.database=WEB doctor >out 2>err &&
+	says fail profile "which only Snowflake has"
 '
 
 test_expect_success 'a lake that is a file, or below one' '

@@ -329,14 +329,21 @@ static void test_cloud_profile(void **state RV_UNUSED)
 	const struct rv_profile *p = rv_config_profile(c);
 	assert_string_equal(p->lake, "s3://acme-lake/river");
 	assert_false(p->lake_is_folder);
-	assert_true(p->has_businesses);
+	assert_string_equal(p->snowflake_connection, "prod");
+	assert_string_equal(p->snowflake_database, "RIVER");
+	assert_string_equal(p->snowflake_warehouse, "LOAD_WH");
+	assert_string_equal(p->snowflake_integration, "RIVER_S3");
+	assert_null(p->snowflake_role);
+	assert_true(p->snowflake_makes_roles);
+	assert_int_equal(p->businesses_count, 1);
+	assert_true(rv_profile_has_business(p, "vista"));
+	assert_false(rv_profile_has_business(p, "vist"));
 	char origin[512];
 	snprintf(origin, sizeof(origin), "file:%s:9", at("work/river.yaml"));
 	value_is(c, "businesses.vista.database", "VISTA", origin);
 	value_is(c, "businesses.other.database", NULL, NULL);
 	value_is(c, "warehouse.threads", NULL, NULL);
-	assert_int_equal(rv_profile_check_supported(p, &err), RV_BAD_CONFIG);
-	assert_non_null(strstr(err.message, "DuckDB only"));
+	assert_int_equal(rv_profile_check_supported(p, &err), RV_OK);
 	assert_int_equal(rv_config_get(c, "businesses.Vista.database", &(const char *){ 0 },
 				       &(const char *){ 0 }, &err),
 			 RV_USAGE);
@@ -439,6 +446,68 @@ static void test_warehouse_of_bucket(void **state RV_UNUSED)
 	free(second);
 }
 
+/* A business takes what it does not say from the profile. */
+static void test_businesses(void **state RV_UNUSED)
+{
+	put("work/river.yaml",
+	    "profiles:\n"
+	    "  local:\n"
+	    "    lake: s3://acme-lake/river\n"
+	    "    warehouse: { type: snowflake, connection: prod, database: RIVER, warehouse: LOAD_WH,"
+	    " role: LOADER, storage_integration: RIVER_S3, roles: none,"
+	    " storage_role_arn: \"arn:aws:iam::123456789012:role/lake\" }\n"
+	    "    businesses:\n"
+	    "      vista: { connection: vista, database: VISTA, lake: \"s3://vista//v/\", role: R }\n"
+	    "      staged: { stage: ETL.LAKE, warehouse: W }\n");
+	struct rv_config *c = loaded();
+	struct rv_error err = RV_ERROR_INIT;
+	struct rv_profile own = { 0 };
+
+	assert_int_equal(rv_profile_check_supported(rv_config_profile(c), &err), RV_OK);
+	rv_profile_of_business(rv_config_profile(c), "vista", &own);
+	assert_string_equal(own.name, "local");
+	assert_string_equal(own.snowflake_connection, "vista");
+	assert_string_equal(own.snowflake_database, "VISTA");
+	assert_string_equal(own.snowflake_warehouse, "LOAD_WH");
+	assert_string_equal(own.snowflake_role, "R");
+	assert_string_equal(own.snowflake_integration, "RIVER_S3");
+	assert_string_equal(own.snowflake_storage_role_arn, "arn:aws:iam::123456789012:role/lake");
+	assert_false(own.snowflake_makes_roles);
+	assert_string_equal(own.bucket, "vista");
+	assert_string_equal(own.lake_prefix, "v");
+	assert_int_equal(own.businesses_count, 0);
+	rv_profile_release(&own);
+	rv_profile_of_business(rv_config_profile(c), "staged", &own);
+	assert_string_equal(own.snowflake_stage, "ETL.LAKE");
+	assert_null(own.snowflake_integration);
+	assert_null(own.snowflake_storage_role_arn);
+	assert_string_equal(own.snowflake_warehouse, "W");
+	assert_string_equal(own.bucket, "acme-lake");
+	rv_profile_release(&own);
+	rv_profile_of_business(rv_config_profile(c), "web", &own);
+	assert_string_equal(own.snowflake_database, "RIVER");
+	assert_string_equal(own.lake, "s3://acme-lake/river");
+	rv_profile_release(&own);
+	rv_config_free(c);
+
+	c = loaded_as(NULL, "warehouse.stage=A.B");
+	assert_int_equal(rv_profile_check_supported(rv_config_profile(c), &err), RV_BAD_CONFIG);
+	assert_non_null(strstr(err.message, "not both"));
+	rv_config_free(c);
+	c = loaded_as(NULL, "businesses.web.stage=A.B");
+	assert_int_equal(rv_profile_check_supported(rv_config_profile(c), &err), RV_OK);
+	rv_config_free(c);
+	refused(NULL, "warehouse.storage_role_arn=lake", RV_BAD_CONFIG, "is not the ARN of an IAM role");
+	refused(NULL, "businesses.web.storage_role_arn=x", RV_BAD_CONFIG, "is not the ARN of an IAM role");
+	refused(NULL, "businesses.web.lake=/folder", RV_BAD_CONFIG, "is a folder");
+	put("work/river.yaml", "profiles: { local: { lake: \"s3://acme/b\", warehouse: { type: snowflake,"
+			       " storage_role_arn: \"arn:aws:iam::123456789012:role/x\" } } }\n");
+	c = loaded();
+	assert_int_equal(rv_profile_check_supported(rv_config_profile(c), &err), RV_BAD_CONFIG);
+	assert_non_null(strstr(err.message, "is not named"));
+	rv_config_free(c);
+}
+
 static void test_supported(void **state RV_UNUSED)
 {
 	struct rv_error err = RV_ERROR_INIT;
@@ -447,6 +516,7 @@ static void test_supported(void **state RV_UNUSED)
 	rv_config_free(c);
 	c = loaded_as(NULL, "businesses.vista.database=V");
 	assert_int_equal(rv_profile_check_supported(rv_config_profile(c), &err), RV_BAD_CONFIG);
+	assert_non_null(strstr(err.message, "which only Snowflake has"));
 	rv_config_free(c);
 	refused(NULL, "warehouse=snowflake", RV_BAD_CONFIG, "snowflake needs a lake on S3");
 }
@@ -632,6 +702,7 @@ int main(void)
 		TEST(test_firehose),
 		TEST(test_notify),
 		TEST(test_warehouse_of_bucket),
+		TEST(test_businesses),
 		TEST(test_supported),
 		TEST(test_wrong_files),
 		TEST(test_all_problems_are_reported),
