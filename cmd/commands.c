@@ -30,6 +30,8 @@ const struct rv_opt river_globals_table[] = {
 		   .complete = RV_COMPLETE_FOLDER),
 	OPT_LIST(struct river_globals, 'c', NULL, settings, "key=value",
 		 "set a configuration key of the profile"),
+	OPT_STRING(struct river_globals, 0, "endpoint-url", endpoint_url, "url",
+		   "ask this address instead of AWS's; sets aws.endpoint_url"),
 	OPT_FLAG(struct river_globals, 'q', "quiet", quiet, "say nothing but warnings and errors"),
 	OPT_FLAG(struct river_globals, 'v', "verbose", verbose,
 		 "say more, and print the summary line also without a terminal"),

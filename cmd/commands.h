@@ -20,7 +20,9 @@ struct river_globals {
 	int color, lock;             /* enum river_color, enum rv_lock_policy */
 	int64_t timeout_ms;
 	const char *profile, *folder;
-	bool profile_typed;          /* --profile stands on the command line */
+	const char *endpoint_url;
+	/* --profile, --endpoint-url stand on the command line */
+	bool profile_typed, endpoint_url_typed;
 	struct rv_opt_list settings; /* "key=value" */
 };
 enum river_color { RIVER_COLOR_AUTO, RIVER_COLOR_ALWAYS, RIVER_COLOR_NEVER };

@@ -233,6 +233,7 @@ static enum rv_status run_parsed(const struct rv_command *command, struct rv_cli
 	if (status != RV_OK)
 		return usage_error(err, command->name);
 	globals.profile_typed = was_given(args, "profile");
+	globals.endpoint_url_typed = was_given(args, "endpoint-url");
 	rv_messages_init(globals.quiet ? -1 : globals.verbose ? 1 : 0,
 			 (enum rv_out_format)globals.output, use_color(globals.color));
 	if (globals.output == RV_OUT_CSV && !command->csv) {

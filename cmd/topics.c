@@ -176,7 +176,7 @@ static void topic_aws(struct rv_strbuf *sb)
 	paragraph(sb, "Temporary ones are renewed in time, also in the middle of a push.");
 	static const char *const others[][2] = {
 		{ "region", "aws.region, else AWS_REGION, AWS_DEFAULT_REGION, the AWS profile, EC2" },
-		{ "endpoint", "aws.endpoint_url, else AWS_ENDPOINT_URL_S3, _FIREHOSE or _STS, "
+		{ "endpoint", "--endpoint-url or aws.endpoint_url, else AWS_ENDPOINT_URL_S3, _FIREHOSE or _STS, "
 			      "AWS_ENDPOINT_URL, endpoint_url in AWS's own files" },
 		{ "certificates", "AWS_CA_BUNDLE, or ca_bundle of the AWS profile: a PEM file. There is no "
 				  "way to switch verification off." },

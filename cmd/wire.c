@@ -21,8 +21,10 @@ static struct rv_aws *aws;
 struct rv_config_params river_config_params(const struct river_globals *globals)
 {
 	return (struct rv_config_params){
-		/* RIVER_PROFILE is config's own, so that it can say where the name came from */
+		/* RIVER_PROFILE and RIVER_ENDPOINT_URL are config's own, so that it can say where
+		 * the values came from */
 		.profile = globals->profile_typed ? globals->profile : NULL,
+		.endpoint_url = globals->endpoint_url_typed ? globals->endpoint_url : NULL,
 		.overrides = globals->settings.items,
 		.overrides_count = globals->settings.count,
 	};

@@ -10,6 +10,7 @@
 
 #include "base/memory.h"
 #include "base/strbuf.h"
+#include "format/url.h"
 
 /* The longer prefix first where one begins with another. */
 static const struct partition {
@@ -110,19 +111,6 @@ static const char *configured_endpoint(const struct rv_aws_settings *settings, c
 	return value;
 }
 
-static bool is_url(const char *url)
-{
-	const char *host = rv_starts_with(url, "https://")  ? url + 8
-			   : rv_starts_with(url, "http://") ? url + 7
-							    : NULL;
-	if (!host || strchr("/:", *host))
-		return false;
-	for (const char *p = host; *p; p++)
-		if ((unsigned char)*p <= ' ' || (unsigned char)*p >= 0x7f || strchr("?#@\\\"<>", *p))
-			return false;
-	return true;
-}
-
 enum rv_status rv_aws_endpoint(const struct rv_aws_settings *settings, const char *service,
 			       const char *region, char **ret, bool *ret_custom,
 			       const char **ret_origin, struct rv_error *err)
@@ -139,7 +127,7 @@ enum rv_status rv_aws_endpoint(const struct rv_aws_settings *settings, const cha
 		*ret = default_endpoint(settings, service, region);
 		return RV_OK;
 	}
-	if (!is_url(url)) {
+	if (!rv_url_is_endpoint(url)) {
 		/* Not quoted: it may hold a password. */
 		rv_fail(err, RV_BAD_CONFIG, "the endpoint of %s (%s) is no URL of a host", service,
 			origin);

@@ -109,15 +109,6 @@ void rv_config_paths_free(char **paths, size_t count)
 	free(paths);
 }
 
-enum rv_status rv_config_check_file(const char *path,
-				    void (*report)(void *arg, const struct rv_error *problem),
-				    void *arg, struct rv_error *err)
-{
-	RV_CLEANUP(rv_config_file_release) struct rv_config_file file = { 0 };
-	RV_CLEANUP(rv_free_p) char *absolute = rv_path_absolute(path);
-	return rv_config_file_read(absolute, report, arg, &file, err);
-}
-
 static enum rv_status read_files(struct rv_config *c, const char *folder, struct rv_error *err)
 {
 	size_t count = 0;
@@ -244,6 +235,14 @@ static void set_defaults(struct rv_config *c)
 	}
 }
 
+static void set_profile(struct rv_config *c, const struct rv_config_profile *profile)
+{
+	for (size_t i = 0; i < profile->count; i++) {
+		const struct rv_config_value *value = &profile->values[i];
+		set_value(c, value->key, value->name, rv_strdup(value->value), value->origin);
+	}
+}
+
 static enum rv_status set_from_environment(struct rv_config *c, const char *folder,
 					   struct rv_error *err)
 {
@@ -266,6 +265,24 @@ static enum rv_status set_from_environment(struct rv_config *c, const char *fold
 		RV_CLEANUP(rv_free_p) char *origin = rv_asprintf("environment %s", variable);
 		set_value(c, key, key->name, value, origin);
 	}
+	return RV_OK;
+}
+
+/* An option of every command that is a key too: over the key's own variable, as it is more of a wish. */
+static enum rv_status set_endpoint(struct rv_config *c, const char *typed, struct rv_error *err)
+{
+	const struct rv_key *key = rv_key_find("aws.endpoint_url");
+	const char *origin = typed ? "--endpoint-url" : "environment RIVER_ENDPOINT_URL";
+	const char *text = typed ? typed : environment("RIVER_ENDPOINT_URL");
+	char *value = NULL;
+	if (!text)
+		return RV_OK;
+	if (rv_key_value(key, text, "/", &value, err) != RV_OK) {
+		if (typed)
+			err->status = RV_USAGE;
+		return rv_context(err, "%s", origin);
+	}
+	set_value(c, key, key->name, value, origin);
 	return RV_OK;
 }
 
@@ -431,12 +448,19 @@ static enum rv_status set_state(struct rv_config *c, const char *folder, struct 
 	return RV_OK;
 }
 
+/* A profile of a file that nobody chose may leave the lake to the environment: then it is not known. */
+static bool lake_is_folder(const struct rv_config *c)
+{
+	const char *lake = value_of(c, "lake");
+	return lake && lake[0] == '/';
+}
+
 static enum rv_status check_combination(const struct rv_config *c, struct rv_error *err)
 {
 	static const char *const needs_s3[][2] = { { "delivery.type", "firehose" },
 						   { "warehouse.type", "snowflake" } };
 	const struct rv_config_value *lake = find_value(c, "lake");
-	if (lake->value[0] != '/')
+	if (!lake_is_folder(c))
 		return RV_OK;
 	for (size_t i = 0; i < 2; i++) {
 		const struct rv_config_value *other = find_value(c, needs_s3[i][0]);
@@ -501,7 +525,7 @@ static enum rv_status check_notify(const struct rv_config *c, const char *name, 
 	if (rv_ends_with(text, ".fifo"))
 		return bad_value(c, name, "is a FIFO one, which S3 cannot notify",
 				 "name a standard queue or topic, or eventbridge", err);
-	if (find_value(c, "lake")->value[0] == '/')
+	if (lake_is_folder(c))
 		return bad_value(c, name, "needs a lake on S3: a folder notifies nobody",
 				 "set lake to s3://bucket/prefix, or take the key out", err);
 	return RV_OK;
@@ -524,6 +548,27 @@ static enum rv_status check_snowflake(const struct rv_config *c, struct rv_error
 					 "set it to s3://bucket/prefix", err);
 	}
 	return RV_OK;
+}
+
+/* What is right in itself and may be wrong together; every problem, not only the first. */
+static void check_together(const struct rv_config *c,
+			   void (*report)(void *arg, const struct rv_error *problem), void *arg)
+{
+	struct rv_error problem = RV_ERROR_INIT;
+	if (check_combination(c, &problem) != RV_OK)
+		report(arg, &problem);
+	problem = (struct rv_error)RV_ERROR_INIT;
+	if (check_delivery(c, &problem) != RV_OK)
+		report(arg, &problem);
+	static const char *const notify[] = { "notify.arn", "notify.landing_arn" };
+	for (size_t i = 0; i < 2; i++) {
+		problem = (struct rv_error)RV_ERROR_INIT;
+		if (check_notify(c, notify[i], &problem) != RV_OK)
+			report(arg, &problem);
+	}
+	problem = (struct rv_error)RV_ERROR_INIT;
+	if (check_snowflake(c, &problem) != RV_OK)
+		report(arg, &problem);
 }
 
 static uint64_t size_of(const struct rv_config *c, const char *name)
@@ -635,7 +680,52 @@ static int by_table(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
+static void keep_first(void *arg, const struct rv_error *problem)
+{
+	struct rv_error *first = arg;
+	if (first->status == RV_OK)
+		*first = *problem;
+}
+
+struct checking {
+	void (*report)(void *arg, const struct rv_error *problem); /* Optional */
+	void *arg;
+	struct rv_error *first;
+};
+
+static void note_checked(void *arg, const struct rv_error *problem)
+{
+	struct checking *checking = arg;
+	keep_first(checking->first, problem);
+	if (checking->report)
+		checking->report(checking->arg, problem);
+}
+
 /* ---- outside --------------------------------------------------------------------------------- */
+
+enum rv_status rv_config_check_file(const char *path,
+				    void (*report)(void *arg, const struct rv_error *problem),
+				    void *arg, struct rv_error *err)
+{
+	RV_CLEANUP(rv_config_file_release) struct rv_config_file file = { 0 };
+	RV_CLEANUP(rv_free_p) char *absolute = rv_path_absolute(path);
+	if (rv_config_file_read(absolute, report, arg, &file, err) != RV_OK)
+		return err->status;
+	struct rv_error first = RV_ERROR_INIT;
+	struct checking checking = { .report = report, .arg = arg, .first = &first };
+	for (size_t i = 0; i < file.count; i++) {
+		const struct rv_config_profile *profile = &file.profiles[i];
+		RV_CLEANUP(rv_config_free_p) struct rv_config *c = rv_calloc(1, sizeof(*c));
+		c->profile.name = rv_strdup(profile->name);
+		set_defaults(c);
+		set_profile(c, profile);
+		set_defaults_of_types(c);
+		check_together(c, note_checked, &checking);
+	}
+	if (first.status != RV_OK)
+		*err = first;
+	return first.status;
+}
 
 enum rv_status rv_config_load(const struct rv_config_params *params, struct rv_config **ret,
 			      struct rv_error *err)
@@ -647,21 +737,27 @@ enum rv_status rv_config_load(const struct rv_config_params *params, struct rv_c
 	    choose(c, params->profile, &chosen, err) != RV_OK)
 		return err->status;
 	set_defaults(c);
-	for (size_t i = 0; chosen && i < chosen->count; i++) {
-		const struct rv_config_value *value = &chosen->values[i];
-		set_value(c, value->key, value->name, rv_strdup(value->value), value->origin);
-	}
+	if (chosen)
+		set_profile(c, chosen);
 	if (set_from_environment(c, folder, err) != RV_OK)
+		return err->status;
+	if (set_endpoint(c, NULL, err) != RV_OK)
 		return err->status;
 	for (size_t i = 0; i < params->overrides_count; i++)
 		if (set_override(c, params->overrides[i], folder, err) != RV_OK)
 			return err->status;
+	if (params->endpoint_url && set_endpoint(c, params->endpoint_url, err) != RV_OK)
+		return err->status;
 	set_defaults_of_types(c);
 	if (set_lake(c, err) != RV_OK || set_warehouse(c, err) != RV_OK ||
-	    set_state(c, folder, err) != RV_OK || check_combination(c, err) != RV_OK ||
-	    check_delivery(c, err) != RV_OK || check_notify(c, "notify.arn", err) != RV_OK ||
-	    check_notify(c, "notify.landing_arn", err) != RV_OK || check_snowflake(c, err) != RV_OK)
+	    set_state(c, folder, err) != RV_OK)
 		return err->status;
+	struct rv_error together = RV_ERROR_INIT;
+	check_together(c, keep_first, &together);
+	if (together.status != RV_OK) {
+		*err = together;
+		return err->status;
+	}
 	fill_profile(c);
 	qsort(c->values, c->values_count, sizeof(*c->values), by_table);
 	*ret = rv_take(c);

@@ -24,6 +24,7 @@ struct rv_config_params {
 	const char *profile;          /* --profile; NULL: RIVER_PROFILE, default_profile, "local" */
 	const char *const *overrides; /* -c, "key=value" each; the last of a key wins */
 	size_t overrides_count;
+	const char *endpoint_url;     /* --endpoint-url; Optional: aws.endpoint_url, over -c */
 	const char *folder;           /* where the search upwards begins; NULL: the working folder */
 };
 
@@ -61,7 +62,8 @@ enum rv_status rv_config_discover(const char *folder, char ***ret_paths, size_t 
 void rv_config_paths_free(char **paths, size_t count);
 /* $XDG_CONFIG_HOME/river/config.yaml; NULL when there is no home. Caller frees. */
 char *rv_config_user_path(void);
-/* Check one file; `report` gets every problem found, not only the first, which is returned. */
+/* Check one file, each of its profiles for itself: what the environment and -c add is not looked at.
+ * `report` gets every problem found, not only the first, which is returned. */
 enum rv_status rv_config_check_file(const char *path,
 				    void (*report)(void *arg, const struct rv_error *problem),
 				    void *arg, struct rv_error *err) RV_MUST_CHECK;

@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "base/number.h"
 #include "base/strbuf.h"
+#include "format/url.h"
 
 const struct rv_key rv_keys[] = {
 #define RV_KEY(name, type, choices, def, belongs_to, help)                                         \
@@ -296,6 +297,15 @@ enum rv_status rv_key_value(const struct rv_key *key, const char *text, const ch
 	case RV_KEY_CHOICE:
 		if (choice_value(key, text, err) != RV_OK)
 			return err->status;
+		break;
+	case RV_KEY_URL:
+		if (!rv_url_is_endpoint(text)) {
+			/* Not quoted: it may hold a password. */
+			rv_fail(err, RV_BAD_CONFIG, "the value is no URL of a host");
+			rv_hint(err, "write it as https://host, https://host:port or "
+				     "https://host/path");
+			return err->status;
+		}
 		break;
 	case RV_KEY_TEXT:
 		break;

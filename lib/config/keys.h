@@ -18,6 +18,7 @@ enum rv_key_type {
 	RV_KEY_DURATION,
 	RV_KEY_COUNT,
 	RV_KEY_CHOICE,
+	RV_KEY_URL,      /* where a service answers */
 };
 struct rv_key {
 	const char *name;       /* "warehouse.memory_limit", "businesses.*.database" */

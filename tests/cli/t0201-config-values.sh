@@ -47,6 +47,45 @@ test_expect_success 'flag over environment over file over default, each with its
 	TABLE
 '
 
+test_expect_success '--endpoint-url stands over -c, its variable over that of the key' '
+	cat >endpoint.yaml <<-\YAML &&
+	profiles: { local: { lake: "s3://bucket/lake", aws: { endpoint_url: "http://file:1" } } }
+	YAML
+	RIVER_CONFIG=endpoint.yaml && export RIVER_CONFIG &&
+	test_when_finished "unset RIVER_CONFIG" &&
+	get config get aws.endpoint_url &&
+	is http://file:1 "file:$TRASH_DIRECTORY/endpoint.yaml:1" &&
+	for place in before behind
+	do
+		before= behind= && eval "$place=--endpoint-url=http://flag:5" &&
+		RIVER_AWS_ENDPOINT_URL=http://key:2 RIVER_ENDPOINT_URL=http://option:3 \
+			river $before -c aws.endpoint_url=http://c:4 config get aws.endpoint_url \
+			--show-origin $behind >actual &&
+		is http://flag:5 --endpoint-url || return 1
+	done &&
+	RIVER_AWS_ENDPOINT_URL=http://key:2 RIVER_ENDPOINT_URL=http://option:3 \
+		river -c aws.endpoint_url=http://c:4 config get aws.endpoint_url --show-origin >actual &&
+	is http://c:4 -c &&
+	RIVER_AWS_ENDPOINT_URL=http://key:2 RIVER_ENDPOINT_URL=http://option:3 \
+		river config get aws.endpoint_url --show-origin >actual &&
+	is http://option:3 "environment RIVER_ENDPOINT_URL"
+'
+
+test_expect_success 'an endpoint that is no URL of a host is refused, and not quoted' '
+	for url in nohost:9 http:// ftp://host http://me:secret@host http://host?x=secret
+	do
+		test_expect_code 2 river --endpoint-url $url config list 2>err &&
+		test_grep "^river: --endpoint-url: the value is no URL of a host" err &&
+		test_expect_code 2 river -c aws.endpoint_url=$url config list 2>>err &&
+		test_expect_code 3 env RIVER_ENDPOINT_URL=$url river config list 2>>err &&
+		test_grep "environment RIVER_ENDPOINT_URL" err &&
+		printf "profiles: { local: { aws: { endpoint_url: \"%s\" } } }\n" $url >bad.yaml &&
+		test_expect_code 3 river config check bad.yaml 2>>err &&
+		test_grep "bad.yaml:1:" err &&
+		! grep secret err || return 1
+	done
+'
+
 test_expect_success 'an empty variable is one that is not set' '
 	env RIVER_SPOOL_MAX= river config get spool.max >actual &&
 	echo 1MiB >expected &&

@@ -45,6 +45,31 @@ test_expect_success 'check reports everything, in every file' '
 	test_grep "\"ok\":false,\"problems\":3" out
 '
 
+test_expect_success 'check says of every profile what does not go together, also of those not chosen' '
+	cat >profiles.yaml <<-\YAML &&
+	default_profile: right
+	profiles:
+	  right: { lake: ./lake }
+	  folder:
+	    lake: ./lake
+	    delivery: firehose
+	  sizes:
+	    lake: s3://bucket/lake
+	    delivery: { type: firehose, buffer: { size: 1GiB } }
+	    notify: { arn: nobody }
+	  elsewhere: { delivery: firehose }
+	YAML
+	test_expect_code 3 river config check profiles.yaml >out 2>err &&
+	test_must_be_empty out &&
+	grep -c "^river: " err >count && echo 3 >expected && test_cmp expected count &&
+	test_grep "profile folder: firehose needs a lake on S3, .*profiles.yaml:6.*profiles.yaml:5" err &&
+	test_grep "profile sizes: delivery.buffer.size .1GiB. is not 1MiB to 128MiB" err &&
+	test_grep "profile sizes: notify.arn .nobody. is not" err &&
+	test_expect_code 3 river --output json config check profiles.yaml >out 2>err &&
+	test_grep "\"ok\":false,\"problems\":3" out &&
+	RIVER_CONFIG=profiles.yaml river config list >out
+'
+
 test_expect_success 'check of named files reads only them' '
 	echo "profiles:" >good.yaml &&
 	echo "profiles: 1" >bad.yaml &&

@@ -94,6 +94,14 @@ test_expect_success 'reading: cut short, and slowed down' '
 	printf "n\n1000\n" >expected && test_cmp expected out
 '
 
+test_expect_success '--endpoint-url goes over what the profile and the environment say, for this call' '
+	env AWS_ENDPOINT_URL=http://127.0.0.1:1 RIVER_AWS_ENDPOINT_URL=http://127.0.0.1:1 \
+		"$RIVER_BUILD/river" stream list --endpoint-url "$emul_url" >out &&
+	test $(wc -l <out) = $n &&
+	test_expect_code 1 river --endpoint-url http://127.0.0.1:1 stream list 2>err &&
+	test_grep "127.0.0.1" err
+'
+
 test_expect_success 'a list with an empty page in between' '
 	emul_script "{\"match\": {\"op\": \"ListObjectsV2\"}, \"do\": \"empty_page\"}" &&
 	river stream list >out &&
