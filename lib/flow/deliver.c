@@ -159,13 +159,11 @@ static enum rv_status check_named(struct rv_deliver *deliver, const struct rv_ru
 	if (!find.other[0]) {
 		if (rv_deliver_closed_before(deliver, run, &closed, err) != RV_OK)
 			return err->status;
-		if (!entry->records || (closed && lists(closed, entry->name)))
-			return RV_OK;
 		if (!closed)
-			return deliver->delivery->ops->names_objects
-				       ? RV_OK
-				       : rv_run_record_claim(deliver->lake, deliver->stream, run->name,
-							     entry->seq, entry->name, err);
+			return rv_run_record_claim(deliver->lake, deliver->stream, run->name, entry->seq,
+						   entry->records ? entry->name : entry->rejects_name, err);
+		if (!entry->records || lists(closed, entry->name))
+			return RV_OK;
 		const char *other = same_seq_in(closed, "objects", entry->seq);
 		if (!other)
 			other = same_seq_in(closed, "batches", entry->seq);
@@ -507,9 +505,33 @@ enum rv_status rv_deliver_spooled(struct rv_deliver *deliver, struct rv_run *run
 	return RV_OK;
 }
 
+/* Before the receipt: between the look for one and a promise another host may have closed the run, and then
+ * what is behind its last batch must not land. */
+static enum rv_status claim_end(struct rv_deliver *deliver, const struct rv_run *run, struct rv_error *err)
+{
+	const json_t *closed;
+	uint64_t seq = run->batches_count ? run->batches[run->batches_count - 1].seq + 1 : 0;
+	if (!run->named)
+		return RV_OK;
+	if (rv_deliver_closed_before(deliver, run, &closed, err) != RV_OK)
+		return err->status;
+	if (closed)
+		return RV_OK;
+	return rv_run_record_claim(deliver->lake, deliver->stream, run->name, seq, NULL, err);
+}
+
 enum rv_status rv_deliver_finish(struct rv_deliver *deliver, struct rv_run *run,
 				 struct rv_error *err)
 {
+	if (claim_end(deliver, run, err) != RV_OK) {
+		struct rv_error why = *err;
+		if (err->status != RV_CONFLICT)
+			return rv_context(err, "end run %s", run->name);
+		/* The receipt may be that of the other one, which is still at it. */
+		if (rv_run_remove(run, err) == RV_OK)
+			*err = why;
+		return err->status;
+	}
 	/* A named run leaves one even for an empty input: the same name must stay that input's. */
 	if ((run->batches_count || run->named) &&
 	    rv_receipt_put_closed(deliver->lake, deliver->stream, run, err) != RV_OK) {

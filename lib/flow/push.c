@@ -462,6 +462,11 @@ static uint64_t stamp_bytes(const struct rv_stream *stream)
 	return 0;
 }
 
+static void tick(void *arg)
+{
+	rv_push_tell_outage(arg);
+}
+
 static enum rv_status set_up(struct rv_push_state *push, struct rv_error *err)
 {
 	const struct rv_push_params *params = push->params;
@@ -543,6 +548,8 @@ static enum rv_status set_up(struct rv_push_state *push, struct rv_error *err)
 		},
 		.spooled = push->spooling,
 		.recover = push->recovers,
+		.tick = tick,
+		.tick_arg = push,
 	};
 	return rv_sender_new(&sender, &push->sender, err);
 }
@@ -568,11 +575,6 @@ static enum rv_status push_inputs(struct rv_push_state *push, struct rv_error *e
 			push->input_failure = *err;
 	}
 	return RV_OK;
-}
-
-static void tick(void *arg)
-{
-	rv_push_tell_outage(arg);
 }
 
 /* What was read well before a failure still counts: it becomes a batch and lands. */

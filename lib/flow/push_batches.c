@@ -44,17 +44,19 @@ void rv_push_tell_outage(struct rv_push_state *push)
 {
 	struct rv_sender_totals totals;
 	char size[RV_NUMBER_TEXT], time[RV_NUMBER_TEXT];
-	if (!push->spooling)
-		return;
 	rv_sender_totals(push->sender, &totals);
 	int64_t now_ms = rv_clock_monotonic_ms();
 	if (!totals.failing_since_ms || now_ms - totals.failing_since_ms < OUTAGE_FIRST_MS ||
 	    (push->told_ms && now_ms - push->told_ms < OUTAGE_EACH_MS))
 		return;
 	push->told_ms = now_ms;
-	warn(push, "nothing could be delivered for %s (%s kept in the spool), trying on: %s",
-	     rv_format_duration(now_ms - totals.failing_since_ms, time),
-	     rv_format_size(totals.waiting_spool_bytes, size), totals.delivery.message);
+	rv_format_duration(now_ms - totals.failing_since_ms, time);
+	if (!push->spooling)
+		warn(push, "nothing could be delivered for %s, trying on: %s", time,
+		     totals.delivery.message);
+	else
+		warn(push, "nothing could be delivered for %s (%s kept in the spool), trying on: %s", time,
+		     rv_format_size(totals.waiting_spool_bytes, size), totals.delivery.message);
 }
 
 /* ---- runs ---- */

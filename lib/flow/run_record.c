@@ -13,6 +13,8 @@
 
 /* What JSON records are known to shrink by, at the least: batches then stay below batch.size. */
 #define RATIO 4
+/* In the place of a batch that is not there; no object's name. */
+#define END "end"
 
 static enum rv_status parse(const char *name, const struct rv_stream *stream,
 			    const struct rv_strbuf *text, struct rv_run_record *ret,
@@ -90,6 +92,8 @@ enum rv_status rv_run_record_claim(struct rv_store *lake, const struct rv_stream
 	const struct rv_store_put conditions = { .if_absent = true };
 	snprintf(place, sizeof(place), "_river/runs/%s/%s/%s/%06" PRIu64, stream->business, stream->name,
 		 run, seq);
+	if (!name)
+		name = END;
 	rv_strbuf_printf(&text, "%s\n", name);
 	enum rv_status status =
 		rv_store_put_bytes(lake, place, text.bytes, text.len, &conditions, err);
@@ -102,8 +106,14 @@ enum rv_status rv_run_record_claim(struct rv_store *lake, const struct rv_stream
 		text.bytes[--text.len] = '\0';
 	if (text.bytes && strcmp(text.bytes, name) == 0)
 		return RV_OK;
-	rv_fail(err, RV_CONFLICT, "run %s has sent other data as its batch %" PRIu64 ": %.300s", run, seq,
-		text.bytes ? text.bytes : "");
+	if (text.bytes && strcmp(text.bytes, END) == 0)
+		rv_fail(err, RV_CONFLICT, "run %s was sent before, and ended with fewer records", run);
+	else if (strcmp(name, END) == 0)
+		rv_fail(err, RV_CONFLICT, "run %s goes on with batch %" PRIu64 " in another input: %.300s", run,
+			seq, text.bytes ? text.bytes : "");
+	else
+		rv_fail(err, RV_CONFLICT, "run %s has sent other data as its batch %" PRIu64 ": %.300s", run,
+			seq, text.bytes ? text.bytes : "");
 	rv_hint(err, "--run makes one input repeatable; give another input another name");
 	return RV_CONFLICT;
 }

@@ -1,6 +1,7 @@
 /* One worker, a queue of two, a courier behind it, and the totals all sides look at. */
 #include "flow/sender.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -22,6 +23,8 @@ struct job {
 struct rv_sender {
 	struct rv_deliver *deliver;
 	struct rv_retry retry;
+	void (*tick)(void *arg);
+	void *tick_arg;
 	struct rv_courier *courier; /* NULL: nothing is spooled */
 	pthread_t thread;
 	pthread_mutex_t mutex;
@@ -60,25 +63,75 @@ static void pause_between(const struct rv_sender *sender, int64_t pause_ms)
 	}
 }
 
+struct attempts {
+	int64_t started_ms;
+	unsigned failures;
+};
+
+/* What a failed attempt means: false, no other is made; true, the pause before it is over. */
+static bool try_again(struct rv_sender *sender, struct attempts *attempts, const struct rv_error *err)
+{
+	int64_t now_ms = rv_clock_monotonic_ms();
+	if (!attempts->failures++)
+		attempts->started_ms = now_ms;
+	int64_t pause_ms = rv_retry_pause_ms(&sender->retry, attempts->failures);
+	int64_t left_ms = attempts->started_ms + sender->retry.for_ms - now_ms;
+	if (!rv_retry_helps(err) || should_stop(sender) || left_ms <= 0)
+		return false;
+	pthread_mutex_lock(&sender->mutex);
+	sender->totals.delivery = *err;
+	sender->totals.failing_since_ms = attempts->started_ms;
+	pthread_mutex_unlock(&sender->mutex);
+	/* The last try is made when the time is up, not a pause later. */
+	pause_between(sender, pause_ms < left_ms ? pause_ms : left_ms);
+	return true;
+}
+
+static void went_well(struct rv_sender *sender, const struct attempts *attempts)
+{
+	if (!attempts->failures)
+		return;
+	pthread_mutex_lock(&sender->mutex);
+	sender->totals.delivery = (struct rv_error)RV_ERROR_INIT;
+	sender->totals.failing_since_ms = 0;
+	pthread_mutex_unlock(&sender->mutex);
+}
+
+/* A promise asks the lake: whether the stream is still this one, and under a name what the batch was
+ * before. An answer is waited for as long as for a delivery; meanwhile the input is held up. */
+static enum rv_status promise(struct rv_sender *sender, struct rv_run *run, struct rv_finished *finished,
+			      struct rv_error *err)
+{
+	struct attempts attempts = { .failures = 0 };
+	do {
+		*err = (struct rv_error)RV_ERROR_INIT;
+		if (rv_deliver_promise(sender->deliver, run, finished, err) == RV_OK) {
+			went_well(sender, &attempts);
+			return RV_OK;
+		}
+		/* A full disk is another matter, and what it says is not to be waited for here. */
+	} while (err->status == RV_FAILED && try_again(sender, &attempts, err));
+	if (run->named && err->status == RV_FAILED && rv_retry_helps(err))
+		rv_hint(err, "nothing is lost: give the same input again under the same name; what is "
+			     "there by then is not sent twice");
+	return err->status;
+}
+
 /* A file keeps what it holds: it is worth a while of trying, and then the same command goes on. */
 static enum rv_status deliver_file_batch(struct rv_sender *sender, struct rv_run *run, uint64_t seq,
 					 struct rv_finished *finished, struct rv_error *err)
 {
-	int64_t started_ms = rv_clock_monotonic_ms();
-	for (unsigned failures = 1;; failures++) {
-		bool again = !finished->body.stage; /* an attempt uses a staged one up */
+	struct attempts attempts = { .failures = 0 };
+	bool again;
+	do {
+		again = !finished->body.stage; /* an attempt uses a staged one up */
 		*err = (struct rv_error)RV_ERROR_INIT;
-		enum rv_status status = rv_deliver_batch(sender->deliver, run, seq, &finished->body,
-							 &finished->rejects, err);
-		if (status == RV_OK)
+		if (rv_deliver_batch(sender->deliver, run, seq, &finished->body, &finished->rejects, err) ==
+		    RV_OK) {
+			went_well(sender, &attempts);
 			return RV_OK;
-		int64_t pause_ms = rv_retry_pause_ms(&sender->retry, failures);
-		int64_t left_ms = started_ms + sender->retry.for_ms - rv_clock_monotonic_ms();
-		if (!again || !rv_retry_helps(err) || should_stop(sender) || left_ms <= 0)
-			break;
-		/* The last try is made when the time is up, not a pause later. */
-		pause_between(sender, pause_ms < left_ms ? pause_ms : left_ms);
-	}
+		}
+	} while (again && try_again(sender, &attempts, err));
 	if (err->status == RV_FAILED && rv_retry_helps(err)) {
 		rv_hint(err, "nothing is lost: run the same command again, it goes on where this one ended");
 		err->status = RV_KEPT;
@@ -92,7 +145,7 @@ static enum rv_status do_batch(struct rv_sender *sender, struct job *job, struct
 	const struct rv_batch_entry *entry = &job->finished.entry;
 	uint64_t seq = entry->seq;
 	struct rv_batch_entry shown = *entry; /* the promise takes the entry over */
-	if (rv_deliver_promise(sender->deliver, run, &job->finished, err) != RV_OK)
+	if (promise(sender, run, &job->finished, err) != RV_OK)
 		return err->status;
 	promised(sender, &shown, run->pipe);
 	if (run->pipe) {
@@ -179,6 +232,8 @@ enum rv_status rv_sender_new(const struct rv_sender_params *params, struct rv_se
 	struct rv_sender *sender = rv_calloc(1, sizeof(*sender));
 	sender->deliver = params->deliver;
 	sender->retry = params->retry;
+	sender->tick = params->tick;
+	sender->tick_arg = params->tick_arg;
 	sender->failure = sender->totals.delivery = (struct rv_error)RV_ERROR_INIT;
 	if (params->spooled && rv_courier_new(params->deliver, &params->retry, params->recover,
 					      &sender->courier, err) != RV_OK) {
@@ -186,7 +241,11 @@ enum rv_status rv_sender_new(const struct rv_sender_params *params, struct rv_se
 		return err->status;
 	}
 	pthread_mutex_init(&sender->mutex, NULL);
-	pthread_cond_init(&sender->changed, NULL);
+	pthread_condattr_t attributes;
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&sender->changed, &attributes);
+	pthread_condattr_destroy(&attributes);
 	/* Signals are for the thread that reads: it is the one that can stop. */
 	sigset_t all, before;
 	sigfillset(&all);
@@ -217,11 +276,24 @@ void rv_sender_free(struct rv_sender *sender)
 	free(sender);
 }
 
+/* With the mutex held, which is let go of meanwhile. */
+static void wait_for_worker(struct rv_sender *sender)
+{
+	struct timespec until;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec++;
+	if (pthread_cond_timedwait(&sender->changed, &sender->mutex, &until) != ETIMEDOUT || !sender->tick)
+		return;
+	pthread_mutex_unlock(&sender->mutex);
+	sender->tick(sender->tick_arg);
+	pthread_mutex_lock(&sender->mutex);
+}
+
 static enum rv_status enqueue(struct rv_sender *sender, const struct job *job, struct rv_error *err)
 {
 	pthread_mutex_lock(&sender->mutex);
 	while (sender->queued == QUEUE_MAX && sender->failure.status == RV_OK)
-		pthread_cond_wait(&sender->changed, &sender->mutex);
+		wait_for_worker(sender);
 	enum rv_status status = sender->failure.status;
 	if (status == RV_OK) {
 		sender->queue[sender->queued++] = *job;
@@ -268,7 +340,7 @@ enum rv_status rv_sender_drain(struct rv_sender *sender, struct rv_error *err)
 {
 	pthread_mutex_lock(&sender->mutex);
 	while (sender->queued)
-		pthread_cond_wait(&sender->changed, &sender->mutex);
+		wait_for_worker(sender);
 	enum rv_status status = sender->failure.status;
 	if (status != RV_OK)
 		*err = sender->failure;
@@ -323,8 +395,11 @@ void rv_sender_totals(struct rv_sender *sender, struct rv_sender_totals *ret)
 	ret->recovered.failure = ret->loss = (struct rv_error)RV_ERROR_INIT;
 	if (sender->courier) {
 		ret->waiting_spool_bytes -= courier.delivered.gone_bytes;
-		ret->delivery = courier.delivery;
-		ret->failing_since_ms = courier.failing_since_ms;
+		if (!ret->failing_since_ms || (courier.failing_since_ms &&
+					       courier.failing_since_ms < ret->failing_since_ms)) {
+			ret->delivery = courier.delivery;
+			ret->failing_since_ms = courier.failing_since_ms;
+		}
 		ret->loss = courier.loss;
 		ret->recovered = courier.recovered;
 		memcpy(ret->diverted, courier.diverted, sizeof(ret->diverted));

@@ -22,8 +22,8 @@ struct rv_sender_totals {
 	struct rv_sent_counts counts;
 	uint64_t waiting_spool_bytes;           /* of this push */
 	uint64_t input_to;                      /* pipes: accepted up to here */
-	struct rv_error delivery;               /* pipes: why the last delivery failed; RV_OK: it did not */
-	int64_t failing_since_ms;               /* pipes: monotonic; 0: it does not */
+	struct rv_error delivery;               /* why the last attempt failed; RV_OK: it did not */
+	int64_t failing_since_ms;               /* monotonic; 0: it does not fail */
 	struct rv_error loss;                   /* as in rv_deliver */
 	char diverted[320];
 	struct rv_recover_result recovered;     /* of what was left by others, where it was asked for */
@@ -34,6 +34,9 @@ struct rv_sender_params {
 	struct rv_retry retry;
 	bool spooled;                /* batches go to the spool */
 	bool recover;                /* spooled: what other pushes left is finished first */
+	/* Optional: called every now and then, without a lock, by whoever has to wait for the sender. */
+	void (*tick)(void *arg);
+	void *tick_arg;
 };
 enum rv_status rv_sender_new(const struct rv_sender_params *params, struct rv_sender **ret,
 			     struct rv_error *err) RV_MUST_CHECK;

@@ -46,8 +46,11 @@ static enum rv_status count_down(struct store_mem *store, const char *what, cons
 {
 	store->operations++;
 	if (store->fail_at && (store->operations == store->fail_at ||
-			       (store->fail_forever && store->operations > store->fail_at)))
-		return rv_fail(err, store->fail_status, "%s %s: failure on purpose", what, name);
+			       (store->fail_forever && store->operations > store->fail_at))) {
+		rv_fail(err, store->fail_status, "%s %s: failure on purpose", what, name);
+		err->transient = store->fail_status == RV_FAILED;
+		return err->status;
+	}
 	if (!rv_store_name_valid(name))
 		return rv_fail(err, RV_USAGE, "'%s' is not an object name", name);
 	return RV_OK;

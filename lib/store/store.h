@@ -121,7 +121,7 @@ struct rv_aws;
 enum rv_status rv_store_s3_new(struct rv_aws *aws, const char *bucket, const char *prefix,
 			       struct rv_store **ret, struct rv_error *err) RV_MUST_CHECK;
 /* For tests: in memory; operation number `fail_at` (from 1; 0 never) fails with `fail_status`,
- * once or, with fail_forever, from then on. */
+ * once or, with fail_forever, from then on. RV_FAILED is transient: an outage. */
 struct rv_store *rv_store_mem_new(void);
 void rv_store_mem_fail(struct rv_store *store, uint64_t fail_at, bool fail_forever,
 		       enum rv_status fail_status);

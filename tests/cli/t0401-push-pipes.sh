@@ -161,6 +161,43 @@ test_expect_success 'batches without a journal are set aside, not thrown away' '
 	spool_files >kept && test_line_count = 1 kept
 '
 
+# Each looks into the lake, finds nothing of the other, and would put an object of the same run and number.
+test_expect_success 'two inputs at once under one --run, from two hosts: the second is refused before it lands' '
+	fresh && rm -rf other && numbers 1 10 >in && numbers 11 20 >more &&
+	river push --run x --batch-records 5 --wait spooled web/clicks <in && landed >got && test_must_be_empty got &&
+	test_expect_code 6 env RIVER_STATE_DIR="$PWD/other" "$RIVER_BUILD/river" push --run x web/clicks \
+		<more 2>err &&
+	test_grep "run x has sent other data as its batch 0: " err &&
+	RIVER_STATE_DIR="$PWD/other" river spool flush >out &&
+	RIVER_STATE_DIR="$PWD/other" river spool list --output json >left && test_must_be_empty left &&
+	river spool flush >out && landed >got && test_cmp in got &&
+	test_expect_code 6 env RIVER_STATE_DIR="$PWD/other" "$RIVER_BUILD/river" push --run x web/clicks \
+		<more 2>err &&
+	river push --run x web/clicks <in && landed >got && test_cmp in got &&
+	river status --check web/clicks >out
+'
+
+test_expect_success 'two inputs at once under one --run: the one that goes on behind the end of the other' '
+	fresh && rm -rf other && numbers 1 10 >in && numbers 1 5 >less &&
+	river push --run x --batch-records 5 --wait spooled web/clicks <in &&
+	test_expect_code 6 env RIVER_STATE_DIR="$PWD/other" "$RIVER_BUILD/river" push --run x web/clicks \
+		<less 2>err &&
+	test_grep "run x goes on with batch 1 in another input" err &&
+	river spool flush >out && landed >got && test_cmp in got && river status --check web/clicks >out
+'
+
+# The first has looked for a closed receipt before there was one.
+test_expect_success 'two inputs at once under one --run: what is behind the end of the other does not land' '
+	fresh && rm -rf other && numbers 1 5 >less && mkfifo two-hosts &&
+	{ RIVER_STATE_DIR="$PWD/other" "$RIVER_BUILD/river" push --run x --batch-records 5 web/clicks \
+		<two-hosts 2>err & } && pid=$! &&
+	exec 8>two-hosts && numbers 1 5 >&8 && test_wait_until 30 has_batch "x-000000-*" &&
+	river push --run x web/clicks <less &&
+	numbers 6 10 >&8 && exec 8>&- && test_expect_code 6 wait $pid &&
+	test_grep "run x was sent before, and ended with fewer records" err &&
+	landed >got && test_cmp less got && river status --check web/clicks >out
+'
+
 test_expect_success '--run with files: no checkpoint, lands once' '
 	fresh && numbers 1 5 >a.ndjson &&
 	river push --run one web/clicks a.ndjson && river push --run one web/clicks a.ndjson &&

@@ -59,5 +59,32 @@ test_expect_success 'the keys are taken away' '
 	goes_away keys "{\"match\":{\"service\":\"s3\",\"count\":\"all\"},\"do\":\"status\",\"status\":403,\"code\":\"AccessDenied\"}" 4
 '
 
+all_once () {
+	test "$(river --output csv query "select count(*), count(distinct record->>'id') from web.$1" |
+		sed 1d)" = 20000,20000 &&
+	river status --check "web/$1" >out
+}
+closed='"do":"close_before_body"'
+
+# Its batches may not be promised unasked: another host may be at the same name.
+test_expect_success 'a named run holds its input up until the lake is back' '
+	river stream create web/named >out &&
+	{ halves named "{\"match\":{\"service\":\"s3\",\"count\":12},$closed}" >pipe & } && writer=$! &&
+	river push web/named --run x --retry-for 60s --batch-records 1000 <pipe && wait $writer &&
+	test "$(emul_get script | jq .fired)" = 12 && emul_no_script &&
+	all_once named
+'
+
+test_expect_success 'a named run whose lake stays away: said, and the same input again lands once' '
+	river stream create web/again >out &&
+	{ halves again "{\"match\":{\"service\":\"s3\",\"count\":\"all\"},$closed}" >pipe & } && writer=$! &&
+	test_expect_code 1 river push web/again --run x --retry-for 0 --batch-records 1000 <pipe 2>err &&
+	test_grep "accepted up to byte" err && test_grep "same input again under the same name" err &&
+	emul_no_script && wait $writer &&
+	seq 1 20000 | sed "s/.*/{\"id\":&,\"of\":\"again\"}/" >in &&
+	river push web/again --run x --batch-records 1000 <in &&
+	all_once again
+'
+
 emul_stop
 test_done

@@ -250,6 +250,38 @@ static void named_run_survives_every_store_failure(void **state RV_UNUSED)
 	}
 }
 
+/* An outage in the middle of a named run holds its input up, and it goes on; one that lasts ends it, and the
+ * same input lands once. */
+static void named_run_waits_for_the_lake(void **state RV_UNUSED)
+{
+	unsigned waited = 0, ended = 0;
+	for (int for_ever = 0; for_ever < 2; for_ever++) {
+		for (uint64_t n = 1; n < 80; n++) {
+			struct world *w = make_world();
+			struct rv_push_params params = params_of(w);
+			struct rv_error err;
+			params.run = "nightly";
+			params.retry_for_ms = for_ever ? 5 : 3600000;
+			params.retry_pause_ms = 1;
+			rv_store_mem_fail(w->lake, n, for_ever, RV_FAILED);
+			enum rv_status first = push(&params, &err);
+			rv_store_mem_fail(w->lake, 0, false, RV_OK);
+			waited += !for_ever && first == RV_OK;
+			if (first == RV_FAILED && strstr(err.hint, "same input again"))
+				ended++;
+			/* 8 says "do not send it again": then all of it was accepted */
+			assert_true(first == RV_OK || first == RV_FAILED || first == RV_KEPT);
+			if (push(&params, &err) != RV_OK)
+				fail_msg("operation %" PRIu64 ": %s", n, err.message);
+			assert_once(w, RECORDS);
+			free_world(w);
+		}
+	}
+	/* What is read before the first batch is not waited for. */
+	assert_true(waited >= 80 - 6);
+	assert_true(ended > 10);
+}
+
 static void changed_bytes_are_reported_not_sent(void **state RV_UNUSED)
 {
 	struct world *w = make_world();
@@ -290,6 +322,7 @@ int main(void)
 		cmocka_unit_test(file_survives_every_store_failure),
 		cmocka_unit_test(spooled_survives_every_store_failure),
 		cmocka_unit_test(named_run_survives_every_store_failure),
+		cmocka_unit_test(named_run_waits_for_the_lake),
 		cmocka_unit_test(changed_bytes_are_reported_not_sent),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
