@@ -97,8 +97,8 @@ $(BUILD)/version.h: FORCE
 .PHONY: FORCE
 FORCE:
 
-$(BUILD)/cmd/%.o $(BUILD)/lib/cli/%.o $(BUILD)/lib/aws/client.o: ALL_CPPFLAGS += -include $(BUILD)/version.h
-$(CMD_OBJ) $(filter $(BUILD)/lib/cli/% $(BUILD)/lib/aws/client.o,$(LIB_OBJ)): $(BUILD)/version.h
+$(BUILD)/cmd/%.o $(BUILD)/lib/cli/%.o $(BUILD)/lib/aws/client.o $(BUILD)/lib/snowflake/client.o: ALL_CPPFLAGS += -include $(BUILD)/version.h
+$(CMD_OBJ) $(filter $(BUILD)/lib/cli/% $(BUILD)/lib/aws/client.o $(BUILD)/lib/snowflake/client.o,$(LIB_OBJ)): $(BUILD)/version.h
 
 # `river completion` prints the files of completions/; they are there once.
 $(BUILD)/completion_files.h: completions/river.bash completions/river.zsh completions/river.fish

@@ -3,7 +3,6 @@
 #include "config/keys.h"
 
 #include <ctype.h>
-#include <pwd.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -139,28 +138,6 @@ char *rv_key_nearest(const char *name)
 	siblings[rv_keys_count] = NULL;
 	near = rv_nearest(name, siblings);
 	return near && !strchr(near, '*') ? rv_strdup(near) : NULL;
-}
-
-char *rv_home_folder(void)
-{
-	const char *home = getenv("HOME");
-	if (home && home[0] == '/')
-		return rv_strdup(home);
-	struct passwd entry, *found = NULL;
-	char text[4096];
-	if (getpwuid_r(geteuid(), &entry, text, sizeof(text), &found) == 0 && found &&
-	    found->pw_dir && found->pw_dir[0] == '/')
-		return rv_strdup(found->pw_dir);
-	return NULL;
-}
-
-char *rv_xdg_folder(const char *variable, const char *below_home)
-{
-	const char *value = getenv(variable);
-	if (value && value[0] == '/') /* relative ones are to be ignored, says their specification */
-		return rv_strdup(value);
-	RV_CLEANUP(rv_free_p) char *home = rv_home_folder();
-	return home ? rv_path_join(home, below_home) : NULL;
 }
 
 static enum rv_status path_value(const char *text, const char *folder, char **ret_value,

@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "base/home.h"
 
 enum rv_key_type {
 	RV_KEY_TEXT,
@@ -46,11 +47,5 @@ char *rv_key_nearest(const char *name);
  * expands. RV_BAD_CONFIG with what a value must look like. Caller frees. */
 enum rv_status rv_key_value(const struct rv_key *key, const char *text, const char *folder,
 			    char **ret_value, struct rv_error *err) RV_MUST_CHECK;
-
-/* $HOME, or the passwd entry's when it is not set to an absolute path; NULL when neither knows.
- * Caller frees. */
-char *rv_home_folder(void);
-/* $NAME when it is an absolute path, else `below_home` below the home folder; NULL without home. */
-char *rv_xdg_folder(const char *variable, const char *below_home);
 
 #endif

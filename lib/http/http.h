@@ -11,7 +11,8 @@
  * a body that was begun is never rewound, so every attempt is one that this code made and counted.
  *
  * Proxies: HTTPS_PROXY, https_proxy, http_proxy (never HTTP_PROXY: CGI), ALL_PROXY, NO_PROXY, as
- * libcurl reads them; link-local addresses (169.254.0.0/16, fd00:ec2::/32) never use one.
+ * libcurl reads them; link-local addresses (169.254.0.0/16, fd00:ec2::/32) and requests that say so
+ * never use one.
  */
 #ifndef RV_HTTP_HTTP_H
 #define RV_HTTP_HTTP_H
@@ -64,6 +65,7 @@ struct rv_http_request {
 	/* No byte either way for so long, or less than 1 KiB in ten times that; 0: 60 s */
 	int64_t stall_timeout_ms;
 	int64_t total_timeout_ms;   /* of one attempt; 0: none */
+	bool no_proxy;              /* straight to the host, whatever the environment says */
 };
 
 struct rv_http_response {

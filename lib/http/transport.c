@@ -392,7 +392,6 @@ static struct rv_http_conn *open_conn(const struct rv_curl_api *api, const struc
 	SET(CURLOPT_FOLLOWLOCATION, 0L);
 	SET(CURLOPT_MAXCONNECTS, 1L);
 	SET(CURLOPT_MAXAGE_CONN, LONGEST_IDLE_S);
-	SET(CURLOPT_NOPROXY, link_local(origin) ? "*" : NULL);
 	SET(CURLOPT_TCP_NODELAY, 1L);
 	SET(CURLOPT_TCP_KEEPALIVE, 1L);
 	SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
@@ -475,6 +474,7 @@ static void set_up(const struct rv_curl_api *api, struct rv_http_conn *conn, str
 
 	set_method(api, conn, request);
 	SET(CURLOPT_URL, request->url);
+	SET(CURLOPT_NOPROXY, request->no_proxy || link_local(conn->origin) ? "*" : NULL);
 	SET(CURLOPT_HTTPHEADER, headers);
 	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
 	SET(CURLOPT_TIMEOUT_MS, (long)request->total_timeout_ms);

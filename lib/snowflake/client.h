@@ -23,8 +23,8 @@
 
 #include "base/error.h"
 #include "http/http.h"
+#include "snowflake/settings.h"
 
-struct rv_snowflake_settings_params;
 struct rv_snowflake;
 
 /* Reads the settings, opens no connection yet. `http` is borrowed and must outlive it. */
@@ -40,5 +40,7 @@ const char *rv_snowflake_user(const struct rv_snowflake *snowflake);
 const char *rv_snowflake_database(const struct rv_snowflake *snowflake);
 const char *rv_snowflake_warehouse(const struct rv_snowflake *snowflake);
 const char *rv_snowflake_role(const struct rv_snowflake *snowflake);
+/* All of what is configured, with where it comes from (settings.h). */
+const struct rv_snowflake_settings *rv_snowflake_settings(const struct rv_snowflake *snowflake);
 
 #endif

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/strbuf.h"
 #include "snowflake/client.h"
 
 struct rv_snowflake_binding {
@@ -29,6 +30,9 @@ struct rv_snowflake_statement {
 	/* Optional: instead of what the connection names, spelled as Snowflake stores names (upper
 	 * case for unquoted ones). "" for none at all: a database that is still to be made. */
 	const char *database, *schema, *warehouse, *role;
+	/* Answered with a handle at once and polled for, so that it can be cancelled from the start, at
+	 * the price of a round trip. Without it Snowflake itself answers so after 45 s. */
+	bool async;
 	const char *query_tag;     /* Optional */
 	const char *request_id;    /* Optional: a UUID, to be the same statement as a former call */
 	int64_t timeout_s;         /* after which Snowflake cancels it; 0: two days */
@@ -74,9 +78,14 @@ struct rv_snowflake_outcome {
 	char handle[64];           /* of the statement, or the first of several; "" when unknown */
 	unsigned done;             /* statements that are certainly executed */
 	bool unknown;              /* the last one may have been executed: nobody heard */
-	uint64_t rows_changed;     /* by DML: inserted + updated + deleted, of all statements */
+	/* By DML: inserted + updated + deleted. Of several statements only when there is a sink: else
+	 * their results are not asked for. */
+	uint64_t rows_changed;
 };
-/* `sink` Optional, `ret_outcome` Optional (filled also on failure). Memory: one partition of a result
+/* A statement that is still running when the deadline has passed is cancelled; where that is not
+ * heard of in time, ret_outcome->unknown. A deadline also limits `timeout_s`.
+ *
+ * `sink` Optional, `ret_outcome` Optional (filled also on failure). Memory: one partition of a result
  * as it is decoded; nothing is kept of those before. */
 enum rv_status rv_snowflake_execute(struct rv_snowflake *snowflake,
 				    const struct rv_snowflake_statement *statement,

@@ -1,0 +1,103 @@
+/*
+ * What the files of this folder share: the client, one request of it, and what a refusal says.
+ */
+#ifndef RV_SNOWFLAKE_INTERNAL_H
+#define RV_SNOWFLAKE_INTERNAL_H
+
+#include <jansson.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/strbuf.h"
+#include "http/http.h"
+#include "snowflake/settings.h"
+#include "snowflake/sql.h"
+#include "snowflake/token.h"
+
+struct rv_snowflake {
+	struct rv_http *http;
+	struct rv_snowflake_settings *settings;
+	struct rv_snowflake_token *token;
+	/* As Snowflake stores names; NULL: the connection names none. */
+	char *database, *schema, *warehouse, *role;
+	_Atomic int64_t clock_offset_ms; /* what their clock is ahead of ours, of the last answer */
+	atomic_bool clock_known;
+};
+
+/* ---- requests (client.c) ---- */
+struct rv_snowflake_request {
+	const char *method;
+	const char *path;          /* "/api/v2/statements" */
+	const char *query;         /* Optional, encoded */
+	/* Optional: in place of `query` for all attempts but the first, whose outcome may be unknown. */
+	const char *query_again;
+	const char *body;          /* Optional: JSON */
+	const int *also_ok;        /* Optional: statuses besides 2xx that are answers; 0 at the end */
+	size_t max_body_bytes;
+	int64_t deadline_ms;       /* monotonic; 0: none */
+	int64_t total_timeout_ms;  /* of one attempt; 0: none */
+	unsigned max_attempts;     /* 0: 6 */
+};
+/* RV_OK: an answer of those asked for. `response` holds the last answer in any case. */
+enum rv_status rv_snowflake_send(struct rv_snowflake *snowflake,
+				 const struct rv_snowflake_request *request,
+				 struct rv_http_response *response,
+				 struct rv_http_tally *ret_tally, struct rv_error *err) RV_MUST_CHECK;
+#define RV_UUID_TEXT 37
+void rv_snowflake_uuid(char *ret);
+
+/* ---- refusals (failure.c) ---- */
+/* A small answer as a tree, out of gzip where it is packed; NULL: it is not JSON. New reference. */
+json_t *rv_snowflake_json(const struct rv_http_response *response);
+struct rv_snowflake_failure {
+	int http_status;
+	char code[32];             /* "390144"; "" when the answer has none */
+	char message[700];         /* on one line */
+	char handle[64];           /* of the statement, if there is one */
+	bool not_snowflake;        /* a web page, or nothing of theirs */
+};
+void rv_snowflake_failure_read(const struct rv_http_response *response,
+			       struct rv_snowflake_failure *ret);
+/* Fills err with status, message, codes and hint. */
+enum rv_status rv_snowflake_failure_tell(struct rv_snowflake *snowflake,
+					 const struct rv_snowflake_failure *failure,
+					 struct rv_error *err);
+/* Of several statements, how many went well before the one that `failure` is about. */
+unsigned rv_snowflake_statements_before(const char *sql, const char *message);
+
+/* ---- results (sql_result.c) ---- */
+struct rv_snowflake_reading {
+	unsigned statement;        /* given to the sink */
+	rv_snowflake_sink *sink;   /* Optional */
+	void *arg;
+	/* Filled by the first answer: */
+	json_t *head;              /* the answer without its rows */
+	struct rv_snowflake_column *columns;
+	size_t columns_count;
+	size_t partitions;         /* at least 1 */
+	uint64_t *partition_rows;
+	uint64_t rows_seen;
+	uint64_t rows_changed;
+	/* Rows that wait for the sink: */
+	struct rv_strbuf texts;
+	struct rv_str *values;     /* p is an offset plus 1 until the page is given, NULL: null */
+	size_t values_count, values_capacity;
+	bool given;                /* the sink was called */
+};
+#define RV_SNOWFLAKE_READING_INIT { .texts = RV_STRBUF_INIT }
+/* The answer with the metadata and partition 0. */
+enum rv_status rv_snowflake_read_first(struct rv_snowflake_reading *reading, struct rv_str body,
+				       struct rv_error *err) RV_MUST_CHECK;
+/* Of partition `number`, from 1: rows alone. */
+enum rv_status rv_snowflake_read_partition(struct rv_snowflake_reading *reading, size_t number,
+					   struct rv_str body, struct rv_error *err) RV_MUST_CHECK;
+/* After the last partition: what is left goes to the sink. */
+enum rv_status rv_snowflake_read_end(struct rv_snowflake_reading *reading,
+				     struct rv_error *err) RV_MUST_CHECK;
+void rv_snowflake_reading_release(struct rv_snowflake_reading *reading);
+
+#endif
