@@ -69,6 +69,7 @@ do
 		but_for "lib/spool/run.h flow/object_name.h" |
 		but_for "lib/warehouse/duckdb_load.c flow/object_name.h" |
 		but_for "lib/warehouse/mem.c flow/object_name.h" |
+		but_for "lib/warehouse/snowflake_ledger.c flow/object_name.h" |
 		# where the definitions of streams are
 		but_for "lib/warehouse/duckdb_clean.c flow/catalog.h" >out &&
 		test_must_be_empty out
