@@ -29,6 +29,8 @@ struct rv_snowflake_warehouse_params {
 	const char *storage_integration, *stage;
 	/* Optional: the integration is made too, with this role of AWS's. */
 	const char *storage_role_arn;
+	/* Optional: the SNS topic the bucket tells of new objects; else it tells the pipes' own queue. */
+	const char *sns_topic;
 	bool makes_roles;                /* "<database>_RO" and "<database>_RW" */
 	int (*stop)(void);               /* Optional: asked now and then; not 0 ends what is going on */
 	void (*note)(const char *fmt, ...) RV_PRINTF(1, 2); /* Optional: "waiting for ..." */

@@ -1,0 +1,1 @@
+CREATE SCHEMA IF NOT EXISTS "RIVER"."WEB" COMMENT = '{"river":1,"shape":"fa8b97f605f388c7"}'

@@ -1,0 +1,4 @@
+CREATE OR REPLACE VIEW "my ""odd"" db"."SHOP"."ORDERS_LATEST"
+  COMMENT = '{"river":1,"stream":"shop/orders","id":"01JCQ8Z5T0AAAAAAAAAAAAAAAA","shape":"dba757ca9652eab9"}'
+  AS SELECT "ID", "PART", "STATE", "CHANGED", "SEEN", "HEARD", "COUNTED", "DATED", "DUE", "FILE_NAME", "FILE_ROW", "LOADED_AT"
+FROM "my ""odd"" db"."SHOP"."ORDERS$NEWEST" WHERE NOT "RIVER$DELETED"

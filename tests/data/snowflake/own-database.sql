@@ -1,0 +1,1 @@
+CREATE DATABASE IF NOT EXISTS "RIVER" COMMENT = '{"river":1,"shape":"d187945bb2beeb08"}'

@@ -1,0 +1,1 @@
+CREATE SCHEMA IF NOT EXISTS "RIVER"."RIVER" COMMENT = '{"river":1,"shape":"47df8d008bc9520b"}'

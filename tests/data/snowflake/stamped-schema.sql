@@ -1,0 +1,1 @@
+CREATE SCHEMA IF NOT EXISTS "RIVER"."MAIN" COMMENT = '{"river":1,"shape":"aebf73be47339d70"}'
