@@ -251,7 +251,7 @@ static enum rv_status wait_for_spool(struct rv_push_state *push, struct rv_error
 	uint64_t max = push->params->spool_max_bytes;
 	for (;;) {
 		rv_sender_totals(push->sender, &totals);
-		if (before + totals.waiting_spool_bytes < max)
+		if (before + totals.waiting_spool_bytes + totals.queued_spool_bytes < max)
 			return RV_OK;
 		/* What is left to be promised does not get less by waiting; what earlier pushes left may
 		 * have gone meanwhile. */

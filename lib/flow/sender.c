@@ -44,8 +44,10 @@ static void promised(struct rv_sender *sender, const struct rv_batch_entry *entr
 	sender->totals.promised_bytes += entry->bytes;
 	sender->totals.promised_batches++;
 	sender->totals.input_to = entry->input_to;
-	if (pipe)
+	if (pipe) {
+		sender->totals.queued_spool_bytes -= entry->bytes;
 		sender->totals.waiting_spool_bytes += entry->bytes;
+	}
 	pthread_mutex_unlock(&sender->mutex);
 }
 
@@ -297,6 +299,8 @@ static enum rv_status enqueue(struct rv_sender *sender, const struct job *job, s
 	enum rv_status status = sender->failure.status;
 	if (status == RV_OK) {
 		sender->queue[sender->queued++] = *job;
+		if (job->run->pipe)
+			sender->totals.queued_spool_bytes += job->finished.entry.bytes;
 		pthread_cond_broadcast(&sender->changed);
 	} else {
 		*err = sender->failure;

@@ -21,6 +21,7 @@ struct rv_sender_totals {
 	uint64_t promised_batches, landed_batches;
 	struct rv_sent_counts counts;
 	uint64_t waiting_spool_bytes;           /* of this push */
+	uint64_t queued_spool_bytes;            /* handed over, and not in the spool yet */
 	uint64_t input_to;                      /* pipes: accepted up to here */
 	struct rv_error delivery;               /* why the last attempt failed; RV_OK: it did not */
 	int64_t failing_since_ms;               /* monotonic; 0: it does not fail */

@@ -248,13 +248,18 @@ static void test_promises_go_on(void **state RV_UNUSED)
 	open_sender(&w, 1, 2, 3600000);
 	struct rv_run *run = begin_run(&w.run, "p1", true, false);
 
-	for (uint64_t seq = 0; seq < 50; seq++)
+	for (uint64_t seq = 0; seq < 50; seq++) {
 		assert_ok(&w.run, send_batch(&w, run, seq, "{}\n"));
+		/* however far the worker has come: what was handed over counts */
+		rv_sender_totals(w.sender, &w.totals);
+		assert_int_equal(w.totals.waiting_spool_bytes + w.totals.queued_spool_bytes, 3 * (seq + 1));
+	}
 	assert_ok(&w.run, rv_sender_drain(w.sender, &w.run.err));
 	wait_for(&w, 0, true);
 	assert_int_equal(w.delivery.sends, 1);
 	assert_int_equal(w.totals.promised_records, 50);
 	assert_int_equal(w.totals.waiting_spool_bytes, 150);
+	assert_int_equal(w.totals.queued_spool_bytes, 0);
 	assert_int_equal(w.totals.delivery.status, RV_LOCAL_IO);
 	assert_true(w.totals.failing_since_ms > 0);
 	/* the end of the input ends the pause */
