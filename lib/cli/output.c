@@ -90,9 +90,11 @@ static void send_bytes(struct rv_out *out, const char *p, size_t len)
 		if (n >= 0) {
 			p += n;
 			len -= (size_t)n;
-		} else if (errno == EINTR) {
+		}
+		/* A write that was interrupted after a part of it says how much, and no EINTR. */
+		if (n >= 0 ? len > 0 : errno == EINTR) {
 			out->stopped = out->failed = rv_stop_signal() != 0;
-		} else {
+		} else if (n < 0) {
 			out->failed = true;
 			out->failed_errno = errno == EPIPE ? 0 : errno;
 		}

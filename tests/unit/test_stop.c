@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -51,6 +52,43 @@ static int second_leaves(void)
 	return 2;
 }
 
+static void nothing(int number)
+{
+	(void)number;
+}
+
+/* SIGTERM for this process, when it most likely sits in a system call. Where it has not come that far
+ * the flag is up before the call begins, and the signals behind it end the call: they only interrupt. */
+static void stop_soon(void)
+{
+	struct sigaction action = { .sa_handler = nothing }; /* without SA_RESTART */
+	sigaction(SIGUSR1, &action, NULL);
+	pid_t parent = getpid();
+	if (fork() != 0)
+		return;
+	usleep(50000);
+	kill(parent, SIGTERM);
+	while (getppid() == parent) {
+		usleep(1000);
+		kill(parent, SIGUSR1);
+	}
+	_exit(0);
+}
+
+static int calls_are_not_restarted(void)
+{
+	static const int asking[] = { SIGTERM, SIGINT, SIGHUP };
+	for (size_t i = 0; i < 3; i++)
+		signal(asking[i], SIG_DFL);
+	rv_stop_install();
+	for (size_t i = 0; i < 3; i++) {
+		struct sigaction action;
+		if (sigaction(asking[i], NULL, &action) != 0 || action.sa_flags & SA_RESTART)
+			return 1;
+	}
+	return 0;
+}
+
 static int read_is_interrupted(void)
 {
 	int ends[2];
@@ -59,13 +97,7 @@ static int read_is_interrupted(void)
 	rv_stop_install();
 	if (pipe(ends) != 0)
 		return 1;
-	pid_t parent = getpid(), pid = fork();
-	if (pid == 0) {
-		usleep(50000);
-		kill(parent, SIGTERM);
-		_exit(0);
-	}
-	/* when the signal came before the read, the flag is up and a loop would not read at all */
+	stop_soon();
 	ssize_t n = -1;
 	errno = EINTR;
 	if (!rv_stop_signal())
@@ -102,20 +134,39 @@ static int stuck_output(void)
 	rv_stop_install();
 	if (pipe(ends) != 0)
 		return 1;
+	stop_soon();
+	struct rv_out *out = rv_out_new(ends[1], RV_OUT_TEXT);
+	for (int i = 0; i < 1000 && !rv_out_failed(out); i++)
+		rv_out_write(out, block, sizeof(block));
+	struct rv_error err = RV_ERROR_INIT;
+	return rv_out_finish(out, &err) == RV_FAILED && rv_stop_signal() == SIGTERM ? 0 : 2;
+}
+
+/* The same, where the pipe took a part: then the call that is interrupted says how much, and no EINTR. */
+static int half_stuck_output(void)
+{
+	int ends[2], there = 0;
+	char block[65536] = "";
+	signal(SIGTERM, SIG_DFL);
+	rv_stop_install();
+	if (pipe(ends) != 0 || write(ends[1], "x", 1) != 1)
+		return 1;
 	pid_t parent = getpid();
 	if (fork() == 0) {
-		usleep(200000);
+		int room = fcntl(ends[0], F_GETPIPE_SZ);
+		/* full (the byte in front has a page of its own): the write is under way */
+		while (ioctl(ends[0], FIONREAD, &there) == 0 && there <= room - 4096)
+			usleep(1000);
 		kill(parent, SIGTERM);
-		/* a write that began after the signal would wait for ever: then fail, but end */
-		for (int i = 0; i < 100 && getppid() == parent; i++)
+		/* it does not come back? then fail, but end */
+		for (int i = 0; i < 600 && getppid() == parent; i++)
 			usleep(50000);
 		if (getppid() == parent)
 			kill(parent, SIGTERM);
 		_exit(0);
 	}
 	struct rv_out *out = rv_out_new(ends[1], RV_OUT_TEXT);
-	for (int i = 0; i < 1000 && !rv_out_failed(out); i++)
-		rv_out_write(out, block, sizeof(block));
+	rv_out_write(out, block, sizeof(block));
 	struct rv_error err = RV_ERROR_INIT;
 	return rv_out_finish(out, &err) == RV_FAILED && rv_stop_signal() == SIGTERM ? 0 : 2;
 }
@@ -141,6 +192,7 @@ static void test_signals(void **state)
 	(void)state;
 	assert_int_equal(in_child(first_asks), 0);
 	assert_int_equal(in_child(second_leaves), 128 + SIGINT);
+	assert_int_equal(in_child(calls_are_not_restarted), 0);
 	assert_int_equal(in_child(read_is_interrupted), 0);
 	assert_int_equal(in_child(ignored_stays), 0);
 	assert_int_equal(in_child(uninstalled), 128 + SIGPIPE);
@@ -150,6 +202,7 @@ static void test_output(void **state)
 {
 	(void)state;
 	assert_int_equal(in_child(stuck_output), 0);
+	assert_int_equal(in_child(half_stuck_output), 0);
 	assert_int_equal(in_child(file_size_limit), 0);
 }
 
