@@ -186,21 +186,41 @@ static void *server_main(void *arg)
 	}
 }
 
-RV_UNUSED static void server_start(struct server *server, peer_script *script, void *arg)
+/* A socket with a port of the kernel's choice; nobody listens yet. */
+static int open_port(int *ret_port)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET,
 				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t size = sizeof(address);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+	*ret_port = ntohs(address.sin_port);
+	return fd;
+}
+
+/* A port where nobody listens. It is held until the test closes `fd`: one that was let go of may be
+ * another program's by the time it is asked. */
+struct nobody {
+	int fd, port;
+	char url[64];
+};
+
+RV_UNUSED static void nobody_start(struct nobody *nobody)
+{
+	nobody->fd = open_port(&nobody->port);
+	snprintf(nobody->url, sizeof(nobody->url), "http://127.0.0.1:%d", nobody->port);
+}
+
+RV_UNUSED static void server_start(struct server *server, peer_script *script, void *arg)
+{
 	*server = (struct server){ .script = script, .arg = arg, .last_head = RV_STRBUF_INIT,
 				   .last_body = RV_STRBUF_INIT };
 	pthread_mutex_init(&server->mutex, NULL);
-	server->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_true(server->fd >= 0);
-	assert_int_equal(bind(server->fd, (struct sockaddr *)&address, size), 0);
+	server->fd = open_port(&server->port);
 	assert_int_equal(listen(server->fd, 16), 0);
-	assert_int_equal(getsockname(server->fd, (struct sockaddr *)&address, &size), 0);
-	server->port = ntohs(address.sin_port);
 	snprintf(server->url, sizeof(server->url), "http://127.0.0.1:%d", server->port);
 	assert_int_equal(pthread_create(&server->thread, NULL, server_main, server), 0);
 }

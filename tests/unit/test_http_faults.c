@@ -230,16 +230,14 @@ static void test_no_connection(void **state)
 	(void)state;
 
 	open_world(&w, script_ok);
-	/* a port where nobody listens any more */
-	struct server gone;
-	server_start(&gone, script_ok, NULL);
-	server_stop(&gone);
-	server_release(&gone);
-	request.url = gone.url;
+	struct nobody nobody;
+	nobody_start(&nobody);
+	request.url = nobody.url;
 	assert_int_equal(once(&w, &request), RV_FAILED);
 	assert_int_equal(w.outcome, RV_HTTP_NOT_SENT);
 	assert_true(w.err.transient);
 	assert_says(&w, "cannot connect to http://127.0.0.1:");
+	close(nobody.fd);
 
 	/* a name that no server needs to be asked about: a label of 64 letters */
 	snprintf(url, sizeof(url), "http://%064d.example/", 0);
@@ -731,22 +729,21 @@ static void test_proxy_is_not_there(void **state)
 {
 	struct rv_http_request request = GET;
 	struct world w;
-	struct server gone;
+	struct nobody nobody;
 	char text[64];
 	(void)state;
 
 	open_world(&w, script_ok);
-	server_start(&gone, script_ok, NULL);
-	server_stop(&gone);
-	server_release(&gone);
-	setenv("ALL_PROXY", gone.url, 1);
-	snprintf(text, sizeof(text), "cannot connect to proxy 127.0.0.1:%d", gone.port);
+	nobody_start(&nobody);
+	setenv("ALL_PROXY", nobody.url, 1);
+	snprintf(text, sizeof(text), "cannot connect to proxy 127.0.0.1:%d", nobody.port);
 	request.url = "https://service.example/";
 	assert_int_equal(once(&w, &request), RV_FAILED);
 	assert_int_equal(w.outcome, RV_HTTP_NOT_SENT);
 	assert_true(w.err.transient);
 	assert_says(&w, text);
 	unsetenv("ALL_PROXY");
+	close(nobody.fd);
 
 	/* nor one that nobody understands, and whose password libcurl would show */
 	setenv("https_proxy", "http://me:SECRET@127.0.0.1:port", 1);

@@ -58,7 +58,6 @@ static enum rv_status prepare(void *arg, unsigned attempt, struct rv_http_reques
 	request->url = w->server.url;
 	request->body.bytes = "abc";
 	request->body.len = 3;
-	request->stall_timeout_ms = 200;
 	request->sink = w->sink;
 	request->sink_arg = &w->got;
 	return RV_OK;
@@ -188,15 +187,14 @@ static void test_not_repeatable(void **state)
 
 	/* nothing was sent: again */
 	open_world(&w, &script);
-	struct server gone;
-	server_start(&gone, script_ok, NULL);
-	server_stop(&gone);
-	server_release(&gone);
-	snprintf(w.server.url, sizeof(w.server.url), "%s", gone.url);
+	struct nobody nobody;
+	nobody_start(&nobody);
+	snprintf(w.server.url, sizeof(w.server.url), "%s", nobody.url);
 	w.call.repeatable = false;
 	assert_int_equal(run(&w), RV_FAILED);
 	assert_int_equal(w.tally.attempts, 5);
 	assert_int_equal(w.tally.unknown, 0);
+	close(nobody.fd);
 	close_world(&w);
 }
 

@@ -187,10 +187,13 @@ static void on_terminal(void (*body)(void), int loudness, unsigned short columns
 	body();
 	dup2(saved, STDERR_FILENO);
 	close(saved);
-	fcntl(master, F_SETFL, O_NONBLOCK);
-	ssize_t n = read(master, text, size - 1);
-	text[n > 0 ? n : 0] = '\0';
 	close(slave);
+	/* what was written comes through by and by, and then there is an end, or EIO for one */
+	size_t len = 0;
+	ssize_t n;
+	while ((n = read(master, text + len, size - 1 - len)) > 0)
+		len += (size_t)n;
+	text[len] = '\0';
 	close(master);
 	rv_messages_init(0, RV_OUT_TEXT, false);
 	assert_false(rv_messages_terminal());
