@@ -41,6 +41,9 @@ struct rv_http {
 	struct rv_http_budget budget;
 };
 
+/* A stop was asked for at `stop_ms`: is a request that began at `started_ms` to be left? */
+bool rv_http_stop_is_due(int64_t now_ms, int64_t stop_ms, int64_t started_ms);
+
 /* One attempt as rv_http_once, and what the retry loop must know of it. */
 struct rv_http_facts {
 	enum rv_http_outcome outcome;

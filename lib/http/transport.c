@@ -322,6 +322,11 @@ static uint64_t in_flight(const struct attempt *a)
 	return ioctl(a->conn->socket, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? (uint64_t)bytes : 0;
 }
 
+bool rv_http_stop_is_due(int64_t now_ms, int64_t stop_ms, int64_t started_ms)
+{
+	return now_ms - stop_ms >= AFTER_STOP_MS && now_ms - started_ms >= AFTER_STOP_EACH_MS;
+}
+
 /* Called about once a second, and more often while bytes move. */
 static int watch(void *arg, RV_UNUSED curl_off_t down_total, curl_off_t down,
 		 RV_UNUSED curl_off_t up_total, curl_off_t up)
@@ -335,8 +340,7 @@ static int watch(void *arg, RV_UNUSED curl_off_t down_total, curl_off_t down,
 
 		if (atomic_compare_exchange_strong(&a->http->stop_ms, &stop_ms, now_ms))
 			stop_ms = now_ms;
-		if (now_ms - stop_ms >= AFTER_STOP_MS &&
-		    now_ms - a->started_ms >= AFTER_STOP_EACH_MS)
+		if (rv_http_stop_is_due(now_ms, stop_ms, a->started_ms))
 			return end_transfer(a, "was left: stopped, and no answer came within ",
 					    now_ms - (a->started_ms > stop_ms ? a->started_ms : stop_ms));
 	}

@@ -51,7 +51,7 @@ static inline void world_open(struct world *w, const char *stream)
 	assert_int_equal(rv_stream_parse_name(stream, &w->stream, &w->err), RV_OK);
 	snprintf(w->stream.id, sizeof(w->stream.id), "01jd0000000000000000000000");
 	w->stream.layers = RV_LAYER_RAW;
-	struct rv_duckdb_params params = { .path = w->path, .lock_timeout_ms = 20000,
+	struct rv_duckdb_params params = { .path = w->path, .lock_timeout_ms = 600000,
 					   .threads = 2 };
 
 	w->warehouse = rv_warehouse_duckdb_new(&params, w->store);

@@ -133,6 +133,7 @@ static int set_up(void **state)
 	setenv("HOME", w->home, 1);
 	setenv("AWS_REGION", "eu-west-1", 1);
 	setenv("AWS_EC2_METADATA_DISABLED", "true", 1);
+	setenv("AWS_METADATA_SERVICE_TIMEOUT", "60", 1); /* who answers may take its time */
 	server_start(&w->server, play, w);
 	setenv("AWS_ENDPOINT_URL_STS", w->server.url, 1);
 	setenv("AWS_ENDPOINT_URL_SSO", w->server.url, 1);

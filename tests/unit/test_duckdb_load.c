@@ -86,7 +86,7 @@ static void test_larger_than_memory_limit(void **state)
 
 	world_open(&w, "web/big");
 	rv_warehouse_free(w.warehouse);
-	struct rv_duckdb_params params = { .path = w.path, .lock_timeout_ms = 20000, .threads = 2,
+	struct rv_duckdb_params params = { .path = w.path, .lock_timeout_ms = 600000, .threads = 2,
 					   .memory_limit_bytes = 64u << 20, .note = count_note };
 
 	w.warehouse = rv_warehouse_duckdb_new(&params, w.store);
@@ -348,7 +348,7 @@ static void go_far_away(struct far_away *f)
 		f->items[i] = (struct rv_load){
 			.object = world_object(&f->w, "r", i, "{\"a\":1}\n{\"a\":2}\n") };
 	rv_warehouse_free(f->w.warehouse);
-	struct rv_duckdb_params params = { .path = f->w.path, .lock_timeout_ms = 20000, .threads = 2 };
+	struct rv_duckdb_params params = { .path = f->w.path, .lock_timeout_ms = 600000, .threads = 2 };
 
 	f->w.warehouse = rv_warehouse_duckdb_new(&params, &f->store.base);
 }
