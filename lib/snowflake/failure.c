@@ -11,12 +11,10 @@
 
 #include "base/memory.h"
 #include "base/number.h"
-#include "format/unpack.h"
 #include "snowflake/internal.h"
 
 /* More than this is told as the probable reason why a token was refused. */
 #define SKEW_NOTED_MS (30 * INT64_C(1000))
-#define ANSWER_MAX_BYTES ((size_t)1024 * 1024)
 
 enum advice {
 	NO_ADVICE,
@@ -128,24 +126,6 @@ static void take_word(char *to, size_t size, const char *text)
 	if (len < size && strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-") ==
 				  len)
 		memcpy(to, text, len + 1);
-}
-
-json_t *rv_snowflake_json(const struct rv_http_response *response)
-{
-	const struct rv_strbuf *body = &response->body;
-	if (body->len > ANSWER_MAX_BYTES)
-		return NULL;
-	if (body->len < 2 || memcmp(body->bytes, "\x1f\x8b", 2) != 0)
-		return json_loadb(body->bytes, body->len, 0, NULL);
-	RV_CLEANUP(rv_unpack_free_p) struct rv_unpack *unpack = rv_unpack_new(RV_PACKING_GZIP);
-	RV_CLEANUP(rv_free_p) char *text = rv_malloc(ANSWER_MAX_BYTES);
-	struct rv_str packed = { body->bytes, body->len };
-	struct rv_error ignored = RV_ERROR_INIT;
-	size_t len;
-	if (rv_unpack_step(unpack, &packed, text, ANSWER_MAX_BYTES, &len, &ignored) != RV_OK ||
-	    rv_unpack_end(unpack, &ignored) != RV_OK)
-		return NULL;
-	return json_loadb(text, len, 0, NULL);
 }
 
 void rv_snowflake_failure_read(const struct rv_http_response *response,

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/strbuf.h"
+#include "format/json_pull.h"
 #include "http/http.h"
 #include "snowflake/settings.h"
 #include "snowflake/sql.h"
@@ -50,9 +51,17 @@ enum rv_status rv_snowflake_send(struct rv_snowflake *snowflake,
 #define RV_UUID_TEXT 37
 void rv_snowflake_uuid(char *ret);
 
-/* ---- refusals (failure.c) ---- */
+/* ---- bodies (answer.c) ---- */
 /* A small answer as a tree, out of gzip where it is packed; NULL: it is not JSON. New reference. */
 json_t *rv_snowflake_json(const struct rv_http_response *response);
+/* A large one, to be pulled as it comes out of gzip. `body` and `what` are borrowed until *ret is
+ * freed. */
+struct rv_snowflake_bytes;
+struct rv_json_pull rv_snowflake_pull(struct rv_str body, const char *what,
+				      struct rv_snowflake_bytes **ret);
+void rv_snowflake_bytes_free_p(struct rv_snowflake_bytes **bytes);
+
+/* ---- refusals (failure.c) ---- */
 struct rv_snowflake_failure {
 	int http_status;
 	char code[32];             /* "390144"; "" when the answer has none */

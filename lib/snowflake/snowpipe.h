@@ -29,7 +29,9 @@ struct rv_snowpipe_file {
 	uint64_t bytes;            /* 0: unknown */
 };
 /* Any number of files; sends as many requests as that takes, repeated under their ids where the
- * outcome is unknown (a path is queued once). *ret_sent is how many of them, from the first on, were
+ * outcome is unknown (a path is queued once). RV_BAD_DATA, and nothing is sent: a path that is empty,
+ * too long, no UTF-8 or begins with '/'. RV_CONFLICT: the pipe is paused, stopped, or leaves out files
+ * by a pattern; RV_AUTH and RV_NOT_FOUND as in client.h, naming the pipe and the grant. *ret_sent is how many of them, from the first on, were
  * certainly accepted, also on failure; `skipped` (Optional) hears of those the pipe knew already. */
 enum rv_status rv_snowpipe_insert(const struct rv_snowpipe *pipe, const struct rv_snowpipe_file *files,
 				  size_t count, size_t *ret_sent,
@@ -61,8 +63,9 @@ typedef enum rv_status rv_snowpipe_each(void *arg, const struct rv_snowpipe_repo
 enum rv_status rv_snowpipe_recent(const struct rv_snowpipe *pipe, char *mark, size_t mark_size,
 				  bool *ret_complete, rv_snowpipe_each *each, void *arg,
 				  struct rv_error *err) RV_MUST_CHECK;
-/* What happened from one time to another, within 14 days; pages are followed to their end. Strictly
- * rate limited by Snowflake: 429 is waited for within `deadline_ms` (monotonic, 0: none). */
+/* What happened from one time to another, within 14 days; pages are followed to their end, and a file
+ * may come twice. Strictly rate limited by Snowflake: 429 is waited for until `deadline_ms` (monotonic;
+ * 0: for about a minute). */
 enum rv_status rv_snowpipe_history(const struct rv_snowpipe *pipe, int64_t from_ms, int64_t to_ms,
 				   int64_t deadline_ms, rv_snowpipe_each *each, void *arg,
 				   struct rv_error *err) RV_MUST_CHECK;

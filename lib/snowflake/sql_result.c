@@ -10,11 +10,8 @@
 
 #include "base/memory.h"
 #include "base/number.h"
-#include "format/json_pull.h"
-#include "format/unpack.h"
 #include "snowflake/internal.h"
 
-#define CHUNK_BYTES (64 * 1024)
 #define HEAD_MAX_BYTES (32 * 1024 * 1024) /* thousands of columns, tens of thousands of partitions */
 #define PAGE_ROWS 1024
 #define PAGE_BYTES (1024 * 1024)
@@ -32,48 +29,6 @@ void rv_snowflake_reading_release(struct rv_snowflake_reading *reading)
 	json_decref(reading->head);
 	rv_strbuf_release(&reading->texts);
 	*reading = (struct rv_snowflake_reading)RV_SNOWFLAKE_READING_INIT;
-}
-
-/* ---- bytes ------------------------------------------------------------------------------------ */
-
-struct bytes {
-	struct rv_unpack *unpack;
-	struct rv_str packed;
-	char chunk[CHUNK_BYTES];
-};
-
-static void bytes_free_p(struct bytes **bytes)
-{
-	if (*bytes)
-		rv_unpack_free((*bytes)->unpack);
-	free(*bytes);
-}
-
-static enum rv_status more(void *arg, struct rv_str *ret, struct rv_error *err)
-{
-	struct bytes *bytes = arg;
-	size_t len;
-	if (rv_unpack_step(bytes->unpack, &bytes->packed, bytes->chunk, sizeof(bytes->chunk), &len,
-			   err) != RV_OK ||
-	    (len == 0 && rv_unpack_end(bytes->unpack, err) != RV_OK))
-		return rv_context(err, "the answer");
-	*ret = (struct rv_str){ bytes->chunk, len };
-	return RV_OK;
-}
-
-/* The header says gzip or does not; the bytes themselves are never wrong about it. */
-static struct bytes *bytes_new(struct rv_str body)
-{
-	struct bytes *bytes = rv_malloc(sizeof(*bytes));
-	bool gzip = body.len >= 2 && memcmp(body.p, "\x1f\x8b", 2) == 0;
-	bytes->unpack = rv_unpack_new(gzip ? RV_PACKING_GZIP : RV_PACKING_NONE);
-	bytes->packed = body;
-	return bytes;
-}
-
-static struct rv_json_pull pull_of(struct bytes *bytes)
-{
-	return (struct rv_json_pull){ .more = more, .arg = bytes, .what = "the answer" };
 }
 
 /* ---- metadata --------------------------------------------------------------------------------- */
@@ -312,9 +267,9 @@ static enum rv_status take_member(struct rv_snowflake_reading *reading, struct r
 static enum rv_status read_object(struct rv_snowflake_reading *reading, struct rv_str body,
 				  bool metadata_is_known, bool *ret_rows_left, struct rv_error *err)
 {
-	RV_CLEANUP(bytes_free_p) struct bytes *bytes = bytes_new(body);
+	RV_CLEANUP(rv_snowflake_bytes_free_p) struct rv_snowflake_bytes *bytes = NULL;
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf key = RV_STRBUF_INIT;
-	struct rv_json_pull pull = pull_of(bytes);
+	struct rv_json_pull pull = rv_snowflake_pull(body, "the answer", &bytes);
 	bool first = true, there, has_rows = false;
 	size_t room = HEAD_MAX_BYTES;
 	*ret_rows_left = false;

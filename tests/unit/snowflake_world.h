@@ -203,7 +203,8 @@ static void world_stop(void)
 RV_UNUSED static void says(const char *message, const char *hint)
 {
 	if (!strstr(err.message, message) || (hint && !strstr(err.hint, hint)))
-		fail_msg("'%s' (%s) does not say '%s' (%s)", err.message, err.hint, message, hint);
+		fail_msg("'%s' (%s) does not say '%s' (%s)", err.message, err.hint, message,
+			 hint ? hint : "");
 }
 
 static void world_clear_environment(void)
