@@ -18,6 +18,7 @@
 //   GET    uploads [?bucket=]       multipart uploads that are not finished
 //   GET    events [?bucket=][&all=1]     S3 event messages that notifications would have sent, one a line
 //   GET    keys | POST keys {id,secret,token,life_s} | DELETE keys?id=
+//   any    snowflake/...            snowflake-control.mjs
 //   POST   reset                    no streams, buckets, rules, log; temporary keys are gone, settings as at the start
 
 import { gunzipSync } from 'node:zlib';
@@ -102,9 +103,13 @@ export async function control(world, r, req) {
 		return json({ id: key.id, secret: key.secret, token: key.token });
 	}
 	case 'DELETE keys': return json({ gone: keyring.revoke(q.id) });
-	case 'POST reset': world.reset(); return json({});
-	default:
+	case 'POST reset': await world.reset(); return json({});
+	default: {
+		const answer = r.path.startsWith('/_emul/snowflake/') ? await world.snowflake.control(r, r.method === 'GET' ? {} : input()) : undefined;
+		if (answer)
+			return answer;
 		throw new HttpError(404, 'NotFound', `no such control call: ${r.method} ${r.path}`);
+	}
 	}
 }
 

@@ -31,6 +31,10 @@
 //   duplicate       (op "deliver") fraction | indices | content: those records are delivered twice
 //   role_not_ready  s            (op CreateDeliveryStream) cannot assume the role for so long
 //   creating_failed message      (op CreateDeliveryStream)
+// What only Snowflake does (match has sql, a regular expression on the statement, and handle):
+//   running         polls | ms ; executed   (op Submit) 202, and still running for so many polls (1) or so long;
+//                   the statement is carried out at the end, or at once when executed is true
+//   incomplete      (op Submit, Poll) code 391908: the result was too large
 // What only S3 does:
 //   empty_page      (op ListObjectsV2) a page without keys that is truncated all the same
 
@@ -43,8 +47,8 @@ const NOT_CARRIED_OUT = new Set(['status', 'throttle', 'html200', 'garbage', 'ga
 const KNOWN = new Set([...BEFORE_BODY, ...NOT_CARRIED_OUT, 'read_body_then_close', 'hang', 'error_in_200', 'late', 'slow',
 	'endless', 'huge_headers', 'short_body', 'no_content_length', 'http10', 'informational', 'chunked_trailers',
 	'connection_close', 'close_after', 'wrong_checksum', 'no_checksum', 'gzip_bomb', 'headers', 'answer', 'partial',
-	'short_responses', 'long_responses', 'count_mismatch', 'duplicate', 'role_not_ready', 'creating_failed', 'empty_page']);
-const MATCHES = new Set(['service', 'op', 'stream', 'bucket', 'region', 'method', 'akid', 'key', 'path', 'nth', 'count',
+	'running', 'incomplete', 'short_responses', 'long_responses', 'count_mismatch', 'duplicate', 'role_not_ready', 'creating_failed', 'empty_page']);
+const MATCHES = new Set(['service', 'op', 'stream', 'bucket', 'region', 'method', 'akid', 'account', 'handle', 'key', 'path', 'sql', 'nth', 'count',
 	'every', 'probability']);
 
 export class Script {
@@ -63,7 +67,7 @@ export class Script {
 			throw new HttpError(400, 'BadScript', `${rule.do} cannot be early`);
 		const m = rule.match ?? {};
 		this.rules.push({ ...rule, id: this.nextId, seen: 0, fired: 0, match: m,
-			key: m.key === undefined ? null : new RegExp(m.key), path: m.path === undefined ? null : new RegExp(m.path),
+			key: m.key === undefined ? null : new RegExp(m.key), path: m.path === undefined ? null : new RegExp(m.path), sql: m.sql === undefined ? null : new RegExp(m.sql, 'i'),
 			before: BEFORE_BODY.has(rule.do) || rule.early === true });
 		return this.nextId++;
 	}
@@ -88,17 +92,17 @@ export class Script {
 		return found;
 	}
 	list() {
-		return this.rules.map(({ key, path, before, ...rule }) => rule);
+		return this.rules.map(({ key, path, sql, before, ...rule }) => rule);
 	}
 }
 
 function matches(rule, r) {
-	for (const name of ['service', 'op', 'stream', 'bucket', 'region', 'method', 'akid']) {
+	for (const name of ['service', 'op', 'stream', 'bucket', 'region', 'method', 'akid', 'account', 'handle']) {
 		const wanted = rule.match[name];
 		if (wanted !== undefined && ![].concat(wanted).includes(r[name]))
 			return false;
 	}
-	return (!rule.key || rule.key.test(r.key ?? '')) && (!rule.path || rule.path.test(r.path ?? ''));
+	return (!rule.key || rule.key.test(r.key ?? '')) && (!rule.path || rule.path.test(r.path ?? '')) && (!rule.sql || rule.sql.test(r.sql ?? ''));
 }
 
 // Which of n items a rule means: by position, by content, or a random share of them (at least one).
@@ -128,6 +132,7 @@ export function insteadOfService(rule, r, refuse) {
 			rule.message ?? 'We encountered an internal error. Please try again.', {}, rule.headers);
 	case 'throttle': {
 		const [status, code, message] = r.service === 's3' ? [503, 'SlowDown', 'Please reduce your request rate.']
+			: r.service === 'snowflake' ? [429, '390505', 'Too many requests.']
 			: r.service === 'firehose' ? [503, 'ServiceUnavailableException', 'Slow down.']
 			: [400, 'Throttling', 'Rate exceeded'];
 		return refuse(rule.status ?? status, rule.code ?? code, rule.message ?? message, {},

@@ -189,6 +189,7 @@ export class S3 {
 		if (this.events.length < 100000)
 			this.events.push({ bucket: bucket.name, key: object.key, size: object.size, etag: object.etag, event,
 				at: object.modified });
+		this.world.snowflake.onObject(bucket.name, object.key, object.size);
 		return object;
 	}
 	// What Firehose writes.

@@ -1,5 +1,5 @@
-// AWS on the loopback, for river's tests: Firehose that delivers into S3, S3, STS, instance metadata,
-// container credentials and SSO, in one process, with faults by script.
+// AWS and Snowflake on the loopback, for river's tests: Firehose that delivers into S3, S3, STS, instance metadata,
+// container credentials, SSO and Snowflake (snowflake.mjs) that loads from that S3, in one process, with faults by script.
 //
 //   node server.mjs [--dir DIR] [--port N] [--tls-port N] [--ready FILE] [--parent PID] [--seed N] [--config JSON]
 //
@@ -11,11 +11,14 @@
 //
 // Which service a request is for: X-Amz-Target Firehose_20150804.*: Firehose. The scope of the signature, or a form
 // posted to /: STS. /latest/: instance metadata. /v2/credentials/: container. /federation/credentials: SSO.
-// POST /token: SSO's tokens. /_emul/: control.mjs. All else: S3, path style or <bucket>.localhost.
+// POST /token: SSO's tokens. /api/v2/statements, /v1/data/pipes, /session, /queries: Snowflake. /_emul/: control.mjs.
+// All else: S3, path style or <bucket>.localhost.
 //
 // Each signature is computed again by the code of AWS's own clients (sigv4-verify.mjs). What is refused is refused by
 // the name and status that AWS uses. Faults: faults.mjs has the language. Looking and steering: control.mjs.
 //
+import { SETTINGS as SNOWFLAKE_SETTINGS, Snowflake, route as routeSnowflake, statementOf } from './snowflake.mjs';
+
 // Settings (--config, POST /_emul/config):
 const SETTINGS = {
 	region: 'us-east-1',        // signatures for another region are refused; "any": all are taken
@@ -49,6 +52,7 @@ const SETTINGS = {
 	container_token: null,
 	sso_token: 'sso-access-token', sso_client_id: 'client', sso_client_secret: 'client-secret',
 	sso_refresh_token: 'refresh', sso_token_s: 3600,
+	...SNOWFLAKE_SETTINGS,
 };
 
 import { randomUUID } from 'node:crypto';
@@ -94,8 +98,9 @@ function makeWorld(seed, dir) {
 			if (world.config.record_files)
 				appendFileSync(join(dir, `records-${stream}`), Buffer.concat(items));
 		},
-		reset() {
+		async reset() {
 			world.config = { ...world.initial };
+			await world.snowflake.reset();
 			world.firehose.reset();
 			world.s3.reset();
 			world.identity.reset();
@@ -109,7 +114,7 @@ function makeWorld(seed, dir) {
 	world.s3 = new S3(world);
 	world.firehose = new Firehose(world);
 	world.identity = new Identity(world);
-	world.reset();
+	world.snowflake = new Snowflake(world);
 	return world;
 }
 
@@ -119,6 +124,8 @@ let requests = 0;
 function classify(r, claim) {
 	const target = r.headers['x-amz-target'] ?? '';
 	r.service = 's3';
+	if (routeSnowflake(r))
+		return;
 	if (target.startsWith(TARGET) || claim?.service === 'firehose') {
 		r.service = 'firehose';
 		r.op = target.startsWith(TARGET) ? target.slice(TARGET.length) : 'Unknown';
@@ -157,6 +164,8 @@ function refuse(world, r, status, code, message, detail = {}, headers = {}) {
 	case 'firehose':
 		return { status, headers: { 'Content-Type': 'application/x-amz-json-1.1', ...headers },
 			body: JSON.stringify({ __type: world.config.type_prefix + code, message }) };
+	case 'snowflake':
+		return { status, headers: { 'Content-Type': 'application/json', ...headers }, body: JSON.stringify({ code, message, ...detail }) };
 	case 'oidc':
 		return { status, headers: { 'Content-Type': 'application/json', 'x-amzn-ErrorType': code, ...headers },
 			body: JSON.stringify({ error: code.replace(/Exception$/, '').replace(/(?!^)[A-Z]/g, '_$&').toLowerCase(), error_description: message }) };
@@ -203,7 +212,9 @@ async function serve(world, r, req, claim) {
 			r.stream = /"DeliveryStreamName"\s*:\s*"([^"\\]*)"/.exec(body.bytes.toString('latin1', 0, 4096))?.[1] ??
 				/"DeliveryStreamName"\s*:\s*"([^"\\]*)"/.exec(body.bytes.toString('latin1', Math.max(0, body.size - 4096)))?.[1];
 		}
-		if (r.service !== 'oidc' && r.op !== 'AssumeRoleWithWebIdentity')
+		if (r.service === 'snowflake') // rules of the script look at it
+			r.sql = statementOf(r, body.bytes);
+		if (r.service !== 'oidc' && r.service !== 'snowflake' && r.op !== 'AssumeRoleWithWebIdentity')
 			await signed(world, r, claim, body.sha256);
 	}
 
@@ -223,6 +234,9 @@ async function serve(world, r, req, claim) {
 	case 'firehose':
 		answer = { status: 200, headers: { 'Content-Type': 'application/x-amz-json-1.1' },
 			body: JSON.stringify(await world.firehose.call(r, body.bytes, rule)) };
+		break;
+	case 'snowflake':
+		answer = await world.snowflake.call(r, body.bytes, rule);
 		break;
 	case 'sts': answer = world.identity.sts(r, form); break;
 	case 'imds': answer = world.identity.imds(r); break;
@@ -245,7 +259,7 @@ async function onRequest(world, req, res, waitsForContinue) {
 	const conn = socket.emulNumber;
 	let r;
 	try {
-		r = { ...parseRequest(req), n, id: randomUUID().replaceAll('-', '').toUpperCase().slice(0, 16), now: world.now() };
+		r = { ...parseRequest(req), address: socket.remoteAddress, n, id: randomUUID().replaceAll('-', '').toUpperCase().slice(0, 16), now: world.now() };
 	} catch (error) {
 		r = { method: req.method, path: req.url, query: {}, headers: req.headers, service: 's3', op: 'Unknown', n, id: '0', now: world.now(), key: '' };
 		return send(r, res, refuse(world, r, error.status ?? 500, error.code, error.message), null);
@@ -273,7 +287,7 @@ async function onRequest(world, req, res, waitsForContinue) {
 	const connRequest = socket.emulRequests;
 	classify(r, claim);
 	const note = status => world.log.add({ n, t: started, ms: Date.now() - started, service: r.service, op: r.op, method: r.method,
-		path: r.service === 'firehose' ? undefined : r.path, bucket: r.bucket, key: r.key || undefined,
+		path: r.service === 'firehose' ? undefined : r.path, account: r.account, handle: r.handle, request_id: r.requestId, sql: r.sql, why: r.why, bucket: r.bucket, key: r.key || undefined,
 		prefix: r.query?.prefix, stream: r.stream,
 		status, code: r.code, records: r.records, accepted: r.accepted, failed: r.failed, record_bytes: r.recordBytes,
 		bytes: r.bodyBytes, body: r.bodyHash, conn, conn_request: connRequest, attempt: r.headers['amz-sdk-request'],
@@ -332,6 +346,7 @@ const options = parseOptions({ dir: { type: 'string' }, port: { type: 'string', 
 	'tls-port': { type: 'string', default: '0' }, seed: { type: 'string', default: '1' }, config: { type: 'string' } });
 const dir = options.dir ?? mkdtempSync(join(tmpdir(), 'river-emul-'));
 const world = makeWorld(Number(options.seed), dir);
+await world.reset();
 if (options.config) {
 	world.configure(JSON.parse(options.config));
 	world.initial = { ...world.config };

@@ -17,6 +17,19 @@
 #	emul_records STREAM         the bytes that Firehose accepted
 #	emul_flush [STREAM]         delivers what Firehose buffers
 #
+# Snowflake of the same emulator (tests/emul/snowflake-control.mjs has all of it):
+#
+#	sf_start [JSON]             an account and a user with a key pair: $sf_account, $sf_user, $sf_key (PKCS#8), $sf_public
+#	                            (the key as ALTER USER takes it); JSON adds to the user: {"default_role":"ACCOUNTADMIN", ...}
+#	sf_env                      exports SNOWFLAKE_* so that a client finds it     sf_no_env    takes them back
+#	sf_post WHAT JSON           POST /_emul/snowflake/WHAT: user, token, warehouse, deny, age, tick, load, account ...
+#	sf_sql SQL                  statements, as the account's administrator: rows of the last one, one JSON a line
+#	sf_value SQL                the first value of its first row
+#	sf_statements               what was carried out by the SQL API, one JSON a line
+#	sf_allow                    takes back what sf_post deny took away
+#	sf_load [PIPE]              loads what is queued; with emul_config '{"sf_pipe_hold":true}' nothing else does
+#	sf_token JSON               a new token: {"kind":"OAUTH" | "PROGRAMMATIC_ACCESS_TOKEN", "life_s":60}
+#
 # One emulator a script; it ends with the script, at the latest a second after it.
 
 emul_home=$RIVER_SOURCE/tests/emul
@@ -121,6 +134,49 @@ emul_records () {
 }
 emul_flush () {
 	emul_post "flush${1:+?stream=$1}" ''
+}
+
+sf_start () {
+	sf_account=ACME-DATA sf_user=RIVER sf_key=$emul_dir/rsa_key.p8
+	openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out "$sf_key" 2>/dev/null && chmod 600 "$sf_key" || return 1
+	sf_public=$(openssl pkey -in "$sf_key" -pubout -outform DER | openssl base64 -A)
+	sf_more=$1
+	test -n "$sf_more" || sf_more='{}'
+	sf_post account "{\"name\":\"$sf_account\"}" >/dev/null &&
+	jq -n --arg user "$sf_user" --arg key "$sf_public" --argjson more "$sf_more" \
+		'{name: $user, public_key: $key, default_role: "ACCOUNTADMIN", default_warehouse: "WH"} + $more' |
+		emul_post snowflake/user - >/dev/null
+}
+sf_env () {
+	SNOWFLAKE_ACCOUNT=$sf_account SNOWFLAKE_USER=$sf_user SNOWFLAKE_AUTHENTICATOR=SNOWFLAKE_JWT SNOWFLAKE_PRIVATE_KEY_PATH=$sf_key
+	SNOWFLAKE_HOST=127.0.0.1 SNOWFLAKE_PORT=$emul_port SNOWFLAKE_PROTOCOL=http SNOWFLAKE_WAREHOUSE=WH
+	export SNOWFLAKE_ACCOUNT SNOWFLAKE_USER SNOWFLAKE_AUTHENTICATOR SNOWFLAKE_PRIVATE_KEY_PATH SNOWFLAKE_HOST SNOWFLAKE_PORT \
+		SNOWFLAKE_PROTOCOL SNOWFLAKE_WAREHOUSE
+}
+sf_no_env () {
+	unset SNOWFLAKE_ACCOUNT SNOWFLAKE_USER SNOWFLAKE_AUTHENTICATOR SNOWFLAKE_PRIVATE_KEY_PATH SNOWFLAKE_HOST SNOWFLAKE_PORT \
+		SNOWFLAKE_PROTOCOL SNOWFLAKE_WAREHOUSE
+}
+sf_post () {
+	emul_post "snowflake/$1" "$2"
+}
+sf_sql () {
+	jq -n --arg sql "$1" '{sql: $sql}' | emul_post snowflake/sql -
+}
+sf_value () {
+	sf_sql "$1" | jq -r -n 'input | to_entries[0].value'
+}
+sf_statements () {
+	emul_get snowflake/statements
+}
+sf_allow () {
+	emul_delete snowflake/deny >/dev/null
+}
+sf_load () {
+	emul_post "snowflake/load${1:+?name=$1}" '' >/dev/null
+}
+sf_token () {
+	jq -n --arg user "$sf_user" --argjson more "$1" '{user: $user} + $more' | emul_post snowflake/token - | jq -r .token
 }
 
 # emul_case FILE NAME: the case NAME of tests/emul/cases-FILE.mjs

@@ -1,0 +1,1 @@
+export class Snowpipe { constructor(){} reset(){} onObject(){} pump(){} age(){} loadNow(){} call(){} }

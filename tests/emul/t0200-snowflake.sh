@@ -1,0 +1,25 @@
+#!/bin/sh
+test_description='the emulated Snowflake: who is let in, and the SQL API'
+. "$(dirname "$0")/../lib/test-lib.sh"
+. "$RIVER_SOURCE/tests/lib/emul-lib.sh"
+
+emul_need
+emul_start || test_bug 'the emulator does not start'
+
+test_expect_success 'tokens of a key pair: whose, how old, signed by which key' '
+	emul_case snowflake keyPairs
+'
+test_expect_success 'a statement, its rows and its types' '
+	emul_case snowflake plainStatement
+'
+test_expect_success 'the shell library finds its way in' '
+	sf_start &&
+	sf_sql "CREATE DATABASE D; CREATE SCHEMA D.WEB; CREATE TABLE D.WEB.T (A NUMBER); INSERT INTO D.WEB.T VALUES (1), (2); SELECT COUNT(*) AS N FROM D.WEB.T" >rows &&
+	echo "{\"N\":\"2\"}" >expected &&
+	test_cmp expected rows &&
+	test "$(sf_value "SELECT MAX(A) FROM D.WEB.T")" = 2
+'
+test_expect_success 'the emulator had no errors of its own' '
+	emul_stop
+'
+test_done
