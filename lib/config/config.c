@@ -16,8 +16,8 @@
 #include "base/memory.h"
 #include "base/number.h"
 #include "base/strbuf.h"
+#include "config/config_check.h"
 #include "config/config_file.h"
-#include "format/arn.h"
 #include "format/record_hash.h"
 
 #define SYSTEM_PATH "/etc/river/config.yaml"
@@ -448,129 +448,6 @@ static enum rv_status set_state(struct rv_config *c, const char *folder, struct 
 	return RV_OK;
 }
 
-/* A profile of a file that nobody chose may leave the lake to the environment: then it is not known. */
-static bool lake_is_folder(const struct rv_config *c)
-{
-	const char *lake = value_of(c, "lake");
-	return lake && lake[0] == '/';
-}
-
-static enum rv_status check_combination(const struct rv_config *c, struct rv_error *err)
-{
-	static const char *const needs_s3[][2] = { { "delivery.type", "firehose" },
-						   { "warehouse.type", "snowflake" } };
-	const struct rv_config_value *lake = find_value(c, "lake");
-	if (!lake_is_folder(c))
-		return RV_OK;
-	for (size_t i = 0; i < 2; i++) {
-		const struct rv_config_value *other = find_value(c, needs_s3[i][0]);
-		if (strcmp(other->value, needs_s3[i][1]) != 0)
-			continue;
-		rv_fail(err, RV_BAD_CONFIG,
-			"profile %s: %s needs a lake on S3, but lake is the folder %s (%s: %s; "
-			"lake: %s)",
-			c->profile.name, other->value, lake->value, other->name, other->origin,
-			lake->origin);
-		rv_hint(err, "set lake to s3://bucket/prefix, or %s to %s", other->name,
-			i == 0 ? "direct" : "duckdb");
-		return err->status;
-	}
-	return RV_OK;
-}
-
-static enum rv_status bad_value(const struct rv_config *c, const char *name, const char *why,
-				const char *hint, struct rv_error *err)
-{
-	const struct rv_config_value *value = find_value(c, name);
-	rv_fail(err, RV_BAD_CONFIG, "profile %s: %s '%s' %s (%s)", c->profile.name, name, value->value,
-		why, value->origin);
-	rv_hint(err, "%s", hint);
-	return err->status;
-}
-
-/* What Firehose takes (CreateDeliveryStream, BufferingHints), checked before anything is sent. */
-static enum rv_status check_delivery(const struct rv_config *c, struct rv_error *err)
-{
-	uint64_t bytes;
-	int64_t ms;
-	const char *size = value_of(c, "delivery.buffer.size");
-	const char *age = value_of(c, "delivery.buffer.age");
-	const char *role = value_of(c, "delivery.role_arn");
-	if (strcmp(value_of(c, "delivery.type"), "firehose") != 0)
-		return RV_OK;
-	if (!rv_parse_size(size, &bytes) || bytes % (1u << 20) != 0 || bytes > 128u << 20)
-		return bad_value(c, "delivery.buffer.size", "is not 1MiB to 128MiB in whole MiB",
-				 "Firehose takes nothing else; 64MiB is the default", err);
-	if (!rv_parse_duration(age, &ms) || ms % 1000 != 0 || ms > 900 * 1000)
-		return bad_value(c, "delivery.buffer.age", "is not 0s to 900s in whole seconds",
-				 "Firehose takes nothing else; 60s is the default", err);
-	if (role && !rv_arn_is(role, "iam", "role/"))
-		return bad_value(c, "delivery.role_arn", "is not the ARN of an IAM role",
-				 "it reads arn:aws:iam::123456789012:role/name", err);
-	return RV_OK;
-}
-
-static enum rv_status check_notify(const struct rv_config *c, const char *name, struct rv_error *err)
-{
-	const char *text = value_of(c, name);
-	if (!text || strcmp(text, "eventbridge") == 0)
-		return RV_OK;
-	if (!rv_arn_is(text, "sqs", "") && !rv_arn_is(text, "sns", "") &&
-	    !rv_arn_is(text, "lambda", "function:"))
-		return bad_value(c, name,
-				 "is not eventbridge, and not the ARN of an SQS queue, an SNS topic "
-				 "or a Lambda function",
-				 "it reads for instance arn:aws:sqs:eu-west-1:123456789012:river-loads",
-				 err);
-	if (rv_ends_with(text, ".fifo"))
-		return bad_value(c, name, "is a FIFO one, which S3 cannot notify",
-				 "name a standard queue or topic, or eventbridge", err);
-	if (lake_is_folder(c))
-		return bad_value(c, name, "needs a lake on S3: a folder notifies nobody",
-				 "set lake to s3://bucket/prefix, or take the key out", err);
-	return RV_OK;
-}
-
-/* What is of Snowflake, for the profile and for businesses with something of their own. */
-static enum rv_status check_snowflake(const struct rv_config *c, struct rv_error *err)
-{
-	if (strcmp(value_of(c, "warehouse.type"), "snowflake") != 0)
-		return RV_OK;
-	for (size_t i = 0; i < c->values_count; i++) {
-		const struct rv_config_value *value = &c->values[i];
-		if (rv_ends_with(value->name, ".storage_role_arn") &&
-		    !rv_arn_is(value->value, "iam", "role/"))
-			return bad_value(c, value->name, "is not the ARN of an IAM role",
-					 "it reads arn:aws:iam::123456789012:role/name", err);
-		if (rv_starts_with(value->name, "businesses.") && rv_ends_with(value->name, ".lake") &&
-		    value->value[0] == '/')
-			return bad_value(c, value->name, "is a folder, and snowflake needs a lake on S3",
-					 "set it to s3://bucket/prefix", err);
-	}
-	return RV_OK;
-}
-
-/* What is right in itself and may be wrong together; every problem, not only the first. */
-static void check_together(const struct rv_config *c,
-			   void (*report)(void *arg, const struct rv_error *problem), void *arg)
-{
-	struct rv_error problem = RV_ERROR_INIT;
-	if (check_combination(c, &problem) != RV_OK)
-		report(arg, &problem);
-	problem = (struct rv_error)RV_ERROR_INIT;
-	if (check_delivery(c, &problem) != RV_OK)
-		report(arg, &problem);
-	static const char *const notify[] = { "notify.arn", "notify.landing_arn" };
-	for (size_t i = 0; i < 2; i++) {
-		problem = (struct rv_error)RV_ERROR_INIT;
-		if (check_notify(c, notify[i], &problem) != RV_OK)
-			report(arg, &problem);
-	}
-	problem = (struct rv_error)RV_ERROR_INIT;
-	if (check_snowflake(c, &problem) != RV_OK)
-		report(arg, &problem);
-}
-
 static uint64_t size_of(const struct rv_config *c, const char *name)
 {
 	uint64_t n = 0;
@@ -678,6 +555,18 @@ static int by_table(const void *a, const void *b)
 	if (x->key != y->key)
 		return x->key < y->key ? -1 : 1;
 	return strcmp(x->name, y->name);
+}
+
+/* What is right in itself and may be wrong together; every problem, not only the first. */
+static void check_together(const struct rv_config *c,
+			   void (*report)(void *arg, const struct rv_error *problem), void *arg)
+{
+	const struct rv_config_values values = {
+		.profile = c->profile.name,
+		.values = c->values,
+		.count = c->values_count,
+	};
+	rv_config_check_together(&values, report, arg);
 }
 
 static void keep_first(void *arg, const struct rv_error *problem)
