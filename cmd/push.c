@@ -250,6 +250,22 @@ static json_t *summary_json(const char *stream, const struct rv_push_result *r, 
 	return o;
 }
 
+/* What Firehose's rounding costs, and what packing would. */
+static void print_billed(const struct rv_push_result *r, bool packed)
+{
+	char billed[RV_NUMBER_TEXT], would[RV_NUMBER_TEXT], sent[RV_NUMBER_TEXT];
+	uint64_t would_be = rv_delivery_firehose_packed_bytes(r->counts.record_bytes, r->batches);
+	if (!r->counts.billed_bytes)
+		return;
+	rv_format_size(r->counts.billed_bytes, billed);
+	rv_format_size(r->counts.record_bytes, sent);
+	if (packed || would_be >= r->counts.billed_bytes)
+		rv_note("Firehose bills the %s of records as %s", sent, billed);
+	else
+		rv_note("Firehose bills the %s of records as %s; with 'delivery.packing: lines' as %s at most",
+			sent, billed, rv_format_size(would_be, would));
+}
+
 static void print_summary(struct rv_command_context *cx, const char *stream,
 			  const struct rv_push_result *r, enum rv_status status, int64_t took_ms)
 {
@@ -276,6 +292,7 @@ static void print_summary(struct rv_command_context *cx, const char *stream,
 		if (r->counts.maybe_twice)
 			rv_note("%" PRIu64 " of them may have arrived twice, under the same stamp",
 				r->counts.maybe_twice);
+		print_billed(r, cx->profile->delivery_pack);
 		return;
 	}
 	rv_note("pushed %s record%s (%s) to %s: %s object%s, %s, %s",

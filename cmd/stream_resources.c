@@ -139,6 +139,13 @@ static json_t *view_json(const struct rv_resource *resource, const struct rv_res
 						rv_out_text(view->changes[i].from), "to",
 						rv_out_text(view->changes[i].to)));
 	json_object_set_new(json, "changes", changes);
+	if (is_done || !view->fields_count)
+		return json;
+	json_t *fields = json_object();
+
+	for (size_t i = 0; i < view->fields_count; i++)
+		json_object_set_new(fields, view->fields[i].key, rv_out_text(view->fields[i].to));
+	json_object_set_new(json, "fields", fields);
 	return json;
 }
 
@@ -151,6 +158,9 @@ static void print_view(struct rv_out *out, const char *indent, const struct rv_r
 		rv_out_line(out, "%s  %s: %s -> %s", indent, view->changes[i].key,
 			    view->changes[i].from ? view->changes[i].from : "(absent)",
 			    view->changes[i].to ? view->changes[i].to : "(absent)");
+	for (size_t i = 0; !is_done && i < view->fields_count; i++)
+		rv_out_line(out, "%s  %s: %s", indent, view->fields[i].key,
+			    view->fields[i].to ? view->fields[i].to : "(absent)");
 }
 
 json_t *river_resources_json(const struct rv_resources *resources, const struct rv_resource_view *views,

@@ -91,6 +91,9 @@ struct rv_delivery_firehose_params {
 enum rv_status rv_delivery_firehose_new(const struct rv_delivery_firehose_params *params,
 					struct rv_delivery **ret, struct rv_error *err) RV_MUST_CHECK;
 
+/* What `bytes` of records in `batches` batches are billed as with `pack`, at most. */
+uint64_t rv_delivery_firehose_packed_bytes(uint64_t bytes, uint64_t batches);
+
 /*
  * For tests: a service in memory that takes records one by one, and fails as it is told to. A batch whose
  * name says that its body is compressed, or with a record over the limit, is put into `lake`.

@@ -313,6 +313,12 @@ struct rv_delivery *rv_delivery_firehose_with(const struct rv_delivery_firehose_
 	return &firehose->base;
 }
 
+uint64_t rv_delivery_firehose_packed_bytes(uint64_t bytes, uint64_t batches)
+{
+	/* Two that follow each other are longer than one may be, and each is rounded up. */
+	return bytes + (2 * (bytes / PACK_BYTES) + batches) * RV_FIREHOSE_BILLED_BYTES;
+}
+
 /* ---- Firehose itself --------------------------------------------------------- */
 
 static enum rv_status service_put(void *arg, const char *stream,

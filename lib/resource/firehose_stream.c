@@ -132,6 +132,23 @@ static void compare(struct rv_resource_view *view, const struct rv_firehose_stre
 	compare_text(view, "file_extension", now->file_extension, wanted->file_extension);
 }
 
+/* What create sends, in the words of `compare`. */
+static void show_fields(struct rv_resource_view *view, const struct rv_firehose_stream *wanted)
+{
+	RV_CLEANUP(rv_free_p) char *size = rv_asprintf("%" PRIu64 "MiB", wanted->buffer_mib);
+	RV_CLEANUP(rv_free_p) char *age = rv_asprintf("%" PRIu64 "s", wanted->buffer_s);
+
+	rv_resource_view_field(view, "type", "DirectPut");
+	rv_resource_view_field(view, "role_arn", wanted->role_arn);
+	rv_resource_view_field(view, "bucket_arn", wanted->bucket_arn);
+	rv_resource_view_field(view, "prefix", wanted->prefix);
+	rv_resource_view_field(view, "error_prefix", wanted->error_prefix);
+	rv_resource_view_field(view, "buffer.size", size);
+	rv_resource_view_field(view, "buffer.age", age);
+	rv_resource_view_field(view, "compression", wanted->compression);
+	rv_resource_view_field(view, "file_extension", wanted->file_extension);
+}
+
 /* Somebody who may not, and somebody in another region, are told what to do. */
 static enum rv_status explain(enum rv_status status, struct rv_error *err)
 {
@@ -153,18 +170,23 @@ static enum rv_status stream_look(struct rv_resource *base, const struct rv_stre
 	enum rv_status status = rv_firehose_describe(r->firehose, wanted.name, &now, err);
 
 	ret->action = RV_RESOURCE_CREATE;
-	if (status == RV_NOT_FOUND)
+	if (status == RV_NOT_FOUND) {
+		show_fields(ret, &wanted);
 		return RV_OK;
+	}
 	if (status != RV_OK)
 		return explain(status, err);
 	if (!state_is(&now, "DELETING") && check_owner(r, stream, &now, err) != RV_OK)
 		return err->status;
 	ret->state = rv_strdup(now.status);
 	ret->arn = rv_take(now.arn);
-	if (state_is(&now, "DELETING")) /* waited for, then made */
+	if (state_is(&now, "DELETING")) { /* waited for, then made */
+		show_fields(ret, &wanted);
 		return RV_OK;
+	}
 	if (state_is(&now, "CREATING_FAILED")) {
 		ret->action = RV_RESOURCE_REPLACE;
+		show_fields(ret, &wanted);
 		rv_resource_view_change(ret, "failure", or_empty(now.failure), NULL);
 		return RV_OK;
 	}

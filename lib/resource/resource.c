@@ -5,14 +5,20 @@
 
 #include "base/memory.h"
 
+static void release_changes(struct rv_resource_change *changes, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		free(changes[i].key);
+		free(changes[i].from);
+		free(changes[i].to);
+	}
+	free(changes);
+}
+
 void rv_resource_view_release(struct rv_resource_view *view)
 {
-	for (size_t i = 0; i < view->count; i++) {
-		free(view->changes[i].key);
-		free(view->changes[i].from);
-		free(view->changes[i].to);
-	}
-	free(view->changes);
+	release_changes(view->changes, view->count);
+	release_changes(view->fields, view->fields_count);
 	free(view->name);
 	free(view->state);
 	free(view->arn);
@@ -27,6 +33,15 @@ void rv_resource_view_change(struct rv_resource_view *view, const char *key, con
 		.key = rv_strdup(key),
 		.from = from ? rv_strdup(from) : NULL,
 		.to = to ? rv_strdup(to) : NULL,
+	};
+}
+
+void rv_resource_view_field(struct rv_resource_view *view, const char *key, const char *value)
+{
+	RV_GROW(view->fields, view->fields_count, view->fields_capacity);
+	view->fields[view->fields_count++] = (struct rv_resource_change){
+		.key = rv_strdup(key),
+		.to = value ? rv_strdup(value) : NULL,
 	};
 }
 

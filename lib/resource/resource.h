@@ -34,10 +34,14 @@ struct rv_resource_view {
 	char *state, *arn;     /* Optional: in the service's words */
 	struct rv_resource_change *changes;
 	size_t count, capacity;
+	/* Optional. CREATE and REPLACE: all that it would be made with; `from` is NULL. */
+	struct rv_resource_change *fields;
+	size_t fields_count, fields_capacity;
 };
 void rv_resource_view_release(struct rv_resource_view *view);
 void rv_resource_view_change(struct rv_resource_view *view, const char *key, const char *from,
 			     const char *to);
+void rv_resource_view_field(struct rv_resource_view *view, const char *key, const char *value);
 
 struct rv_resource;
 struct rv_resource_ops {

@@ -139,14 +139,39 @@ test_expect_success 'a dry run prints each step and changes nothing' '
 	  river/_river/landing/: (absent) -> eventbridge
 	web/a: create
 	  firehose river-web-a: create
+	    type: DirectPut
+	    role_arn: arn:aws:iam::123456789012:role/firehose
+	    bucket_arn: arn:aws:s3:::lake
+	    prefix: river/data/web/a/dt=!{timestamp:yyyy-MM-dd}/hr=!{timestamp:HH}/
+	    error_prefix: river/_river/firehose-errors/web/a/!{firehose:error-output-type}/dt=!{timestamp:yyyy-MM-dd}/
+	    buffer.size: 64MiB
+	    buffer.age: 60s
+	    compression: GZIP
+	    file_extension: .ndjson.gz
 	  write _river/streams/web/a.json
 	END
-	sed 6q out >actual && test_cmp expected actual &&
+	sed 15q out >actual && test_cmp expected actual &&
 	river --output json stream create web/a -n >json &&
+	jq -c "select(.stream).resources[0].fields | keys" json >actual &&
+	echo "[\"bucket_arn\",\"buffer.age\",\"buffer.size\",\"compression\",\"error_prefix\",\"file_extension\",\"prefix\",\"role_arn\",\"type\"]" >expected &&
+	test_cmp expected actual &&
 	test_grep "\"kind\":\"notification\",\"name\":\"lake\",\"action\":\"none\"" json &&
 	test_grep "\"resources\":\[{\"kind\":\"firehose\",\"name\":\"river-web-a\",\"action\":\"create\"" json &&
 	river stream create web/a -n >out && test_grep "notification lake: none, as notify.arn is not set" out &&
 	test "$(changes)" = 0
+'
+
+# What create sends to Firehose is what the dry run said.
+test_expect_success 'a dry run says all that the delivery stream is then made with' '
+	fresh && river --output json stream create web/a -n >json &&
+	jq "select(.stream).resources[0].fields" json >said &&
+	river stream create web/a >out &&
+	described river-web-a | jq ".DeliveryStreamType as \$type | .Destinations[0].ExtendedS3DestinationDescription |
+		{type: \$type, role_arn: .RoleARN, bucket_arn: .BucketARN, prefix: .Prefix, error_prefix: .ErrorOutputPrefix,
+		\"buffer.size\": \"\(.BufferingHints.SizeInMBs)MiB\", \"buffer.age\": \"\(.BufferingHints.IntervalInSeconds)s\",
+		compression: .CompressionFormat, file_extension: .FileExtension}" >made &&
+	jq -S . said >expected && jq -S . made >actual && test_cmp expected actual &&
+	test_grep ! fields out
 '
 
 test_expect_success 'half done: killed behind the catalog, behind Firehose, or not allowed; the same command finishes' '

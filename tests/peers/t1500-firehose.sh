@@ -63,6 +63,21 @@ test_expect_success 'packed: many lines in one record, billed as few' '
 	test "$(emul_count firehose.PutRecordBatch accepted)" -lt 40
 '
 
+# 62 bytes each and a stamp, and each is billed as 5,120.
+test_expect_success 'the summary says what is billed, and what packing would save; what it says holds' '
+	firehose_fresh && make_records 2000 >in && river -v --output json push web/clicks in >plain 2>err &&
+	test "$(jq .billed_bytes plain)" -eq $((2000 * 5120)) &&
+	test_grep "Firehose bills the [0-9.]* KiB of records as 9.77 MiB; with .delivery.packing: lines. as [0-9.]* KiB at most" err &&
+	firehose_fresh && river -v --profile packed --output json push web/clicks in >packed 2>err &&
+	test_grep "Firehose bills the [0-9.]* KiB of records as [0-9.]* KiB\"}$" err &&
+	sent=$(jq .sent_bytes packed) && billed=$(jq .billed_bytes packed) &&
+	test "$sent" -eq "$(jq .sent_bytes plain)" && test "$billed" -ge "$sent" &&
+	test "$billed" -le $((sent + (2 * (sent / 250000) + 1) * 5120)) &&
+	firehose_fresh && long_record 5000 >in && river -v push web/clicks in 2>err &&
+	test_grep "Firehose bills the [0-9.]* KiB of records as 5.00 KiB$" err &&
+	river push web/clicks in 2>err && test_must_be_empty err
+'
+
 test_expect_success 't0039 requests are full, and never over 500 records or 4 MB' '
 	firehose_fresh && make_records 501 >in && river push web/clicks in && arrived in &&
 	emul_log "op=PutRecordBatch" | jq .records | sort -n >sizes &&
