@@ -276,6 +276,35 @@ static void explain_objects(struct explain *x, const char *lake_prefix)
 		    x->profile->bucket, lake_prefix);
 }
 
+/* Of a run that was killed; S3 keeps the parts, and bills them, until somebody aborts the upload. */
+static void explain_uploads(struct explain *x, const char *lake_prefix)
+{
+	struct rv_error err = RV_ERROR_INIT;
+	uint64_t count;
+	enum rv_status status = rv_s3_count_uploads(x->s3, lake_prefix, RV_S3_STRAY_MS, &count, &err);
+	if (status != RV_OK && err.http_status == 501)
+		return; /* a store that has no such list has no such rest */
+	if (status != RV_OK) {
+		say(x, "uploads", RV_EXPLAIN_WARN,
+		    err.status == RV_AUTH ? "what doctor may ask: river stream create NAME --print-policy"
+					  : err.hint,
+		    "whether uploads were left unfinished is not known: %s", err.message);
+		return;
+	}
+	RV_CLEANUP(rv_free_p)
+	char *hint = rv_asprintf("the next object of 64 MiB or more that river puts there removes them; or "
+				 "remove them now: aws s3api list-multipart-uploads --bucket %s --prefix "
+				 "'%s', then abort-multipart-upload for each",
+				 x->profile->bucket, lake_prefix);
+	if (count)
+		say(x, "uploads", RV_EXPLAIN_WARN, hint,
+		    "%" PRIu64 " unfinished upload%s older than a day below s3://%s/%s: %s parts are paid for",
+		    count, count == 1 ? " is" : "s are", x->profile->bucket, lake_prefix,
+		    count == 1 ? "its" : "their");
+	else
+		say(x, "uploads", RV_EXPLAIN_OK, NULL, "none was left unfinished for longer than a day");
+}
+
 /* ---- Firehose --------------------------------------------------------------------------------- */
 
 struct streams {
@@ -374,6 +403,7 @@ void rv_wire_explain(const struct rv_profile *profile, rv_explain_each *each, vo
 	bool there = explain_endpoint(&x, "s3", rv_s3_client(x.s3));
 	if (keys && there && explain_bucket(&x, prefix)) {
 		explain_objects(&x, prefix);
+		explain_uploads(&x, prefix);
 		if (strcmp(profile->delivery_type, "firehose") == 0)
 			explain_firehose(&x);
 	}

@@ -282,7 +282,7 @@ static json_t *doctor_policy(const struct maker *m)
 
 	allow(policy, "Format", "s3:GetObject", objects(m, format));
 	allow(policy, "Probe", "s3:PutObject s3:GetObject s3:DeleteObject", objects(m, probes));
-	allow_listing(policy, m, LIST, listed);
+	allow_listing(policy, m, LIST_UPLOADS, listed);
 	if (m->p->firehose)
 		allow(policy, "DeliveryStreams", "firehose:DescribeDeliveryStream",
 		      firehose_named(m, "river-*"));

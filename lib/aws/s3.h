@@ -61,7 +61,12 @@ enum rv_status rv_s3_list(struct rv_s3 *s3, const char *prefix, const char *afte
 			  enum rv_status (*each)(void *arg, const struct rv_s3_object *,
 						 struct rv_error *err),
 			  void *arg, struct rv_error *err) RV_MUST_CHECK;
-/* Unfinished uploads below a prefix that are older than `older_ms`: aborted, counted. */
+/* An upload in parts that was begun so long ago, wherever in the lake, is a dead one. */
+#define RV_S3_STRAY_MS (24 * 60 * 60 * INT64_C(1000))
+/* Unfinished uploads below a prefix that are older than `older_ms`: counted. */
+enum rv_status rv_s3_count_uploads(struct rv_s3 *s3, const char *prefix, int64_t older_ms,
+				   uint64_t *ret, struct rv_error *err) RV_MUST_CHECK;
+/* The same: aborted, counted. */
 enum rv_status rv_s3_abort_uploads(struct rv_s3 *s3, const char *prefix, int64_t older_ms,
 				   uint64_t *ret_aborted, struct rv_error *err) RV_MUST_CHECK;
 

@@ -231,8 +231,8 @@ enum rv_status rv_s3_list(struct rv_s3 *s3, const char *prefix, const char *afte
 
 /* ---- unfinished uploads ----------------------------------------------------------------------- */
 
-static enum rv_status abort_page(struct rv_s3 *s3, const struct page *page, const char *prefix,
-				 int64_t before_ms, uint64_t *aborted, struct rv_error *err)
+static enum rv_status uploads_page(struct rv_s3 *s3, const struct page *page, const char *prefix,
+				   int64_t before_ms, bool abort, uint64_t *count, struct rv_error *err)
 {
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf key = RV_STRBUF_INIT;
 	for (const struct rv_xml *upload = rv_xml_child(page->root, "Upload"); upload;
@@ -248,20 +248,20 @@ static enum rv_status abort_page(struct rv_s3 *s3, const struct page *page, cons
 		/* A store that does not know the prefix tells of everybody's. */
 		if (!rv_starts_with(key.bytes, prefix))
 			continue;
-		if (rv_s3_abort(s3, key.bytes, id, err) != RV_OK)
+		if (abort && rv_s3_abort(s3, key.bytes, id, err) != RV_OK)
 			return err->status;
-		++*aborted;
+		++*count;
 	}
 	return RV_OK;
 }
 
-enum rv_status rv_s3_abort_uploads(struct rv_s3 *s3, const char *prefix, int64_t older_ms,
-				   uint64_t *ret_aborted, struct rv_error *err)
+static enum rv_status each_upload(struct rv_s3 *s3, const char *prefix, int64_t older_ms, bool abort,
+				  uint64_t *ret_count, struct rv_error *err)
 {
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf query = RV_STRBUF_INIT, key = RV_STRBUF_INIT;
 	RV_CLEANUP(rv_free_p) char *id = NULL;
 	int64_t before_ms = rv_aws_client_now_ms(s3->client) - older_ms;
-	*ret_aborted = 0;
+	*ret_count = 0;
 	for (;;) {
 		RV_CLEANUP(page_release) struct page page = { 0 };
 		rv_strbuf_clear(&query);
@@ -274,7 +274,7 @@ enum rv_status rv_s3_abort_uploads(struct rv_s3 *s3, const char *prefix, int64_t
 			add_query(&query, "upload-id-marker", id);
 		}
 		if (get_page(s3, query.bytes, "ListMultipartUploadsResult", &page, err) != RV_OK ||
-		    abort_page(s3, &page, prefix, before_ms, ret_aborted, err) != RV_OK)
+		    uploads_page(s3, &page, prefix, before_ms, abort, ret_count, err) != RV_OK)
 			return rv_s3_context(s3, "look for unfinished uploads in", prefix, err);
 		if (!page.truncated)
 			return RV_OK;
@@ -289,4 +289,16 @@ enum rv_status rv_s3_abort_uploads(struct rv_s3 *s3, const char *prefix, int64_t
 		free(id);
 		id = rv_strdup(next);
 	}
+}
+
+enum rv_status rv_s3_count_uploads(struct rv_s3 *s3, const char *prefix, int64_t older_ms, uint64_t *ret,
+				   struct rv_error *err)
+{
+	return each_upload(s3, prefix, older_ms, false, ret, err);
+}
+
+enum rv_status rv_s3_abort_uploads(struct rv_s3 *s3, const char *prefix, int64_t older_ms,
+				   uint64_t *ret_aborted, struct rv_error *err)
+{
+	return each_upload(s3, prefix, older_ms, true, ret_aborted, err);
 }

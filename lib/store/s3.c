@@ -16,7 +16,6 @@
 #include "base/memory.h"
 
 /* Uploads in parts that are older belong to runs that are dead. */
-#define STRAY_MS (24 * 60 * 60 * INT64_C(1000))
 #define STRAYS_FROM_BYTES (UINT64_C(64) << 20)
 
 struct store_s3 {
@@ -185,7 +184,7 @@ static void sweep_once(struct store_s3 *store)
 	uint64_t aborted;
 	if (atomic_exchange(&store->swept, true))
 		return;
-	if (rv_s3_abort_uploads(store->s3, store->prefix, STRAY_MS, &aborted, &ignored) != RV_OK)
+	if (rv_s3_abort_uploads(store->s3, store->prefix, RV_S3_STRAY_MS, &aborted, &ignored) != RV_OK)
 		ignored.status = RV_OK; /* not what was asked for: the next one tries again */
 }
 

@@ -77,6 +77,28 @@ test_expect_success 'a good world' '
 	river doctor --output json >out && test_grep "{.*\"check\":\"bucket\",\"result\":\"ok\"" out
 '
 
+begin_upload () {
+	curl -sS --noproxy "*" --fail-with-body --aws-sigv4 aws:amz:us-east-1:s3 --data-binary "" \
+		--user "$emul_access_key:$emul_secret_key" -H "x-amz-content-sha256: UNSIGNED-PAYLOAD" \
+		"$emul_url/lake/$1?uploads=" >/dev/null
+}
+test_expect_success '58: uploads that a killed run left behind: said after a day, with how to remove them' '
+	test_when_finished "good_world" && world= &&
+	begin_upload river/data/web/clicks/x && begin_upload river/data/web/clicks/y && begin_upload elsewhere/z &&
+	river doctor >out && test_grep "^ok *uploads *none was left" out &&
+	emul_config "{\"clock_offset_s\":172800}" &&
+	doctor warn uploads "2 unfinished uploads are older than a day below s3://lake/river/" "list-multipart-uploads --bucket lake" &&
+	river doctor --output json >out && test_grep "{.*\"check\":\"uploads\",\"result\":\"warn\"" out &&
+	emul_get "uploads?bucket=lake" >uploads && test_line_count = 3 uploads &&
+	emul_script "{\"match\":{\"op\":\"ListMultipartUploads\",\"count\":\"all\"},\"do\":\"status\",\"status\":403,\"code\":\"AccessDenied\"}" &&
+	doctor warn uploads "not known: .*AccessDenied" "print-policy" &&
+	emul_no_script && emul_script "{\"match\":{\"op\":\"ListMultipartUploads\",\"count\":\"all\"},\"do\":\"status\",\"status\":501,\"code\":\"NotImplemented\"}" &&
+	river doctor >out && test_grep ! " uploads " out && emul_no_script &&
+	{ printf "{\"x\":\"" && head -c 68000000 /dev/zero | tr "\\0" x && printf "\"}\n"; } >large &&
+	river stream create web/large --compression none >out && river push web/large --max-record 100MiB large &&
+	emul_get "uploads?bucket=lake" >uploads && test_line_count = 1 uploads && test_grep elsewhere/z uploads
+'
+
 test_expect_success 'wrong region' '
 	test_when_finished "good_world" &&
 	world="AWS_REGION=eu-west-1" &&

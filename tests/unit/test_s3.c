@@ -580,6 +580,24 @@ static void test_unfinished_uploads(void **state RV_UNUSED)
 	assert_int_equal(rv_s3_abort_uploads(s3, "p/", 1000, &aborted, &err), RV_OK);
 	assert_int_equal(aborted, 2);
 	stop();
+
+	/* counting aborts none */
+	static const struct step only_looks[] = {
+		{ "GET /lake/?uploads=&encoding-type=url&prefix=p%2F HTTP/1.1\r\n", .status = 200,
+		  .body = "<ListMultipartUploadsResult><IsTruncated>false</IsTruncated>"
+			  UPLOAD("p/c", "u2", "2020-01-01T00:00:00.000Z")
+			  UPLOAD("p/new", "u3", "2999-01-01T00:00:00.000Z") "</ListMultipartUploadsResult>" },
+	};
+	START(only_looks);
+	assert_int_equal(rv_s3_count_uploads(s3, "p/", 1000, &aborted, &err), RV_OK);
+	assert_int_equal(aborted, 1);
+	stop();
+	static const struct step refused[] = {
+		{ "GET /lake/?uploads=", .status = 403, .body = XML_ERROR("AccessDenied") },
+	};
+	START(refused);
+	assert_int_equal(rv_s3_count_uploads(s3, "p/", 1000, &aborted, &err), RV_AUTH);
+	stop();
 }
 
 static int set_up(void **state)
