@@ -67,6 +67,11 @@ void rv_presigned_release(struct rv_presigned *presigned);
 enum rv_status rv_wire_presign(const struct rv_profile *profile, const char *object, uint64_t bytes,
 			       const char *crc32c, int64_t expires_s, struct rv_presigned *ret,
 			       struct rv_error *err) RV_MUST_CHECK;
+/* From here on cx->profile and cx->lake are those of the stream's business, which may have an account and a
+ * lake of its own. For commands on one stream, before they look it up; a text that is no stream's name is
+ * for the lookup to refuse. */
+enum rv_status rv_wire_business(struct rv_command_context *cx, const char *stream,
+				struct rv_error *err) RV_MUST_CHECK;
 /* For doctor: what of AWS works for a profile whose lake is on S3, and what does not, step by step.
  * Changes nothing but an object of its own that it removes. `hint` NULL or "": nothing to do. */
 enum rv_explained { RV_EXPLAIN_OK, RV_EXPLAIN_WARN, RV_EXPLAIN_FAIL };

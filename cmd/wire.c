@@ -1,6 +1,7 @@
 /* The one place that knows which implementation stands behind each interface. */
 #include "wire.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@
 #include "aws/policy.h"
 #include "base/memory.h"
 #include "config/config.h"
+#include "config/stream.h"
 #include "delivery/delivery.h"
 #include "resource/resource.h"
 #include "store/store.h"
@@ -59,9 +61,90 @@ const char *river_config_lookup(void *arg, const char *config_key)
 	return value;
 }
 
+/* ---- businesses ---- */
+
+/* Those that were entered, until the process ends: streams and stores borrow from them. */
+struct business {
+	struct business *next;
+	char name[RV_BUSINESS_MAX + 1];
+	struct rv_profile profile;
+	struct rv_store *lake; /* NULL: the profile's */
+};
+static struct business *businesses;
+/* What the command began with; NULL until it enters one. */
+static const struct rv_profile *home_profile;
+static struct rv_store *home_lake;
+
+static void leave_businesses(struct rv_command_context *cx)
+{
+	if (home_profile) {
+		cx->profile = home_profile;
+		cx->lake = home_lake;
+	}
+	while (businesses) {
+		struct business *next = businesses->next;
+
+		rv_store_free(businesses->lake);
+		rv_profile_release(&businesses->profile);
+		free(businesses);
+		businesses = next;
+	}
+	home_profile = NULL;
+	home_lake = NULL;
+}
+
+static enum rv_status enter_business(const struct rv_profile *profile, const char *name,
+				     struct business **ret, struct rv_error *err)
+{
+	struct business *b = businesses;
+
+	while (b && strcmp(b->name, name) != 0)
+		b = b->next;
+	if (!b) {
+		b = rv_calloc(1, sizeof(*b));
+		snprintf(b->name, sizeof(b->name), "%s", name);
+		rv_profile_of_business(profile, name, &b->profile);
+		b->next = businesses;
+		businesses = b;
+	}
+	*ret = b;
+	if (b->lake || strcmp(b->profile.lake, profile->lake) == 0)
+		return RV_OK;
+	return rv_wire_lake(&b->profile, &b->lake, err);
+}
+
+enum rv_status rv_wire_business(struct rv_command_context *cx, const char *stream,
+				struct rv_error *err)
+{
+	struct rv_stream parsed;
+	struct rv_error ignored = RV_ERROR_INIT;
+	struct business *b;
+
+	if (!home_profile) {
+		home_profile = cx->profile;
+		home_lake = cx->lake;
+	}
+	cx->profile = home_profile;
+	cx->lake = home_lake;
+	rv_stream_init(&parsed);
+	bool named = rv_stream_parse_name(stream, &parsed, &ignored) == RV_OK;
+
+	rv_stream_release(&parsed);
+	if (!named || !rv_profile_has_business(home_profile, parsed.business))
+		return RV_OK;
+	if (enter_business(home_profile, parsed.business, &b, err) != RV_OK)
+		return rv_context(err, "business %s", parsed.business);
+	cx->profile = &b->profile;
+	if (b->lake)
+		cx->lake = b->lake;
+	return RV_OK;
+}
+
 void river_close(struct rv_command_context *cx)
 {
+	leave_businesses(cx);
 	rv_store_free_p(&cx->lake);
+	river_close_snowflake();
 	rv_aws_free_p(&aws);
 	if (cx->config)
 		rv_config_free(cx->config);
@@ -140,10 +223,12 @@ void rv_wire_direct(struct rv_store *lake, struct rv_delivery **ret)
 enum rv_status rv_wire_warehouse(const struct rv_profile *profile, struct rv_store *lake,
 				 struct rv_warehouse **ret, struct rv_error *err)
 {
+	if (strcmp(profile->warehouse_type, "snowflake") == 0)
+		return river_wire_snowflake(profile, lake, ret, err);
 	if (strcmp(profile->warehouse_type, "duckdb")) {
-		rv_fail(err, RV_BAD_CONFIG, "profile %s has warehouse: %s, and this needs duckdb",
+		rv_fail(err, RV_BAD_CONFIG, "profile %s has warehouse: %s, and this needs one",
 			profile->name, profile->warehouse_type);
-		rv_hint(err, "set 'warehouse' of the profile to duckdb");
+		rv_hint(err, "set 'warehouse' of the profile to duckdb or snowflake");
 		return RV_BAD_CONFIG;
 	}
 	struct rv_duckdb_params params = {

@@ -4,6 +4,9 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "warehouse/snowflake_load.h"
+#include "warehouse/snowflake_look.h"
+#include "warehouse/snowflake_rows.h"
 
 /* There is no session between calls of the SQL API, so nothing is open either. */
 static enum rv_status snow_begin(struct rv_warehouse *w, bool writing RV_UNUSED,
@@ -25,8 +28,19 @@ static void snow_free(struct rv_warehouse *w)
 
 static const struct rv_warehouse_ops snow_ops = {
 	.name = "snowflake",
+	.remote = true,
 	.begin = snow_begin,
 	.end = snow_end,
+	.stamps = snow_stamps,
+	.load = snow_load,
+	.streams = snow_streams,
+	.history = snow_history_op,
+	.loaded = snow_loaded,
+	.count = snow_count,
+	.refused = snow_refused,
+	.present = snow_present,
+	.pipe = snow_pipe,
+	.query = snow_query,
 	.free = snow_free,
 };
 

@@ -385,7 +385,8 @@ void snow_add_columns(struct rv_strbuf *sql, const struct rv_stream *stream)
 	rv_strbuf_puts(sql, "\"FILE_NAME\", \"FILE_ROW\", \"LOADED_AT\"");
 }
 
-void snow_add_clean(struct rv_strbuf *sql, const struct rv_stream *stream, const char *from)
+static void add_accepted(struct rv_strbuf *sql, const struct rv_stream *stream, const char *from,
+			 const char *which)
 {
 	snow_add_contract(sql, stream, from);
 	rv_strbuf_puts(sql, "SELECT ");
@@ -395,7 +396,20 @@ void snow_add_clean(struct rv_strbuf *sql, const struct rv_stream *stream, const
 		return;
 	rv_strbuf_puts(sql, "\nQUALIFY ROW_NUMBER() OVER (PARTITION BY ");
 	add_partition(sql, stream);
-	rv_strbuf_puts(sql, " ORDER BY \"FILE_NAME\", \"FILE_ROW\") = 1");
+	rv_strbuf_printf(sql, " ORDER BY \"FILE_NAME\", \"FILE_ROW\") %s", which);
+}
+
+void snow_add_clean(struct rv_strbuf *sql, const struct rv_stream *stream, const char *from)
+{
+	add_accepted(sql, stream, from, "= 1");
+}
+
+bool snow_add_duplicates(struct rv_strbuf *sql, const struct rv_stream *stream, const char *from)
+{
+	if (identity_of(stream) == IDENTITY_NONE)
+		return false;
+	add_accepted(sql, stream, from, "> 1");
+	return true;
 }
 
 static void add_deleted(struct rv_strbuf *sql, const struct rv_stream *stream)

@@ -24,6 +24,8 @@ void snow_add_columns(struct rv_strbuf *sql, const struct rv_stream *stream);
 void snow_add_contract(struct rv_strbuf *sql, const struct rv_stream *stream, const char *from);
 /* The columns, accepted rows, the first of duplicates. */
 void snow_add_clean(struct rv_strbuf *sql, const struct rv_stream *stream, const char *from);
+/* The accepted rows that are not the first of their duplicates; false and nothing when all are kept. */
+bool snow_add_duplicates(struct rv_strbuf *sql, const struct rv_stream *stream, const char *from);
 /* The columns and SNOW_DELETED; the newest accepted row of each key. */
 void snow_add_newest(struct rv_strbuf *sql, const struct rv_stream *stream, const char *from);
 /* file_name, file_row, loaded_at, column_name, reason, value, record */

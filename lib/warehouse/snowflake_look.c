@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/number.h"
 #include "format/stamp.h"
+#include "warehouse/snowflake_contract.h"
 
 /* ---- the ledger ---- */
 
@@ -98,6 +99,85 @@ enum rv_status snow_present(struct rv_warehouse *warehouse, const struct rv_stre
 
 	snow_present_sql(&sql, w, stream);
 	return snow_ask(w, sql.bytes, NULL, see_present, &passing, err);
+}
+
+static void add_term(struct rv_strbuf *sql, const char *term, const char *from)
+{
+	rv_strbuf_printf(sql, "%sSELECT '%s' AS TERM, COUNT(*) AS N FROM %s",
+			 sql->len ? "\nUNION ALL " : "", term, from);
+}
+
+/* One row a term. Duplicates are counted by the contract, not taken from what is left. */
+void snow_count_sql(struct rv_strbuf *sql, const struct rv_snowflake_warehouse *w,
+		    const struct rv_stream *stream)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf raw = RV_STRBUF_INIT;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf from = RV_STRBUF_INIT;
+
+	snow_add_object(&raw, w, stream, SNOW_RAW);
+	add_term(sql, "raw", raw.bytes);
+	if (snow_has_clean(stream)) {
+		snow_add_object(&from, w, stream, SNOW_CLEAN);
+		add_term(sql, "clean", from.bytes);
+		rv_strbuf_clear(&from);
+		rv_strbuf_putc(&from, '(');
+		if (snow_add_duplicates(&from, stream, raw.bytes)) {
+			rv_strbuf_putc(&from, ')');
+			add_term(sql, "duplicates", from.bytes);
+		}
+	}
+	if (snow_has_layers(stream)) {
+		rv_strbuf_clear(&from);
+		snow_add_object(&from, w, stream, SNOW_REFUSED);
+		add_term(sql, "refused", from.bytes);
+	}
+	if (snow_has_latest(stream)) {
+		rv_strbuf_clear(&from);
+		snow_add_object(&from, w, stream, SNOW_NEWEST);
+		rv_strbuf_puts(&from, " WHERE NOT \"" SNOW_DELETED "\"");
+		add_term(sql, "latest", from.bytes);
+		rv_strbuf_clear(&from);
+		snow_add_object(&from, w, stream, SNOW_NEWEST);
+		rv_strbuf_puts(&from, " WHERE \"" SNOW_DELETED "\"");
+		add_term(sql, "tombstones", from.bytes);
+	}
+}
+
+static enum rv_status see_count(void *arg, const struct rv_snowflake_page *page,
+				struct rv_error *err RV_UNUSED)
+{
+	struct rv_warehouse_counts *counts = arg;
+	const struct {
+		const char *term;
+		uint64_t *ret;
+	} terms[] = {
+		{ "raw", &counts->raw },	 { "clean", &counts->clean },
+		{ "duplicates", &counts->duplicates }, { "refused", &counts->refused },
+		{ "latest", &counts->latest },	 { "tombstones", &counts->tombstones },
+	};
+
+	for (size_t row = 0; row < page->count; row++)
+		for (size_t i = 0; i < sizeof(terms) / sizeof(*terms); i++)
+			if (rv_str_is(snow_text(page, row, 0), terms[i].term))
+				*terms[i].ret = snow_u64(page, row, 1);
+	return RV_OK;
+}
+
+enum rv_status snow_count(struct rv_warehouse *warehouse, const struct rv_stream *stream,
+			  struct rv_warehouse_counts *ret, struct rv_error *err)
+{
+	struct rv_snowflake_warehouse *w = (struct rv_snowflake_warehouse *)warehouse;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf sql = RV_STRBUF_INIT;
+	struct rv_warehouse_counts counts = {
+		.has_clean = snow_has_clean(stream),
+		.has_latest = snow_has_latest(stream),
+	};
+
+	snow_count_sql(&sql, w, stream);
+	if (snow_ask(w, sql.bytes, NULL, see_count, &counts, err) != RV_OK)
+		return rv_context(err, "count the rows of %s/%s", stream->business, stream->name);
+	*ret = counts;
+	return RV_OK;
 }
 
 /* ---- stamps ---- */

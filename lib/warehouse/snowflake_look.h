@@ -30,6 +30,8 @@ enum rv_status snow_stamps(struct rv_warehouse *w, const struct rv_stream *strea
 			   void *arg, struct rv_error *err) RV_MUST_CHECK;
 enum rv_status snow_refused(struct rv_warehouse *w, const struct rv_stream *stream, bool quick,
 			    struct rv_warehouse_refused *ret, struct rv_error *err) RV_MUST_CHECK;
+enum rv_status snow_count(struct rv_warehouse *w, const struct rv_stream *stream,
+			  struct rv_warehouse_counts *ret, struct rv_error *err) RV_MUST_CHECK;
 enum rv_status snow_streams(struct rv_warehouse *w,
 			    enum rv_status (*each)(void *arg, const char *name, struct rv_error *err),
 			    void *arg, struct rv_error *err) RV_MUST_CHECK;
@@ -38,6 +40,8 @@ enum rv_status snow_pipe(struct rv_warehouse *w, const struct rv_stream *stream,
 
 void snow_present_sql(struct rv_strbuf *sql, const struct rv_snowflake_warehouse *w,
 		      const struct rv_stream *stream);
+void snow_count_sql(struct rv_strbuf *sql, const struct rv_snowflake_warehouse *w,
+		    const struct rv_stream *stream);
 void snow_stamps_sql(struct rv_strbuf *sql, const struct rv_snowflake_warehouse *w,
 		     const struct rv_stream *stream);
 void snow_refused_sql(struct rv_strbuf *sql, const struct rv_snowflake_warehouse *w,
