@@ -14,7 +14,7 @@
 #include "snowflake/internal.h"
 #include "snowflake/secret_file.h"
 
-#define MAX_ATTEMPTS 6
+#define MAX_ATTEMPTS 8 /* some 15 s of waiting in all */
 #define BASE_DELAY_MS 250
 #define MAX_DELAY_MS 15000
 #define MAX_BODY_BYTES ((size_t)1024 * 1024)
@@ -40,6 +40,7 @@ enum rv_status rv_snowflake_new(const struct rv_snowflake_settings_params *param
 {
 	RV_CLEANUP(rv_snowflake_free_p) struct rv_snowflake *snowflake = rv_calloc(1, sizeof(*snowflake));
 	snowflake->http = http;
+	snowflake->max_attempts = MAX_ATTEMPTS;
 	if (rv_snowflake_settings_load(params, &snowflake->settings, err) != RV_OK)
 		return err->status;
 	const struct rv_snowflake_settings *settings = snowflake->settings;
@@ -249,7 +250,7 @@ enum rv_status rv_snowflake_send(struct rv_snowflake *snowflake,
 		.judge = judge,
 		.arg = &call,
 		.repeatable = true,
-		.max_attempts = request->max_attempts ? request->max_attempts : MAX_ATTEMPTS,
+		.max_attempts = request->max_attempts ? request->max_attempts : snowflake->max_attempts,
 		.base_delay_ms = BASE_DELAY_MS,
 		.max_delay_ms = MAX_DELAY_MS,
 		.deadline_ms = request->deadline_ms,

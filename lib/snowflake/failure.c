@@ -128,17 +128,9 @@ static void take_word(char *to, size_t size, const char *text)
 		memcpy(to, text, len + 1);
 }
 
-void rv_snowflake_failure_read(const struct rv_http_response *response,
-			       struct rv_snowflake_failure *ret)
+void rv_snowflake_failure_of(const json_t *json, int http_status, struct rv_snowflake_failure *ret)
 {
-	const char *body = response->body.bytes;
-	*ret = (struct rv_snowflake_failure){ .http_status = response->status };
-	json_t *json = rv_snowflake_json(response);
-	if (!json_is_object(json)) {
-		ret->not_snowflake = body[strspn(body, " \t\r\n")] != '\0';
-		json_decref(json);
-		return;
-	}
+	*ret = (struct rv_snowflake_failure){ .http_status = http_status };
 	const json_t *code = json_object_get(json, "code");
 	const char *message = json_string_value(json_object_get(json, "message"));
 	const char *handle = json_string_value(json_object_get(json, "statementHandle"));
@@ -150,6 +142,15 @@ void rv_snowflake_failure_read(const struct rv_http_response *response,
 		take_message(ret->message, sizeof(ret->message), message);
 	if (handle)
 		take_word(ret->handle, sizeof(ret->handle), handle);
+}
+
+void rv_snowflake_failure_read(const struct rv_http_response *response,
+			       struct rv_snowflake_failure *ret)
+{
+	const char *body = response->body.bytes;
+	json_t *json = rv_snowflake_json(response);
+	rv_snowflake_failure_of(json, response->status, ret);
+	ret->not_snowflake = !json_is_object(json) && body[strspn(body, " \t\r\n")] != '\0';
 	json_decref(json);
 }
 

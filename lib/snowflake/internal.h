@@ -27,6 +27,7 @@ struct rv_snowflake {
 	char *database, *schema, *warehouse, *role;
 	_Atomic int64_t clock_offset_ms; /* what their clock is ahead of ours, of the last answer */
 	atomic_bool clock_known;
+	unsigned max_attempts;     /* of a request that says nothing else; tests lower it */
 };
 
 /* ---- requests (client.c) ---- */
@@ -41,7 +42,7 @@ struct rv_snowflake_request {
 	size_t max_body_bytes;
 	int64_t deadline_ms;       /* monotonic; 0: none */
 	int64_t total_timeout_ms;  /* of one attempt; 0: none */
-	unsigned max_attempts;     /* 0: 6 */
+	unsigned max_attempts;     /* 0: the client's */
 };
 /* RV_OK: an answer of those asked for. `response` holds the last answer in any case. */
 enum rv_status rv_snowflake_send(struct rv_snowflake *snowflake,
@@ -71,6 +72,8 @@ struct rv_snowflake_failure {
 };
 void rv_snowflake_failure_read(const struct rv_http_response *response,
 			       struct rv_snowflake_failure *ret);
+/* The same of an answer that was read already. */
+void rv_snowflake_failure_of(const json_t *json, int http_status, struct rv_snowflake_failure *ret);
 /* Fills err with status, message, codes and hint. */
 enum rv_status rv_snowflake_failure_tell(struct rv_snowflake *snowflake,
 					 const struct rv_snowflake_failure *failure,

@@ -246,13 +246,13 @@ static enum rv_status poll_until_done(struct execution *x, struct rv_error *err)
 
 static enum rv_status check_complete(struct execution *x, const json_t *head, struct rv_error *err)
 {
-	const char *code = json_string_value(json_object_get(head, "code"));
-	const char *message = json_string_value(json_object_get(head, "message"));
-	if (!code || strcmp(code, "391908") != 0)
+	struct rv_snowflake_failure failure;
+	rv_snowflake_failure_of(head, 200, &failure);
+	if (strcmp(failure.code, "391908") != 0)
 		return RV_OK;
-	struct rv_snowflake_failure failure = { .http_status = 200, .code = "391908" };
-	snprintf(failure.message, sizeof(failure.message), "%s",
-		 message && *message ? message : "the result is too large and was cut off");
+	if (!*failure.message)
+		snprintf(failure.message, sizeof(failure.message),
+			 "the result is too large and was cut off");
 	return rv_snowflake_failure_tell(x->snowflake, &failure, err);
 }
 

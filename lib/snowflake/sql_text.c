@@ -28,7 +28,7 @@ void rv_snowflake_literal(struct rv_strbuf *out, const char *text, size_t len)
 		case '\\': rv_strbuf_puts(out, "\\\\"); break;
 		case '\n': rv_strbuf_puts(out, "\\n"); break;
 		case '\r': rv_strbuf_puts(out, "\\r"); break;
-		case '\0': rv_strbuf_puts(out, "\\0"); break;
+		case '\0': rv_strbuf_puts(out, "\\x00"); break;
 		default: rv_strbuf_putc(out, text[i]);
 		}
 	}

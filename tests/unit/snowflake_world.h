@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "format/compress.h"
 #include "snowflake/client.h"
+#include "snowflake/internal.h"
 
 struct step {
 	const char *begins;   /* of the head: "POST /api/v2/statements?requestId=" */
@@ -162,6 +163,7 @@ RV_UNUSED static void world_open(void)
 
 	if (rv_snowflake_new(&params, w.http, &w.snowflake, &err) != RV_OK)
 		fail_msg("%s", err.message);
+	w.snowflake->max_attempts = w.count > 4 ? (unsigned)w.count : 4;
 }
 
 RV_UNUSED static void world_start_as(const struct step *steps, size_t count, const char *connection,
