@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "format/arn.h"
 #include "snowflake/client.h"
 #include "snowflake/sql.h"
 #include "warehouse/snowflake.h"
@@ -179,6 +180,9 @@ enum rv_status river_wire_snowflake(const struct rv_profile *profile, struct rv_
 		.storage_integration = names->integration,
 		.stage = names->stage,
 		.storage_role_arn = profile->snowflake_storage_role_arn,
+		.sns_topic = profile->notify_arn && rv_arn_is(profile->notify_arn, "sns", "")
+				     ? profile->notify_arn
+				     : NULL,
 		.makes_roles = profile->snowflake_makes_roles,
 		.stop = rv_stop_signal,
 		.note = rv_note,

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "warehouse/snowflake_load.h"
 #include "warehouse/snowflake_look.h"
+#include "warehouse/snowflake_plan.h"
 #include "warehouse/snowflake_rows.h"
 
 /* There is no session between calls of the SQL API, so nothing is open either. */
@@ -31,6 +32,10 @@ static const struct rv_warehouse_ops snow_ops = {
 	.remote = true,
 	.begin = snow_begin,
 	.end = snow_end,
+	.plan = snow_plan,
+	.compare = snow_compare,
+	.change = snow_change,
+	.removal = snow_removal,
 	.stamps = snow_stamps,
 	.load = snow_load,
 	.streams = snow_streams,
@@ -40,6 +45,7 @@ static const struct rv_warehouse_ops snow_ops = {
 	.refused = snow_refused,
 	.present = snow_present,
 	.pipe = snow_pipe,
+	.drop = snow_drop,
 	.query = snow_query,
 	.free = snow_free,
 };

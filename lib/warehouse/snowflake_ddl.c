@@ -53,8 +53,8 @@ static char *with_comment(const char *head, const char *body, const char *litera
 
 /* `body` is all behind CREATE <kind>, with COMMENT_HERE in it. What can be had without loss is
  * replaced; the rest is only ever made where it is not. */
-static void finish(struct snow_text *ret, const struct rv_stream *stream, const char *body,
-		   bool replaces)
+static void finish_with(struct snow_text *ret, const struct rv_stream *stream, const char *more,
+			const char *body, bool replaces)
 {
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf comment = RV_STRBUF_INIT;
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf literal = RV_STRBUF_INIT;
@@ -68,11 +68,49 @@ static void finish(struct snow_text *ret, const struct rv_stream *stream, const 
 	if (stream)
 		rv_strbuf_printf(&comment, ",\"stream\":\"%s/%s\",\"id\":\"%s\"", stream->business,
 				 stream->name, stream->id);
-	rv_strbuf_printf(&comment, ",\"shape\":\"%s\"}", ret->shape);
+	rv_strbuf_printf(&comment, ",\"shape\":\"%s\"%s}", ret->shape, more);
 	snow_add_literal(&literal, comment.bytes);
 	ret->comment = rv_strbuf_take(&comment);
 	ret->create = with_comment(if_missing, body, literal.bytes);
 	ret->replace = replaces ? with_comment(or_replace, body, literal.bytes) : NULL;
+}
+
+static void finish(struct snow_text *ret, const struct rv_stream *stream, const char *body,
+		   bool replaces)
+{
+	finish_with(ret, stream, "", body, replaces);
+}
+
+/* Raw says to which roles river has granted something, so that it can be taken from those that are
+ * no longer in the definition. */
+static void finish_raw(struct snow_text *ret, const struct rv_stream *stream, const char *body)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf more = RV_STRBUF_INIT;
+	const struct rv_string_list *lists[] = { &stream->grants_read, &stream->grants_push,
+						 &stream->grants_admin };
+	const char *comma = "";
+
+	rv_strbuf_puts(&more, ",\"roles\":[");
+	for (size_t i = 0; i < 3; i++)
+		for (size_t k = 0; k < lists[i]->count; k++) {
+			rv_strbuf_puts(&more, comma);
+			rv_strbuf_json(&more, lists[i]->items[k], strlen(lists[i]->items[k]));
+			comma = ",";
+		}
+	rv_strbuf_putc(&more, ']');
+	finish_with(ret, stream, comma[0] ? more.bytes : "", body, false);
+}
+
+/* Rows that tasks have merged say by which key, as those of another one would be no use. */
+static void finish_newest(struct snow_text *ret, const struct rv_stream *stream, const char *body)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf more = RV_STRBUF_INIT;
+
+	rv_strbuf_puts(&more, ",\"key\":\"");
+	for (size_t i = 0; i < stream->key.count; i++)
+		rv_strbuf_printf(&more, "%s%s", i ? "," : "", stream->key.items[i]);
+	rv_strbuf_putc(&more, '"');
+	finish_with(ret, stream, more.bytes, body, false);
 }
 
 static void set_names(struct snow_text *ret, enum snow_kind kind, const char *name,
@@ -185,7 +223,7 @@ void snow_text_format(const struct rv_snowflake_warehouse *w, struct snow_text *
 			 "\n  TYPE = JSON COMPRESSION = AUTO STRIP_OUTER_ARRAY = FALSE "
 			 "ALLOW_DUPLICATE = TRUE\n  STRIP_NULL_VALUES = FALSE ENABLE_OCTAL = FALSE "
 			 "IGNORE_UTF8_ERRORS = FALSE\n  %c", COMMENT_HERE);
-	finish(ret, NULL, body.bytes, false);
+	finish(ret, NULL, body.bytes, true);
 }
 
 /* ---- tables ---- */
@@ -710,7 +748,12 @@ void snow_text_object(const struct rv_snowflake_warehouse *w, const struct rv_st
 	size_t name_len = body.len;
 
 	add_body(&body, w, stream, object, kind);
-	finish(ret, stream, body.bytes, kind != SNOW_IS_TABLE);
+	if (object == SNOW_RAW)
+		finish_raw(ret, stream, body.bytes);
+	else if (kind == SNOW_IS_TABLE)
+		finish_newest(ret, stream, body.bytes);
+	else
+		finish(ret, stream, body.bytes, kind != SNOW_IS_TABLE);
 	if (!settles)
 		return;
 	add_setting(&ret->create, strlen("CREATE  IF NOT EXISTS ") + strlen(snow_kind_word(kind)) + name_len,

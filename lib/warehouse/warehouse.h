@@ -20,6 +20,7 @@
 #include "config/stream.h"
 #include "format/stamp_set.h"
 #include "store/store.h"
+#include "warehouse/changes.h"
 
 enum rv_load_state {
 	RV_LOAD_PENDING,   /* not tried */
@@ -111,6 +112,21 @@ struct rv_warehouse_ops {
 	enum rv_status (*plan)(struct rv_warehouse *, const struct rv_stream *, bool apply,
 			       void (*each)(void *arg, const char *statement), void *arg,
 			       struct rv_error *err);
+	/* Optional, both or none: for a warehouse that is a service, where a look at it is dear. What has
+	 * to change for all of these streams, found by one look; the streams are borrowed while `ret`
+	 * (zeroed, the caller's) lives. Conflicts are in it; what stops the look is returned. */
+	enum rv_status (*compare)(struct rv_warehouse *, const struct rv_stream *const *streams,
+				  size_t count, struct rv_changes *ret, struct rv_error *err);
+	/* Does what compare found, independent changes side by side. One that fails leaves the others
+	 * to be made, but for those that depend on it; then the first failure is returned, and each
+	 * has its state. Finding and doing it again goes on from there. */
+	enum rv_status (*change)(struct rv_warehouse *, struct rv_changes *changes,
+				 const struct rv_change_params *params, struct rv_error *err);
+	/* Optional (NULL: nothing goes by itself). What of a stream is river's in the warehouse, as
+	 * changes that remove it: what loads or computes by itself, and with `data` all the rest.
+	 * `ret` is for `change`. */
+	enum rv_status (*removal)(struct rv_warehouse *, const struct rv_stream *, bool data,
+				  struct rv_changes *ret, struct rv_error *err);
 	/* Optional (NULL: no stream of it is stamped). The stamps of all loaded objects, in any order:
 	 * of those Firehose wrote, and of river's own when the stream is stamped. */
 	enum rv_status (*stamps)(struct rv_warehouse *, const struct rv_stream *,

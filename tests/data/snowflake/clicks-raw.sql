@@ -3,4 +3,4 @@ CREATE TABLE IF NOT EXISTS "RIVER"."WEB"."CLICKS" (
   "FILE_NAME" VARCHAR NOT NULL,
   "FILE_ROW" NUMBER(38,0) NOT NULL,
   "LOADED_AT" TIMESTAMP_LTZ NOT NULL)
-  COMMENT = '{"river":1,"stream":"web/clicks","id":"01JCQ8Z5T0AAAAAAAAAAAAAAAA","shape":"e93112a7e1c97382"}'
+  COMMENT = '{"river":1,"stream":"web/clicks","id":"01JCQ8Z5T0AAAAAAAAAAAAAAAA","shape":"e93112a7e1c97382","roles":["analyst","producer","platform"]}'

@@ -12,4 +12,4 @@ CREATE TABLE IF NOT EXISTS "my ""odd"" db"."SHOP"."ORDERS$NEWEST" (
   "FILE_ROW" NUMBER(38,0) NOT NULL,
   "LOADED_AT" TIMESTAMP_LTZ NOT NULL,
   "RIVER$DELETED" BOOLEAN NOT NULL)
-  COMMENT = '{"river":1,"stream":"shop/orders","id":"01JCQ8Z5T0AAAAAAAAAAAAAAAA","shape":"604a260480318109"}'
+  COMMENT = '{"river":1,"stream":"shop/orders","id":"01JCQ8Z5T0AAAAAAAAAAAAAAAA","shape":"604a260480318109","key":"id,part"}'
