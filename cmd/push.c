@@ -402,7 +402,8 @@ static enum rv_status push_run(struct rv_command_context *cx, void *options, int
 		return err->status;
 	RV_CLEANUP(rv_stream_release_p) struct rv_stream stream;
 	rv_stream_init(&stream);
-	if (rv_catalog_get(cx->lake, operands[0], &stream, NULL, err) != RV_OK)
+	if (rv_wire_business(cx, operands[0], err) != RV_OK ||
+	    rv_catalog_get(cx->lake, operands[0], &stream, NULL, err) != RV_OK)
 		return err->status;
 	if (o->presign)
 		return river_presign(cx, &stream, &presign, err);

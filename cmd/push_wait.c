@@ -127,12 +127,13 @@ static enum rv_status load_runs(const struct river_push_wait *wait, const struct
 			return rv_fail(err, RV_FAILED, "%s before %s was loaded",
 				       should_stop() ? "stopped" : "the time was over", item->object);
 	}
-	struct rv_warehouse_counts counts;
-	if (stream->columns_count && warehouse->ops->count(warehouse, stream, &counts, err) != RV_OK)
+	struct rv_warehouse_refused refused = { .count = 0 };
+	if (stream->columns_count && warehouse->ops->refused &&
+	    warehouse->ops->refused(warehouse, stream, true, &refused, err) != RV_OK)
 		return err->status;
-	if (stream->columns_count && counts.refused)
+	if (refused.count)
 		rv_warn("%" PRIu64 " rows of %s/%s are refused by its definition, see the table "
-			"%s.%s_refused", counts.refused, stream->business, stream->name,
+			"%s.%s_refused", refused.count, stream->business, stream->name,
 			stream->business, stream->name);
 	return RV_OK;
 }

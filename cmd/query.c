@@ -20,7 +20,7 @@
 #define CELL_MIN 16
 
 struct query_options {
-	const char *file;
+	const char *file, *business;
 	struct rv_opt_list from;
 	bool write, load;
 };
@@ -31,6 +31,8 @@ static const struct rv_opt query_options_table[] = {
 	OPT_LIST(struct query_options, 0, "from", from, "file",
 		 "query this file as a table, without any warehouse",
 		 .complete = RV_COMPLETE_FILE),
+	OPT_STRING(struct query_options, 0, "business", business, "name",
+		   "ask the account of this business, where it has one of its own"),
 	OPT_FLAG(struct query_options, 0, "write", write, "allow statements that change data"),
 	OPT_FLAG(struct query_options, 0, "load", load, "load what is pending first",
 		 .def = "yes"),
@@ -284,6 +286,21 @@ static enum rv_status read_sql(const char *path, struct rv_strbuf *sql, struct r
 	return status;
 }
 
+static enum rv_status enter_business(struct rv_command_context *cx, const char *business,
+				     struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p) char *any = rv_asprintf("%s/any", business);
+
+	if (!rv_profile_has_business(cx->profile, business)) {
+		rv_fail(err, RV_USAGE, "business '%s' has nothing of its own in profile %s", business,
+			cx->profile->name);
+		rv_hint(err, "businesses of the profile names those that have; the others are asked "
+			"without --business");
+		return RV_USAGE;
+	}
+	return rv_wire_business(cx, any, err);
+}
+
 static enum rv_status query_run(struct rv_command_context *cx, void *options, int operands_count,
 				char **operands, struct rv_error *err)
 {
@@ -312,7 +329,8 @@ static enum rv_status query_run(struct rv_command_context *cx, void *options, in
 			return rv_fail(err, RV_USAGE, "--write and --from do not go together");
 		if (rv_wire_files(files, files_count, &warehouse, err) != RV_OK)
 			return err->status;
-	} else if (rv_wire_lake(cx->profile, &lake, err) != RV_OK ||
+	} else if ((o->business && enter_business(cx, o->business, err) != RV_OK) ||
+		   rv_wire_lake(cx->profile, &lake, err) != RV_OK ||
 		   rv_wire_warehouse(cx->profile, lake, &warehouse, err) != RV_OK ||
 		   (o->load && load_pending(cx, lake, warehouse, err) != RV_OK)) {
 		return err->status;
@@ -320,7 +338,7 @@ static enum rv_status query_run(struct rv_command_context *cx, void *options, in
 	enum rv_status status = warehouse->ops->query(warehouse, sql, o->write, print_rows, &p, err);
 
 	if (status != RV_OK)
-		river_query_explain(lake, sql, err);
+		river_query_explain(files_count ? NULL : lake, sql, err);
 	if (rv_out_format(cx->out) == RV_OUT_TEXT)
 		print_held(&p);
 	/* That standard output failed is for the output to say: a reader that left is no failure. */

@@ -43,23 +43,31 @@ static enum rv_status add_table(void *arg, const char *name, struct rv_error *er
 	return RV_OK;
 }
 
-/* `Catalog Error: Table with name "web.clicks" does not exist because ...` -> web.clicks */
+/* `Catalog Error: Table with name "web.clicks" does not exist because ...` -> web.clicks, and Snowflake's
+ * `Object 'RIVER.WEB.CLICKS' does not exist or not authorized` -> web.clicks as well. */
 static bool missed_name(const char *message, char ret[NAME_MAX_BYTES])
 {
-	static const char before[] = "Table with name ", after[] = " does not exist";
-	const char *p = strstr(message, before);
-	const char *end = p ? strstr(p, after) : NULL;
+	static const char *const before[] = { "Table with name ", "Object '" };
+	static const char after[] = " does not exist";
 
-	if (!end)
-		return false;
-	p += sizeof(before) - 1;
-	size_t n = 0;
+	for (size_t i = 0; i < 2; i++) {
+		const char *p = strstr(message, before[i]), *end = p ? strstr(p, after) : NULL;
+		size_t n = 0, points = 0;
 
-	for (; p < end && n < NAME_MAX_BYTES - 1; p++)
-		if (*p != '"')
-			ret[n++] = (char)tolower((unsigned char)*p);
-	ret[n] = '\0';
-	return n > 0;
+		if (!end)
+			continue;
+		for (p += strlen(before[i]); p < end && n < NAME_MAX_BYTES - 1; p++)
+			if (*p != '"' && *p != '\'') {
+				ret[n++] = (char)tolower((unsigned char)*p);
+				points += *p == '.';
+			}
+		ret[n] = '\0';
+		/* a database is none of a stream's names */
+		if (points == 2)
+			memmove(ret, strchr(ret, '.') + 1, strlen(strchr(ret, '.')));
+		return ret[0] != '\0';
+	}
+	return false;
 }
 
 static bool in_name(char c)
@@ -142,13 +150,23 @@ static void hint_at_tables(const struct tables *tables, struct rv_error *err)
 			tables->count > TABLES_SHOWN ? ", ..." : "");
 }
 
+/* A service that says what is missing says as well that it may be there for others. */
+static void explain_remote(struct rv_error *err, const char *stream, const char *name)
+{
+	rv_fail(err, RV_NOT_FOUND, "%s is not in Snowflake, or the role that asks may not see it", name);
+	rv_hint(err, "'river stream apply' makes what %s lacks there, and grants.read of its definition says "
+		"who may read it", stream);
+}
+
 void river_query_explain(struct rv_store *lake, const char *sql, struct rv_error *err)
 {
 	RV_CLEANUP(tables_release) struct tables tables = { 0 };
 	struct rv_error ignored = RV_ERROR_INIT;
 	char name[NAME_MAX_BYTES], table[NAME_MAX_BYTES];
+	bool remote = err->service_code[0] != '\0';
+	enum rv_status status = err->status;
 
-	if (err->status != RV_USAGE || !missed_name(err->message, name))
+	if (status != (remote ? RV_NOT_FOUND : RV_USAGE) || !missed_name(err->message, name))
 		return;
 	if (!lake) {
 		rv_fail(err, RV_USAGE, "there is no table %s", name);
@@ -167,17 +185,20 @@ void river_query_explain(struct rv_store *lake, const char *sql, struct rv_error
 		RV_CLEANUP(rv_free_p) char *stream = rv_strdup(table);
 
 		*strchr(stream, '.') = '/';
-		if (strcmp(name, table) == 0)
+		if (remote)
+			explain_remote(err, stream, name);
+		else if (strcmp(name, table) == 0)
 			rv_fail(err, RV_USAGE, "%s has nothing loaded yet", stream);
 		else
 			rv_fail(err, RV_USAGE, "%s has no %s: nothing is loaded yet, or it has no such layer",
 				stream, name);
-		rv_hint(err, "'river status %s' shows what is on its way", stream);
+		if (!remote)
+			rv_hint(err, "'river status %s' shows what is on its way", stream);
 		return;
 	}
 	const char *near = find_near(&tables, table);
 
-	rv_fail(err, RV_USAGE, "there is no table %s", name);
+	rv_fail(err, status, "there is no table %s", name);
 	if (near)
 		rv_hint(err, "did you mean %s%s?", near, name + strlen(table));
 	else

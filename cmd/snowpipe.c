@@ -35,6 +35,8 @@ static enum rv_status open_stream(struct rv_command_context *cx, int count, char
 	rv_stream_init(&o->stream);
 	if (count < 1)
 		return rv_fail(err, RV_USAGE, "no stream given");
+	if (rv_wire_business(cx, operands[0], err) != RV_OK)
+		return err->status;
 	if (rv_catalog_get(cx->lake, operands[0], &o->stream, NULL, err) != RV_OK)
 		return err->status;
 	return rv_wire_warehouse(cx->profile, cx->lake, &o->warehouse, err);
@@ -58,16 +60,29 @@ static void print_load(struct rv_out *out, const struct rv_load *load, bool ledg
 	enum rv_load_state state = ledger && load->state == RV_LOAD_KNOWN ? RV_LOAD_LOADED
 									  : load->state;
 	char rows[RV_NUMBER_TEXT], rejected[RV_NUMBER_TEXT], when[RV_TIME_TEXT] = "", hash[17];
+	char submitted[RV_TIME_TEXT] = "";
 
 	if (load->loaded_ms)
 		rv_format_time(load->loaded_ms, when);
+	if (load->submitted_ms)
+		rv_format_time(load->submitted_ms, submitted);
 	snprintf(hash, sizeof(hash), "%016llx", (unsigned long long)load->set_hash);
-	rv_out_json(out, json_pack("{s:s, s:s, s:I, s:I, s:I, s:s?, s:s?, s:s?}", "object",
-				   load->object, "state", state_names[state], "rows",
-				   (json_int_t)load->rows, "rejected", (json_int_t)load->rejected,
-				   "bytes", (json_int_t)load->bytes, "set_hash",
-				   load->rows ? hash : NULL, "loaded_at", when[0] ? when : NULL,
-				   "message", load->message));
+	json_t *o = json_pack("{s:s, s:s, s:I, s:I, s:I, s:s?, s:s?, s:s?}", "object", load->object, "state",
+			      state_names[state], "rows", (json_int_t)load->rows, "rejected",
+			      (json_int_t)load->rejected, "bytes", (json_int_t)load->bytes, "set_hash",
+			      load->rows && load->set_hash ? hash : NULL, "loaded_at",
+			      when[0] ? when : NULL, "message", load->message);
+
+	if (load->error_line)
+		json_object_set_new(o, "error_line", json_integer((json_int_t)load->error_line));
+	if (load->error_character)
+		json_object_set_new(o, "error_character",
+				    json_integer((json_int_t)load->error_character));
+	if (load->retired)
+		json_object_set_new(o, "retired", json_integer((json_int_t)load->retired));
+	if (submitted[0])
+		json_object_set_new(o, "submitted_at", json_string(submitted));
+	rv_out_json(out, o);
 	const char *cells[LOAD_COLUMNS] = { load->object, state_names[state],
 					    cell(rows, load->rows), cell(rejected, load->rejected),
 					    when, load->message ? load->message : "" };
@@ -84,11 +99,11 @@ struct notify_options {
 
 static const struct rv_opt notify_options_table[] = {
 	OPT_FLAG(struct notify_options, 0, "wait", wait,
-		 "return when all is loaded; on an embedded warehouse it always is"),
+		 "follow each object until it is loaded or failed; an embedded warehouse always does"),
 	OPT_FLAG(struct notify_options, 0, "rebuild", rebuild,
 		 "make the stream's tables again from the lake"),
 	OPT_FLAG(struct notify_options, 0, "force", force,
-		 "rebuild even when rows are lost that the lake has no more"),
+		 "load what may have been loaded before; rebuild even when rows are lost"),
 	OPT_FLAG(struct notify_options, 'n', "dry-run", dry_run,
 		 "say what would be loaded and load nothing"),
 	OPT_END
@@ -229,18 +244,58 @@ static enum rv_status tell_gone(const struct wanted *wanted, struct rv_error *er
 		       (unsigned long long)wanted->gone, wanted->first_gone);
 }
 
+/* Those that nobody can tell whether they were loaded, and the first of them. */
+static size_t count_old(const struct wanted *wanted, const struct rv_load **ret_first)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < wanted->count; i++) {
+		const struct rv_load *item = &wanted->items[i];
+
+		if (item->state == RV_LOAD_PENDING && item->message && !n++)
+			*ret_first = item;
+	}
+	return n;
+}
+
+/* The exit code of what is neither loaded nor failed. */
+static enum rv_status tell_left(const struct wanted *wanted, const struct rv_load_sum *sum, bool waited,
+				struct rv_error *err)
+{
+	const struct rv_load *first = NULL;
+	size_t old = count_old(wanted, &first), left = 0;
+
+	for (size_t i = 0; i < wanted->count; i++)
+		left += wanted->items[i].state == RV_LOAD_PENDING;
+	if (old) {
+		rv_fail(err, RV_FAILED, "%zu of %zu objects were left alone; first %s: %s", old,
+			wanted->count, first->object, first->message);
+		rv_hint(err, "if they are not loaded, --force loads them; 'river query' on the raw table's "
+			"file_name tells");
+		return RV_FAILED;
+	}
+	if (rv_stop_signal())
+		return rv_fail(err, RV_FAILED, "stopped with %zu objects left", left + sum->queued);
+	if (waited && left + sum->queued) {
+		rv_fail(err, RV_KEPT, "the time is over, and %zu of %zu objects are not loaded yet",
+			(size_t)(left + sum->queued), wanted->count);
+		rv_hint(err, "they are queued: run it again to go on waiting");
+		return RV_KEPT;
+	}
+	return left ? rv_fail(err, RV_FAILED, "stopped with %zu objects left", left) : RV_OK;
+}
+
 /* What the items became, as rows and as the exit code. */
-static enum rv_status tell_result(struct rv_command_context *cx, const struct wanted *wanted,
+static enum rv_status tell_result(struct rv_command_context *cx, const struct wanted *wanted, bool waited,
 				  struct rv_error *err)
 {
 	struct rv_load_sum sum = { 0 };
-	size_t left = 0, shown = 0;
+	size_t shown = 0;
 
 	rv_load_sum_add(&sum, wanted->items, wanted->count);
 	for (size_t i = 0; i < wanted->count; i++) {
 		const struct rv_load *item = &wanted->items[i];
 
-		left += item->state == RV_LOAD_PENDING;
 		/* Text is for people: what went as it should is only counted. */
 		if (cx->output == RV_OUT_JSON || cx->verbose || item->state == RV_LOAD_FAILED ||
 		    item->state == RV_LOAD_PARTIAL) {
@@ -255,11 +310,15 @@ static enum rv_status tell_result(struct rv_command_context *cx, const struct wa
 		rv_note("loaded %llu objects, %llu rows; %llu were loaded before",
 			(unsigned long long)sum.objects, (unsigned long long)sum.rows,
 			(unsigned long long)sum.known);
+	/* Always said: who reads an exit code 0 must not take it for more. */
+	if (sum.queued && !waited)
+		rv_note("%llu objects are queued, not loaded: --wait follows them, and 'river snowpipe "
+			"report' tells", (unsigned long long)sum.queued);
 	if (sum.failed)
 		return rv_fail(err, RV_DAMAGED, "%llu of %zu objects were not loaded; first %s",
 			       (unsigned long long)sum.failed, wanted->count, sum.first_failed);
-	if (left)
-		return rv_fail(err, RV_FAILED, "stopped with %zu objects left", left);
+	if (tell_left(wanted, &sum, waited, err) != RV_OK)
+		return err->status;
 	if (wanted->gone)
 		return tell_gone(wanted, err);
 	if (sum.rejected)
@@ -337,6 +396,9 @@ static enum rv_status rebuild(struct rv_command_context *cx, struct opened *o,
 	/* Without a ledger everything is pending. Killed in between, the next load goes on. */
 	if (o->warehouse->ops->drop(o->warehouse, &o->stream, err) != RV_OK)
 		return err->status;
+	if (o->warehouse->ops->remote &&
+	    o->warehouse->ops->plan(o->warehouse, &o->stream, true, NULL, NULL, err) != RV_OK)
+		return rv_context(err, "make the tables again");
 	return want_again(cx, o, wanted, &before, err);
 }
 
@@ -353,7 +415,7 @@ static enum rv_status notify_run(struct rv_command_context *cx, void *options, i
 		return err->status;
 	if (n->rebuild && operands_count > 1)
 		return rv_fail(err, RV_USAGE, "--rebuild is for the whole stream: no paths with it");
-	if (n->force && !n->rebuild)
+	if (n->force && !n->rebuild && !o.warehouse->ops->remote)
 		return rv_fail(err, RV_USAGE, "--force is for --rebuild");
 	if (n->rebuild) {
 		status = rebuild(cx, &o, n, &wanted, err);
@@ -376,19 +438,29 @@ static enum rv_status notify_run(struct rv_command_context *cx, void *options, i
 		return wanted.gone ? tell_gone(&wanted, err) : RV_OK;
 	}
 	if (wanted.count) {
-		const struct rv_load_params params = { .progress = show_load, .arg = &progress };
+		const struct rv_load_params params = {
+			.wait = n->wait,
+			.deadline_ms = cx->timeout_ms < 0 ? 0 : rv_clock_monotonic_ms() + cx->timeout_ms,
+			.by_hand = true,
+			.force = n->force,
+			.progress = show_load,
+			.arg = &progress,
+		};
 
 		rv_progress_start(&progress, "load", rv_clock_monotonic_ms());
 		status = o.warehouse->ops->load(o.warehouse, &o.stream, wanted.items, wanted.count,
 						&params, err);
 		rv_progress_end(&progress);
 	}
-	return status == RV_OK ? tell_result(cx, &wanted, err) : status;
+	return status == RV_OK ? tell_result(cx, &wanted, n->wait || !o.warehouse->ops->remote, err)
+			       : status;
 }
 
 static const struct rv_example notify_examples[] = {
 	{ "river snowpipe notify web/clicks", "load all objects that are not loaded yet" },
 	{ "river snowpipe notify web/clicks - <event.json", "load the objects an S3 event names" },
+	{ "river snowpipe notify web/clicks --wait --timeout 10m",
+	  "and return when they are loaded, with the truth" },
 	{ "river snowpipe notify web/clicks --rebuild", "make the tables again from the lake" },
 	{ NULL, NULL },
 };
@@ -537,11 +609,40 @@ struct summing {
 	int64_t last_ms;
 };
 
+static json_t *time_or_null(int64_t ms)
+{
+	char text[RV_TIME_TEXT];
+
+	return ms < 0 ? json_null() : json_string(rv_format_time(ms, text));
+}
+
+static void add_pipe_json(json_t *o, const struct rv_warehouse_pipe *pipe, size_t queued)
+{
+	json_object_set_new(o, "queued", json_integer((json_int_t)queued));
+	json_object_set_new(o, "pipe_state", json_string(pipe->state));
+	json_object_set_new(o, "pipe_pending", json_integer((json_int_t)pipe->pending));
+	json_object_set_new(o, "pipe_oldest", time_or_null(pipe->oldest_ms));
+	json_object_set_new(o, "pipe_last_load", time_or_null(pipe->last_loaded_ms));
+	json_object_set_new(o, "pipe_last_notified", time_or_null(pipe->last_notified_ms));
+	json_object_set_new(o, "pipe_channel", pipe->channel[0] ? json_string(pipe->channel) : json_null());
+	json_object_set_new(o, "pipe_error", pipe->error[0] ? json_string(pipe->error) : json_null());
+}
+
+static void print_pipe(struct rv_out *out, const struct rv_warehouse_pipe *pipe)
+{
+	rv_out_printf(out, "pipe state      %s%s%s\n", pipe->state[0] ? pipe->state : "unknown",
+		      pipe->error[0] ? ": " : "", pipe->error);
+	if (pipe->pending)
+		rv_out_printf(out, "in the pipe     %llu files\n", (unsigned long long)pipe->pending);
+}
+
 static enum rv_status sum_row(void *arg, const struct rv_load *load, struct rv_error *err)
 {
 	struct summing *s = arg;
 	(void)err;
 
+	if (load->state == RV_LOAD_QUEUED)
+		return RV_OK;
 	if (load->state == RV_LOAD_FAILED) {
 		s->failed++;
 		return RV_OK;
@@ -559,6 +660,7 @@ static enum rv_status status_run(struct rv_command_context *cx, void *options, i
 {
 	RV_CLEANUP(opened_release) struct opened o = { 0 };
 	RV_CLEANUP(rv_pending_release) struct rv_pending pending = { 0 };
+	struct rv_warehouse_pipe pipe = { .state = "" };
 	struct summing s = { 0 };
 	char text[RV_STREAM_TEXT], oldest[RV_TIME_TEXT] = "", last[RV_TIME_TEXT] = "";
 	char size[RV_NUMBER_TEXT], lag[RV_NUMBER_TEXT] = "";
@@ -570,6 +672,9 @@ static enum rv_status status_run(struct rv_command_context *cx, void *options, i
 	if (o.warehouse->ops->history(o.warehouse, &o.stream, sum_row, &s, err) != RV_OK ||
 	    rv_pending_find(cx->lake, o.warehouse, &o.stream, &pending, err) != RV_OK)
 		return err->status;
+	if (o.warehouse->ops->pipe &&
+	    o.warehouse->ops->pipe(o.warehouse, &o.stream, &pipe, err) != RV_OK)
+		return err->status;
 	if (pending.oldest_ms) {
 		int64_t lag_ms = rv_clock_ms() - pending.oldest_ms;
 
@@ -579,17 +684,24 @@ static enum rv_status status_run(struct rv_command_context *cx, void *options, i
 	if (s.last_ms)
 		rv_format_time(s.last_ms, last);
 	rv_stream_text(&o.stream, text);
-	rv_out_json(cx->out,
-		    json_pack("{s:s, s:s, s:I, s:I, s:s?, s:I, s:I, s:I, s:I, s:s?, s:I}", "stream",
-			      text, "pipe", o.stream.pipe_notify ? "notify" : "auto", "pending",
-			      (json_int_t)pending.count, "pending_bytes", (json_int_t)pending.bytes,
-			      "oldest_pending", oldest[0] ? oldest : NULL, "loaded",
-			      (json_int_t)s.loaded, "rows", (json_int_t)s.rows, "rejected",
-			      (json_int_t)s.rejected, "failed", (json_int_t)s.failed, "last_load",
-			      last[0] ? last : NULL, "foreign", (json_int_t)pending.foreign));
+	json_t *json =
+		json_pack("{s:s, s:s, s:I, s:I, s:s?, s:I, s:I, s:I, s:I, s:s?, s:I}", "stream", text,
+			  "pipe", o.stream.pipe_notify ? "notify" : "auto", "pending",
+			  (json_int_t)pending.count, "pending_bytes", (json_int_t)pending.bytes,
+			  "oldest_pending", oldest[0] ? oldest : NULL, "loaded", (json_int_t)s.loaded,
+			  "rows", (json_int_t)s.rows, "rejected", (json_int_t)s.rejected, "failed",
+			  (json_int_t)s.failed, "last_load", last[0] ? last : NULL, "foreign",
+			  (json_int_t)pending.foreign);
+	if (o.warehouse->ops->pipe)
+		add_pipe_json(json, &pipe, pending.queued);
+	rv_out_json(cx->out, json);
 	rv_out_printf(cx->out, "pipe            %s\n", o.stream.pipe_notify ? "notify" : "auto");
+	if (o.warehouse->ops->pipe)
+		print_pipe(cx->out, &pipe);
 	rv_out_printf(cx->out, "pending         %zu objects, %s\n", pending.count,
 		      rv_format_size(pending.bytes, size));
+	if (pending.queued)
+		rv_out_printf(cx->out, "queued          %zu objects of these\n", pending.queued);
 	if (oldest[0])
 		rv_out_printf(cx->out, "oldest pending  %s (%s)\n", oldest, lag);
 	rv_out_printf(cx->out, "loaded          %llu objects, %llu rows\n",

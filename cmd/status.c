@@ -33,12 +33,19 @@ static const struct rv_opt status_options_table[] = {
 	OPT_END
 };
 
+/* What the streams of a business, or of all the others, are loaded into. */
+struct account {
+	struct account *next;
+	const struct rv_profile *profile;
+	struct rv_warehouse *warehouse; /* NULL: none, or it cannot be opened */
+	struct rv_error error;          /* why it cannot; RV_OK */
+};
 struct status {
 	struct rv_command_context *cx;
 	const struct status_options *options;
-	struct rv_warehouse *warehouse; /* NULL: none, or it cannot be opened */
-	struct rv_error warehouse_error; /* why it cannot; RV_OK */
-	bool wants_warehouse;           /* the profile has one */
+	struct account home;            /* of the profile */
+	struct account *account;        /* of the stream that is looked at */
+	struct account *others;
 	bool overview;
 	bool loaded;                    /* what is pending has been, for all streams */
 	int64_t now_ms;
@@ -66,13 +73,16 @@ static bool load_progress(void *arg, uint64_t rows, uint64_t bytes)
 	return !should_stop();
 }
 
-/* The lake's half is worth showing when the warehouse's cannot be had. */
+/* The lake's half is worth showing when the warehouse's cannot be had. A service has more reasons not to
+ * answer than a file. */
 static enum rv_status without_warehouse(struct status *s, struct rv_error *err)
 {
-	if (err->status != RV_NOT_FOUND && err->status != RV_LOCKED)
+	struct account *a = s->account;
+	bool remote = a->warehouse && a->warehouse->ops->remote && !should_stop();
+	if (err->status != RV_NOT_FOUND && err->status != RV_LOCKED && !remote)
 		return err->status;
-	s->warehouse_error = *err;
-	rv_warehouse_free_p(&s->warehouse);
+	a->error = *err;
+	rv_warehouse_free_p(&a->warehouse);
 	return RV_OK;
 }
 
@@ -83,12 +93,14 @@ static enum rv_status load_pending(struct status *s, const struct rv_stream *str
 	struct rv_progress progress;
 	struct rv_load_sum sum = { 0 };
 	struct rv_store *lake = s->cx->lake;
-	if (!s->options->load || !s->warehouse || s->loaded || (stream && stream->pipe_notify))
+	struct rv_warehouse *warehouse = s->account->warehouse;
+	if (!s->options->load || !warehouse || warehouse->ops->remote || s->loaded ||
+	    (stream && stream->pipe_notify))
 		return RV_OK;
 	rv_progress_start(&progress, "load", rv_clock_monotonic_ms());
 	enum rv_status status =
-		stream ? rv_load_stream(lake, s->warehouse, stream, load_progress, &progress, &sum, err)
-		       : rv_load_all(lake, s->warehouse, load_progress, &progress, &sum, err);
+		stream ? rv_load_stream(lake, warehouse, stream, load_progress, &progress, &sum, err)
+		       : rv_load_all(lake, warehouse, load_progress, &progress, &sum, err);
 	rv_progress_end(&progress);
 	if (sum.streams_failed)
 		rv_warn("%" PRIu64 " streams could not be loaded; first %s", sum.streams_failed,
@@ -147,13 +159,46 @@ static int64_t buffer_ms(const struct rv_profile *profile)
 	return profile->delivery_buffer_ms;
 }
 
+/* Opens nothing. In the overview a warehouse nobody has loaded anything into is left out. */
+static enum rv_status choose_warehouse(struct status *s, struct account *a, struct rv_error *err)
+{
+	const struct rv_profile *profile = a->profile;
+	if (strcmp(profile->warehouse_type, "none") == 0)
+		return RV_OK;
+	if (!s->options->load && s->overview && profile->warehouse_path &&
+	    access(profile->warehouse_path, F_OK) != 0)
+		return RV_OK;
+	return rv_wire_warehouse(profile, s->cx->lake, &a->warehouse, err);
+}
+
+/* The stream's business may have an account of its own. */
+static enum rv_status enter(struct status *s, const char *name, struct rv_error *err)
+{
+	if (rv_wire_business(s->cx, name, err) != RV_OK)
+		return err->status;
+	s->account = &s->home;
+	if (s->cx->profile == s->home.profile)
+		return RV_OK;
+	for (struct account *a = s->others; a; a = a->next)
+		if (a->profile == s->cx->profile) {
+			s->account = a;
+			return RV_OK;
+		}
+	struct account *a = rv_calloc(1, sizeof(*a));
+	a->profile = s->cx->profile;
+	a->error = (struct rv_error)RV_ERROR_INIT;
+	a->next = s->others;
+	s->others = s->account = a;
+	return choose_warehouse(s, a, err);
+}
+
 static enum rv_status look_at(struct status *s, const char *name, struct rv_error *err)
 {
 	RV_CLEANUP(rv_stream_release_p) struct rv_stream stream;
 	char text[RV_STREAM_TEXT];
 	struct rv_progress progress;
 	rv_stream_init(&stream);
-	if (rv_catalog_get(s->cx->lake, name, &stream, NULL, err) != RV_OK)
+	if (enter(s, name, err) != RV_OK || rv_catalog_get(s->cx->lake, name, &stream, NULL, err) != RV_OK)
 		return err->status;
 	if (load_pending(s, &stream, err) != RV_OK)
 		return err->status;
@@ -163,7 +208,7 @@ static enum rv_status look_at(struct status *s, const char *name, struct rv_erro
 		.stream = &stream,
 		.lake = s->cx->lake,
 		.state_dir = s->cx->profile->state_dir,
-		.warehouse = s->warehouse,
+		.warehouse = s->account->warehouse,
 		.now_ms = s->now_ms,
 		.delivery_buffer_ms = buffer_ms(s->cx->profile),
 		.since_day = s->since_day[0] ? s->since_day : NULL,
@@ -185,7 +230,7 @@ static enum rv_status look_at(struct status *s, const char *name, struct rv_erro
 			rv_bug("a report of a warehouse that failed with %s",
 			       rv_status_name(err->status));
 	} else {
-		report.warehouse_error = s->warehouse_error;
+		report.warehouse_error = s->account->error;
 	}
 	s->streams++;
 	count_findings(s, &report);
@@ -263,7 +308,7 @@ static enum rv_status lake_is_gone(const struct status *s, const struct river_lo
 static enum rv_status look_for_lost(struct status *s, bool begun, struct rv_error *err)
 {
 	RV_CLEANUP(river_lost_release) struct river_lost lost = { 0 };
-	if (river_lost_find(s->cx, begun ? s->warehouse : NULL, &s->catalog, &lost, err) != RV_OK)
+	if (river_lost_find(s->cx, begun ? s->home.warehouse : NULL, &s->catalog, &lost, err) != RV_OK)
 		return err->status;
 	if (s->streams == 0 && lost.no_lake && (lost.count || (lost.no_folder && s->options->check)))
 		return lake_is_gone(s, &lost, err);
@@ -287,6 +332,30 @@ static enum rv_status explain_missing(struct status *s, struct rv_error *err)
 	return err->status;
 }
 
+static enum rv_status go_home(struct status *s, struct rv_error *err)
+{
+	s->account = &s->home;
+	return rv_wire_business(s->cx, "", err);
+}
+
+/* Of businesses that have one of their own. What it has of others is not looked at. */
+static enum rv_status look_at_other_lakes(struct status *s, struct rv_error *err)
+{
+	const struct rv_profile *profile = s->home.profile;
+	enum rv_status status = RV_OK;
+	for (size_t i = 0; i < profile->businesses_count && status == RV_OK; i++) {
+		const struct rv_business *b = &profile->businesses[i];
+		if (!b->lake || strcmp(b->lake, profile->lake) == 0)
+			continue;
+		RV_CLEANUP(rv_free_p) char *prefix = rv_asprintf("%s/", b->name);
+		RV_CLEANUP(rv_free_p) char *any = rv_asprintf("%s/any", b->name);
+		status = enter(s, any, err);
+		if (status == RV_OK)
+			status = rv_catalog_list(s->cx->lake, prefix, NULL, look_if_there, s, err);
+	}
+	return status;
+}
+
 /* All streams are loaded first and then seen in one state of the warehouse, opened once. */
 static enum rv_status look_at_all(struct status *s, struct rv_error *err)
 {
@@ -294,20 +363,26 @@ static enum rv_status look_at_all(struct status *s, struct rv_error *err)
 		return err->status;
 	s->loaded = true;
 	bool begun = false;
-	if (s->warehouse) {
-		begun = s->warehouse->ops->begin(s->warehouse, false, err) == RV_OK;
+	struct rv_warehouse *warehouse = s->home.warehouse;
+	if (warehouse) {
+		begun = warehouse->ops->begin(warehouse, false, err) == RV_OK;
 		if (!begun && without_warehouse(s, err) != RV_OK)
 			return err->status;
 	}
 	if (s->overview)
 		river_overview_begin(s->cx->out);
 	enum rv_status status = rv_catalog_list(s->cx->lake, "", NULL, look_if_there, s, err);
+	if (status == RV_OK)
+		status = look_at_other_lakes(s, err);
 	if (s->overview)
 		rv_out_table_end(s->cx->out);
 	if (status == RV_OK)
-		status = look_for_lost(s, begun && s->warehouse, err);
-	if (begun)
-		s->warehouse->ops->end(s->warehouse);
+		status = go_home(s, err);
+	if (status == RV_OK)
+		status = look_for_lost(s, begun && s->home.warehouse, err);
+	/* Where it could not be looked into it has been freed. */
+	if (begun && s->home.warehouse)
+		s->home.warehouse->ops->end(s->home.warehouse);
 	return status;
 }
 
@@ -325,30 +400,28 @@ static enum rv_status parse_since(const char *text, int64_t now_ms, char ret[RV_
 	return RV_OK;
 }
 
-/* Opens nothing. In the overview a warehouse nobody has loaded anything into is left out. */
-static enum rv_status choose_warehouse(struct status *s, struct rv_error *err)
+/* The first account that could not be looked into. */
+static const struct rv_error *trouble(const struct status *s)
 {
-	const struct rv_profile *profile = s->cx->profile;
-	s->wants_warehouse = strcmp(profile->warehouse_type, "none") != 0;
-	if (!s->wants_warehouse)
-		return RV_OK;
-	if (!s->options->load && s->overview && profile->warehouse_path &&
-	    access(profile->warehouse_path, F_OK) != 0)
-		return RV_OK;
-	return rv_wire_warehouse(profile, s->cx->lake, &s->warehouse, err);
+	const struct rv_error *why = &s->home.error;
+	for (const struct account *a = s->others; a && why->status == RV_OK; a = a->next)
+		why = &a->error;
+	return why;
 }
 
 /* What is left to say when everything has been printed. */
 static enum rv_status conclude(const struct status *s, struct rv_error *err)
 {
-	const struct rv_error *why = &s->warehouse_error;
+	const struct rv_error *why = trouble(s);
+	/* What an engine that is not installed is to a laptop, a missing table is not to a service. */
+	bool engine = why->status == RV_NOT_FOUND && !why->service_code[0];
 	if (s->options->check && s->findings)
 		return rv_fail(err, RV_FAILED, "%" PRIu64 " finding%s in %zu of %zu stream%s",
 			       s->findings, s->findings == 1 ? "" : "s", s->bad_streams, s->streams,
 			       s->streams == 1 ? "" : "s");
 	if (why->status == RV_OK)
 		return RV_OK;
-	if (s->options->check || why->status != RV_NOT_FOUND) {
+	if (s->options->check || !engine) {
 		*err = *why;
 		return rv_context(err, "the warehouse was not looked at");
 	}
@@ -364,12 +437,13 @@ static enum rv_status status_run(struct rv_command_context *cx, void *options, i
 	struct status s = {
 		.cx = cx,
 		.options = options,
-		.warehouse_error = RV_ERROR_INIT,
+		.home = { .profile = cx->profile, .error = RV_ERROR_INIT },
 		.now_ms = rv_clock_ms(),
 	};
+	s.account = &s.home;
 	s.overview = count == 0 && !s.options->check && !s.options->verify;
 	if (parse_since(s.options->since, s.now_ms, s.since_day, err) != RV_OK ||
-	    choose_warehouse(&s, err) != RV_OK)
+	    choose_warehouse(&s, &s.home, err) != RV_OK)
 		return err->status;
 	enum rv_status status = RV_OK;
 	if (count == 0)
@@ -378,7 +452,12 @@ static enum rv_status status_run(struct rv_command_context *cx, void *options, i
 		status = look_at(&s, operands[i], err);
 	if (status == RV_NOT_FOUND && count > 0)
 		status = explain_missing(&s, err);
-	rv_warehouse_free_p(&s.warehouse);
+	rv_warehouse_free_p(&s.home.warehouse);
+	for (struct account *a = s.others, *next; a; a = next) {
+		next = a->next;
+		rv_warehouse_free(a->warehouse);
+		free(a);
+	}
 	river_names_release(&s.catalog);
 	/* That standard output failed is for the output to say: a reader that left is no failure. */
 	if (rv_out_failed(cx->out))

@@ -598,6 +598,7 @@ static enum rv_status see_ledger(void *arg, const struct rv_load *load, struct r
 	if (stop_or_go(r, err) != RV_OK)
 		return err->status;
 	struct rv_firehose_name firehose;
+	r->asked = true;
 	/* What a pipe has in its queue is as pending as what nobody has told it of. */
 	if (load->state == RV_LOAD_QUEUED || load->state == RV_LOAD_PENDING)
 		return RV_OK;
@@ -657,8 +658,10 @@ static enum rv_status see_rows(void *arg, const struct rv_load *load, struct rv_
 /* One state of the warehouse for all questions. */
 static enum rv_status ask_warehouse(struct reconcile *r, struct rv_warehouse *w, struct rv_error *err)
 {
-	if (w->ops->history(w, r->stream, see_ledger, r, err) != RV_OK ||
-	    rc_ask_stamps(r, w, err) != RV_OK)
+	if (w->ops->history(w, r->stream, see_ledger, r, err) != RV_OK)
+		return err->status;
+	r->asked = true;
+	if (rc_ask_stamps(r, w, err) != RV_OK)
 		return err->status;
 	if (w->ops->refused &&
 	    w->ops->refused(w, r->stream, r->params->quick, &r->report->refused, err) != RV_OK)
@@ -676,6 +679,7 @@ static enum rv_status ask_warehouse(struct reconcile *r, struct rv_warehouse *w,
 static enum rv_status look_at_warehouse(struct reconcile *r, struct rv_error *err)
 {
 	struct rv_warehouse *w = r->params->warehouse;
+	struct rv_error stopped = RV_ERROR_INIT;
 	if (!w)
 		return RV_OK;
 	enum rv_status status = w->ops->begin(w, false, err);
@@ -684,10 +688,13 @@ static enum rv_status look_at_warehouse(struct reconcile *r, struct rv_error *er
 		r->report->has_hashes = !w->ops->remote;
 		status = ask_warehouse(r, w, err);
 		w->ops->end(w);
+		/* A service says no only when it is asked. Half an answer compares with nothing. */
+		if (status == RV_OK || !w->ops->remote || r->asked || stop_or_go(r, &stopped) != RV_OK)
+			return status;
+		r->report->has_warehouse = false;
+	} else if (status != RV_NOT_FOUND && status != RV_LOCKED) {
 		return status;
 	}
-	if (status != RV_NOT_FOUND && status != RV_LOCKED)
-		return status;
 	r->report->warehouse_error = *err;
 	return RV_OK;
 }

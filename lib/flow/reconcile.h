@@ -146,8 +146,9 @@ struct rv_reconcile_params {
 	void *arg;
 };
 
-/* RV_OK also when things are wrong: they are in the report. Without the engine (RV_NOT_FOUND) or
- * with a locked warehouse (RV_LOCKED) the report has everything else and warehouse_error. */
+/* RV_OK also when things are wrong: they are in the report. Without the engine (RV_NOT_FOUND), with a
+ * locked warehouse (RV_LOCKED), or when a `remote` one does not answer for whatever reason, the report
+ * has everything else and warehouse_error. */
 enum rv_status rv_reconcile(const struct rv_reconcile_params *params, struct rv_reconcile *ret,
 			    struct rv_error *err) RV_MUST_CHECK;
 

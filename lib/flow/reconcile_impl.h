@@ -90,6 +90,7 @@ struct reconcile {
 	/* Firehose's objects of the window; not loaded; not looked into either */
 	uint64_t firehose_objects, firehose_pending, firehose_unread;
 	uint64_t firehose_rejected; /* lines of them that are no records */
+	bool asked;              /* the warehouse has begun to answer */
 	bool seen_taken;         /* a receipt says that Firehose took its run */
 	unsigned look;           /* 0, 1 */
 	char former_before[24];  /* stream->since */
