@@ -25,6 +25,29 @@ until_spooled () {
 	done
 }
 
+# came RECORD-BATCH-PLACE...: what Firehose would have
+came () {
+	for record
+	do
+		place=${record##*-} batch=${record%-*}
+		printf '{"n":%d,"what":"x","_river":{"id":"01a-%06d-%d"}}\n' "${batch%-*}" "${batch#*-}" "$place"
+	done >came
+}
+test_expect_success 'the check of the order notices what is amiss' '
+	(
+		emul_records () { cat came; }
+		notices () { ! in_order 4 2>said && test_grep "$1" said; }
+		came 1-0-1 2-0-2 3-1-1 4-1-2 && in_order 4 &&
+		came 2-0-2 1-0-1 3-1-1 4-1-2 && in_order 4 &&
+		came 1-0-1 2-0-2 3-1-1 && notices "3 records, not 4" &&
+		came 1-0-1 2-0-2 3-1-1 3-1-1 && notices twice &&
+		came 1-0-1 2-0-2 4-1-1 3-1-2 && notices "out of order" &&
+		came 3-1-1 4-1-2 1-0-1 2-0-2 && notices "out of order" &&
+		came 1-0-1 2-0-2 3-1-1 4-0-3 && notices "behind a later one" &&
+		came 2-0-2 3-1-1 4-1-2 1-0-1 && notices "not whole"
+	)
+'
+
 test_expect_success 'records are spooled through an outage, and delivered behind it, once and in order' '
 	firehose_fresh && rm -f "$TRASH_ROOT/back" && make_records 3000 >in && emul_script "$away" &&
 	{
@@ -33,7 +56,7 @@ test_expect_success 'records are spooled through an outage, and delivered behind
 	} &&
 	until_spooled 1000 && test "$(emul_count firehose.PutRecordBatch accepted)" -eq 0 &&
 	emul_no_script && touch "$TRASH_ROOT/back" &&
-	wait $pid && arrived in && test "$(sent_twice)" -eq 0 &&
+	wait $pid && arrived in && test "$(sent_twice)" -eq 0 && in_order 3000 &&
 	test "$(spooled)" -eq 0
 '
 
@@ -42,7 +65,7 @@ test_expect_success 'the end of the input comes first: 8 when the time is up, an
 	test_expect_code 8 river push web/clicks --retry-for 1s <in 2>err &&
 	test_grep "accepted and spooled" err && test_grep "do not send them again" err &&
 	test "$(spooled)" -eq 3000 && emul_no_script && river spool flush >out &&
-	arrived in && test "$(sent_twice)" -eq 0
+	arrived in && test "$(sent_twice)" -eq 0 && in_order 3000
 '
 
 test_expect_success 'a signal in an outage: it ends, and keeps what it accepted' '
@@ -58,7 +81,7 @@ test_expect_success 'a signal in an outage: it ends, and keeps what it accepted'
 	until_spooled 1000 && kill -TERM $pid && test_expect_code 143 wait $pid &&
 	touch "$TRASH_ROOT/back" && { wait $producer || :; } &&
 	kept=$(spooled) && test "$kept" -ge 1000 && head -n "$kept" in >taken &&
-	emul_no_script && river spool flush >out && arrived taken && test "$(sent_twice)" -eq 0
+	emul_no_script && river spool flush >out && arrived taken && test "$(sent_twice)" -eq 0 && in_order "$kept"
 '
 
 test_expect_success 'a backlog, and Firehose still away: new input is taken all the same' '
@@ -71,7 +94,7 @@ test_expect_success 'a backlog, and Firehose still away: new input is taken all 
 
 test_expect_success 'a file through an outage' '
 	firehose_fresh && make_records 3000 >in && fault 3 "\"do\":\"status\",\"status\":503" &&
-	river push web/clicks in --settle 0s --retry-for 60s && arrived in && test "$(sent_twice)" -eq 0 &&
+	river push web/clicks in --settle 0s --retry-for 60s && arrived in && test "$(sent_twice)" -eq 0 && in_order 3000 &&
 	firehose_fresh && emul_script "$away" &&
 	test_expect_code 8 river push web/clicks in --settle 0s --again --retry-for 0s 2>err &&
 	test_grep "run the same command again" err &&
