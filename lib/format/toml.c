@@ -505,7 +505,7 @@ static enum rv_status read_array(struct reader *r, struct rv_toml *array)
 		struct rv_toml *element = add(r, array, RV_TOML_STRING, "");
 		if (!element || read_value(r, element) != RV_OK || skip_space(r) != RV_OK)
 			return r->err->status;
-		if (!take(r, ',') && look(r) != ']')
+		if (!take(r, ',') && look(r) != ']' && r->p < r->end)
 			return wrong(r, "',' or ']' is expected in an array");
 	}
 }

@@ -141,7 +141,7 @@ static enum rv_status load_files(struct files *files, struct rv_error *err)
 /* The table whose members are the connections, and the file it stands in. */
 static const struct rv_toml *all_connections(const struct files *files, const char **ret_path)
 {
-	*ret_path = files->connections ? files->connections_path : files->config_path;
+	*ret_path = files->connections || !files->config ? files->connections_path : files->config_path;
 	return files->connections ? files->connections : rv_toml_get(files->config, "connections");
 }
 

@@ -15,9 +15,9 @@
 #include "base/memory.h"
 #include "format/text_copy.h"
 #include "snowflake/internal.h"
+#include "snowflake/snowpipe_report.h"
 
 #define REPORT_MAX_BYTES ((size_t)64 * 1024 * 1024)
-#define EVENT_MAX_BYTES ((size_t)1024 * 1024)
 #define PATIENT_ATTEMPTS 100000 /* the deadline ends it before */
 
 /* ---- names and failures ----------------------------------------------------------------------- */
@@ -192,154 +192,6 @@ enum rv_status rv_snowpipe_insert(const struct rv_snowpipe *pipe, const struct r
 
 /* ---- reports ---------------------------------------------------------------------------------- */
 
-static const char *text_at(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-	return text ? text : "";
-}
-
-static uint64_t count_at(const json_t *object, const char *key)
-{
-	json_int_t n = json_integer_value(json_object_get(object, key));
-	return n > 0 ? (uint64_t)n : 0;
-}
-
-static int64_t time_at(const json_t *object, const char *key)
-{
-	const char *text = text_at(object, key);
-	int64_t ms;
-	return rv_parse_time(text, strlen(text), &ms) ? ms : -1;
-}
-
-static enum rv_snowpipe_state state_of(const char *status)
-{
-	static const struct {
-		const char *status;
-		enum rv_snowpipe_state state;
-	} states[] = {
-		{ "LOADED", RV_SNOWPIPE_LOADED },
-		{ "PARTIALLY_LOADED", RV_SNOWPIPE_PARTIAL },
-		{ "LOAD_FAILED", RV_SNOWPIPE_FAILED },
-	};
-	for (size_t i = 0; i < sizeof(states) / sizeof(*states); i++)
-		if (strcmp(status, states[i].status) == 0)
-			return states[i].state;
-	return RV_SNOWPIPE_IN_PROGRESS;
-}
-
-static enum rv_status give_event(const json_t *event, rv_snowpipe_each *each, void *arg,
-				 struct rv_error *err)
-{
-	const struct rv_snowpipe_report report = {
-		.path = text_at(event, "path"),
-		.state = state_of(text_at(event, "status")),
-		.complete = json_is_true(json_object_get(event, "complete")),
-		.bytes = count_at(event, "fileSize"),
-		.rows_inserted = count_at(event, "rowsInserted"),
-		.rows_parsed = count_at(event, "rowsParsed"),
-		.errors = count_at(event, "errorsSeen"),
-		.received_ms = time_at(event, "timeReceived"),
-		.inserted_ms = time_at(event, "lastInsertTime"),
-		.first_error = text_at(event, "firstError"),
-		.first_error_line = count_at(event, "firstErrorLineNum"),
-		.first_error_character = count_at(event, "firstErrorCharacterPos"),
-		.first_error_column = text_at(event, "firstErrorColumnName"),
-		.system_error = text_at(event, "systemError"),
-	};
-	return *report.path ? each(arg, &report, err)
-			    : rv_fail(err, RV_BAD_DATA, "the report names a file without a path");
-}
-
-struct report {
-	bool complete;
-	char mark[64];             /* "" when there is none */
-	char range_end[64];
-};
-
-/* insertReport says true, loadHistoryScan "true". */
-static bool is_yes(const json_t *value)
-{
-	return json_is_true(value) ||
-	       (json_is_string(value) && strcasecmp(json_string_value(value), "true") == 0);
-}
-
-static void keep_text(char *to, size_t size, const json_t *value)
-{
-	const char *text = json_string_value(value);
-	if (text && strlen(text) < size)
-		memcpy(to, text, strlen(text) + 1);
-}
-
-static enum rv_status read_events(struct rv_json_pull *pull, rv_snowpipe_each *each, void *arg,
-				  struct rv_error *err)
-{
-	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
-	bool first = true, there;
-	rv_strbuf_limit(&text, EVENT_MAX_BYTES);
-	if (rv_json_pull_take(pull, '[', err) != RV_OK)
-		return err->status;
-	for (;;) {
-		json_error_t why;
-		if (rv_json_pull_next(pull, ']', &first, NULL, &there, err) != RV_OK)
-			return err->status;
-		if (!there)
-			return RV_OK;
-		rv_strbuf_clear(&text);
-		if (rv_json_pull_value(pull, &text, err) != RV_OK)
-			return err->status;
-		json_t *event = json_loadb(text.bytes, text.len, 0, &why);
-		if (!json_is_object(event)) {
-			json_decref(event);
-			return rv_json_pull_wrong(pull, "a file of the report is no object", err);
-		}
-		enum rv_status status = give_event(event, each, arg, err);
-		json_decref(event);
-		if (status != RV_OK)
-			return status;
-	}
-}
-
-static enum rv_status read_report(struct rv_str body, rv_snowpipe_each *each, void *arg,
-				  struct report *ret, struct rv_error *err)
-{
-	RV_CLEANUP(rv_snowflake_bytes_free_p) struct rv_snowflake_bytes *bytes = NULL;
-	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf key = RV_STRBUF_INIT;
-	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
-	struct rv_json_pull pull = rv_snowflake_pull(body, "the report", &bytes);
-	bool first = true, there;
-	rv_strbuf_limit(&key, 1024);
-	rv_strbuf_limit(&text, EVENT_MAX_BYTES);
-	*ret = (struct report){ 0 };
-	if (rv_json_pull_take(&pull, '{', err) != RV_OK)
-		return err->status;
-	for (;;) {
-		int c;
-		if (rv_json_pull_next(&pull, '}', &first, &key, &there, err) != RV_OK)
-			return err->status;
-		if (!there)
-			break;
-		if (rv_json_pull_peek(&pull, &c, err) != RV_OK)
-			return err->status;
-		if (strcmp(key.bytes, "files") == 0 && c == '[') {
-			if (read_events(&pull, each, arg, err) != RV_OK)
-				return err->status;
-			continue;
-		}
-		rv_strbuf_clear(&text);
-		if (rv_json_pull_value(&pull, &text, err) != RV_OK)
-			return err->status;
-		json_t *value = json_loadb(text.bytes, text.len, JSON_DECODE_ANY, NULL);
-		if (strcmp(key.bytes, "completeResult") == 0)
-			ret->complete = is_yes(value);
-		else if (strcmp(key.bytes, "nextBeginMark") == 0)
-			keep_text(ret->mark, sizeof(ret->mark), value);
-		else if (strcmp(key.bytes, "rangeEndTime") == 0)
-			keep_text(ret->range_end, sizeof(ret->range_end), value);
-		json_decref(value);
-	}
-	return rv_json_pull_end(&pull, err);
-}
-
 static enum rv_status ask(const struct rv_snowpipe *pipe, const char *verb, const char *query,
 			  int64_t deadline_ms, struct rv_http_response *response, struct rv_error *err)
 {
@@ -368,7 +220,7 @@ enum rv_status rv_snowpipe_recent(const struct rv_snowpipe *pipe, char *mark, si
 {
 	RV_CLEANUP(rv_http_response_release) struct rv_http_response response = RV_HTTP_RESPONSE_INIT;
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf query = RV_STRBUF_INIT;
-	struct report report;
+	struct rv_snowpipe_summary report;
 	char id[RV_UUID_TEXT];
 	rv_snowflake_uuid(id);
 	rv_strbuf_printf(&query, "requestId=%s", id);
@@ -377,7 +229,7 @@ enum rv_status rv_snowpipe_recent(const struct rv_snowpipe *pipe, char *mark, si
 		rv_http_encode(&query, mark, strlen(mark), false);
 	}
 	if (ask(pipe, "insertReport", query.bytes, 0, &response, err) != RV_OK ||
-	    read_report(body_of(&response), each, arg, &report, err) != RV_OK)
+	    rv_snowpipe_read_report(body_of(&response), each, arg, &report, err) != RV_OK)
 		return err->status;
 	if (*report.mark && strlen(report.mark) < mark_size)
 		memcpy(mark, report.mark, strlen(report.mark) + 1);
@@ -391,7 +243,7 @@ enum rv_status rv_snowpipe_history(const struct rv_snowpipe *pipe, int64_t from_
 {
 	RV_CLEANUP(rv_http_response_release) struct rv_http_response response = RV_HTTP_RESPONSE_INIT;
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf query = RV_STRBUF_INIT;
-	struct report report;
+	struct rv_snowpipe_summary report;
 	char from[64], to[RV_TIME_TEXT];
 	int64_t reached_ms = from_ms, next_ms;
 	rv_format_time(from_ms, from);
@@ -406,7 +258,7 @@ enum rv_status rv_snowpipe_history(const struct rv_snowpipe *pipe, int64_t from_
 		rv_http_encode(&query, to, strlen(to), false);
 		rv_strbuf_printf(&query, "&requestId=%s", id);
 		if (ask(pipe, "loadHistoryScan", query.bytes, deadline_ms, &response, err) != RV_OK ||
-		    read_report(body_of(&response), each, arg, &report, err) != RV_OK)
+		    rv_snowpipe_read_report(body_of(&response), each, arg, &report, err) != RV_OK)
 			return err->status;
 		if (report.complete)
 			return RV_OK;

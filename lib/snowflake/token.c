@@ -238,12 +238,16 @@ static enum rv_status read_token(struct rv_snowflake_token *token, struct rv_str
 
 /* ---- keeping ---------------------------------------------------------------------------------- */
 
+bool rv_snowflake_token_is_old(int64_t by_clock_ms, int64_t by_monotonic_ms)
+{
+	/* A clock that was set back makes a token of the future. */
+	return by_clock_ms >= RENEW_AFTER_MS || by_clock_ms < -1000 || by_monotonic_ms >= RENEW_AFTER_MS;
+}
+
 static bool is_old(const struct rv_snowflake_token *token)
 {
-	int64_t by_clock = rv_clock_ms() - token->made_ms;
-	int64_t by_monotonic = rv_clock_monotonic_ms() - token->made_monotonic_ms;
-	/* A clock that was set back makes a token of the future. */
-	return by_clock >= RENEW_AFTER_MS || by_clock < -1000 || by_monotonic >= RENEW_AFTER_MS;
+	return rv_snowflake_token_is_old(rv_clock_ms() - token->made_ms,
+					 rv_clock_monotonic_ms() - token->made_monotonic_ms);
 }
 
 static void keep(struct rv_snowflake_token *token, struct rv_strbuf *text)

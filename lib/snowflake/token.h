@@ -39,6 +39,8 @@ int64_t rv_snowflake_token_lifetime_ms(struct rv_snowflake_token *token);
 /* The key's public half as Snowflake names it: "SHA256:" and base64, 51 characters. */
 enum rv_status rv_snowflake_fingerprint(const struct rv_rsa_key *key, char ret[64],
 					struct rv_error *err) RV_MUST_CHECK;
+/* By what the two clocks say of its age: it is to be replaced. */
+bool rv_snowflake_token_is_old(int64_t by_clock_ms, int64_t by_monotonic_ms);
 struct rv_snowflake_claims {
 	const char *account, *user; /* the account as claims have it; both are put in upper case */
 	int64_t now_ms;

@@ -13,7 +13,7 @@
 
 #include "base/memory.h"
 
-enum rsa_form { RSA_PKCS8, RSA_PKCS8_ENCRYPTED, RSA_PKCS1, RSA_PUBLIC, RSA_OLD_CIPHER };
+enum rsa_form { RSA_PKCS8, RSA_PKCS8_ENCRYPTED, RSA_PKCS1, RSA_PUBLIC };
 #define RSA_PASSPHRASE "correct horse"
 
 RV_UNUSED static void *rsa_function(const char *name)
@@ -46,7 +46,6 @@ RV_UNUSED static char *rsa_pem(void *key, enum rsa_form form)
 	typedef void *bio_new(const void *);
 	typedef const void *constant(void);
 	typedef int write_key(void *, void *, const void *, const void *, int, void *, void *);
-	typedef int write_old(void *, void *, int, const char *, int, void *, void *);
 	typedef int write_public(void *, void *);
 	typedef long control(void *, int, long, void *);
 	typedef int free_bio(void *);
@@ -67,10 +66,6 @@ RV_UNUSED static char *rsa_pem(void *key, enum rsa_form form)
 	case RSA_PKCS1:
 		good = RSA_CALL("PEM_write_bio_PrivateKey_traditional", write_key *)(bio, key, NULL,
 										     NULL, 0, NULL, NULL);
-		break;
-	case RSA_OLD_CIPHER: /* pbeWithSHA1And40BitRC2-CBC: only the legacy provider has it */
-		good = RSA_CALL("PEM_write_bio_PKCS8PrivateKey_nid", write_old *)(
-			bio, key, 149, RSA_PASSPHRASE, (int)strlen(RSA_PASSPHRASE), NULL, NULL);
 		break;
 	case RSA_PUBLIC:
 		good = RSA_CALL("PEM_write_bio_PUBKEY", write_public *)(bio, key);

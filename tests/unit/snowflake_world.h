@@ -65,7 +65,7 @@ static void world_gzip(struct rv_strbuf *out, const char *text)
 	rv_compressor_free(compressor);
 }
 
-static bool world_answer(struct peer *peer, const struct step *step)
+RV_UNUSED static bool world_answer(struct peer *peer, const struct step *step)
 {
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf body = RV_STRBUF_INIT;
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf head = RV_STRBUF_INIT;
@@ -187,7 +187,7 @@ RV_UNUSED static void world_start_as(const struct step *steps, size_t count, con
 #define world_start(steps) \
 	world_start_as(steps, sizeof(steps) / sizeof(*(steps)), WORLD_BY_KEY, NULL)
 
-static void world_stop(void)
+RV_UNUSED static void world_stop(void)
 {
 	rv_snowflake_free_p(&w.snowflake);
 	rv_http_free_p(&w.http);
