@@ -150,6 +150,7 @@ $(BUILD)/tests/perf/%: tests/perf/%.c $(BUILD)/libriver.a $(BUILD)/flags
 # Helpers of the tests: each is one file and links nothing of river.
 TOOL_LIBS_jansson_lines := -ljansson
 TOOL_LIBS_lakeobject := -lzstd -lxxhash
+TOOL_LIBS_make_zip := -lisal -lzstd
 define tool_rule
 $(BUILD)/$(1:.c=): $(1) $(BUILD)/flags
 	@mkdir -p $$(@D)

@@ -1,0 +1,491 @@
+/* The directory of a ZIP: whatever is not sound is refused, by name, before its data is looked at. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/strbuf.h"
+#include "format/zip_directory.h"
+#include "format/zip_name.h"
+#define MAKE_ZIP_NO_MAIN
+#include "lib/make_zip.c"
+
+/* Bytes in memory; every read has to lie within them. */
+static enum rv_status read_bytes(void *arg, void *p, size_t len, uint64_t offset, struct rv_error *err)
+{
+	const struct bytes *b = arg;
+
+	(void)err;
+	assert_true(offset <= b->len && len <= b->len - offset);
+	memcpy(p, b->p + offset, len);
+	return RV_OK;
+}
+
+static enum rv_status read_directory(struct bytes *b, const struct rv_zip_limits *limits,
+				     struct rv_zip_directory *ret, struct rv_error *err)
+{
+	struct rv_zip_input input = { b->len, read_bytes, b };
+
+	return rv_zip_directory_read(&input, "extract.zip", limits, ret, err);
+}
+
+static void make(const char *name, struct zip *z)
+{
+	for (int i = 0; i < ZIP_CASES; i++) {
+		if (strcmp(zip_cases[i].name, name) != 0)
+			continue;
+		zip_cases[i].make(z);
+		return;
+	}
+	fail_msg("no case %s", name);
+}
+
+/* ---- every case of the catalogue ---- */
+
+static void one_case(void **state)
+{
+	const struct zip_case *c = *state;
+	struct zip z = { 0 };
+	struct rv_zip_directory d = { 0 };
+	struct rv_error err = RV_ERROR_INIT;
+
+	c->make(&z);
+	enum rv_status status = read_directory(&z.out, NULL, &d, &err);
+
+	if (c->says[0] && !c->member) {
+		if (status != RV_BAD_DATA || !strstr(err.message, c->says))
+			fail_msg("%s: %s", c->name, status == RV_OK ? "taken for sound" : err.message);
+		assert_memory_equal(err.message, "extract.zip: ", 13);
+		assert_string_equal(err.file, "extract.zip");
+	} else if (status != RV_OK) {
+		fail_msg("%s: %s", c->name, err.message);
+	}
+	rv_zip_directory_release(&d);
+	free(z.out.p);
+}
+
+/* ---- 87 ---- */
+
+static void fault_87_truncated_at_every_byte(void **state)
+{
+	static const char *const names[] = { "mixed", "plain", "105-all", "106-bare" };
+
+	(void)state;
+	for (size_t k = 0; k < 4; k++) {
+		struct zip z = { 0 };
+
+		make(names[k], &z);
+		for (size_t len = 0; len < z.out.len; len++) {
+			/* Exactly these bytes, so that a sanitizer sees a read behind them. */
+			struct bytes cut_here = { rv_malloc(len), len, len };
+			struct rv_zip_directory d = { 0 };
+			struct rv_error err = RV_ERROR_INIT;
+			char truncated[64];
+
+			memcpy(cut_here.p, z.out.p, len);
+			assert_int_equal(read_directory(&cut_here, NULL, &d, &err), RV_BAD_DATA);
+			snprintf(truncated, sizeof(truncated), "truncated at %zu of ", len);
+			if (len > 0 && !strstr(err.message, truncated))
+				fail_msg("%zu: %s", len, err.message);
+			free(cut_here.p);
+		}
+		free(z.out.p);
+	}
+}
+
+/* A flipped bit is refused, or it is in one of the few fields that mean nothing: then all that counts is
+ * as it was. */
+static void every_bit_flipped(void **state)
+{
+	struct zip z = { 0 };
+	struct rv_zip_directory whole = { 0 };
+	struct rv_error err = RV_ERROR_INIT;
+	size_t refused = 0;
+
+	(void)state;
+	make("mixed", &z);
+	assert_int_equal(read_directory(&z.out, NULL, &whole, &err), RV_OK);
+	for (size_t bit = 0; bit < z.out.len * 8; bit++) {
+		struct rv_zip_directory d = { 0 };
+
+		z.out.p[bit / 8] ^= (unsigned char)(1u << bit % 8);
+		if (read_directory(&z.out, NULL, &d, &err) != RV_OK) {
+			refused++;
+			assert_int_equal(err.status, RV_BAD_DATA);
+		} else {
+			assert_int_equal(d.count, whole.count);
+			for (size_t i = 0; i < d.count; i++) {
+				assert_string_equal(d.entries[i].name, whole.entries[i].name);
+				assert_int_equal(d.entries[i].bytes, whole.entries[i].bytes);
+				assert_int_equal(d.entries[i].packed_bytes, whole.entries[i].packed_bytes);
+				/* The data may take the signature behind it for its own, and loses as
+				 * much at its begin: inflating it shows that. */
+				if (d.entries[i].data_offset != whole.entries[i].data_offset + 4)
+					assert_int_equal(d.entries[i].data_offset,
+							 whole.entries[i].data_offset);
+				assert_int_equal(d.entries[i].crc, whole.entries[i].crc);
+				assert_int_equal(d.entries[i].method, whole.entries[i].method);
+			}
+			rv_zip_directory_release(&d);
+		}
+		z.out.p[bit / 8] ^= (unsigned char)(1u << bit % 8);
+	}
+	assert_true(refused > z.out.len * 2);
+	rv_zip_directory_release(&whole);
+	free(z.out.p);
+}
+
+/* ---- what is read ---- */
+
+static void entries_are_as_they_were_made(void **state)
+{
+	struct zip z = { 0 };
+	struct rv_zip_directory d = { 0 };
+	struct rv_error err = RV_ERROR_INIT;
+	static const char *const names[] = { "tables/a.csv", "b.csv", "c.csv", "empty.csv", "d.csv" };
+
+	(void)state;
+	make("mixed", &z);
+	assert_int_equal(read_directory(&z.out, NULL, &d, &err), RV_OK);
+	assert_int_equal(d.count, 5);
+	assert_int_equal(d.folders, 1);
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < d.count; i++) {
+		assert_string_equal(d.entries[i].name, names[i]);
+		assert_string_equal(d.entries[i].shown, names[i]);
+		/* 2026-10-29 13:16:62, of which the last is no time: then it is unknown */
+		assert_int_equal(d.entries[i].modified_s, 0);
+		bytes += d.entries[i].bytes;
+	}
+	assert_int_equal(d.bytes, bytes);
+	assert_int_equal(d.entries[1].bytes, sizeof(ABC) - 1);
+	assert_int_equal(d.entries[2].method, RV_ZIP_ZSTD);
+	assert_string_equal(rv_zip_method_name(d.entries[2].method), "zstd");
+	rv_zip_directory_release(&d);
+	free(z.out.p);
+}
+
+static int64_t time_of(const char *name)
+{
+	struct zip z = { 0 };
+	struct rv_zip_directory d = { 0 };
+	struct rv_error err = RV_ERROR_INIT;
+
+	make(name, &z);
+	assert_int_equal(read_directory(&z.out, NULL, &d, &err), RV_OK);
+	int64_t s = d.entries[1].modified_s;
+
+	rv_zip_directory_release(&d);
+	free(z.out.p);
+	return s;
+}
+
+static void fault_110_times(void **state)
+{
+	(void)state;
+	assert_int_equal(time_of("110-time-zero"), 0);
+	assert_int_equal(time_of("110-time-last"), 4354819198); /* 2107-12-31 23:59:58 */
+	assert_int_equal(time_of("110-time-wrong"), 0);
+	assert_int_equal(time_of("110-extra-time"), 0x5c5e4b80);
+	assert_int_equal(time_of("110-extra-over"), 0);
+}
+
+static void fault_99_names_are_shown_escaped(void **state)
+{
+	static const struct {
+		const char *name, *is, *shown;
+	} cases[] = {
+		{ "99-cp437", "caf\x82.csv", "caf\\x82.csv" },
+		{ "99-cp932", "\x92\x8d\x95\xb6.csv", "\\x92\\x8d\\x95\\xb6.csv" },
+		{ "99-not-utf8", "\xff\xfe\xc0\xaf.csv", "\\xff\\xfe\\xc0\\xaf.csv" },
+		{ "99-utf8", "\xe6\xb3\xa8\xe6\x96\x87.csv", "\xe6\xb3\xa8\xe6\x96\x87.csv" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct zip z = { 0 };
+		struct rv_zip_directory d = { 0 };
+		struct rv_error err = RV_ERROR_INIT;
+
+		make(cases[i].name, &z);
+		assert_int_equal(read_directory(&z.out, NULL, &d, &err), RV_OK);
+		assert_string_equal(d.entries[1].name, cases[i].is);
+		assert_string_equal(d.entries[1].shown, cases[i].shown);
+		rv_zip_directory_release(&d);
+		free(z.out.p);
+	}
+	struct zip z = { 0 };
+	struct rv_zip_directory d = { 0 };
+	struct rv_error err = RV_ERROR_INIT;
+
+	make("99-unicode-path", &z);
+	assert_int_equal(read_directory(&z.out, NULL, &d, &err), RV_OK);
+	assert_string_equal(d.entries[0].name, "caf\xc3\xa9.csv");
+	rv_zip_directory_release(&d);
+	free(z.out.p);
+}
+
+static void limits_are_the_callers(void **state)
+{
+	static const struct {
+		const char *name;
+		struct rv_zip_limits limits;
+		const char *says;
+	} cases[] = {
+		{ "plain", { .max_bytes = 20 }, "with entry 'b.csv' of 32 B it holds more than 20 B" },
+		{ "plain", { .max_bytes = 48 }, NULL },
+		{ "plain", { .max_bytes = 47 }, "it holds more than 47 B" },
+		{ "plain", { .max_entries = 1 }, "it has 2 entries, allowed are 1" },
+		{ "plain", { .max_name_bytes = 4 }, "has a name of 5 bytes, allowed are 4" },
+		{ "102-bomb", { .max_ratio = 1000000 }, NULL },
+		{ "large", { .max_ratio = 2 }, "packed more than 2 : 1" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct zip z = { 0 };
+		struct rv_zip_directory d = { 0 };
+		struct rv_error err = RV_ERROR_INIT;
+
+		make(cases[i].name, &z);
+		enum rv_status status = read_directory(&z.out, &cases[i].limits, &d, &err);
+
+		if (!cases[i].says)
+			assert_int_equal(status, RV_OK);
+		else if (status != RV_BAD_DATA || !strstr(err.message, cases[i].says))
+			fail_msg("%zu: %s", i, err.message);
+		rv_zip_directory_release(&d);
+		free(z.out.p);
+	}
+}
+
+/* ---- identity ---- */
+
+static void identity_of(struct zip *z, char ret[RV_ZIP_IDENTITY_TEXT])
+{
+	struct rv_zip_directory d = { 0 };
+	struct rv_error err = RV_ERROR_INIT;
+
+	assert_int_equal(read_directory(&z->out, NULL, &d, &err), RV_OK);
+	assert_int_equal(rv_zip_directory_identity(&d, ret, &err), RV_OK);
+	rv_zip_directory_release(&d);
+	free(z->out.p);
+}
+
+static void identity_is_of_the_content(void **state)
+{
+	char a[RV_ZIP_IDENTITY_TEXT], b[RV_ZIP_IDENTITY_TEXT];
+	struct zip first = { 0 }, again = { 0 }, other = { 0 }, renamed = { 0 };
+
+	(void)state;
+	PUT(&first, .name = "a.csv", TEXT(ABC));
+	PUT(&first, .name = "b.csv", TEXT(ABC ABC));
+	finish(&first);
+	/* Packed otherwise, later, in another order, with a folder: the same extract. */
+	PUT(&again, .name = "x/", TEXT(""));
+	PUT(&again, .name = "b.csv", TEXT(ABC ABC), .method = DEFLATE, TIME);
+	PUT(&again, .name = "a.csv", TEXT(ABC), .descriptor = SIGNED_32, TIME);
+	finish_as(&again, &(struct ending){ .zip64 = true, .comment = "again", .comment_len = 5 });
+	identity_of(&first, a);
+	identity_of(&again, b);
+	assert_string_equal(a, b);
+	assert_int_equal(strlen(a), 64);
+	PUT(&other, .name = "a.csv", TEXT("a,b\n1,one\n2,twO\n"));
+	PUT(&other, .name = "b.csv", TEXT(ABC ABC));
+	finish(&other);
+	identity_of(&other, b);
+	assert_string_not_equal(a, b);
+	PUT(&renamed, .name = "a.csv", TEXT(ABC));
+	PUT(&renamed, .name = "c.csv", TEXT(ABC ABC));
+	finish(&renamed);
+	identity_of(&renamed, b);
+	assert_string_not_equal(a, b);
+}
+
+/* ---- 105: larger than memory, by bytes nobody has ---- */
+
+struct sparse {
+	uint64_t bytes, tail_offset;
+	struct bytes head, tail;
+};
+
+static enum rv_status read_sparse(void *arg, void *p, size_t len, uint64_t offset, struct rv_error *err)
+{
+	const struct sparse *s = arg;
+	unsigned char *out = p;
+
+	(void)err;
+	assert_true(offset <= s->bytes && len <= s->bytes - offset);
+	for (size_t i = 0; i < len; i++, offset++)
+		out[i] = offset < s->head.len	      ? s->head.p[offset]
+			 : offset >= s->tail_offset ? s->tail.p[offset - s->tail_offset]
+						    : 0;
+	return RV_OK;
+}
+
+static void fault_105_five_gibibytes(void **state)
+{
+	const uint64_t data = UINT64_C(5) << 30;
+	struct zip z = { 0 };
+	struct sparse s = { 0 };
+	struct rv_zip_directory d = { 0 };
+	struct rv_error err = RV_ERROR_INIT;
+
+	(void)state;
+	/* A stored entry of 5 GiB, then one behind it, whose offset needs more than 32 bits too. */
+	PUT(&z, .name = "big.csv", .data = "", .len = 0, .zip64 = true, .zip64_central = true,
+	    .bytes_all = (int64_t)data, .packed_all = (int64_t)data);
+	s.head = z.out;
+	z.out = (struct bytes){ 0 };
+	s.tail_offset = s.head.len + data;
+	PUT(&z, .name = "behind.csv", TEXT(ABC), .zip64_central = true, .offset = (int64_t)s.tail_offset);
+	finish_as(&z, &(struct ending){ .zip64 = true, .directory_offset = (int64_t)s.tail_offset });
+	/* The locator counts from the file's first byte. */
+	set_int(&z.out, z.out.len - 22 - 12, s.tail_offset + z.out.len - 22 - 20 - 56, 8);
+	s.tail = z.out;
+	s.bytes = s.tail_offset + s.tail.len;
+	struct rv_zip_input input = { s.bytes, read_sparse, &s };
+
+	if (rv_zip_directory_read(&input, "big.zip", NULL, &d, &err) != RV_OK)
+		fail_msg("%s", err.message);
+	assert_int_equal(d.count, 2);
+	assert_int_equal(d.entries[0].bytes, data);
+	assert_int_equal(d.entries[1].header_offset, s.tail_offset);
+	assert_int_equal(d.entries[1].data_offset, s.tail_offset + 30 + 10);
+	rv_zip_directory_release(&d);
+	free(s.head.p);
+	free(s.tail.p);
+}
+
+/* A file that cannot be read is not a damaged one. */
+static enum rv_status read_fails(void *arg, void *p, size_t len, uint64_t offset, struct rv_error *err)
+{
+	int *countdown = arg;
+
+	(void)p;
+	(void)len;
+	(void)offset;
+	if ((*countdown)-- == 0)
+		return rv_fail(err, RV_LOCAL_IO, "read failed");
+	return RV_OK;
+}
+
+struct failing {
+	struct bytes *b;
+	int countdown;
+};
+
+static enum rv_status read_or_fail(void *arg, void *p, size_t len, uint64_t offset, struct rv_error *err)
+{
+	struct failing *f = arg;
+
+	if (read_fails(&f->countdown, p, len, offset, err) != RV_OK)
+		return err->status;
+	return read_bytes(f->b, p, len, offset, err);
+}
+
+static void every_read_fails_once(void **state)
+{
+	struct zip z = { 0 };
+	int reads = 0;
+
+	(void)state;
+	make("mixed", &z);
+	for (;; reads++) {
+		struct failing f = { &z.out, reads };
+		struct rv_zip_input input = { z.out.len, read_or_fail, &f };
+		struct rv_zip_directory d = { 0 };
+		struct rv_error err = RV_ERROR_INIT;
+
+		if (rv_zip_directory_read(&input, "extract.zip", NULL, &d, &err) == RV_OK) {
+			rv_zip_directory_release(&d);
+			break;
+		}
+		assert_int_equal(err.status, RV_LOCAL_IO);
+	}
+	assert_true(reads > 8);
+	free(z.out.p);
+}
+
+/* ---- names ---- */
+
+static bool same(const char *a, const char *b)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf x = RV_STRBUF_INIT;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf y = RV_STRBUF_INIT;
+
+	rv_zip_name_fold(&x, a, strlen(a));
+	rv_zip_name_fold(&y, b, strlen(b));
+	return x.len == y.len && memcmp(x.bytes, y.bytes, x.len) == 0;
+}
+
+static void fault_96_names_that_are_the_same(void **state)
+{
+	(void)state;
+	assert_true(same("Orders.CSV", "orders.csv"));
+	assert_true(same("a/", "A"));
+	assert_true(same("\xc3\x89t\xc3\xa9", "e\xcc\x81te\xcc\x81"));          /* Ete with accents */
+	assert_true(same("\xe1\xba\xad", "a\xcc\x82\xcc\xa3"));                  /* two marks, either order */
+	assert_true(same("\xce\xa3", "\xcf\x82"));                              /* sigma, final sigma */
+	assert_true(same("\xef\xac\x83", "FFI"));                               /* a ligature */
+	assert_true(same("\xe2\x84\xaa", "k"));                                 /* Kelvin */
+	assert_true(same("\xff" "A", "\xff" "a"));
+	assert_false(same("orders.csv", "order.csv"));
+	assert_false(same("\xc3\xa9", "e"));
+	assert_false(same("\xff", "\xfe"));
+}
+
+static void names_are_cut_when_shown(void **state)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf sb = RV_STRBUF_INIT;
+
+	(void)state;
+	rv_zip_name_show(&sb, "abcdefgh", 8, 4);
+	assert_string_equal(sb.bytes, "abcd...");
+	rv_strbuf_clear(&sb);
+	rv_zip_name_show(&sb, "ab\xc3\xa9", 4, 3); /* not in the middle of a character */
+	assert_string_equal(sb.bytes, "ab...");
+	rv_strbuf_clear(&sb);
+	rv_zip_name_show(&sb, "\xc2\x9b[2J", 5, 100);
+	assert_string_equal(sb.bytes, "\\xc2\\x9b[2J");
+	rv_strbuf_clear(&sb);
+	rv_zip_name_show(&sb, "x\xc3", 2, 100);
+	assert_string_equal(sb.bytes, "x\\xc3");
+}
+
+int main(void)
+{
+	static const struct CMUnitTest more[] = {
+		cmocka_unit_test(fault_87_truncated_at_every_byte),
+		cmocka_unit_test(every_bit_flipped),
+		cmocka_unit_test(entries_are_as_they_were_made),
+		cmocka_unit_test(fault_96_names_that_are_the_same),
+		cmocka_unit_test(fault_99_names_are_shown_escaped),
+		cmocka_unit_test(fault_105_five_gibibytes),
+		cmocka_unit_test(fault_110_times),
+		cmocka_unit_test(limits_are_the_callers),
+		cmocka_unit_test(identity_is_of_the_content),
+		cmocka_unit_test(every_read_fails_once),
+		cmocka_unit_test(names_are_cut_when_shown),
+	};
+	enum { MORE = sizeof(more) / sizeof(*more) };
+	static struct CMUnitTest tests[ZIP_CASES + MORE];
+	static char names[ZIP_CASES][64];
+	static struct zip_case cases[ZIP_CASES];
+
+	for (int i = 0; i < ZIP_CASES; i++) {
+		cases[i] = zip_cases[i];
+		snprintf(names[i], sizeof(names[i]), "fault_%s", cases[i].name);
+		tests[i] = (struct CMUnitTest){ .name = names[i], .test_func = one_case,
+						.initial_state = &cases[i] };
+	}
+	memcpy(tests + ZIP_CASES, more, sizeof(more));
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
