@@ -46,7 +46,7 @@ for rule in \
 	'base' \
 	'cli' \
 	'format' \
-	'source' \
+	'source format' \
 	'http' \
 	'aws format http' \
 	'snowflake format http' \

@@ -33,6 +33,7 @@ libdeflate-dev libdeflate.h
 libxxhash-dev xxhash.h
 libexpat1-dev expat.h
 libcurl4-openssl-dev curl/curl.h
+libarchive-dev archive.h
 libcmocka-dev cmocka.h
 "
 
