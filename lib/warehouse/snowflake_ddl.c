@@ -598,7 +598,8 @@ void snow_add_merge(struct rv_strbuf *sql, const struct rv_snowflake_warehouse *
 /* "3 months" */
 static void add_cutoff(struct rv_strbuf *sql, const struct rv_stream *stream)
 {
-	const char *text = stream->retention_warehouse;
+	/* The task of a stream that keeps everything is only asked for its name, to be removed. */
+	const char *text = stream->retention_warehouse ? stream->retention_warehouse : "0 days";
 	size_t digits = strspn(text, "0123456789");
 	const char *unit = text + digits + strspn(text + digits, " ");
 	size_t len = strlen(unit);

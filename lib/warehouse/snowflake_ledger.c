@@ -203,7 +203,7 @@ void snow_ledger_write_sql(struct rv_strbuf *sql, const struct rv_snowflake_ware
 {
 	rv_strbuf_puts(sql, "MERGE INTO ");
 	snow_add_house(sql, w, SNOW_LEDGER);
-	rv_strbuf_printf(sql, " L USING (SELECT 'data/%s/%s/' || V.VALUE:f::VARCHAR AS FILE_NAME, ",
+	rv_strbuf_printf(sql, " AS L USING (SELECT 'data/%s/%s/' || V.VALUE:f::VARCHAR AS FILE_NAME, ",
 			 stream->business, stream->name);
 	rv_strbuf_puts(sql, "V.VALUE:s::VARCHAR AS STATE, V.VALUE:v::VARCHAR AS VIA, "
 			    "V.VALUE:b::NUMBER(38,0) AS BYTES, V.VALUE:r::NUMBER(38,0) AS ROWS_LOADED, "
@@ -211,7 +211,7 @@ void snow_ledger_write_sql(struct rv_strbuf *sql, const struct rv_snowflake_ware
 			    "V.VALUE:m::VARCHAR AS FIRST_ERROR, "
 			    "V.VALUE:n::NUMBER(38,0) AS FIRST_ERROR_LINE, "
 			    "V.VALUE:l::TIMESTAMP_LTZ AS LOADED_AT "
-			    "FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?))) V) S ");
+			    "FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?))) AS V) AS S ");
 	rv_strbuf_printf(sql, "ON L.STREAM_ID = '%s' AND L.FILE_NAME = S.FILE_NAME ", stream->id);
 	rv_strbuf_puts(sql, "WHEN MATCHED AND L.STATE IN ('submitted', 'failed') THEN UPDATE SET "
 			    "STATE = S.STATE, VIA = COALESCE(S.VIA, L.VIA), "
