@@ -251,6 +251,12 @@ test_expect_success 'helpers that look at files tell good from bad' '
 	test_path_is_dir . && ! test_path_is_dir three && ! test_path_is_file .
 '
 
+test_expect_success 'test_wait_until_read waits for the reader of a pipe' '
+	mkfifo pipe go && { (exec 7<pipe && read -r go <go && read -r line <&7 && read -r end <&7) & } && reader=$! &&
+	exec 9>pipe && echo x >&9 && ! test_pipe_is_empty 9 &&
+	echo now >go && test_wait_until_read 9 && exec 9>&- && { wait $reader || :; }
+'
+
 test_expect_success 'test_wait_until waits for another process and gives up in the end' '
 	{ (sleep 0.2 && : >arrived) & } &&
 	test_wait_until 20 test -f arrived &&

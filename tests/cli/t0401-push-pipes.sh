@@ -68,7 +68,7 @@ test_expect_success 'records that trickle are flushed by age' '
 test_expect_success 'SIGTERM: what was read lands, exit 143' '
 	fresh && rm -f slow && mkfifo slow && { river push web/clicks slow 2>err & } &&
 	pusher=$! &&
-	exec 9>slow && numbers 1 5 >&9 && sleep 1 &&
+	exec 9>slow && numbers 1 5 >&9 && test_wait_until_read 9 &&
 	kill -TERM $pusher &&
 	{ wait $pusher; code=$?; } && exec 9>&- &&
 	test $code = 143 && test_grep "accepted up to byte" err &&

@@ -189,6 +189,9 @@ test_expect_success DUCKDB 'an altered object is found' '
 block () {
 	mkdir -p lake/data/web/clicks && : >"lake/data/web/clicks/dt=$(date -u +%F)"
 }
+has_five () {
+	find lake/data -name "*-r5-*" | grep -q .
+}
 impatient () {
 	printf "stream: web/clicks\nmonitor: { freshness: 1ms }\n" >s.yaml && river stream apply -f s.yaml >/dev/null
 }
@@ -208,11 +211,7 @@ test_expect_success 'a batch stuck in the spool is found, with its host, run, nu
 test_expect_success 'a run that was killed is open, with its host, until the next push' '
 	fresh && impatient && mkfifo in && { river push web/clicks in --flush-after 100ms & pusher=$!; } &&
 	exec 7>in && numbers 1 5 >&7 &&
-	for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20
-	do
-		find lake/data -name "*-r5-*" | grep -q . && break
-		sleep 0.1
-	done &&
+	test_wait_until 30 has_five &&
 	river -c warehouse=none status --check >found && test_must_be_empty found &&
 	river -c warehouse=none status web/clicks >out &&
 	test_grep "noted: run_open: run .* (its push is going on), 5 records" out &&

@@ -49,8 +49,8 @@ test_expect_success '12: damaged' '
 	ends_with 12 river push web/clicks b.ndjson
 '
 test_expect_success '128 and the signal' '
-	rm -f fifo && mkfifo fifo && { river push web/clicks fifo & } && pusher=$! && exec 9>fifo && sleep 1 &&
-	kill -TERM $pusher && { wait $pusher; code=$?; } && exec 9>&- && test $code = 143
+	rm -f fifo && mkfifo fifo && { river push web/clicks fifo & } && pusher=$! && exec 9>fifo &&
+	echo "{\"n\":5}" >&9 && test_wait_until_read 9 && kill -TERM $pusher && { wait $pusher; code=$?; } && exec 9>&- && test $code = 143
 '
 # 4 is for credentials, which a local lake does not have; 70 is a bug or memory that ran out.
 test_expect_success !SANITIZER '70: memory that ran out is said and leaves nothing half done' '

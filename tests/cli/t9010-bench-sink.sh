@@ -11,11 +11,7 @@ start_sink () {
 	"$sink" "$@" >port 2>sink.err &
 	sink_pid=$!
 	test_when_finished 'kill $sink_pid'
-	for try in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20
-	do
-		test -s port && break
-		sleep 0.1
-	done
+	test_wait_until 30 test -s port || return 1
 	url=http://127.0.0.1:$(cat port)
 }
 ask () {

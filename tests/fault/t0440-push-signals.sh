@@ -61,7 +61,7 @@ test_expect_success '11: a pipe that says nothing is left at once, and what it s
 	new_world && rm -f quiet && mkfifo quiet &&
 	{ river push web/clicks <quiet 2>err & pid=$!; } &&
 	exec 9>quiet && cat small1 >&9 &&
-	test_wait_until 10 test -d w/state && sleep 0.3 &&
+	test_wait_until_read 9 &&
 	kill -TERM $pid &&
 	{ wait $pid; code=$?; exec 9>&-; } &&
 	test $code -eq 143 &&

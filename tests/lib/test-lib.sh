@@ -477,6 +477,14 @@ test_wait_until () {
 	done
 }
 
+# test_wait_until_read FD: all that was written to the pipe of FD has been read
+test_pipe_is_empty () {
+	"$RIVER_BUILD/tests/lib/pipe_is_empty" <&"$1"
+}
+test_wait_until_read () {
+	test_wait_until 30 test_pipe_is_empty "$1"
+}
+
 # ---- full disks ---------------------------------------------------------------------------------
 # test_small_tmpfs DIR SIZE [mount options]: DIR (made) is a file system of SIZE until the body ends.
 # Sizes go in pages of 4 KiB; nr_inodes=N runs out of inodes. Such a test has the prerequisite TMPFS.
