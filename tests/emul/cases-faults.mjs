@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import net from 'node:net';
-import { codeIn, control, firehoseCall, raw, script, signed, url } from './client.mjs';
+import { codeIn, control, firehoseCall, raw, script, signed, until, url } from './client.mjs';
 
 const input = { DeliveryStreamName: 's1', Records: [{ Data: 'eAo=' }] };
 const put = options => firehoseCall('PutRecordBatch', input, {}, r => ({ ...r, ...options }));
@@ -69,12 +69,12 @@ export async function answers() {
 	await fresh(one('hang'));
 	const slow = await Promise.race([put().then(() => 'answered', () => 'failed'), new Promise(done => setTimeout(done, 300, 'silence'))]);
 	assert.equal(slow, 'silence');
-	assert.equal(await accepted(), 1);
+	await until(async () => await accepted() === 1);
 	// an idle connection that is dropped after a good answer
 	await fresh(one('close_after'));
 	const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
 	assert.equal((await put({ agent })).status, 200);
-	await new Promise(done => setTimeout(done, 100));
+	await until(() => Object.keys(agent.freeSockets).length === 0);
 	assert.equal((await put({ agent })).status, 200);
 	const entries = await control('GET', 'log');
 	assert.notEqual(entries[0].conn, entries[1].conn);
@@ -121,20 +121,18 @@ export async function checksumsOfS3() {
 	assert.equal(right.headers['x-amz-checksum-crc32c'], 'NT3Yvg==');
 	// Expect: 100-continue that is never answered
 	await script({ match: { op: 'PutObject' }, do: 'no_continue' });
-	const request = () => new Promise(done => {
-		const socket = net.connect(Number(new URL(url).port), '127.0.0.1');
-		let got = '';
-		socket.on('data', piece => {
-			got += piece;
-		});
-		socket.write('PUT /lake/k HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n');
-		setTimeout(() => {
+	const request = patience => new Promise(done => {
+		const socket = net.connect(Number(new URL(url).port), '127.0.0.1'), end = got => {
 			socket.destroy();
 			done(got);
-		}, 150);
+		};
+		socket.on('data', piece => end(String(piece)));
+		socket.write('PUT /lake/k HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n');
+		setTimeout(end, patience, '');
 	});
-	assert.equal(await request(), '');
-	assert.match(await request(), /^HTTP\/1.1 100 Continue/);
+	assert.equal(await request(150), '');
+	await until(async () => (await control('GET', 'script'))[0].fired === 1);
+	assert.match(await request(30000), /^HTTP\/1.1 100 Continue/);
 }
 
 // The TCP proxy, in front of the emulator; its ports come from the shell.

@@ -46,6 +46,7 @@ export class Firehose {
 		for (const stream of this.streams.values())
 			clearTimeout(stream.timer);
 		this.streams.clear();
+		this.roles?.clear();
 	}
 
 	// One call: `r` is the request, `body` its bytes, `rule` a fault that changes the outcome, or null.
