@@ -25,7 +25,7 @@ export RIVER_CONFIG
 # Everything as at the beginning: an empty bucket, no streams, no rules.
 fresh () {
 	emul_post reset "" >/dev/null && emul_delete log >/dev/null &&
-	emul_config "{\"creating_ms\":0,\"deleting_ms\":0,\"max_streams\":5000,\"notification_destinations\":null}" &&
+	emul_config "{\"creating_ms\":0,\"deleting_ms\":0,\"clock_offset_s\":0,\"max_streams\":5000,\"notification_destinations\":null}" &&
 	emul_post bucket "{\"name\":\"lake\"}" >/dev/null
 }
 # An API call, signed by curl, so that no code of river's says what is there: firehose OP JSON
@@ -48,6 +48,15 @@ notification () {
 }
 looked_twice () {
 	test "$(emul_count firehose.DescribeDeliveryStream)" -ge 2
+}
+# created_later STREAM SECONDS: the same command waits on, and then Firehose is so far ahead; in out
+created_later () {
+	looks=$(emul_count firehose.DescribeDeliveryStream) &&
+	{ river stream create "$1" >out & } && later_pid=$! &&
+	test_wait_until 30 looked_since && emul_config "{\"clock_offset_s\":$2}" && wait $later_pid
+}
+looked_since () {
+	test "$(emul_count firehose.DescribeDeliveryStream)" -ge $((looks + 2))
 }
 # Calls that change something, by either service.
 changes () {
@@ -186,11 +195,11 @@ test_expect_success 'half done: killed behind the catalog, behind Firehose, or n
 	test_grep "\"action\":\"finished\"" out &&
 	test_grep "\"name\":\"river-web-clicks\",\"action\":\"created\"" out &&
 	river stream create web/clicks >out && test_grep "^web/clicks: unchanged" out &&
-	emul_config "{\"creating_ms\":3000}" &&
+	emul_config "{\"creating_ms\":120000}" &&
 	test_expect_code 1 river --timeout 0s stream create web/slow 2>err &&
 	test_grep "river-web-slow is still being made" err &&
 	test_grep "the same command again waits on" err &&
-	river stream create web/slow >out &&
+	created_later web/slow 121 &&
 	test_grep "^web/slow: finished$" out &&
 	test "$(described river-web-slow | jq -r .DeliveryStreamStatus)" = ACTIVE &&
 	emul_delete "object?bucket=lake&key=river/_river/streams/web/slow.json" >/dev/null &&
@@ -296,14 +305,15 @@ as_if () {
 }
 
 test_expect_success 'killed or stopped while it waits: the same command goes on' '
-	fresh && emul_config "{\"creating_ms\":4000}" &&
+	fresh && emul_config "{\"creating_ms\":120000}" && ahead=0 &&
 	for signal in KILL TERM
 	do
+		ahead=$((ahead + 121)) &&
 		stream=$(echo $signal | tr A-Z a-z) && emul_delete log >/dev/null &&
 		{ river stream create web/$stream >out 2>err & } && pid=$! &&
 		test_wait_until 20 looked_twice && kill -$signal $pid &&
 		{ wait $pid; test $? -gt 128 || return 1; } &&
-		river stream create web/$stream >out && test_grep "^web/$stream: finished" out || return 1
+		created_later web/$stream $ahead && test_grep "^web/$stream: finished" out || return 1
 	done
 '
 
