@@ -78,6 +78,9 @@ enum rv_explained { RV_EXPLAIN_OK, RV_EXPLAIN_WARN, RV_EXPLAIN_FAIL };
 typedef void rv_explain_each(void *arg, const char *check, enum rv_explained result,
 			     const char *message, const char *hint);
 void rv_wire_explain(const struct rv_profile *profile, rv_explain_each *each, void *arg);
+/* The same of Snowflake, for a profile whose warehouse is there, and for each business that has an account
+ * or names of its own. Starts no warehouse and changes nothing. */
+void rv_wire_explain_snowflake(const struct rv_profile *profile, rv_explain_each *each, void *arg);
 /* Does not open the database yet. */
 enum rv_status rv_wire_warehouse(const struct rv_profile *profile, struct rv_store *lake,
 				 struct rv_warehouse **ret, struct rv_error *err) RV_MUST_CHECK;

@@ -387,6 +387,10 @@ static void check_warehouse_file(struct doctor *d, const char *path)
 
 static void check_warehouse(struct doctor *d, const struct rv_profile *profile)
 {
+	if (strcmp(profile->warehouse_type, "snowflake") == 0) {
+		rv_wire_explain_snowflake(profile, explained, d);
+		return;
+	}
 	if (!profile->warehouse_path) {
 		say(d, OK, "warehouse", NULL, "the profile has none");
 		return;

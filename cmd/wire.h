@@ -16,6 +16,9 @@ const char *river_config_lookup(void *arg, const char *config_key);
 /* wire_snowflake.c: one client for each connection, made when a profile first needs it. */
 enum rv_status river_wire_snowflake(const struct rv_profile *profile, struct rv_store *lake,
 				    struct rv_warehouse **ret, struct rv_error *err) RV_MUST_CHECK;
+struct rv_snowflake;
+enum rv_status river_wire_account(const struct rv_profile *profile, struct rv_snowflake **ret,
+				  struct rv_error *err) RV_MUST_CHECK;
 void river_close_snowflake(void);
 /* Frees what was opened. */
 void river_close(struct rv_command_context *cx);

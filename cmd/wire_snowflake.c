@@ -41,8 +41,8 @@ static bool same_text(const char *a, const char *b)
 	return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
-static enum rv_status open_account(const struct rv_profile *profile, struct rv_snowflake **ret,
-				   struct rv_error *err)
+enum rv_status river_wire_account(const struct rv_profile *profile, struct rv_snowflake **ret,
+				  struct rv_error *err)
 {
 	struct account *a = accounts;
 
@@ -53,7 +53,14 @@ static enum rv_status open_account(const struct rv_profile *profile, struct rv_s
 		return RV_OK;
 	}
 	if (!http) {
-		const struct rv_http_params params = { .should_stop = should_stop, .trace = trace };
+		/* Where a company's proxy looks into TLS, this is what Snowflake's clients are told. */
+		const char *bundle = getenv("REQUESTS_CA_BUNDLE");
+		const struct rv_http_params params = {
+			.ca_file = bundle,
+			.ca_variable = "REQUESTS_CA_BUNDLE",
+			.should_stop = should_stop,
+			.trace = trace,
+		};
 
 		http = rv_http_new(&params);
 	}
@@ -150,7 +157,7 @@ enum rv_status river_wire_snowflake(const struct rv_profile *profile, struct rv_
 {
 	struct rv_snowflake *snowflake;
 
-	if (open_account(profile, &snowflake, err) != RV_OK)
+	if (river_wire_account(profile, &snowflake, err) != RV_OK)
 		return err->status;
 	struct names *names = rv_calloc(1, sizeof(*names));
 

@@ -11,6 +11,7 @@ struct rv_http *rv_http_new(const struct rv_http_params *params)
 
 	if (params->ca_file && *params->ca_file)
 		http->ca_file = rv_strdup(params->ca_file);
+	http->ca_variable = rv_strdup(params->ca_variable ? params->ca_variable : "AWS_CA_BUNDLE");
 	http->should_stop = params->should_stop;
 	http->trace = params->trace;
 	http->trace_arg = params->trace_arg;
@@ -39,6 +40,7 @@ void rv_http_free(struct rv_http *http)
 	pthread_mutex_destroy(&http->budget.mutex);
 	pthread_mutex_destroy(&http->mutex);
 	free(http->ca_file);
+	free(http->ca_variable);
 	free(http);
 }
 

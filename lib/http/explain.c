@@ -86,11 +86,11 @@ static enum rv_status certificate(const struct rv_curl_api *api, CURL *easy,
 		rv_fail(err, RV_BAD_CONFIG, "the certificate of %s is not trusted: %s", host,
 			end->text);
 		if (end->ca_file)
-			rv_hint(err, "AWS_CA_BUNDLE or the profile names %s: add the certificate "
-				     "of who signed it there", end->ca_file);
+			rv_hint(err, "%s or the profile names %s: add the certificate of who signed it "
+				     "there", end->ca_variable, end->ca_file);
 		else
 			rv_hint(err, "name a file with the certificate of who signed it (a "
-				     "company's proxy, perhaps) in AWS_CA_BUNDLE");
+				     "company's proxy, perhaps) in %s", end->ca_variable);
 	}
 	return err->status;
 }
@@ -243,9 +243,11 @@ enum rv_status rv_http_explain(const struct rv_curl_api *api, CURL *easy,
 	case CURLE_SSL_CACERT_BADFILE:
 		rv_fail(err, RV_BAD_CONFIG, "cannot use the certificates in %s: %s",
 			end->ca_file ? end->ca_file : "the system's file", end->text);
-		rv_hint(err, "%s", end->ca_file ?
-			"AWS_CA_BUNDLE or the profile names this file: it must be PEM and readable" :
-			"install the package ca-certificates");
+		if (end->ca_file)
+			rv_hint(err, "%s or the profile names this file: it must be PEM and readable",
+				end->ca_variable);
+		else
+			rv_hint(err, "install the package ca-certificates");
 		return err->status;
 	case CURLE_SSL_CONNECT_ERROR:
 		return tls_failed(end, host, err);

@@ -89,6 +89,7 @@ enum rv_http_outcome {
 struct rv_http;
 struct rv_http_params {
 	const char *ca_file;      /* Optional: PEM; else the system's */
+	const char *ca_variable;  /* Optional: for hints, where it is named; else AWS_CA_BUNDLE */
 	bool (*should_stop)(void); /* Optional: ends waits and transfers with RV_FAILED */
 	/* Optional: one line an attempt, secrets already taken out (--verbose, tests) */
 	void (*trace)(void *arg, const char *line);
@@ -154,7 +155,8 @@ void rv_http_encode(struct rv_strbuf *out, const char *bytes, size_t len, bool k
 /* "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110, 5.6.7); false when it is not exactly that. */
 bool rv_http_parse_date(const char *s, int64_t *ret_ms);
 /* `text` with the values of secrets taken out: Authorization, security tokens, X-Amz-Signature and
- * X-Amz-Security-Token in URLs, bearer tokens, user:password@. For messages and traces. */
+ * X-Amz-Security-Token in URLs, bearer tokens, JSON Web Tokens wherever they stand, user:password@. For
+ * messages and traces. */
 void rv_http_redact(struct rv_strbuf *out, const char *text);
 
 #endif

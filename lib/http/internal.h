@@ -30,7 +30,7 @@ int64_t rv_http_budget_take(struct rv_http_budget *budget, double cost, int64_t 
 void rv_http_budget_give(struct rv_http_budget *budget, double tokens);
 
 struct rv_http {
-	char *ca_file;
+	char *ca_file, *ca_variable;
 	bool (*should_stop)(void);
 	_Atomic int64_t stop_ms; /* monotonic: when a request first saw it; 0: none has */
 	void (*trace)(void *arg, const char *line);
@@ -61,6 +61,7 @@ struct rv_http_end {
 	const char *url;
 	const char *text;         /* libcurl's own words */
 	const char *ca_file;      /* Optional */
+	const char *ca_variable;
 	bool sent_any;            /* a connection was there and the request was begun */
 	bool again;               /* libcurl would have sent it again */
 	uint64_t received;        /* bytes of the answer */

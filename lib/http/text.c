@@ -125,6 +125,10 @@ static const struct {
 	{ "refreshtoken", false },
 	{ "clientsecret", false },
 	{ "webidentitytoken", false },
+	{ "aws_secret_key", false },
+	{ "aws_token", false },
+	{ "passphrase", false },
+	{ "private_key_passphrase", false },
 	{ "token", false },
 	{ "password", false },
 	{ "signature", false },
@@ -161,6 +165,26 @@ static size_t leads_to_secret(const char *s, bool *ret_line)
 	return 0;
 }
 
+/* A JSON Web Token as it stands: three parts in base64url, the first of which begins a JSON object
+ * (RFC 7519). Its length, 0: none. */
+static size_t jwt_len(const char *s)
+{
+	size_t len = 0;
+
+	if (strncmp(s, "eyJ", 3) != 0)
+		return 0;
+	for (int part = 0; part < 3; part++) {
+		size_t n = 0;
+
+		while (in_name(s[len + n]))
+			n++;
+		len += n;
+		if (n < 16 || (part < 2 && s[len++] != '.'))
+			return 0;
+	}
+	return len;
+}
+
 /* The bytes of "user:password@" that follow "://" at `s`; 0: none. */
 static size_t user_info_len(const char *s)
 {
@@ -176,7 +200,13 @@ void rv_http_redact(struct rv_strbuf *out, const char *text)
 
 	for (const char *p = text; *p;) {
 		size_t lead = at_start ? leads_to_secret(p, &line) : 0;
+		size_t jwt = at_start && lead == 0 ? jwt_len(p) : 0;
 
+		if (jwt > 0) {
+			rv_strbuf_puts(out, TAKEN_OUT);
+			p += jwt;
+			continue;
+		}
 		if (lead > 0) {
 			rv_strbuf_add(out, p, lead);
 			rv_strbuf_puts(out, TAKEN_OUT);

@@ -549,6 +549,7 @@ static enum rv_status judge(const struct rv_curl_api *api, struct rv_http_conn *
 			.url = request->url,
 			.text = text.bytes,
 			.ca_file = a->http->ca_file,
+			.ca_variable = a->http->ca_variable,
 			.sent_any = a->begun,
 			.again = a->again,
 			.received = a->header_bytes + a->body_bytes,

@@ -4,7 +4,7 @@
  */
 #include "snowflake/client.h"
 
-#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +20,7 @@
 #define MAX_BODY_BYTES ((size_t)1024 * 1024)
 /* Snowflake answers a statement within 45 s, with 202 when it is not done. */
 #define STALL_TIMEOUT_MS 90000
+#define REACH_TIMEOUT_MS 30000
 
 /* ---- the client ------------------------------------------------------------------------------- */
 
@@ -197,16 +198,19 @@ static enum rv_status prepare(void *arg, unsigned attempt, struct rv_http_reques
 }
 
 /* Their clock between the sending and the answer, in whole seconds: the nearest of what it can be. */
+static int64_t offset_of(int64_t sent_ms, int64_t date_ms)
+{
+	int64_t now_ms = rv_clock_ms();
+	if (date_ms > now_ms)
+		return date_ms - now_ms;
+	return date_ms + 999 < sent_ms ? date_ms + 999 - sent_ms : 0;
+}
+
 static void learn_clock(struct call *call, const struct rv_http_response *response)
 {
 	if (response->date_ms < 0)
 		return;
-	int64_t now_ms = rv_clock_ms(), offset_ms = 0;
-	if (response->date_ms > now_ms)
-		offset_ms = response->date_ms - now_ms;
-	else if (response->date_ms + 999 < call->sent_ms)
-		offset_ms = response->date_ms + 999 - call->sent_ms;
-	atomic_store(&call->snowflake->clock_offset_ms, offset_ms);
+	atomic_store(&call->snowflake->clock_offset_ms, offset_of(call->sent_ms, response->date_ms));
 	atomic_store(&call->snowflake->clock_known, true);
 }
 
@@ -256,4 +260,39 @@ enum rv_status rv_snowflake_send(struct rv_snowflake *snowflake,
 		.deadline_ms = request->deadline_ms,
 	};
 	return rv_http_call(snowflake->http, &http, response, ret_tally, err);
+}
+
+/* ---- for doctor ------------------------------------------------------------------------------- */
+
+enum rv_status rv_snowflake_identify(struct rv_snowflake *snowflake, struct rv_snowflake_identity *ret,
+				     struct rv_error *err)
+{
+	RV_CLEANUP(rv_snowflake_wipe) struct rv_strbuf text = RV_STRBUF_INIT;
+	RV_CLEANUP(rv_free_p) char *source = rv_snowflake_token_source(snowflake->token);
+	unsigned number;
+	if (rv_snowflake_token_get(snowflake->token, &text, &number, err) != RV_OK)
+		return err->status;
+	snprintf(ret->source, sizeof(ret->source), "%s", source);
+	rv_snowflake_token_fingerprint(snowflake->token, ret->fingerprint);
+	return RV_OK;
+}
+
+enum rv_status rv_snowflake_reach(struct rv_snowflake *snowflake, int64_t *ret_offset_ms,
+				  struct rv_error *err)
+{
+	RV_CLEANUP(rv_http_response_release) struct rv_http_response response = RV_HTTP_RESPONSE_INIT;
+	RV_CLEANUP(rv_free_p) char *url = rv_asprintf("%s/", snowflake->settings->url);
+	const struct rv_http_request request = {
+		.method = "GET",
+		.url = url,
+		.body = RV_HTTP_NO_BODY,
+		.total_timeout_ms = REACH_TIMEOUT_MS,
+		.no_proxy = snowflake->settings->is_loopback,
+	};
+	enum rv_http_outcome outcome;
+	int64_t sent_ms = rv_clock_ms();
+	if (rv_http_once(snowflake->http, &request, &response, &outcome, err) != RV_OK)
+		return err->status;
+	*ret_offset_ms = response.date_ms < 0 ? INT64_MIN : offset_of(sent_ms, response.date_ms);
+	return RV_OK;
 }

@@ -43,4 +43,16 @@ const char *rv_snowflake_role(const struct rv_snowflake *snowflake);
 /* All of what is configured, with where it comes from (settings.h). */
 const struct rv_snowflake_settings *rv_snowflake_settings(const struct rv_snowflake *snowflake);
 
+/* For doctor: reads the key or the token, and asks nobody. RV_AUTH: it is not what it should be. */
+struct rv_snowflake_identity {
+	char source[512];          /* "the private key /home/me/rsa_key.p8 (connection prod in ...)" */
+	char fingerprint[64];      /* "SHA256:...", "" without a key */
+};
+enum rv_status rv_snowflake_identify(struct rv_snowflake *snowflake, struct rv_snowflake_identity *ret,
+				     struct rv_error *err) RV_MUST_CHECK;
+/* For doctor: one request without a token, which any answer is good for. *ret_offset_ms is what their
+ * clock is ahead of ours, INT64_MIN when the answer does not say. */
+enum rv_status rv_snowflake_reach(struct rv_snowflake *snowflake, int64_t *ret_offset_ms,
+				  struct rv_error *err) RV_MUST_CHECK;
+
 #endif

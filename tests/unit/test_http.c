@@ -376,6 +376,13 @@ static void test_redact(void **state)
 		  "?list-type=2&continuation-token=abc&prefix=token/x" },
 		{ "the security token included is expired", "the security token included is expired" },
 		{ "Token:", "Token:" },
+		{ "seen eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJBQ01FLURBVEEu.c2lnbmF0dXJlLXBhcnQ, refused",
+		  "seen ***, refused" },
+		{ "eyJ is no token, nor is eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJBQ01FLURBVEEu alone",
+		  "eyJ is no token, nor is eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJBQ01FLURBVEEu alone" },
+		{ "CREDENTIALS=(AWS_SECRET_KEY='SECRET' AWS_TOKEN = 'SECRET')",
+		  "CREDENTIALS=(AWS_SECRET_KEY='***' AWS_TOKEN = '***')" },
+		{ "private_key_passphrase = \"SECRET\"", "private_key_passphrase = \"***\"" },
 		{ "", "" },
 	};
 	(void)state;
