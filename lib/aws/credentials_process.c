@@ -86,6 +86,9 @@ static enum rv_status start(char *const *argv, pid_t *ret_pid, int *ret_fd, stru
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
 	posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
+	/* libcurl's sockets have no close-on-exec: what the program leaves running would hold them. AWS's
+	 * own command line closes the same ones. */
+	posix_spawn_file_actions_addclosefrom_np(&actions, 3);
 	/* What this thread has blocked or ignored is none of the program's business. */
 	sigset_t none, defaults;
 	sigemptyset(&none);
