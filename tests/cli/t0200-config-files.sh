@@ -145,7 +145,7 @@ test_expect_success 'profiles without a default and without local are not guesse
 	test_grep "there is: prod" err
 '
 
-test_expect_success 'without HOME the passwd entry is asked' '
+test_expect_success '18: without HOME the passwd entry is asked' '
 	(
 		unset HOME XDG_DATA_HOME XDG_STATE_HOME XDG_CONFIG_HOME &&
 		RIVER_CONFIG=three.yaml river config get state >actual

@@ -26,7 +26,7 @@ test_expect_success 'setup' '
 	YAML
 '
 
-test_expect_success 'flag over environment over file over default, each with its origin' '
+test_expect_success '16: flag over environment over file over default, each with its origin' '
 	while read -r key variable file_value line env_value flag_value
 	do
 		get config get $key &&

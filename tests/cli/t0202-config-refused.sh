@@ -19,7 +19,7 @@ test_expect_success 'an unknown key is named with file, line, column and the nea
 	test_grep "\"file\":\"$TRASH_DIRECTORY/river.yaml\",\"line\":4" err
 '
 
-test_expect_success 'check reports everything, in every file' '
+test_expect_success '14: check reports everything, in every file' '
 	cat >river.yaml <<-\YAML &&
 	profiles:
 	  local:
@@ -134,7 +134,7 @@ many () {
 	awk -v text="$1" -v times="$2" "BEGIN { for (i = 0; i < times; i++) printf \"%s\", text }"
 }
 
-test_expect_success 'hostile shapes' '
+test_expect_success '15: hostile shapes' '
 	many "{a: " 50000 >braces.yaml && hostile braces.yaml "nested too deeply" &&
 	many "{" 200000 >open.yaml && hostile open.yaml "key must be" &&
 	many "[" 200000 >brackets.yaml && hostile brackets.yaml "nested too deeply" &&
@@ -151,7 +151,7 @@ test_expect_success 'hostile shapes' '
 " 40000 >again.yaml && hostile again.yaml "twice"
 '
 
-test_expect_success 'hostile sizes' '
+test_expect_success '15: hostile sizes' '
 	many "# 34567890123456789012345678901
 " 40000 >large.yaml && hostile large.yaml "larger than 1048576 bytes" &&
 	truncate -s 1T sparse.yaml && hostile sparse.yaml "larger than" &&
@@ -163,7 +163,7 @@ test_expect_success 'hostile sizes' '
 	hostile tags.yaml "tag directives"
 '
 
-test_expect_success 'hostile bytes' '
+test_expect_success '14: hostile bytes' '
 	printf "profiles:\n\tlocal:\n" >tab.yaml && hostile tab.yaml "cannot start any token" &&
 	test_grep "tabs" err &&
 	printf "profiles:\n  a\000b:\n" >nul.yaml && hostile nul.yaml "control characters" &&
@@ -177,7 +177,7 @@ test_expect_success 'hostile bytes' '
 	head -c 100000 "$RIVER_BUILD/river" >binary.yaml && hostile binary.yaml "binary.yaml:1"
 '
 
-test_expect_success 'what is not a file' '
+test_expect_success '17: what is not a file' '
 	mkdir folder.yaml && hostile folder.yaml "is a folder" &&
 	mkfifo fifo.yaml && hostile fifo.yaml "not a regular file" &&
 	ln -s /dev/zero zero.yaml && hostile zero.yaml "not a regular file" &&

@@ -98,7 +98,7 @@ test_expect_success 'the rotated copy is known also when it is pushed first' '
 	push_json log.ndjson.1 log.ndjson && summary_has accepted 1
 '
 
-test_expect_success 'a file overwritten in place with another content begins anew' '
+test_expect_success '43: a file overwritten in place with another content begins anew' '
 	fresh &&
 	printf "{\"n\":%d}\n" 1 2 3 >a.ndjson && push_json a.ndjson &&
 	printf "{\"m\":%d}\n" 7 8 9 10 >other && cat other >a.ndjson &&
@@ -165,7 +165,7 @@ test_expect_success 'many files at once, small ones share an object' '
 	summary_has files_unchanged 5
 '
 
-test_expect_success 'the same file named twice is pushed once' '
+test_expect_success '44: the same file named twice is pushed once' '
 	fresh &&
 	echo "{\"n\":1}" >a.ndjson &&
 	push_json a.ndjson a.ndjson && landed >got && test_cmp a.ndjson got
@@ -246,7 +246,7 @@ test_expect_success 'a .tsv is split at tabs, also when more is appended and whe
 	test_cmp expected got
 '
 
-test_expect_success 'what cannot be pushed is named before anything is sent' '
+test_expect_success '43, 44: what cannot be pushed is named before anything is sent' '
 	fresh &&
 	echo "{\"n\":1}" >a.ndjson &&
 	test_expect_code 5 river push web/clicks a.ndjson missing.ndjson 2>err &&
@@ -280,7 +280,7 @@ test_expect_success 'two pushes of one file at once land it once' '
 	landed | sort >got && sort a.ndjson >expected && test_cmp expected got
 '
 
-test_expect_success 'a damaged checkpoint: exit 12 until somebody wants the file again; others go on' '
+test_expect_success '50: a damaged checkpoint: exit 12 until somebody wants the file again; others go on' '
 	fresh && printf "{\"n\":%d}\n" 1 2 3 >a.ndjson && cp a.ndjson b.ndjson && push_json a.ndjson &&
 	checkpoint=$(find "$HOME/.local/state/river" -path "*/files/*" ! -name "*.batches") &&
 	sed "s/offset/offsat/" "$checkpoint" >bad && cat bad >"$checkpoint" &&
@@ -292,7 +292,7 @@ test_expect_success 'a damaged checkpoint: exit 12 until somebody wants the file
 	push_json a.ndjson && summary_has accepted 0
 '
 
-test_expect_success 'the state folder is private whatever the umask' '
+test_expect_success '18: the state folder is private whatever the umask' '
 	fresh && echo "{\"n\":1}" >a.ndjson &&
 	(umask 000 && river push web/clicks a.ndjson) &&
 	find "$HOME/.local/state/river" -perm /077 >open && test_must_be_empty open

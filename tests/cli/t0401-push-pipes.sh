@@ -46,7 +46,7 @@ test_expect_success 'a FIFO is read like a pipe' '
 	{ cat in >fifo & } && river push web/clicks fifo && landed >got && test_cmp in got
 '
 
-test_expect_success 'an unterminated last record is still one; half a record is a reject' '
+test_expect_success '41: an unterminated last record is still one; half a record is a reject' '
 	fresh && printf "{\"n\":1}\n{\"n\":2}" | river push web/clicks &&
 	test_expect_code 7 river push web/clicks <<-\IN 2>err &&
 	{"n":3}
@@ -56,7 +56,7 @@ test_expect_success 'an unterminated last record is still one; half a record is 
 	landed | sort >got && printf "{\"n\":%d}\n" 1 2 3 >expected && test_cmp expected got
 '
 
-test_expect_success 'records that trickle are flushed by age' '
+test_expect_success '42: records that trickle are flushed by age' '
 	fresh && mkfifo slow && { river push --flush-after 200ms web/clicks slow & } &&
 	pusher=$! &&
 	exec 9>slow && echo "{\"n\":1}" >&9 &&
@@ -206,7 +206,7 @@ test_expect_success '--run with files: no checkpoint, lands once' '
 	test_expect_code 2 river push --run one --again web/clicks a.ndjson
 '
 
-test_expect_success 'a full spool stops the reading, with the byte it came to' '
+test_expect_success '47: a full spool stops the reading, with the byte it came to' '
 	fresh && numbers 1 200 >in && echo in the way >lake/data &&
 	test_expect_code 10 river push -c spool.max=100 --batch-records 50 web/clicks <in 2>err &&
 	test_grep "the spool is full" err && test_grep "accepted up to byte" err &&

@@ -41,7 +41,7 @@ test_expect_success 'a dry run names what it would load and loads nothing' '
 	test_path_is_missing web.duckdb
 '
 
-test_expect_success 'one path, then all the others, then nothing more' '
+test_expect_success '62: one path, then all the others, then nothing more' '
 	below=$(sed "s,^data/web/clicks/,," one) &&
 	river --output json snowpipe notify web/clicks "$below" >out &&
 	test_grep "\"object\": *\"$(cat one)\", *\"state\": *\"loaded\", *\"rows\": *2" out &&
@@ -141,7 +141,7 @@ test_expect_success 'an object that is gone does not keep its neighbours from be
 	test "$(ask "select count(*) from web.clicks where file_name like \$\$%near%\$\$")" = 2
 '
 
-test_expect_success 'report shows late loads and what is pending' '
+test_expect_success '62: report shows late loads and what is pending' '
 	printf "%s\n" "{\"a\":10}" | put six 1 >six &&
 	river --output json snowpipe report web/clicks --since 1h >out &&
 	test_grep "$(cat six)\", *\"state\": *\"pending\"" out &&

@@ -156,7 +156,7 @@ test_expect_success 'a stream that was deleted, and created again: kept, named, 
 	zstd -qdc out.d/*.ndjson.zst >got && head -n 3 in >expected && test_cmp expected got
 '
 
-test_expect_success 'a flipped bit in a spooled batch: found, set aside, the rest lands' '
+test_expect_success '21, 49: a flipped bit in a spooled batch: found, set aside, the rest lands' '
 	left_over &&
 	flip "$run/000000.body" 20 &&
 	state_sum >before &&
@@ -179,7 +179,7 @@ test_expect_success 'a flipped bit in a spooled batch: found, set aside, the res
 	river spool list >out && test_grep damaged out
 '
 
-test_expect_success 'a flipped bit in spooled rejects is found' '
+test_expect_success '21: a flipped bit in spooled rejects is found' '
 	left_over &&
 	flip "$run/000001.rejects" 30 &&
 	test_expect_code 12 river spool check >out 2>err &&
@@ -189,14 +189,14 @@ test_expect_success 'a flipped bit in spooled rejects is found' '
 	landed >got && head -n 2 in >expected && test_cmp expected got
 '
 
-test_expect_success 'a spooled batch that is gone' '
+test_expect_success '49: a spooled batch that is gone' '
 	left_over &&
 	rm "$run/000001.body" &&
 	test_expect_code 12 river spool check >out 2>err &&
 	test_grep "000001.body: the spooled batch is gone" out
 '
 
-test_expect_success 'a damaged journal: line and byte, the run set aside whole' '
+test_expect_success '49: a damaged journal: line and byte, the run set aside whole' '
 	left_over &&
 	flip "$run/journal" 60 &&
 	test_expect_code 12 river spool check >out 2>err &&
@@ -220,7 +220,7 @@ test_expect_success 'the last line too: a promise is not taken for a torn one' '
 	test_grep "journal" out
 '
 
-test_expect_success 'leftovers are named and harmless' '
+test_expect_success '49: leftovers are named and harmless' '
 	fresh && echo "{\"n\":1}" >a.ndjson && river push web/clicks a.ndjson &&
 	state=$(echo "$HOME"/.local/state/river/*/web/clicks/*) &&
 	: >"$state/files/.tmp-abc" && mkdir "$state/runs/never" && mkdir "$state/heads/0123456789abcdef" &&

@@ -48,7 +48,7 @@ test_expect_success '5: EIO from fsync, once and for ever: the bytes count as lo
 	new_world && fails EIO fsync
 '
 
-test_expect_success '45: no space on either disk, at any write' '
+test_expect_success '45, 63: no space on either disk, at any write' '
 	new_world && fails ENOSPC write
 '
 

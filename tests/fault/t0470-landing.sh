@@ -24,7 +24,7 @@ test_expect_success '1: SIGKILL at every call' '
 	test $walk_points -gt 40
 '
 
-test_expect_success '2: the same where an upload came a second time' '
+test_expect_success '1: the same where an upload came a second time' '
 	new_world && upload in 000001 && river landing process && upload in 000001 && keep_world &&
 	walk_kills fresh "again 0 landing process && nothing_waits && all_there in" \
 		river landing process &&

@@ -58,7 +58,7 @@ test_expect_success 'a file: its length and checksum are signed; once' '
 	records >got && test_cmp in got && river status --check
 '
 
-test_expect_success 'another length, another content, a header left out: refused' '
+test_expect_success '61: another length, another content, a header left out: refused' '
 	fresh && printf "{\"n\":1}\n" >in && printf "{\"n\":2}\n" >other && echo "{\"n\":10}" >longer &&
 	river push web/clicks in --presign --output json >url &&
 	test "$(upload url longer)" != 200 &&
@@ -76,7 +76,7 @@ test_expect_success 'only a length; text is the URL; -v is a command that works'
 	river landing process && records >got && test_cmp FILE got
 '
 
-test_expect_success 'used again after it was published: nothing twice, the other one is kept' '
+test_expect_success '61: used again after it was published: nothing twice, the other one is kept' '
 	fresh && printf "{\"n\":1}\n" >in && printf "{\"n\":2}\n" >other &&
 	river push web/clicks --presign --size 8 --run delivery-7 --output json >url &&
 	test "$(upload url in)" = 200 && river landing process &&

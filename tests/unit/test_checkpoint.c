@@ -127,7 +127,7 @@ static void test_round_trip(void **arg)
 	assert_false(rv_checkpoint_any(&world->state));
 }
 
-static void test_every_bit(void **arg)
+static void test_21_every_bit(void **arg)
 {
 	struct world *world = *arg;
 	struct rv_error err;
@@ -160,7 +160,7 @@ static void test_every_bit(void **arg)
 	assert_true(quiet < 8);
 }
 
-static void test_torn_at_every_byte(void **arg)
+static void test_50_torn_at_every_byte(void **arg)
 {
 	struct world *world = *arg;
 	struct rv_error err;
@@ -176,7 +176,7 @@ static void test_torn_at_every_byte(void **arg)
 	}
 }
 
-static void test_newer_version(void **arg)
+static void test_20_newer_version(void **arg)
 {
 	struct world *world = *arg;
 	struct rv_error err;
@@ -191,7 +191,7 @@ static void test_newer_version(void **arg)
 	assert_int_equal(stat(path, &st), 0); /* not set aside */
 }
 
-static void test_golden(void **arg)
+static void test_20_golden(void **arg)
 {
 	struct world *world = *arg;
 	struct rv_error err;
@@ -333,10 +333,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_round_trip, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_every_bit, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_torn_at_every_byte, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_newer_version, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_golden, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_21_every_bit, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_50_torn_at_every_byte, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_20_newer_version, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_20_golden, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_heads_and_moves, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_batches_of_a_file, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_matches_and_measure, set_up, tear_down),

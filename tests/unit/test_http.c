@@ -155,7 +155,7 @@ static void script_odd(struct peer *peer)
 }
 
 /* Interim answers, redirects, chunks and trailers. */
-static void test_odd_answer(void **state)
+static void test_65_odd_answer(void **state)
 {
 	RV_CLEANUP(rv_http_response_release) struct rv_http_response response =
 		RV_HTTP_RESPONSE_INIT;
@@ -430,7 +430,7 @@ int main(void)
 		cmocka_unit_test(test_put_and_post),
 		cmocka_unit_test(test_body_from_file),
 		cmocka_unit_test(test_head),
-		cmocka_unit_test(test_odd_answer),
+		cmocka_unit_test(test_65_odd_answer),
 		cmocka_unit_test(test_connection_is_kept),
 		cmocka_unit_test(test_many_threads),
 		cmocka_unit_test(test_sink),

@@ -98,7 +98,7 @@ static void script_leave_at_second(struct peer *peer)
 }
 
 /* libcurl alone would send it again, and nobody would know. */
-static void test_no_silent_second_send(void **state)
+static void test_26_no_silent_second_send(void **state)
 {
 	static const struct {
 		const char *method;
@@ -358,7 +358,7 @@ static void script_half_head(struct peer *peer)
 	peer_say(peer, "HTTP/1.1 200 OK\r\nContent-Le");
 }
 
-static void test_bad_answers(void **state)
+static void test_64_bad_answers(void **state)
 {
 	static const struct {
 		peer_script *script;
@@ -394,7 +394,7 @@ static void test_bad_answers(void **state)
 	}
 }
 
-static void test_body_limit(void **state)
+static void test_64_body_limit(void **state)
 {
 	struct rv_http_request request = GET;
 	struct world w;
@@ -415,7 +415,7 @@ static void script_http_1_0(struct peer *peer)
 	peer_say(peer, "HTTP/1.0 200 OK\r\n\r\nuntil the end");
 }
 
-static void test_no_content_length(void **state)
+static void test_65_no_content_length(void **state)
 {
 	struct rv_http_request request = GET;
 	struct world w;
@@ -836,15 +836,15 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_no_libcurl), /* first: it is not loaded yet */
-		cmocka_unit_test(test_no_silent_second_send),
+		cmocka_unit_test(test_26_no_silent_second_send),
 		cmocka_unit_test(test_no_answer),
 		cmocka_unit_test(test_reset_in_body),
 		cmocka_unit_test(test_stale_connection),
 		cmocka_unit_test(test_no_connection),
 		cmocka_unit_test(test_body_cannot_be_read),
-		cmocka_unit_test(test_bad_answers),
-		cmocka_unit_test(test_body_limit),
-		cmocka_unit_test(test_no_content_length),
+		cmocka_unit_test(test_64_bad_answers),
+		cmocka_unit_test(test_64_body_limit),
+		cmocka_unit_test(test_65_no_content_length),
 		cmocka_unit_test(test_early_answer),
 		cmocka_unit_test(test_stall),
 		cmocka_unit_test(test_stall_in_upload),

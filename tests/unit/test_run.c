@@ -232,7 +232,7 @@ static void test_round_trip_of_files(void **arg)
 	rv_run_free(run);
 }
 
-static void test_torn_at_every_byte(void **arg)
+static void test_49_torn_at_every_byte(void **arg)
 {
 	struct world *world = *arg;
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf journal = RV_STRBUF_INIT;
@@ -272,7 +272,7 @@ static void test_torn_at_every_byte(void **arg)
 }
 
 /* A page that never came to the disk reads as zeros; the rest of the line may be there. */
-static void test_torn_with_zeros(void **arg)
+static void test_49_torn_with_zeros(void **arg)
 {
 	struct world *world = *arg;
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf journal = RV_STRBUF_INIT;
@@ -295,7 +295,7 @@ static void test_torn_with_zeros(void **arg)
 	}
 }
 
-static void test_every_bit(void **arg)
+static void test_21_every_bit(void **arg)
 {
 	struct world *world = *arg;
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf journal = RV_STRBUF_INIT;
@@ -331,7 +331,7 @@ static void test_every_bit(void **arg)
 	assert_true(harmless < 5 * 8);
 }
 
-static void test_newer_version(void **arg)
+static void test_20_newer_version(void **arg)
 {
 	struct world *world = *arg;
 	struct rv_error err;
@@ -356,7 +356,7 @@ static void test_newer_version(void **arg)
 }
 
 /* What version 1 wrote is read for ever: do not renew tests/data/journal-v1, add to it. */
-static void test_golden(void **arg)
+static void test_20_golden(void **arg)
 {
 	struct world *world = *arg;
 	struct rv_error err;
@@ -404,7 +404,7 @@ static void test_check_spooled(void **arg)
 }
 
 /* What only version 2 says: the delivery, the stamp, attempts and what they came to. */
-static void test_golden_of_a_service(void **arg)
+static void test_20_golden_of_a_service(void **arg)
 {
 	struct world *world = *arg;
 	struct rv_error err;
@@ -465,12 +465,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_round_trip_of_a_pipe, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_round_trip_of_files, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_torn_at_every_byte, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_torn_with_zeros, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_every_bit, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_golden_of_a_service, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_newer_version, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_golden, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_49_torn_at_every_byte, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_49_torn_with_zeros, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_21_every_bit, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_20_golden_of_a_service, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_20_newer_version, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_20_golden, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_locks, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_check_spooled, set_up, tear_down),
 	};

@@ -100,7 +100,7 @@ static void test_file_extent_and_seek(void **state RV_UNUSED)
 	assert_int_equal(out.len, 0);
 }
 
-static void test_folders_are_refused(void **state RV_UNUSED)
+static void test_43_folders_are_refused(void **state RV_UNUSED)
 {
 	struct rv_error err = RV_ERROR_INIT;
 	struct rv_source *s = NULL;
@@ -170,7 +170,7 @@ static void pipe_through_stdin(bool nonblocking)
 	close(keep);
 }
 
-static void test_stdin_waits(void **state RV_UNUSED)
+static void test_43_stdin_waits(void **state RV_UNUSED)
 {
 	pipe_through_stdin(false);
 	pipe_through_stdin(true);
@@ -203,8 +203,8 @@ int main(void)
 		cmocka_unit_test(test_mem_pieces),
 		cmocka_unit_test(test_mem_fails_where_told),
 		cmocka_unit_test(test_file_extent_and_seek),
-		cmocka_unit_test(test_folders_are_refused),
-		cmocka_unit_test(test_stdin_waits),
+		cmocka_unit_test(test_43_folders_are_refused),
+		cmocka_unit_test(test_43_stdin_waits),
 		cmocka_unit_test(test_compression_names),
 	};
 

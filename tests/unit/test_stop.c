@@ -187,7 +187,7 @@ static int file_size_limit(void)
 	return rv_out_finish(out, &err) == RV_LOCAL_IO ? 0 : 3;
 }
 
-static void test_signals(void **state)
+static void test_12_signals(void **state)
 {
 	(void)state;
 	assert_int_equal(in_child(first_asks), 0);
@@ -209,7 +209,7 @@ static void test_output(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_signals),
+		cmocka_unit_test(test_12_signals),
 		cmocka_unit_test(test_output),
 	};
 	return cmocka_run_group_tests_name("stop", tests, NULL, NULL);
