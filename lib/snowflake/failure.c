@@ -288,10 +288,14 @@ static void advise_on_jwt(struct rv_snowflake *snowflake, struct rv_error *err)
 		fingerprint, name.bytes, name.bytes, snowflake->settings->claim_account);
 }
 
-static void advise(struct rv_snowflake *snowflake, enum advice advice, struct rv_error *err)
+static void advise(struct rv_snowflake *snowflake, const struct rv_snowflake_failure *failure,
+		   enum advice advice, struct rv_error *err)
 {
 	const char *user = or_default(rv_snowflake_user(snowflake), "of the token");
-	const char *role = or_default(snowflake->role, "the user's default role");
+	const char *database = failure->is_statement ? failure->database : snowflake->database;
+	const char *warehouse = failure->is_statement ? failure->warehouse : snowflake->warehouse;
+	const char *role = or_default(failure->is_statement ? failure->role : snowflake->role,
+				      "the user's default role");
 	RV_CLEANUP(rv_free_p) char *source = NULL;
 	switch (advice) {
 	case NO_ADVICE:
@@ -320,8 +324,7 @@ static void advise(struct rv_snowflake *snowflake, enum advice advice, struct rv
 	case ON_CONTEXT:
 		rv_hint(err, "check database (%s), schema and warehouse (%s) of the profile and the "
 			     "connection, and that %s has USAGE on them",
-			or_default(snowflake->database, "none"), or_default(snowflake->warehouse, "none"),
-			role);
+			or_default(database, "none"), or_default(warehouse, "none"), role);
 		break;
 	case ON_MISSING:
 		rv_hint(err, "it is not there, or %s (user %s) may not see it", role, user);
@@ -335,7 +338,12 @@ static void advise(struct rv_snowflake *snowflake, enum advice advice, struct rv
 		rv_hint(err, "%s (user %s) lacks a privilege on it: who owns it grants that", role, user);
 		break;
 	case ON_NO_WAREHOUSE:
-		rv_hint(err, "set warehouse.warehouse of the profile to one that %s has USAGE on", role);
+		if (warehouse)
+			rv_hint(err, "there is no warehouse %s, or %s has no USAGE on it: grant that, or set "
+				     "warehouse.warehouse of the profile to another", warehouse, role);
+		else
+			rv_hint(err, "set warehouse.warehouse of the profile to one that %s has USAGE on",
+				role);
 		break;
 	case ON_NO_DATABASE:
 		rv_hint(err, "set warehouse.database of the profile to one that %s has USAGE on", role);
@@ -398,13 +406,13 @@ enum rv_status rv_snowflake_failure_tell(struct rv_snowflake *snowflake,
 		rv_hint(err, "a proxy or portal may stand in between: look at the proxy variables and the "
 			     "account's host");
 	else if (sorted.advice == NO_ADVICE && failure->http_status == 401)
-		advise(snowflake, rv_snowflake_token_type(snowflake->token) &&
+		advise(snowflake, failure, rv_snowflake_token_type(snowflake->token) &&
 					  strcmp(rv_snowflake_token_type(snowflake->token),
 						 "KEYPAIR_JWT") == 0 ? ON_JWT : ON_TOKEN, err);
 	else if (sorted.advice == NO_ADVICE && failure->http_status == 404 && !is_sql && !*failure->code)
 		rv_hint(err, "there is no such account: check account (and region) of the connection");
 	else
-		advise(snowflake, sorted.advice, err);
+		advise(snowflake, failure, sorted.advice, err);
 	if (sorted.advice == ON_SYNTAX)
 		find_place(failure->message, err);
 	return err->status;

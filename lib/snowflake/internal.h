@@ -69,6 +69,9 @@ struct rv_snowflake_failure {
 	char message[700];         /* on one line */
 	char handle[64];           /* of the statement, if there is one */
 	bool not_snowflake;        /* a web page, or nothing of theirs */
+	/* What the statement was to run with, where it was a statement; NULL: none. Set by the caller. */
+	bool is_statement;
+	const char *role, *database, *warehouse;
 };
 void rv_snowflake_failure_read(const struct rv_http_response *response,
 			       struct rv_snowflake_failure *ret);

@@ -38,11 +38,16 @@ static bool is_several(const struct execution *x)
 /* ---- the request ------------------------------------------------------------------------------ */
 
 /* What the statement says goes before the connection; "" is none. */
-static void put_name(json_t *body, const char *key, const char *given, const char *otherwise)
+static const char *chosen(const char *given, const char *otherwise)
 {
 	const char *name = given ? given : otherwise;
-	if (name && *name)
-		json_object_set_new(body, key, json_string(name));
+	return name && *name ? name : NULL;
+}
+
+static void put_name(json_t *body, const char *key, const char *given, const char *otherwise)
+{
+	if (chosen(given, otherwise))
+		json_object_set_new(body, key, json_string(chosen(given, otherwise)));
 }
 
 static void put_bindings(json_t *body, const struct rv_snowflake_statement *statement)
@@ -117,6 +122,16 @@ static void take_handle(struct execution *x, const char *handle)
 		memcpy(x->outcome.handle, handle, strlen(handle) + 1);
 }
 
+static enum rv_status tell(const struct execution *x, struct rv_snowflake_failure *failure,
+			   struct rv_error *err)
+{
+	failure->is_statement = true;
+	failure->role = chosen(x->statement->role, x->snowflake->role);
+	failure->database = chosen(x->statement->database, x->snowflake->database);
+	failure->warehouse = chosen(x->statement->warehouse, x->snowflake->warehouse);
+	return rv_snowflake_failure_tell(x->snowflake, failure, err);
+}
+
 static enum rv_status fail_by_answer(struct execution *x, struct rv_error *err)
 {
 	struct rv_snowflake_failure failure;
@@ -126,7 +141,7 @@ static enum rv_status fail_by_answer(struct execution *x, struct rv_error *err)
 		x->outcome.done = rv_snowflake_statements_before(x->statement->sql, failure.message);
 	/* Without a word of Snowflake's a 408 is a gateway's. */
 	x->outcome.unknown = failure.http_status == 408 && !*failure.code;
-	return rv_snowflake_failure_tell(x->snowflake, &failure, err);
+	return tell(x, &failure, err);
 }
 
 /* The handle in a 202 (or a 429 about a statement that runs); false: none. */
@@ -253,7 +268,7 @@ static enum rv_status check_complete(struct execution *x, const json_t *head, st
 	if (!*failure.message)
 		snprintf(failure.message, sizeof(failure.message),
 			 "the result is too large and was cut off");
-	return rv_snowflake_failure_tell(x->snowflake, &failure, err);
+	return tell(x, &failure, err);
 }
 
 static struct rv_str body_of(const struct execution *x)
@@ -333,7 +348,7 @@ static enum rv_status read_several(struct execution *x, struct rv_error *err)
 		if (x->response.status != 200) {
 			struct rv_snowflake_failure failure;
 			rv_snowflake_failure_read(&x->response, &failure);
-			return rv_snowflake_failure_tell(x->snowflake, &failure, err);
+			return tell(x, &failure, err);
 		}
 		if (read_result(x, &reading, checked, err) != RV_OK)
 			return err->status;

@@ -209,9 +209,11 @@ static enum rv_status take_row(struct rv_snowflake_reading *reading, struct rv_j
 	if (width < reading->columns_count)
 		return rv_json_pull_wrong(pull, "a row has less values than columns", err);
 	reading->rows_seen++;
+	if (width == 0)
+		return RV_OK; /* rows of nothing are none */
 	if (reading->rows_seen == 1)
 		count_changes(reading);
-	size_t rows = width ? reading->values_count / width : 0;
+	size_t rows = reading->values_count / width;
 	if (rows >= PAGE_ROWS || reading->texts.len >= PAGE_BYTES)
 		return give_page(reading, err);
 	return RV_OK;

@@ -24,7 +24,7 @@ static void test_sql_refused(void **state RV_UNUSED)
 		  "RIVER_RW (user loader) lacks a privilege");
 	says("schema 'WEB'", NULL);
 	SQL_FAILS("000606", "No active warehouse selected in the current session.", RV_BAD_CONFIG,
-		  "set warehouse.warehouse");
+		  "there is no warehouse LOAD_WH, or RIVER_RW has no USAGE on it");
 	SQL_FAILS("090105", "Cannot perform CREATE TABLE. This session does not have a current database.",
 		  RV_BAD_CONFIG, "set warehouse.database");
 	SQL_FAILS("090073", "Warehouse 'W' cannot be resumed because resource monitor 'M' has exceeded its quota.",
@@ -42,6 +42,22 @@ static void test_sql_refused(void **state RV_UNUSED)
 	SQL_FAILS("390201", "The requested database does not exist or not authorized.", RV_NOT_FOUND,
 		  "check database (RIVER)");
 	ONE_STEP_FAILS(RV_FAILED, "127.0.0.1 answers 422", NULL, .status = 422, .body = "{}");
+}
+
+/* Hints name what the statement was to run with, not what the connection would have had. */
+static void test_what_the_statement_names(void **state RV_UNUSED)
+{
+	static const struct step steps[] = {
+		{ POST, .status = 422, .body = "{\"code\":\"000606\",\"message\":\"No active warehouse selected.\"}" },
+		{ POST, .status = 422, .body = "{\"code\":\"003001\",\"message\":\"Insufficient privileges\"}" },
+	};
+	world_start(steps);
+	assert_int_equal(run(&(struct rv_snowflake_statement){ .sql = "x", .role = "R", .warehouse = "" }),
+			 RV_BAD_CONFIG);
+	says("000606", "set warehouse.warehouse of the profile to one that R has USAGE on");
+	assert_int_equal(run(&(struct rv_snowflake_statement){ .sql = "x", .role = "" }), RV_AUTH);
+	says("003001", "the user's default role (user loader) lacks a privilege");
+	world_stop();
 }
 
 static void test_syntax_names_the_place(void **state RV_UNUSED)
@@ -255,6 +271,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sql_refused),
+		cmocka_unit_test(test_what_the_statement_names),
 		cmocka_unit_test(test_syntax_names_the_place),
 		cmocka_unit_test(test_http_refused),
 		cmocka_unit_test(test_secrets_are_not_told),
