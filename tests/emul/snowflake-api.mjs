@@ -150,7 +150,7 @@ export class SqlApi {
 				rows: [['Multiple statements executed successfully.']] } };
 		} finally {
 			if (session.transaction)
-				await session.connection.run('ROLLBACK').catch(() => {});
+				await this.engine.transaction(session, 'ROLLBACK').catch(() => {});
 			this.engine.close(session);
 		}
 	}

@@ -172,7 +172,8 @@ export class Catalog {
 			tags: new Map(), future: [], ...more };
 	}
 	duck(account, path) {
-		return [`${account.name}|${duckName(path[0])}`, ...path.slice(1).map(duckName)];
+		// DuckDB has schemas of its own in each database
+		return [`${account.name}|${duckName(path[0])}`, ...path.slice(1).map((part, i) => i === 0 ? `${duckName(part)}{}` : duckName(part))];
 	}
 	remove(session, object) {
 		this.collection(session.account, object.kind, object.path).delete(object.name);

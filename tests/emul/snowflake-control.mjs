@@ -12,6 +12,8 @@
 //   GET    pipe?name=D.S.P                    its queue, what it knows, its history
 //   POST   load [?name=]                      loads what is queued now, held or not
 //   POST   age {days}                         everything that loads remember is so much older now
+//   POST   outcome {path, status, error, line, character, column, rows, system, times, copy}   what becomes of files whose key
+//                                             matches: LOAD_FAILED, or PARTIALLY_LOADED with so many rows; of COPY too if copy is true
 //   POST   forget {name}                      a pipe forgets what it was told
 //   POST   tick                               started tasks run (WHEN is looked at), dynamic tables are brought up to date
 //   POST   sql {account, role, database, schema, warehouse, sql}   statements, as the account's administrator: rows of the last one
@@ -97,6 +99,10 @@ export const controls = {
 	'POST load': async (service, q) => json({ loaded: await service.snowpipe.loadNow(q.name) }),
 	'POST age': (service, q, input) => {
 		service.snowpipe.age(input.days * 86400000);
+		return json({});
+	},
+	'POST outcome': (service, q, input) => {
+		service.snowpipe.outcomes.push(input);
 		return json({});
 	},
 	'POST forget': (service, q, input) => {

@@ -6,7 +6,7 @@ import { makeUser, publicKey } from './snowflake-auth.mjs';
 import { KINDS, forbidden, missing, title } from './snowflake-catalog.mjs';
 import { duckTable, status } from './snowflake-engine.mjs';
 import { refreshPipe } from './snowflake-load.mjs';
-import { SqlError, duckName, nameOf, quote, readerOf, shown, snowName, statements } from './snowflake-text.mjs';
+import { SqlError, blockOf, duckName, nameOf, quote, readerOf, shown, snowName, statements } from './snowflake-text.mjs';
 import { columnOf, readType, typeOf } from './snowflake-types.mjs';
 
 const done = () => status('Statement executed successfully.');
@@ -279,9 +279,7 @@ export async function refresh(engine, session, object, query = null) {
 	for (const source of object.sources)
 		if (source.kind === 'DYNAMIC TABLE')
 			await refresh(engine, session, source);
-	const saved = [session.reads, session.writes];
-	const sql = query ?? await engine.rewritten({ ...session, role: object.role, reads: [], writes: [] }, object.body, null, true);
-	[session.reads, session.writes] = saved;
+	const sql = object.query ??= query ?? await engine.rewritten({ ...session, role: object.role, reads: [], writes: [] }, object.body, null, true);
 	const where = duckTable(object.duck);
 	await engine.rows(session, 'BEGIN TRANSACTION');
 	try {
@@ -908,9 +906,8 @@ export async function runTask(engine, task, account, { checkWhen = false } = {})
 				entry.state = 'SKIPPED';
 		}
 		if (entry.state !== 'SKIPPED')
-			for (const one of statements(task.body.sql))
-				if (!/^(BEGIN|END)$/i.test(one.sql))
-					await engine.run(session, /^BEGIN\s/i.test(one.sql) ? statements(one.sql.replace(/^BEGIN\s/i, ''))[0] : one);
+			for (const one of blockOf(statements(task.body.sql)[0]))
+				await engine.run(session, one);
 	} catch (error) {
 		if (!(error instanceof SqlError))
 			throw error;

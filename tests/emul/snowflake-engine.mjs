@@ -8,7 +8,7 @@ import { defineFunctions } from './snowflake-functions.mjs';
 import * as load from './snowflake-load.mjs';
 import { rewrite } from './snowflake-rewrite.mjs';
 import * as show from './snowflake-show.mjs';
-import { Reader, SqlError, duckName, literal, quote, snowName, statements, syntaxError } from './snowflake-text.mjs';
+import { Reader, SqlError, blockOf, duckName, literal, quote, snowName, statements, syntaxError } from './snowflake-text.mjs';
 import { columnOf, valueText } from './snowflake-types.mjs';
 
 export const duckTable = path => path.map(quote).join('.');
@@ -64,7 +64,7 @@ export class Engine {
 			throw new SqlError('390186', '08001', `Role '${asked}' specified in the request is not granted to this token.`);
 		if (!account.roles.has(use) || !this.granted(account, user, use))
 			throw new SqlError('390189', '08001', `Role '${use}' specified in the connect string does not exist or not authorized. Contact your local system administrator, or attempt to login with another role, e.g. PUBLIC.`);
-		const session = { account, user, role: use, kind, database: null, schema: null, warehouse: null, parameters, variables: new Map(), connection: await this.connect(), transaction: false };
+		const session = { account, user, role: use, kind, database: null, schema: null, warehouse: null, parameters, variables: new Map(), connection: await this.connect(), transaction: false, undo: [] };
 		// what is not there, or not to be seen, is left out without a word
 		if (database && this.catalog.find(session, 'DATABASE', [database], { missing: true })) {
 			session.database = database;
@@ -101,7 +101,15 @@ export class Engine {
 		switch (first) {
 		case 'SELECT': case 'WITH': case 'VALUES': case '(': return this.query(session, statement, bindings);
 		case 'INSERT': case 'UPDATE': case 'DELETE': case 'MERGE': return this.change(session, statement, bindings, first);
-		case 'BEGIN': case 'START': case 'COMMIT': case 'ROLLBACK': return this.transaction(session, first);
+		case 'BEGIN':
+			if (blockOf(statement)[0] !== statement) {
+				let result = status(null);
+				for (const one of blockOf(statement))
+					result = await this.run(session, one);
+				return result;
+			}
+			return this.transaction(session, first);
+		case 'START': case 'COMMIT': case 'ROLLBACK': return this.transaction(session, first);
 		case 'SHOW': return show.show(this, session, reader);
 		case 'DESC': case 'DESCRIBE': return show.describe(this, session, reader);
 		case 'LIST': case 'LS': return load.list(this, session, reader);
@@ -175,8 +183,8 @@ export class Engine {
 		session.reads.push(object);
 		return refreshView(this, session, object, prepare);
 	}
-	async rewritten(session, statement, bindings, names = false) {
-		const context = this.context(session, bindings, names), sql = await rewrite(statement, context);
+	async rewritten(session, statement, bindings, names = false, more = {}) {
+		const context = { ...this.context(session, bindings, names), ...more }, sql = await rewrite(statement, context);
 		for (const one of context.prepare)
 			await one();
 		return sql;
@@ -212,7 +220,7 @@ export class Engine {
 	}
 	async fill(session, target, columns, rows) {
 		for (let i = 0; i < rows.length; i += 1000)
-			await session.connection.run(`INSERT INTO ${target} SELECT ${columns.map((c, k) => `CAST(r->>'$[${k}]' AS ${c[1]})`).join(', ')} ` +
+			await session.connection.run(`INSERT INTO ${target} SELECT ${columns.map((c, k) => c[1] === 'BLOB' ? `encode(r->>'$[${k}]')` : `CAST(r->>'$[${k}]' AS ${c[1]})`).join(', ')} ` +
 				`FROM (SELECT unnest(from_json(${literal(JSON.stringify(rows.slice(i, i + 1000)))}, '["JSON"]')) AS r)`);
 	}
 
@@ -255,15 +263,22 @@ export class Engine {
 			if (!session.transaction)
 				await session.connection.run('BEGIN TRANSACTION');
 			session.transaction = true;
+			session.undo = [];
 			session.offsets = new Map([...this.catalog.all(session.account, 'STREAM')].map(stream => [stream, stream.offset]));
 		} else if (session.transaction) {
 			await session.connection.run(word);
 			session.transaction = false;
 			if (word === 'ROLLBACK')
-				for (const [stream, offset] of session.offsets)
-					stream.offset = offset;
+				this.undo(session);
 		}
 		return status('Statement executed successfully.');
+	}
+	// what a transaction did beside DuckDB's rows
+	undo(session) {
+		for (const [stream, offset] of session.offsets)
+			stream.offset = offset;
+		session.undo.reverse().forEach(one => one());
+		session.undo = [];
 	}
 	async execute(session, reader) {
 		reader.expect('EXECUTE');
@@ -273,15 +288,10 @@ export class Engine {
 		const inner = statements(reader.string());
 		reader.end();
 		let result = status('Statement executed successfully.');
-		for (const one of inner.flatMap(block))
+		for (const one of inner.flatMap(blockOf))
 			result = await this.run(session, one);
 		return result;
 	}
-}
-
-// BEGIN ... END of Snowflake Scripting, as far as it is a list of statements
-function block(statement) {
-	return /^BEGIN$/i.test(statement.sql) || /^END$/i.test(statement.sql) ? [] : /^BEGIN\s/i.test(statement.sql) ? statements(statement.sql.replace(/^BEGIN\s/i, '')) : [statement];
 }
 
 // What DuckDB complains about, as Snowflake says it.
@@ -295,7 +305,9 @@ export function failure(error, sql) {
 	else if (/Referenced (?:column|table) "([^"]+)" not found|does not have a column named "([^"]+)"|column named "?([^" ]+)"? (?:does not exist|not found)|"([^"]+)" not found in FROM/.test(error.message)) {
 		const m = /Referenced (?:column|table) "([^"]+)" not found|does not have a column named "([^"]+)"|column named "?([^" ]+)"? (?:does not exist|not found)|"([^"]+)" not found in FROM/.exec(error.message);
 		made = new SqlError('000904', '42000', `SQL compilation error: error line 1 at position 0\ninvalid identifier '${snowName(m.slice(1).find(Boolean))}'`);
-	} else if (/NOT NULL constraint failed: (?:.*\.)?(\S+)/.test(error.message))
+	} else if (/Table with name (\S+) does not exist/.test(error.message))
+		made = new SqlError('002003', '02000', `SQL compilation error:\nObject '${snowName(/Table with name (\S+) does not exist/.exec(error.message)[1])}' does not exist or not authorized.`);
+	else if (/NOT NULL constraint failed: (?:.*\.)?(\S+)/.test(error.message))
 		made = new SqlError('100072', '22000', 'NULL result in a non-nullable column');
 	else if (/Out of Range Error|Conversion Error|Could not cast/i.test(error.message))
 		made = new SqlError(/out of range/i.test(error.message) ? '100039' : '100038', /out of range/i.test(error.message) ? '22003' : '22018', error.message.split('\n')[0]);

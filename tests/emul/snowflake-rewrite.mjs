@@ -45,6 +45,7 @@ function splitArguments(tokens, from, to) {
 // stageTable(stage, options) -> table name
 async function replaceTokens({ sql, tokens }, context) {
 	let out = '', bound = 0;
+	const nameless = new Set();
 	const emit = (from, to) => from >= to ? '' : sql.slice(tokens[from].start, tokens[to - 1].end);
 	const gap = i => i === 0 ? '' : sql.slice(tokens[i - 1].end, tokens[i].start).replace(/--[^\n]*|\/\/[^\n]*|\/\*[\s\S]*?\*\//g, ' ');
 	const inner = (from, to) => replaceTokens({ sql: emit(from, to), tokens: tokenize(emit(from, to)) }, context);
@@ -74,6 +75,13 @@ async function replaceTokens({ sql, tokens }, context) {
 			if (!binding)
 				throw new SqlError('002049', '42601', `SQL compilation error: error line ${position(sql, token.start)[0]} at position ${position(sql, token.start)[1]}\nBind variable ? not set.`);
 			out += bindingText(binding);
+			continue;
+		}
+		// FROM (WITH ...) UNION: polyglot takes the parenthesis for the whole of it, unless it has a name
+		if (token.text === '(' && next?.value === 'WITH' && before?.value === 'FROM')
+			nameless.add(closing(tokens, i));
+		if (nameless.has(i) && ['UNION', 'EXCEPT', 'INTERSECT', 'MINUS'].includes(next?.value)) {
+			out += ') AS "SF$SUBQUERY"';
 			continue;
 		}
 		if (token.kind !== 'word' || before?.text === '.' || before?.text === ':') {
@@ -137,9 +145,9 @@ async function flatten(tokens, open, close, inner) {
 	const args = {};
 	for (const [n, one] of splitArguments(tokens, open + 1, close).entries())
 		args[one.name ?? (n === 0 ? 'INPUT' : n)] = await inner(one.from, one.to);
-	return `(SELECT CAST(1 AS NUMBER) AS "SEQ", SF_JSON_TEXT("$R":KEY) AS "KEY", SF_JSON_TEXT("$R":PATH) AS "PATH", TRY_CAST(SF_JSON_TEXT("$R":INDEX) AS NUMBER) AS "INDEX",
-		SF_TRY_PARSE_TEXT(SF_JSON_TEXT("$R":VALUE)) AS "VALUE", SF_TRY_PARSE_TEXT(SF_JSON_TEXT("$R":THIS)) AS "THIS" FROM (SELECT UNNEST(SF_FLATTEN_ROWS(SF_VARIANT(${args.INPUT}), SF_VARIANT(${args.PATH ?? "''"}),
-		SF_VARIANT(${args.OUTER ?? 'FALSE'}), SF_VARIANT(${args.RECURSIVE ?? 'FALSE'}), SF_VARIANT(${args.MODE ?? "'BOTH'"}))) AS "$R"))`;
+	return `(SELECT CAST(1 AS NUMBER) AS "SEQ", SF_TEXT("$R":KEY) AS "KEY", SF_TEXT("$R":PATH) AS "PATH", TRY_CAST(SF_TEXT("$R":INDEX) AS NUMBER) AS "INDEX",
+		SF_TRY_PARSE_JSON(SF_TEXT("$R":VALUE)) AS "VALUE", SF_TRY_PARSE_JSON(SF_TEXT("$R":THIS)) AS "THIS" FROM (SELECT UNNEST(SF_FLATTEN_ROWS(${args.INPUT}, ${args.PATH ?? "''"},
+		${args.OUTER ?? 'FALSE'}, ${args.RECURSIVE ?? 'FALSE'}, ${args.MODE ?? "'BOTH'"})) AS "$R"))`;
 }
 
 function bindingText({ type, value }) {
@@ -164,7 +172,8 @@ const kindOf = node => node && typeof node === 'object' && !Array.isArray(node) 
 const call = (name, ...args) => ({ function: { name, args, distinct: false, trailing_comments: [], use_bracket_syntax: false, no_parens: false, quoted: false } });
 const text = value => ({ literal: { literal_type: 'string', value } });
 const typed = (node, duck, attempt = false) => ({ [attempt ? 'try_cast' : 'cast']: { this: node, to: { data_type: 'custom', name: duck }, trailing_comments: [], double_colon_syntax: false, format: null, default: null } });
-const isVariant = node => ['j_s_o_n_extract', 'subscript'].includes(kindOf(node)) || /^SF_(PARSE_JSON|TRY_PARSE_JSON|TO_VARIANT|GET|GET_PATH|GET_KEY|VARIANT|OBJECT|ARRAY)$/.test(node?.function?.name ?? '');
+const isVariant = node => ['j_s_o_n_extract', 'subscript'].includes(kindOf(node)) || /^SF_(PARSE_JSON|TRY_PARSE_JSON|TO_VARIANT|GET|GET_PATH|VARIANT|OBJECT_CONSTRUCT|ARRAY_CONSTRUCT)$/.test(node?.function?.name ?? '');
+const isDate = node => /^SF_(TRY_)?(TO_DATE|DATE_OF|CURRENT_DATE)$/.test(node?.function?.name ?? '') || node?.cast?.to?.name === 'DATE';
 
 function snowType(to) {
 	const m = /^([A-Za-z_]+)(?:\((\d+)(?:,\s*(\d+))?\))?$/.exec(to.name ?? '');
@@ -180,7 +189,7 @@ const CONVERT = { FLOAT: 'REAL_OF', BOOLEAN: 'BOOLEAN_OF', DATE: 'DATE_OF', TIME
 function castOf(node, type, attempt) {
 	if (kindOf(node) === 'null')
 		return typed(node, type.duck);
-	if (type.duck === 'JSON')
+	if (type.duck === 'BLOB')
 		return call('SF_VARIANT', node);
 	if (type.name === 'VARCHAR')
 		return type.length < 16777216 && !attempt ? call('left', call('SF_TEXT', node), { literal: { literal_type: 'number', value: String(type.length) } }) : call('SF_TEXT', node);
@@ -271,8 +280,10 @@ class Mender {
 		return this.change(one, node);
 	}
 	on_merge(merge, node) {
-		this.target(merge.this.table ?? merge.this);
 		const { this: into } = merge;
+		this.target(into.table ?? into.alias?.this.table ?? into);
+		if (into.alias?.this)
+			this.identifier(into.alias.alias);
 		merge.this = null;
 		for (const key of Object.keys(merge))
 			merge[key] = this.mend(merge[key]);
@@ -308,10 +319,10 @@ class Mender {
 		return castOf(this.mend(inner), snowType(to), true);
 	}
 	on_j_s_o_n_extract({ this: inner, expression }) {
-		return call('SF_GET_PATH', call('SF_VARIANT', this.mend(inner)), expression);
+		return call('SF_GET_PATH', this.mend(inner), expression);
 	}
 	on_subscript({ this: inner, index }) {
-		return call('SF_GET_KEY', call('SF_VARIANT', this.mend(inner)), call('SF_TEXT', this.mend(index)));
+		return call('SF_GET', this.mend(inner), this.mend(index));
 	}
 	on_lateral(lateral, node) {
 		if (typeof lateral.alias === 'string')
@@ -323,8 +334,16 @@ class Mender {
 		const name = f.name.toUpperCase().replace(/^SF_/, '');
 		const decimal = { TO_NUMBER: false, TO_DECIMAL: false, TO_NUMERIC: false, TRY_TO_NUMBER: true, TRY_TO_DECIMAL: true, TRY_TO_NUMERIC: true };
 		if (['DATEADD', 'DATEDIFF', 'TIMESTAMPDIFF', 'DATE_TRUNC', 'DATE_PART', 'TIMESTAMPADD'].includes(name)) {
-			const part = f.args[0].var?.this ?? f.args[0].column?.name.name ?? f.args[0].identifier?.name ?? f.args[0].literal?.value;
-			return call(name === 'TIMESTAMPADD' ? 'SF_DATEADD' : `SF_${name}`, text(PARTS[part.toUpperCase()] ?? part.toLowerCase()), ...this.mend(f.args.slice(1)));
+			const said = f.args[0].var?.this ?? f.args[0].column?.name.name ?? f.args[0].identifier?.name ?? f.args[0].literal?.value;
+			const part = PARTS[said.toUpperCase()] ?? said.toLowerCase(), rest = this.mend(f.args.slice(1));
+			if (name === 'DATE_PART')
+				return call(`SF_${part.toUpperCase()}`, ...rest);
+			if (name === 'DATE_TRUNC' || /DIFF$/.test(name))
+				return call(`SF_${name}`, text(part), ...rest);
+			const whole = ['year', 'month', 'week', 'day', 'quarter'].includes(part), count = { cast: { this: rest[0], to: { data_type: 'custom', name: whole ? 'INTEGER' : 'BIGINT' }, trailing_comments: [], double_colon_syntax: false, format: null, default: null } };
+			const sum = { add: { left: rest[1], right: call(`to_${part}s`, count), left_comments: [], operator_comments: [], trailing_comments: [] } };
+			// a date stays one when days are added
+			return whole && isDate(rest[1]) ? typed({ paren: { this: sum, trailing_comments: [] } }, 'DATE') : { paren: { this: sum, trailing_comments: [] } };
 		}
 		f.args = this.mend(f.args);
 		if (name in decimal) {
@@ -332,24 +351,12 @@ class Mender {
 			return castOf(f.args[0], typeOf('NUMBER', numbers), decimal[name]);
 		}
 		if (name === 'AS_NUMBER' || name === 'AS_DECIMAL')
-			return castOf(call('SF_AS_DOUBLE', f.args[0]), typeOf('NUMBER', f.args.slice(1).map(a => Number(a.literal.value))), true);
-		if (name === 'OBJECT_CONSTRUCT' || name === 'OBJECT_CONSTRUCT_KEEP_NULL')
-			return call('SF_OBJECT', call('SF_VARIANT', { boolean: { value: name !== 'OBJECT_CONSTRUCT' } }), ...f.args.map(a => call('SF_VARIANT', a)));
-		if (name === 'ARRAY_CONSTRUCT')
-			return call('SF_ARRAY', ...f.args.map(a => call('SF_VARIANT', a)));
-		if (name === 'OBJECT_DELETE' || name === 'OBJECT_INSERT')
-			return call(`SF_${name}`, ...f.args.map(a => call('SF_VARIANT', a)));
-		if (name === 'ARRAY_CONTAINS')
-			return call('SF_ARRAY_CONTAINS', ...f.args.map(a => call('SF_VARIANT', a)));
+			return typed(call('SF_AS_NUMBER_TEXT', f.args[0]), typeOf('NUMBER', f.args.slice(1).map(a => Number(a.literal.value))).duck, true);
 		if (name === 'DECODE') {
 			const [value, ...rest] = f.args, whens = [];
 			while (rest.length > 1)
 				whens.push([{ null_safe_eq: { left: value, right: rest.shift(), left_comments: [], operator_comments: [], trailing_comments: [] } }, rest.shift()]);
 			return { case: { operand: null, whens, else_: rest[0] ?? null, comments: [] } };
-		}
-		if (name === 'ARRAY_AGG') {
-			f.name = 'SF_ARRAYAGG';
-			return node;
 		}
 		return node;
 	}
@@ -367,7 +374,8 @@ class Mender {
 	}
 	// texts are what || joins
 	on_concat({ left, right, ...more }) {
-		return { concat: { left: call('SF_TEXT', this.mend(left)), right: call('SF_TEXT', this.mend(right)), ...more } };
+		void more;
+		return call('SF_JOINED', this.mend(left), this.mend(right));
 	}
 	on_like(one) {
 		return { like: { ...one, left: call('SF_TEXT', this.mend(one.left)), right: this.mend(one.right), escape: one.escape } };

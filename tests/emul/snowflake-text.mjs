@@ -58,10 +58,11 @@ export function position(sql, at) {
 	return [before.length, before[before.length - 1].length];
 }
 
-// The statements of a text, each as {sql, tokens}; empty ones are left out.
+// The statements of a text, each as {sql, tokens}; empty ones are left out. A block of Snowflake Scripting, alone or as
+// the body of a task, is one: BEGIN that begins no transaction, to its END.
 export function statements(sql) {
 	const found = [];
-	let tokens = [];
+	let tokens = [], depth = 0;
 	const close = () => {
 		if (tokens.length) {
 			const { start } = tokens[0], text = sql.slice(start, tokens[tokens.length - 1].end);
@@ -69,8 +70,15 @@ export function statements(sql) {
 		}
 		tokens = [];
 	};
-	for (const token of tokenize(sql))
-		token.text === ';' ? close() : tokens.push(token);
+	const all = tokenize(sql);
+	for (const [i, token] of all.entries()) {
+		const last = all[i - 1], next = all[i + 1], starts = !tokens.length || last.text === ';' || last.value === 'AS' || last.value === 'BEGIN';
+		if (token.kind === 'word' && token.value === 'BEGIN' && starts && next && !['TRANSACTION', 'WORK', 'NAME', ';'].includes(next.value))
+			depth++;
+		else if (token.kind === 'word' && token.value === 'END' && depth && last.text === ';')
+			depth--;
+		token.text === ';' && !depth ? close() : tokens.push(token);
+	}
 	close();
 	return found;
 }
@@ -197,6 +205,14 @@ export class Reader {
 		const start = this.next?.start ?? 0, tokens = this.tokens.slice(this.at).map(t => ({ ...t, start: t.start - start, end: t.end - start }));
 		return { sql: this.rest(), tokens };
 	}
+}
+
+// The statements of a block, or the statement itself.
+export function blockOf(statement) {
+	const { tokens, sql } = statement, last = tokens[tokens.length - 1];
+	if (tokens[0]?.value !== 'BEGIN' || last.value !== 'END' || !['BEGIN', ';'].includes(tokens[tokens.length - 2].text.toUpperCase()))
+		return [statement];
+	return statements(sql.slice(tokens[0].end, last.start)).flatMap(blockOf);
 }
 
 export const readerOf = sql => new Reader({ sql, tokens: tokenize(sql) });

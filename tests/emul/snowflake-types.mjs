@@ -25,8 +25,8 @@ export function typeOf(word, args = []) {
 	case 'TIMESTAMP': case 'DATETIME': case 'TIMESTAMP_NTZ': case 'TIMESTAMPNTZ': return stamp('TIMESTAMP_NTZ', args[0] ?? 9);
 	case 'TIMESTAMP_LTZ': case 'TIMESTAMPLTZ': return stamp('TIMESTAMP_LTZ', args[0] ?? 9);
 	case 'TIMESTAMP_TZ': case 'TIMESTAMPTZ': return stamp('TIMESTAMP_TZ', args[0] ?? 9);
-	case 'BINARY': case 'VARBINARY': case 'VAR_BINARY': return { name: 'BINARY', api: 'binary', length: args[0] ?? 8388608, duck: 'BLOB' };
-	case 'VARIANT': case 'OBJECT': case 'ARRAY': return { name: word.toUpperCase(), api: word.toLowerCase(), duck: 'JSON' };
+	case 'BINARY': case 'VARBINARY': case 'VAR_BINARY': return { name: 'BINARY', api: 'binary', length: args[0] ?? 8388608, duck: 'STRUCT(B BLOB)' };
+	case 'VARIANT': case 'OBJECT': case 'ARRAY': return { name: word.toUpperCase(), api: word.toLowerCase(), duck: 'BLOB' };
 	default: return null;
 	}
 }
@@ -64,9 +64,10 @@ export function columnOf(name, duck) {
 	case DuckDBTypeId.TIMESTAMP: case DuckDBTypeId.TIMESTAMP_NS: case DuckDBTypeId.TIMESTAMP_MS: case DuckDBTypeId.TIMESTAMP_S:
 		return { ...common, type: 'timestamp_ntz', precision: 0, scale: 9 };
 	case DuckDBTypeId.TIMESTAMP_TZ: return { ...common, type: 'timestamp_ltz', precision: 0, scale: 9 };
-	case DuckDBTypeId.BLOB: return { ...common, type: 'binary', length: 8388608, byteLength: 8388608 };
+	case DuckDBTypeId.BLOB: return { ...common, type: 'variant' };
+	case DuckDBTypeId.STRUCT: return { ...common, type: 'binary', length: 8388608, byteLength: 8388608 };
 	default:
-		return duck.alias === 'JSON' ? { ...common, type: 'variant' } : { ...common, type: 'text', length: MAX_TEXT, byteLength: MAX_TEXT };
+		return { ...common, type: 'text', length: MAX_TEXT, byteLength: MAX_TEXT };
 	}
 }
 
@@ -85,7 +86,8 @@ export function valueText(value, column, formats = {}) {
 	if (value === null || value === undefined)
 		return null;
 	switch (column.type) {
-	case 'fixed': case 'text': case 'variant': case 'object': case 'array': return String(value);
+	case 'fixed': case 'text': return String(value);
+	case 'variant': case 'object': case 'array': return Buffer.from(value.bytes).toString('utf8');
 	case 'real': return real(value);
 	case 'boolean': return value ? 'true' : 'false';
 	case 'date': return formats.date ? formatTime(BigInt(value.days) * 86400000000n, formats.date) : String(value.days);
@@ -94,7 +96,7 @@ export function valueText(value, column, formats = {}) {
 		const format = formats[column.type] || formats.timestamp;
 		return format ? formatTime(value.micros, format) : seconds(value.micros) + (column.type === 'timestamp_tz' ? ' 1440' : '');
 	}
-	case 'binary': return Buffer.from(value.bytes).toString('hex').toUpperCase();
+	case 'binary': return Buffer.from(value.entries.B.bytes).toString('hex').toUpperCase();
 	default: return String(value);
 	}
 }

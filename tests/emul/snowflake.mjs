@@ -37,7 +37,7 @@ export const SETTINGS = {
 	sf_first_rows: 1000, sf_partition_rows: 5000, // of the first partition of a result, and of the others
 	sf_pipe_ms: 0,              // from when a file is queued until it is loaded
 	sf_pipe_hold: false,        // true: files are loaded only by POST snowflake/load
-	sf_pipe_retry_ms: 200,      // a file that is not there yet is looked for again
+	sf_auto_ingest: 'always',   // what an object means to a pipe with AUTO_INGEST: "always"; "notified": if the bucket tells the pipe's queue; "never"
 	sf_history_per_min: 0,      // loadHistoryScan calls in a minute, beyond which it answers 429; 0: any
 };
 
@@ -84,6 +84,7 @@ export class Snowflake {
 	onObject(bucket, key, size) {
 		this.service?.onObject(bucket, key, size);
 	}
+	// files wait in pipes
 	pump() {
 		this.service?.snowpipe.pump();
 	}

@@ -19,6 +19,13 @@ test_expect_success 'the shell library finds its way in' '
 	test_cmp expected rows &&
 	test "$(sf_value "SELECT MAX(A) FROM D.WEB.T")" = 2
 '
+export EMUL_GOLDEN="$RIVER_SOURCE/tests/data/snowflake"
+test_expect_success 'what river says to Snowflake runs' '
+	emul_case snowflake goldenRuns
+'
+test_expect_success 'and parses as Snowflake SQL for a parser of others' '
+	emul_case snowflake goldenParses
+'
 test_expect_success 'the emulator had no errors of its own' '
 	emul_stop
 '

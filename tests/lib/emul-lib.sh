@@ -182,7 +182,7 @@ sf_token () {
 # emul_case FILE NAME: the case NAME of tests/emul/cases-FILE.mjs
 emul_case () {
 	env NODE_NO_WARNINGS=1 EMUL_URL="$emul_url" EMUL_TLS_URL="$emul_tls_url" EMUL_CA="$emul_ca" EMUL_ACCESS_KEY="$emul_access_key" \
-		EMUL_SECRET_KEY="$emul_secret_key" timeout 60 "$emul_node" "$emul_home/case.mjs" "$emul_home/cases-$1.mjs" "$2"
+		EMUL_SECRET_KEY="$emul_secret_key" timeout 300 "$emul_node" "$emul_home/case.mjs" "$emul_home/cases-$1.mjs" "$2"
 }
 
 # proxy_start fault-proxy|connect-proxy [OPTION...]: one at a time; $proxy_port, $proxy_control (the fault
