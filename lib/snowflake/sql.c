@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/number.h"
 #include "format/json_text.h"
 #include "snowflake/internal.h"
 
@@ -19,6 +20,8 @@
 #define PARTITION_MB "48"
 #define POLL_FIRST_MS 50
 #define POLL_MAX_MS 5000
+#define POLL_LIMITED_MS 1000
+#define POLL_LIMITED_MAX_S 60
 #define CANCEL_TIMEOUT_MS 5000
 
 struct execution {
@@ -213,6 +216,19 @@ static enum rv_status cancel(struct execution *x, struct rv_error *err)
 	return err->status;
 }
 
+/* Too many questions: a second, or what is asked for. */
+static int64_t pause_asked_for(const struct rv_http_response *response, int64_t pause_ms)
+{
+	const char *text = rv_http_headers_get(&response->headers, "Retry-After");
+	uint64_t seconds = 0;
+	if (pause_ms < POLL_LIMITED_MS)
+		pause_ms = POLL_LIMITED_MS;
+	if (text && rv_parse_u64(text, strlen(text), &seconds) && seconds <= POLL_LIMITED_MAX_S &&
+	    (int64_t)seconds * 1000 > pause_ms)
+		pause_ms = (int64_t)seconds * 1000;
+	return pause_ms;
+}
+
 static enum rv_status poll_until_done(struct execution *x, struct rv_error *err)
 {
 	int64_t deadline_ms = x->statement->deadline_ms, pause_ms = POLL_FIRST_MS;
@@ -251,8 +267,8 @@ static enum rv_status poll_until_done(struct execution *x, struct rv_error *err)
 			}
 		}
 		pause_ms = pause_ms * 3 / 2 < POLL_MAX_MS ? pause_ms * 3 / 2 : POLL_MAX_MS;
-		if (x->response.status == 429 && pause_ms < 1000)
-			pause_ms = 1000;
+		if (x->response.status == 429)
+			pause_ms = pause_asked_for(&x->response, pause_ms);
 	}
 	return RV_OK;
 }
