@@ -46,6 +46,8 @@ struct target {
 	bool tables;                /* there is a warehouse file that may hold some */
 	struct rv_resources resources;
 	struct rv_resource_view views[RV_RESOURCES_MAX];
+	struct rv_warehouse *warehouse; /* that is a service; else NULL */
+	struct rv_changes removal;      /* from it */
 };
 
 /* What of it is there, whatever its state: it can be removed all the same. */
@@ -73,9 +75,24 @@ static enum rv_status look_at_resources(struct rv_command_context *cx, struct ta
 	return RV_OK;
 }
 
+/* Without --data tables stay, but nothing loads into them any more. */
+static enum rv_status look_at_warehouse(struct rv_command_context *cx, struct target *ret, bool data,
+					bool *ret_any, struct rv_error *err)
+{
+	if (!river_is_service(cx->profile))
+		return RV_OK;
+	if (rv_wire_warehouse(cx->profile, cx->lake, &ret->warehouse, err) != RV_OK ||
+	    ret->warehouse->ops->removal(ret->warehouse, &ret->stream, data, &ret->removal, err) != RV_OK)
+		return err->status;
+	*ret_any |= rv_changes_count(&ret->removal) > 0;
+	return RV_OK;
+}
+
 static enum rv_status look(struct rv_command_context *cx, const char *name, bool data,
 			   struct target *ret, struct rv_error *err)
 {
+	if (rv_wire_business(cx, name, err) != RV_OK)
+		return err->status;
 	enum rv_status status = rv_catalog_get(cx->lake, name, &ret->stream, ret->etag, err);
 	struct rv_error why = *err;
 
@@ -98,7 +115,8 @@ static enum rv_status look(struct rv_command_context *cx, const char *name, bool
 	}
 	bool any;
 
-	if (look_at_resources(cx, ret, &any, err) != RV_OK)
+	if (look_at_resources(cx, ret, &any, err) != RV_OK ||
+	    look_at_warehouse(cx, ret, data, &any, err) != RV_OK)
 		return rv_context(err, "nothing was deleted");
 	if (!ret->defined && empty && !any) {
 		*err = why;
@@ -187,6 +205,24 @@ static void print_resources(struct rv_command_context *cx, const struct target *
 		json_decref(array);
 }
 
+static void print_removal(struct rv_command_context *cx, const struct target *target, bool dry_run,
+			  json_t *json)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < target->removal.count; i++) {
+		const struct rv_change *change = &target->removal.items[i];
+
+		rv_out_line(cx->out, "  %s: %s%s",
+			    !rv_change_is_real(change) ? "stays"
+			    : dry_run		       ? "goes"
+						       : "gone",
+			    change->object, rv_change_is_real(change) ? "" : ", which is not river's");
+		json_array_append_new(array, rv_change_json(change));
+	}
+	json_object_set_new(json, "warehouse", array);
+}
+
 static void print_result(struct rv_command_context *cx, const struct target *target, bool data,
 			 bool dry_run)
 {
@@ -210,7 +246,8 @@ static void print_result(struct rv_command_context *cx, const struct target *tar
 				 data ? "removed" : "kept");
 
 	print_resources(cx, target, dry_run, json);
-
+	if (target->warehouse)
+		print_removal(cx, target, dry_run, json);
 	for (int i = 0; i < RV_CATALOG_PARTS; i++)
 		json_object_set_new(json, rv_catalog_part_names[i],
 				    json_pack("{s:I, s:I}", "count",
@@ -277,6 +314,9 @@ static enum rv_status delete_target(struct rv_command_context *cx, const char *n
 	if (river_resources_remove(&target->resources, &target->stream, river_resources_deadline(cx), err) !=
 	    RV_OK)
 		return rv_context(err, "nothing else was deleted yet");
+	if (target->warehouse &&
+	    river_tables_remove(cx, target->warehouse, &target->removal, err) != RV_OK)
+		return rv_context(err, "the definition stays");
 	if (o->data && target->tables && drop_tables(cx, target, err) != RV_OK)
 		return err->status;
 	if (target->defined &&
@@ -304,6 +344,8 @@ static enum rv_status delete_run(struct rv_command_context *cx, void *options, i
 	rv_stream_release(&target.stream);
 	river_views_release(target.views);
 	rv_resources_release(&target.resources);
+	rv_changes_release(&target.removal);
+	rv_warehouse_free(target.warehouse);
 	return status;
 }
 

@@ -26,43 +26,25 @@ void river_plan_release(struct river_plan *plan)
 		rv_stream_release(&plan->steps[i].stream);
 		rv_stream_release(&plan->steps[i].existing);
 		river_views_release(plan->steps[i].views);
+		rv_changes_release(&plan->steps[i].removal);
 	}
 	free(plan->steps);
-	river_views_release(plan->lake_views);
-	rv_resources_release(&plan->resources);
+	for (size_t i = 0; i < plan->places_count; i++)
+		river_place_free(plan->places[i]);
+	free(plan->places);
 	*plan = (struct river_plan){ 0 };
 }
 
-static struct river_step *add_step(struct river_plan *plan, enum river_action action)
+struct river_step *river_plan_add(struct river_plan *plan, enum river_action action,
+				  struct river_place *place)
 {
 	RV_GROW(plan->steps, plan->count, plan->capacity);
 	struct river_step *step = &plan->steps[plan->count++];
 
-	*step = (struct river_step){ .action = action };
+	*step = (struct river_step){ .action = action, .place = place };
 	rv_stream_init(&step->stream);
 	rv_stream_init(&step->existing);
 	return step;
-}
-
-/* A definition of its own for a step: through its JSON, which is what will be written. */
-static void copy_stream(struct rv_stream *to, const struct rv_stream *from)
-{
-	struct rv_stream bare = *from;
-	struct rv_error err = RV_ERROR_INIT;
-
-	if (!bare.id[0]) { /* the catalog's form has them */
-		rv_ulid_new(0, bare.id);
-		rv_ulid_new(0, bare.nonce);
-	}
-	json_t *json = rv_definition_json(&bare);
-	RV_CLEANUP(rv_free_p) char *text = json_dumps(json, JSON_COMPACT);
-
-	json_decref(json);
-	if (rv_definition_from_json("copy", text, strlen(text), to, &err) != RV_OK)
-		rv_bug("a definition does not survive its own JSON: %s", err.message);
-	memcpy(to->id, from->id, sizeof(to->id));
-	memcpy(to->nonce, from->nonce, sizeof(to->nonce));
-	to->created_ms = from->created_ms;
 }
 
 /* ---- making ----------------------------------------------------------------------------------- */
@@ -75,7 +57,7 @@ static void add_change(void *arg, const char *key, const char *from, const char 
 			 to ? to : "(absent)");
 }
 
-static void conflict(struct river_plan *plan, const struct rv_error *err)
+void river_plan_conflict(struct river_plan *plan, const struct rv_error *err)
 {
 	rv_error_print(err);
 	plan->problems++;
@@ -83,8 +65,8 @@ static void conflict(struct river_plan *plan, const struct rv_error *err)
 		plan->worst = err->status;
 }
 
-static void told_difference(const struct rv_stream *existing, const struct rv_stream *wanted,
-			    struct rv_error *err)
+void river_told_difference(const struct rv_stream *existing, const struct rv_stream *wanted,
+			   struct rv_error *err)
 {
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf changes = RV_STRBUF_INIT;
 
@@ -95,72 +77,20 @@ static void told_difference(const struct rv_stream *existing, const struct rv_st
 		existing->business, existing->name);
 }
 
-/* Whether the failure is about this one stream, so that the others are still worth a look. */
-static bool is_about_one(enum rv_status status)
+bool river_is_about_one(enum rv_status status)
 {
 	return status == RV_CONFLICT || status == RV_BAD_CONFIG || status == RV_DAMAGED;
-}
-
-static enum rv_status plan_one(struct rv_command_context *cx, const struct river_definition *definition,
-			       const struct river_plan_params *params, struct river_plan *plan,
-			       struct rv_error *err)
-{
-	struct rv_catalog_create create = {
-		.adopt = params->adopt,
-		.fresh = params->fresh,
-		.dry_run = true,
-		.now_ms = rv_clock_ms(),
-	};
-	RV_CLEANUP(rv_stream_release_p) struct rv_stream existing;
-	RV_CLEANUP(rv_stream_release_p) struct rv_stream wanted;
-	enum rv_catalog_outcome outcome;
-	char name[RV_STREAM_TEXT];
-
-	rv_stream_init(&existing);
-	rv_stream_init(&wanted);
-	copy_stream(&wanted, &definition->stream);
-	/* Firehose may bring a record twice; only a stamp tells (semantics.md 3.4). */
-	if (!definition->stream.stamp_given && strcmp(cx->profile->delivery_type, "firehose") == 0)
-		wanted.stamp = RV_STAMP_ID;
-	if (rv_catalog_create(cx->lake, &wanted, &create, &outcome, &existing, err) != RV_OK)
-		return err->status;
-	if (outcome == RV_CATALOG_DIFFERS && !params->update) {
-		told_difference(&existing, &wanted, err);
-		if (definition->file)
-			rv_error_at(err, definition->file, definition->line, 1);
-		return err->status;
-	}
-	struct river_step *step = add_step(plan, RIVER_CREATE);
-
-	step->stream = wanted;
-	rv_stream_init(&wanted);
-	if (outcome == RV_CATALOG_UNCHANGED) {
-		step->action = RIVER_UNCHANGED;
-	} else if (outcome == RV_CATALOG_DIFFERS) {
-		step->action = RIVER_UPDATE;
-		rv_stream_text(&step->stream, name);
-		if (rv_catalog_get(cx->lake, name, &step->existing, step->etag, err) != RV_OK)
-			return err->status;
-		/* as it will be written, but for the nonce */
-		memcpy(step->stream.id, step->existing.id, sizeof(step->stream.id));
-		memcpy(step->stream.nonce, step->existing.nonce, sizeof(step->stream.nonce));
-		memcpy(step->stream.since, step->existing.since, sizeof(step->stream.since));
-		step->stream.created_ms = step->existing.created_ms;
-	}
-	/* A stream that is about to be made may find what a former attempt left. */
-	return river_resources_look(&plan->resources, &step->stream,
-				    params->update || step->action == RIVER_CREATE, step->views, err);
 }
 
 struct pruning {
 	struct rv_command_context *cx;
 	const struct river_definitions *definitions;
-	struct river_plan *plan;
+	const struct rv_store *lake;
 	char **names;
 	size_t count, capacity;
 };
 
-static enum rv_status find_undefined(void *arg, const char *name, struct rv_error *err RV_UNUSED)
+static enum rv_status find_undefined(void *arg, const char *name, struct rv_error *err)
 {
 	struct pruning *pruning = arg;
 	size_t business = strcspn(name, "/");
@@ -176,26 +106,34 @@ static enum rv_status find_undefined(void *arg, const char *name, struct rv_erro
 		if (strcmp(stream->name, name + business + 1) == 0)
 			return RV_OK;
 	}
-	if (same_business) {
+	/* A business with a lake of its own is pruned there. */
+	if (!same_business)
+		return RV_OK;
+	if (rv_wire_business(pruning->cx, name, err) != RV_OK)
+		return err->status;
+	if (pruning->cx->lake == pruning->lake) {
 		RV_GROW(pruning->names, pruning->count, pruning->capacity);
 		pruning->names[pruning->count++] = rv_strdup(name);
 	}
 	return RV_OK;
 }
 
-static enum rv_status plan_pruning(struct rv_command_context *cx,
-				   const struct river_definitions *definitions,
-				   struct river_plan *plan, struct rv_error *err)
+static enum rv_status prune_lake(struct rv_command_context *cx, struct rv_store *lake,
+				 const struct river_definitions *definitions,
+				 const struct river_plan_params *params, struct river_plan *plan,
+				 struct rv_error *err)
 {
-	struct pruning pruning = { .cx = cx, .definitions = definitions, .plan = plan };
-	enum rv_status status =
-		rv_catalog_list(cx->lake, "", NULL, find_undefined, &pruning, err);
+	struct pruning pruning = { .cx = cx, .definitions = definitions, .lake = lake };
+	enum rv_status status = rv_catalog_list(lake, "", NULL, find_undefined, &pruning, err);
+	struct river_place *place;
 
 	for (size_t i = 0; i < pruning.count; i++) {
+		if (status == RV_OK)
+			status = river_place_of(cx, pruning.names[i], params, plan, &place, err);
 		if (status == RV_OK) {
-			struct river_step *step = add_step(plan, RIVER_DELETE);
+			struct river_step *step = river_plan_add(plan, RIVER_DELETE, place);
 
-			status = rv_catalog_get(cx->lake, pruning.names[i], &step->stream, step->etag, err);
+			status = rv_catalog_get(lake, pruning.names[i], &step->stream, step->etag, err);
 		}
 		free(pruning.names[i]);
 	}
@@ -203,16 +141,23 @@ static enum rv_status plan_pruning(struct rv_command_context *cx,
 	return status;
 }
 
-/* Said before anything is changed, and not by whoever only looks or deletes. */
-static enum rv_status check_role(const struct rv_profile *profile, struct rv_error *err)
+static enum rv_status plan_pruning(struct rv_command_context *cx,
+				   const struct river_definitions *definitions,
+				   const struct river_plan_params *params, struct river_plan *plan,
+				   struct rv_error *err)
 {
-	if (strcmp(profile->delivery_type, "firehose") != 0 || profile->delivery_role_arn)
-		return RV_OK;
-	rv_fail(err, RV_BAD_CONFIG,
-		"profile %s: delivery.role_arn is not set, the role Firehose writes to the lake with",
-		profile->name);
-	rv_hint(err, "what such a role needs: river stream create NAME --print-policy");
-	return err->status;
+	size_t lakes = plan->places_count; /* those that are added meanwhile share one of these */
+
+	for (size_t i = 0; i < lakes; i++) {
+		struct rv_store *lake = plan->places[i]->lake;
+		bool is_new = true;
+
+		for (size_t k = 0; k < i; k++)
+			is_new &= plan->places[k]->lake != lake;
+		if (is_new && prune_lake(cx, lake, definitions, params, plan, err) != RV_OK)
+			return err->status;
+	}
+	return RV_OK;
 }
 
 enum rv_status river_plan_make(struct rv_command_context *cx,
@@ -220,25 +165,13 @@ enum rv_status river_plan_make(struct rv_command_context *cx,
 			       const struct river_plan_params *params, struct river_plan *ret,
 			       struct rv_error *err)
 {
-	if (check_role(cx->profile, err) != RV_OK || rv_catalog_check_lake(cx->lake, err) != RV_OK ||
-	    rv_wire_resources(cx->profile, &ret->resources, err) != RV_OK)
-		return err->status;
-	if (definitions->count &&
-	    river_resources_look(&ret->resources, NULL, params->update, ret->lake_views, err) != RV_OK) {
-		if (!is_about_one(err->status))
-			return err->status;
-		conflict(ret, err);
-	}
-	for (size_t i = 0; i < definitions->count; i++) {
-		if (plan_one(cx, &definitions->items[i], params, ret, err) == RV_OK)
-			continue;
-		if (!is_about_one(err->status))
-			return err->status;
-		conflict(ret, err);
-	}
-	if (params->prune && definitions->problems == 0)
-		return plan_pruning(cx, definitions, ret, err);
-	return RV_OK;
+	enum rv_status status = river_plan_look(cx, definitions, params, ret, err);
+
+	if (status == RV_OK && params->prune && definitions->problems == 0)
+		status = plan_pruning(cx, definitions, params, ret, err);
+	if (status == RV_OK && ret->problems == 0)
+		status = river_tables_compare(cx, params, ret, err);
+	return status;
 }
 
 /* ---- printing --------------------------------------------------------------------------------- */
@@ -263,13 +196,16 @@ static const char *word_of(const struct river_step *step, bool is_done)
 {
 	enum rv_resource_action behind = river_views_action(step->views);
 
+	if (step->action == RIVER_UNCHANGED && behind == RV_RESOURCE_UNCHANGED && step->in_warehouse)
+		behind = RV_RESOURCE_UPDATE;
 	if (step->action != RIVER_UNCHANGED || behind == RV_RESOURCE_UNCHANGED)
 		return (is_done ? done : planned)[step->action];
 	return river_resource_word(behind == RV_RESOURCE_UPDATE ? behind : RV_RESOURCE_FINISH, is_done);
 }
 
-static json_t *step_json(const struct river_plan *plan, const struct river_step *step, bool is_done)
+json_t *river_step_json(const struct river_step *step, bool is_done)
 {
+	const struct river_place *place = step->place;
 	char name[RV_STREAM_TEXT];
 	json_t *json = json_pack("{s:s, s:s}", "stream", rv_stream_text(&step->stream, name), "action",
 				 word_of(step, is_done));
@@ -283,24 +219,27 @@ static json_t *step_json(const struct river_plan *plan, const struct river_step 
 		json_object_set_new(json, "changes", changes);
 		json_object_set_new(json, "rebuild", json_boolean(rebuilds(step)));
 	}
-	if (plan->resources.count)
+	if (place->resources.count)
 		json_object_set_new(json, "resources",
-				    river_resources_json(&plan->resources, step->views, is_done));
+				    river_resources_json(&place->resources, step->views, is_done));
+	if (place->warehouse)
+		json_object_set_new(json, "warehouse", river_tables_json(place, &step->stream));
 	return json;
 }
 
-static void print_step(struct rv_out *out, const struct river_plan *plan, const struct river_step *step,
-		       bool is_done)
+static void print_step(struct rv_out *out, const struct river_step *step, bool is_done)
 {
 	char name[RV_STREAM_TEXT];
 
 	rv_out_printf(out, "%s: %s\n", rv_stream_text(&step->stream, name), word_of(step, is_done));
 	if (step->action == RIVER_UPDATE) {
 		rv_definition_diff(&step->existing, &step->stream, print_change, out);
-		if (rebuilds(step))
+		if (rebuilds(step) && !step->place->warehouse)
 			rv_out_printf(out, "  clean and latest are made again from raw at the next load\n");
 	}
-	river_resources_print(out, &plan->resources, step->views, is_done);
+	river_resources_print(out, &step->place->resources, step->views, is_done);
+	river_tables_print(out, step->place, &step->stream, is_done, !is_done);
+	river_changes_print(out, "  ", &step->removal, is_done, !is_done);
 }
 
 struct statements {
@@ -316,9 +255,10 @@ static void print_statement(void *arg, const char *statement)
 	json_array_append_new(statements->array, json_string(statement));
 }
 
+/* One that is opened here: a service was compared with already. */
 static bool has_warehouse(const struct rv_command_context *cx)
 {
-	return strcmp(cx->profile->warehouse_type, "none") != 0;
+	return strcmp(cx->profile->warehouse_type, "none") != 0 && !river_is_service(cx->profile);
 }
 
 static enum rv_status print_statements(struct rv_command_context *cx, const struct rv_stream *stream,
@@ -338,27 +278,44 @@ static enum rv_status print_statements(struct rv_command_context *cx, const stru
 	return status;
 }
 
+static void print_lakes(struct rv_command_context *cx, const struct river_plan *plan, bool is_done)
+{
+	for (size_t i = 0; i < plan->places_count; i++) {
+		const struct river_place *place = plan->places[i];
+		bool is_new = true;
+
+		for (size_t k = 0; k < i; k++)
+			is_new &= plan->places[k]->lake != place->lake;
+		if (!is_new)
+			continue;
+		river_place_enter(cx, place);
+		river_resources_print_lake(cx, &place->resources, place->lake_views, is_done);
+	}
+}
+
 enum rv_status river_plan_print(struct rv_command_context *cx, const struct river_plan *plan, bool sql,
 				struct rv_error *err)
 {
-	river_resources_print_lake(cx, &plan->resources, plan->lake_views, false);
+	print_lakes(cx, plan, false);
+	river_tables_print_all(cx, plan, false);
 	for (size_t i = 0; i < plan->count; i++) {
 		const struct river_step *step = &plan->steps[i];
 		char object[RV_STREAM_PLACE_MAX];
-		json_t *json = step_json(plan, step, false);
+		json_t *json = river_step_json(step, false);
 		enum rv_status status = RV_OK;
 
+		river_place_enter(cx, step->place);
 		rv_stream_catalog_name(&step->stream, object);
 		json_object_set_new(json, "dry_run", json_true());
 		json_object_set_new(json, "object", json_string(object));
-		print_step(cx->out, plan, step, false);
+		print_step(cx->out, step, false);
 		if (step->action == RIVER_CREATE || step->action == RIVER_UPDATE) {
 			json_t *definition = rv_definition_json(&step->stream);
 			RV_CLEANUP(rv_free_p) char *text = json_dumps(definition, JSON_COMPACT);
 
 			rv_out_printf(cx->out, "  write %s\n  %s\n", object, text);
 			json_object_set_new(json, "definition", definition);
-			if (sql || cx->verbose)
+			if ((sql || cx->verbose) && !step->place->warehouse)
 				status = print_statements(cx, &step->stream, json, err);
 			if (status == RV_NOT_FOUND && !sql) {
 				rv_note("no statements for the warehouse: %s", err->message);
@@ -427,7 +384,7 @@ static void update_tables(struct rv_command_context *cx, struct river_step *cons
 static enum rv_status run_step(struct rv_command_context *cx, struct river_step *step,
 			       const struct river_plan_params *params, struct rv_error *err)
 {
-	char name[RV_STREAM_TEXT];
+	char name[RV_STREAM_TEXT], id[RV_ULID_TEXT];
 	enum rv_catalog_outcome outcome;
 	RV_CLEANUP(rv_stream_release_p) struct rv_stream existing;
 	struct rv_catalog_create create = {
@@ -441,10 +398,12 @@ static enum rv_status run_step(struct rv_command_context *cx, struct river_step 
 	switch (step->action) {
 	case RIVER_CREATE:
 	case RIVER_UNCHANGED: /* seen once more: what is half made is finished */
+		memcpy(id, step->stream.id, sizeof(id));
+		create.id = step->action == RIVER_CREATE ? id : NULL;
 		if (rv_catalog_create(cx->lake, &step->stream, &create, &outcome, &existing, err) != RV_OK)
 			return err->status;
 		if (outcome == RV_CATALOG_DIFFERS) {
-			told_difference(&existing, &step->stream, err);
+			river_told_difference(&existing, &step->stream, err);
 			return err->status;
 		}
 		step->action = outcome == RV_CATALOG_CREATED ? RIVER_CREATE : RIVER_UNCHANGED;
@@ -459,19 +418,36 @@ static enum rv_status run_step(struct rv_command_context *cx, struct river_step 
 
 /* The stream in the catalog first: it says what has to be there, so that the same command, or delete,
  * finds what a killed one left behind. To remove, the other way round. */
-static enum rv_status run_with_resources(struct rv_command_context *cx, const struct river_plan *plan,
-					 struct river_step *step,
+static enum rv_status run_with_resources(struct rv_command_context *cx, struct river_step *step,
 					 const struct river_plan_params *params, struct rv_error *err)
 {
+	const struct rv_resources *resources = &step->place->resources;
+
+	river_place_enter(cx, step->place);
+	/* was seen a moment ago, in a lake where each look takes its time */
+	if (step->action == RIVER_UNCHANGED && resources->count == 0 && step->place->warehouse)
+		return RV_OK;
+	if (step->action == RIVER_DELETE && step->place->warehouse &&
+	    river_tables_remove(cx, step->place->warehouse, &step->removal, err) != RV_OK)
+		return err->status;
 	if (step->action == RIVER_DELETE &&
-	    river_resources_remove(&plan->resources, &step->stream, river_resources_deadline(cx), err) !=
+	    river_resources_remove(resources, &step->stream, river_resources_deadline(cx), err) !=
 		    RV_OK)
 		return err->status;
+	char id[RV_ULID_TEXT];
+
+	memcpy(id, step->stream.id, sizeof(id));
 	enum rv_status status = run_step(cx, step, params, err);
 
 	if (status != RV_OK || step->action == RIVER_DELETE)
 		return status;
-	if (river_resources_make(&plan->resources, &step->stream, step->views, err) == RV_OK)
+	if (step->place->warehouse && strcmp(step->stream.id, id) != 0) {
+		rv_fail(err, RV_CONFLICT, "%s/%s was created by somebody else at this moment",
+			step->stream.business, step->stream.name);
+		rv_hint(err, "the same command again goes on from there");
+		return err->status;
+	}
+	if (river_resources_make(resources, &step->stream, step->views, err) == RV_OK)
 		return RV_OK;
 	return rv_context(err, "%s/%s is in the catalog, but not ready", step->stream.business,
 			  step->stream.name);
@@ -489,8 +465,10 @@ static enum rv_status finish_steps(struct rv_command_context *cx, const struct r
 		const struct river_step *step = &plan->steps[i];
 		struct rv_error late = RV_ERROR_INIT;
 
+		if (!step->is_done)
+			continue;
 		if (step->action != RIVER_DELETE &&
-		    river_resources_settle(&plan->resources, &step->stream, step->views, deadline_ms,
+		    river_resources_settle(&step->place->resources, &step->stream, step->views, deadline_ms,
 					   &late) != RV_OK) {
 			rv_context(&late, "%s/%s is in the catalog, but not ready", step->stream.business,
 				   step->stream.name);
@@ -501,48 +479,72 @@ static enum rv_status finish_steps(struct rv_command_context *cx, const struct r
 			status = err->status;
 			continue;
 		}
-		print_step(cx->out, plan, step, true);
-		rv_out_json(cx->out, step_json(plan, step, true));
+		print_step(cx->out, step, true);
+		rv_out_json(cx->out, river_step_json(step, true));
 	}
 	return status;
 }
 
-enum rv_status river_plan_run(struct rv_command_context *cx, const struct river_plan *plan,
+static enum rv_status make_lakes(struct rv_command_context *cx, const struct river_plan *plan,
+				 struct rv_error *err)
+{
+	for (size_t i = 0; i < plan->places_count; i++) {
+		const struct river_place *place = plan->places[i];
+
+		river_place_enter(cx, place);
+		if (river_resources_make(&place->resources, NULL, place->lake_views, err) != RV_OK)
+			return rv_context(err, "no stream was changed");
+	}
+	print_lakes(cx, plan, true);
+	return RV_OK;
+}
+
+/* Keeps the first failure as the one to return; those after it are told at once. */
+static enum rv_status keep_first(enum rv_status first, enum rv_status next, struct rv_error *err,
+				 const struct rv_error *late)
+{
+	if (next == RV_OK)
+		return first;
+	if (first != RV_OK)
+		rv_error_print(late);
+	else
+		*err = *late;
+	return err->status;
+}
+
+enum rv_status river_plan_run(struct rv_command_context *cx, struct river_plan *plan,
 			      const struct river_plan_params *params, struct rv_error *err)
 {
 	RV_CLEANUP(rv_free_p)
 	struct river_step **changed = rv_calloc(plan->count + 1, sizeof(struct river_step *));
 	size_t changed_count = 0, count;
-	enum rv_status status = river_resources_make(&plan->resources, NULL, plan->lake_views, err);
+	struct rv_error late = RV_ERROR_INIT, later = RV_ERROR_INIT;
+	enum rv_status status = make_lakes(cx, plan, err);
 
 	if (status != RV_OK)
-		return rv_context(err, "no stream was changed");
-	river_resources_print_lake(cx, &plan->resources, plan->lake_views, true);
+		return status;
 	for (count = 0; count < plan->count; count++) {
 		struct river_step *step = &plan->steps[count];
 
 		status = rv_stop_signal() ? rv_fail(err, RV_FAILED, "stopped after %zu of %zu streams",
 						    count, plan->count)
-					  : run_with_resources(cx, plan, step, params, err);
+					  : run_with_resources(cx, step, params, err);
 		if (status != RV_OK) {
 			if (count && !rv_stop_signal())
 				rv_context(err, "after %zu of %zu streams", count, plan->count);
 			break;
 		}
+		step->is_done = true;
 		if (step->action == RIVER_CREATE || step->action == RIVER_UPDATE)
 			changed[changed_count++] = step;
 	}
-	struct rv_error late = RV_ERROR_INIT;
-
-	if (finish_steps(cx, plan, count, &late) != RV_OK) {
-		if (status != RV_OK)
-			rv_error_print(&late);
-		else
-			*err = late;
-		status = err->status;
-	}
-	/* `create` must not open a warehouse; tables come with the first load then */
-	if (params->update)
+	status = keep_first(status, river_tables_change(cx, plan, &late), err, &late);
+	river_tables_print_all(cx, plan, true);
+	status = keep_first(status, finish_steps(cx, plan, count, &later), err, &later);
+	/* `create` must not open a warehouse file; tables come with the first load then */
+	if (params->update && plan->places_count && !plan->places[0]->warehouse) {
+		river_place_enter(cx, plan->places[0]);
 		update_tables(cx, changed, changed_count);
+	}
 	return status;
 }

@@ -8,6 +8,7 @@
 #include "flow/catalog.h"
 #include "context.h"
 #include "resource/resource.h"
+#include "stream_plan.h"
 
 /* ---- list ------------------------------------------------------------------------------------- */
 
@@ -178,20 +179,44 @@ static void show_resources(struct rv_command_context *cx, const struct rv_resour
 	}
 }
 
+/* What of it is in a warehouse that is a service, as comments as well: whether it is as defined. */
+static void show_tables(struct rv_command_context *cx, const struct rv_stream *stream, json_t *json)
+{
+	RV_CLEANUP(rv_warehouse_free_p) struct rv_warehouse *warehouse = NULL;
+	RV_CLEANUP(rv_changes_release) struct rv_changes changes = { 0 };
+	struct rv_error why = RV_ERROR_INIT;
+	char table[RV_STREAM_PLACE_MAX];
+	json_t *array = json_array();
+
+	if (rv_wire_warehouse(cx->profile, cx->lake, &warehouse, &why) != RV_OK ||
+	    warehouse->ops->compare(warehouse, &stream, 1, &changes, &why) != RV_OK) {
+		rv_note("warehouse: %s", why.message);
+		rv_out_line(cx->out, "# table %s: unknown", rv_stream_table(stream, RV_TABLE_RAW, table));
+	} else if (changes.count == 0) {
+		rv_out_line(cx->out, "# table %s, and what belongs to it: as defined",
+			    rv_stream_table(stream, RV_TABLE_RAW, table));
+	}
+	for (size_t i = 0; i < changes.count; i++) {
+		rv_out_line(cx->out, "# %s: %s", changes.items[i].object, changes.items[i].why);
+		json_array_append_new(array, rv_change_json(&changes.items[i]));
+	}
+	json_object_set_new(json, "warehouse", array);
+}
+
 static enum rv_status show_run(struct rv_command_context *cx, void *options RV_UNUSED,
 			       int operands_count, char **operands, struct rv_error *err)
 {
-	RV_CLEANUP(rv_resources_release) struct rv_resources resources = { .count = 0 };
-
 	if (operands_count == 0)
 		return rv_fail(err, RV_USAGE, "which stream?");
-	if (rv_wire_resources(cx->profile, &resources, err) != RV_OK)
-		return err->status;
 	for (int i = 0; i < operands_count; i++) {
 		RV_CLEANUP(rv_stream_release_p) struct rv_stream stream;
 		RV_CLEANUP(rv_strbuf_release) struct rv_strbuf yaml = RV_STRBUF_INIT;
+		RV_CLEANUP(rv_resources_release) struct rv_resources resources = { .count = 0 };
 
 		rv_stream_init(&stream);
+		if (rv_wire_business(cx, operands[i], err) != RV_OK ||
+		    rv_wire_resources(cx->profile, &resources, err) != RV_OK)
+			return err->status;
 		if (rv_catalog_get(cx->lake, operands[i], &stream, NULL, err) != RV_OK)
 			return err->status;
 		rv_definition_yaml(&stream, &yaml);
@@ -199,6 +224,8 @@ static enum rv_status show_run(struct rv_command_context *cx, void *options RV_U
 
 		rv_out_printf(cx->out, "%s", i ? "---\n" : "");
 		show_resources(cx, &resources, &stream, json);
+		if (river_is_service(cx->profile))
+			show_tables(cx, &stream, json);
 		rv_out_printf(cx->out, "%s", yaml.bytes);
 		json_object_del(json, "v"); /* rv_out_json has it */
 		rv_out_json(cx->out, json);

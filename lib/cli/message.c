@@ -227,6 +227,16 @@ void rv_progress_start(struct rv_progress *progress, const char *what, int64_t n
 	progress->shown_ms = now_ms + PROGRESS_AFTER_MS - PROGRESS_EVERY_MS;
 }
 
+static void show_line(const struct rv_strbuf *line)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
+	rv_strbuf_puts(&text, WIPE);
+	rv_strbuf_add(&text, line->bytes, fitting_bytes(line->bytes, terminal_width() - 1));
+	messages.progress_shown = false; /* wiped here already */
+	send_message(&text);
+	messages.progress_shown = true;
+}
+
 void rv_progress_update(struct rv_progress *progress, int64_t now_ms, uint64_t done_bytes,
 			uint64_t total_bytes, uint64_t records)
 {
@@ -249,12 +259,22 @@ void rv_progress_update(struct rv_progress *progress, int64_t now_ms, uint64_t d
 		double left_ms = (double)(total_bytes - done_bytes) / rate * 1000;
 		rv_strbuf_printf(&line, ", %s left", rv_format_duration((int64_t)left_ms, a));
 	}
-	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
-	rv_strbuf_puts(&text, WIPE);
-	rv_strbuf_add(&text, line.bytes, fitting_bytes(line.bytes, terminal_width() - 1));
-	messages.progress_shown = false; /* wiped here already */
-	send_message(&text);
-	messages.progress_shown = true;
+	show_line(&line);
+}
+
+void rv_progress_steps(struct rv_progress *progress, int64_t now_ms, uint64_t done, uint64_t total,
+		       const char *doing)
+{
+	if (!progress->visible || now_ms - progress->shown_ms < PROGRESS_EVERY_MS)
+		return;
+	progress->shown_ms = now_ms;
+
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf line = RV_STRBUF_INIT;
+	char a[RV_NUMBER_TEXT], b[RV_NUMBER_TEXT];
+	rv_text_clean(&line, progress->what, strlen(progress->what));
+	rv_strbuf_printf(&line, ": %s of %s, ", rv_format_count(done, a), rv_format_count(total, b));
+	rv_text_clean(&line, doing, strlen(doing));
+	show_line(&line);
 }
 
 void rv_progress_end(struct rv_progress *progress)

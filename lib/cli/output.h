@@ -77,6 +77,9 @@ struct rv_progress {
 void rv_progress_start(struct rv_progress *progress, const char *what, int64_t now_ms);
 void rv_progress_update(struct rv_progress *progress, int64_t now_ms, uint64_t done_bytes,
 			uint64_t total_bytes, uint64_t records);
+/* For work that is counted: "12 of 40, table RIVER.WEB.CLICKS". */
+void rv_progress_steps(struct rv_progress *progress, int64_t now_ms, uint64_t done, uint64_t total,
+		       const char *doing);
 void rv_progress_end(struct rv_progress *progress); /* wipes the line */
 
 #endif

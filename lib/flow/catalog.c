@@ -319,7 +319,10 @@ static enum rv_status try_create(struct rv_store *lake, struct rv_stream *stream
 		*ret = RV_CATALOG_CREATED;
 		if (params->dry_run)
 			return RV_OK;
-		rv_ulid_new(params->now_ms, stream->id);
+		if (params->id && params->id[0])
+			snprintf(stream->id, sizeof(stream->id), "%s", params->id);
+		else
+			rv_ulid_new(params->now_ms, stream->id);
 		rv_ulid_new(params->now_ms, stream->nonce);
 		stream->created_ms = params->now_ms;
 		enum rv_status status = write_definition(
@@ -359,8 +362,9 @@ enum rv_status rv_catalog_create(struct rv_store *lake, struct rv_stream *stream
 				 struct rv_error *err)
 {
 	char text[RV_STREAM_TEXT];
-	enum rv_status status = params->dry_run ? rv_catalog_check_lake(lake, err)
-						: ensure_format(lake, params->now_ms, err);
+	enum rv_status status = params->is_checked ? RV_OK
+				: params->dry_run  ? rv_catalog_check_lake(lake, err)
+						   : ensure_format(lake, params->now_ms, err);
 
 	for (int i = 0; status == RV_OK && i < CREATE_ATTEMPTS; i++) {
 		status = try_create(lake, stream, params, ret, existing, err);

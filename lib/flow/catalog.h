@@ -40,6 +40,8 @@ struct rv_catalog_create {
 	bool fresh;       /* they belong to a former stream: `since` is set */
 	bool dry_run;     /* all checks, no write; CREATED means it would be */
 	int64_t now_ms;   /* Required: creation time, and what `since` is taken from */
+	bool is_checked;  /* with dry_run: rv_catalog_check_lake has been asked */
+	const char *id;   /* Optional: what to call it, where a plan has said so already */
 };
 /*
  * Creates `stream` and fills its id, created_ms, nonce and since; with UNCHANGED they are the

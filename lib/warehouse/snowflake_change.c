@@ -256,7 +256,9 @@ enum rv_status snow_change(struct rv_warehouse *warehouse, struct rv_changes *ch
 			rv_bug("a conflict is no change: %s", changes->items[i].object);
 		bool real = rv_change_is_real(&changes->items[i]);
 
-		taken[i] = over[i] = stands[i] = !real;
+		real &= changes->items[i].state == RV_CHANGE_PLANNED;
+		taken[i] = over[i] = !real;
+		stands[i] = !rv_change_is_real(&changes->items[i]);
 		d.left += real;
 	}
 	if (workers > d.left)
