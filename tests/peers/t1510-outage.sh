@@ -18,11 +18,11 @@ slowly () {
 spooled () {
 	river spool list --output json | jq -s 'map(.waiting) | add // 0'
 }
+are_spooled () {
+	test "$(spooled)" -ge "$1"
+}
 until_spooled () {
-	while test "$(spooled)" -lt "$1"
-	do
-		sleep 0.1
-	done
+	test_wait_until 60 are_spooled "$1"
 }
 
 # came RECORD-BATCH-PLACE...: what Firehose would have
