@@ -195,7 +195,8 @@ static void topic_aws(struct rv_strbuf *sb)
 		      "stamps, and the clean table keeps one of each.");
 	paragraph(sb, "Firehose bills each of its records rounded up to 5 KiB. 'delivery.packing: lines' lets "
 		      "many lines travel as one; the objects in the lake are the same. Records too large for "
-		      "Firehose (1,024,000 bytes with their stamp) go to the lake beside it.");
+		      "Firehose (1,024,000 bytes with their stamp) go to the lake beside it, and so do those it "
+		      "keeps refusing.");
 	rv_help_wrap(sb, "See also river.yaml(5), river-stream-create(1), river-push(1).", 0, 0);
 }
 

@@ -43,8 +43,8 @@ struct rv_delivery_result {
 	uint64_t maybe_twice;
 	uint64_t record_bytes;   /* acknowledged, with newlines */
 	uint64_t billed_bytes;   /* what the service bills them as; 0: by other rules */
-	/* "" or why a batch of records that the service keeps refusing was put into the lake instead,
-	 * in its words; for a warning. */
+	/* "" or why records that the service keeps refusing were put into the lake instead, in its
+	 * words; for a warning. */
 	char diverted[320];
 };
 
@@ -76,9 +76,10 @@ void rv_delivery_free_p(struct rv_delivery **delivery);
 struct rv_delivery *rv_delivery_direct_new(struct rv_store *lake);
 
 /* Sends records to Amazon Data Firehose, to the delivery stream rv_stream_firehose() names. Both
- * are borrowed. A batch whose body is compressed, or holds a record over the limit, and one with
- * records that Firehose keeps refusing, is put into the lake instead, under its name: the stamps
- * make that safe. */
+ * are borrowed. A batch whose body is compressed, or holds a record over the limit, is put into the
+ * lake instead, under its name: the stamps make that safe. What Firehose has not taken of a batch with
+ * records that it keeps refusing is put there by itself, under a name as Firehose gives them, so the
+ * level is SENT; where nobody keeps `acknowledged`, or that is more than 16 MiB, the batch goes whole. */
 struct rv_aws;
 struct rv_delivery_firehose_params {
 	struct rv_aws *aws;

@@ -10,10 +10,13 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
 #include "delivery/firehose_crew.h"
+#include "format/compress.h"
 
 /*
  * A batch being filled, two that wait and one in flight are in memory at a time; four times this is
@@ -27,6 +30,8 @@
 /* What is in flight is in memory, once as JSON and once more on its way into the socket; larger
  * requests are not faster. */
 #define REQUEST_BYTES 1000000
+/* What is left of a batch is put into the lake from memory. */
+#define REST_BYTES (16u << 20)
 /* Between looks at a stream that is being made. */
 #define NOT_READY_MS 3000
 
@@ -116,6 +121,113 @@ static uint64_t count_acknowledged(const struct rv_delivery_batch *batch)
 	for (uint64_t i = 0; batch->acknowledged && i < batch->records; i++)
 		count += batch->acknowledged[i / 8] >> (i % 8) & 1;
 	return count;
+}
+
+/* ---- the rest of a batch ------------------------------------------------------ */
+
+static enum rv_status append(void *arg, const void *p, size_t len, struct rv_error *err RV_UNUSED)
+{
+	rv_strbuf_add(arg, p, len);
+	return RV_OK;
+}
+
+/* The lines that are not acknowledged, compressed, and their hash. *ret_fits false: more than REST_BYTES. */
+static enum rv_status collect_rest(struct firehose *firehose, const struct rv_delivery_batch *batch,
+				   struct rv_compressor *gzip, XXH3_state_t *hash, bool *ret_fits,
+				   struct rv_error *err)
+{
+	struct rv_firehose_window *window = &firehose->window;
+	uint64_t from = 0, first = 0, total = 0;
+
+	*ret_fits = true;
+	while (from < batch->body.len) {
+		const char *bytes;
+		size_t len;
+
+		if (look_at(firehose, &batch->body, from, &bytes, &len, err) != RV_OK)
+			return err->status;
+		from += rv_firehose_window_open(window, bytes, len);
+		if (window->too_long) { /* nothing was sent from here on, and it would not be */
+			*ret_fits = false;
+			return RV_OK;
+		}
+		if (!window->count || first + window->count > batch->records)
+			return rv_fail(err, RV_DAMAGED, "batch %s changed while it was sent", batch->name);
+		rv_firehose_window_mark(window, batch->acknowledged, first);
+		for (size_t i = 0; i < window->count; i++) {
+			size_t start = i ? window->ends[i - 1] : 0, line = window->ends[i] - start;
+
+			if (window->state[i] != RV_FIREHOSE_LINE_WAITING)
+				continue;
+			total += line;
+			if (total > REST_BYTES) {
+				*ret_fits = false;
+				return RV_OK;
+			}
+			XXH3_128bits_update(hash, bytes + start, line);
+			if (rv_compressor_write(gzip, bytes + start, line, err) != RV_OK)
+				return err->status;
+		}
+		first += window->count;
+	}
+	return rv_compressor_end(gzip, err);
+}
+
+/* As Firehose names its objects, in the batch's own hour: what is in it is known by its stamps, like all that
+ * Firehose brings, and the batch's name promises all of the batch. The same rest has the same name; version 8 of
+ * a UUID is what a vendor makes of it (RFC 9562), and none that Firehose draws. */
+static char *rest_name(const struct firehose *firehose, const struct rv_delivery_batch *batch,
+		       XXH128_hash_t hash)
+{
+	const char *folder_end = strrchr(batch->name, '/');
+	const char *day = strstr(batch->name, "/dt="), *hour = strstr(batch->name, "/hr=");
+
+	if (!folder_end || !day || !hour)
+		rv_bug("the batch %s lies in no hour", batch->name);
+	return rv_asprintf("%.*s/%s-1-%.10s-%.2s-00-00-%08" PRIx64 "-%04" PRIx64 "-8%03" PRIx64 "-8%03" PRIx64
+			   "-%012" PRIx64 ".ndjson.gz",
+			   (int)(folder_end - batch->name), batch->name, firehose->stream, day + 4, hour + 4,
+			   (uint64_t)hash.high64 >> 32, (uint64_t)hash.high64 >> 16 & 0xffff,
+			   (uint64_t)hash.high64 & 0xfff, (uint64_t)hash.low64 >> 48 & 0xfff,
+			   (uint64_t)hash.low64 & UINT64_C(0xffffffffffff));
+}
+
+/* Only what Firehose has not acknowledged goes around it. *ret_done false: the batch has to go whole. */
+static enum rv_status rest_into_lake(struct firehose *firehose, const struct rv_delivery_batch *batch,
+				     bool *ret_done, struct rv_error *err)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf body = RV_STRBUF_INIT;
+	struct rv_compressor *gzip;
+	XXH3_state_t *hash = XXH3_createState();
+	bool fits = false;
+
+	*ret_done = false;
+	if (!hash)
+		return rv_fail(err, RV_LOCAL_IO, "no memory for a hash");
+	enum rv_status status = rv_compressor_new(RV_OUTPUT_GZIP, 0, &gzip, err);
+	if (status == RV_OK) {
+		XXH3_128bits_reset(hash);
+		/* without stamps two batches may leave the same behind */
+		XXH3_128bits_update(hash, batch->name, strlen(batch->name));
+		rv_compressor_begin(gzip, append, &body);
+		status = collect_rest(firehose, batch, gzip, hash, &fits, err);
+		rv_compressor_free(gzip);
+	}
+	XXH128_hash_t digest = XXH3_128bits_digest(hash);
+
+	XXH3_freeState(hash);
+	if (status != RV_OK || !fits)
+		return status;
+	RV_CLEANUP(rv_free_p) char *name = rest_name(firehose, batch, digest);
+	const struct rv_delivery_batch rest = {
+		.stream = batch->stream,
+		.name = name,
+		.body = { .bytes = body.bytes, .len = body.len, .fd = -1 },
+	};
+	struct rv_delivery_result direct;
+
+	*ret_done = true;
+	return firehose->direct->ops->send(firehose->direct, &rest, &direct, err);
 }
 
 /* Firehose says "not found" also of a stream that is being made, and for a moment of one that was
@@ -248,13 +360,23 @@ static enum rv_status firehose_send(struct rv_delivery *base, const struct rv_de
 		ret->level = RV_DELIVERED_SENT;
 		return RV_OK;
 	}
+	if (carried.poisoned)
+		snprintf(ret->diverted, sizeof(ret->diverted), "refused %d times: %.280s",
+			 RV_FIREHOSE_REFUSALS_MAX, carried.last.message);
+	if (carried.poisoned && batch->acknowledged) {
+		bool done;
+
+		if (rest_into_lake(firehose, batch, &done, err) != RV_OK)
+			return err->status;
+		if (done) {
+			ret->level = RV_DELIVERED_SENT;
+			return RV_OK;
+		}
+	}
 	/* The object has all of the batch: its name is promised. */
 	ret->maybe_twice += count_acknowledged(batch);
 	if (ret->maybe_twice > batch->records)
 		ret->maybe_twice = batch->records;
-	if (carried.poisoned)
-		snprintf(ret->diverted, sizeof(ret->diverted), "refused %d times: %.280s",
-			 RV_FIREHOSE_REFUSALS_MAX, carried.last.message);
 	return into_lake(firehose, batch, ret, err);
 }
 

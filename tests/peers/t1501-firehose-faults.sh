@@ -33,7 +33,7 @@ test_expect_success 't0023 a random part of each answer fails: only those are se
 	test "$(awk "{ n += \$1 } END { print n }" sizes)" -gt 3000
 '
 
-test_expect_success 't0024 poison: the others go on, and the batch lands in the lake' '
+test_expect_success 't0024 poison: the others go on, and it lands in the lake' '
 	firehose_fresh && fault all "\"do\":\"partial\",\"content\":\"number 1234 \"" &&
 	river --output json push web/clicks "$in" >out 2>err && test_grep "put into the lake directly" err &&
 	jq -r .diverted out >why && test_grep "refused 10 times" why &&
