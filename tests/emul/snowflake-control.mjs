@@ -21,7 +21,7 @@
 import { HttpError } from './request.mjs';
 import { makeUser, publicKey } from './snowflake-auth.mjs';
 import { refresh } from './snowflake-ddl.mjs';
-import { runTask } from './snowflake-ddl.mjs';
+import { runTask } from './snowflake-task.mjs';
 import { nameOf, statements } from './snowflake-text.mjs';
 
 const json = value => ({ status: 200, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(value) + '\n' });

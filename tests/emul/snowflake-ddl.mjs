@@ -1,16 +1,15 @@
-// CREATE, ALTER, DROP, GRANT and their like. Each handler reads its statement to the end: what is not known is a
-// syntax error, as it is in Snowflake.
+// CREATE. Each handler reads its statement to the end: what is not known is a syntax error, as it is in Snowflake.
+// snowflake-alter.mjs, snowflake-grant.mjs and snowflake-task.mjs have what becomes of the objects later.
 
 import { randomUUID } from 'node:crypto';
-import { makeUser, publicKey } from './snowflake-auth.mjs';
-import { KINDS, forbidden, missing, title } from './snowflake-catalog.mjs';
+import { makeUser } from './snowflake-auth.mjs';
+import { title } from './snowflake-catalog.mjs';
 import { duckTable, status } from './snowflake-engine.mjs';
-import { refreshPipe } from './snowflake-load.mjs';
-import { SqlError, blockOf, duckName, nameOf, quote, readerOf, shown, snowName, statements } from './snowflake-text.mjs';
+import { SqlError, duckName, nameOf, quote, readerOf, shown, snowName, statements } from './snowflake-text.mjs';
 import { columnOf, readType, typeOf } from './snowflake-types.mjs';
 
-const done = () => status('Statement executed successfully.');
-const BIG = ['DATABASE', 'SCHEMA', 'WAREHOUSE', 'ROLE', 'USER'];
+export const done = () => status('Statement executed successfully.');
+export const BIG = ['DATABASE', 'SCHEMA', 'WAREHOUSE', 'ROLE', 'USER'];
 
 // KEY = value ..., in any order; a parenthesis with keys inside is an object.
 export function readOptions(reader, known = null) {
@@ -46,7 +45,7 @@ function takeComment(reader) {
 	reader.take('=');
 	return reader.string();
 }
-const kindAhead = reader => {
+export const kindAhead = reader => {
 	for (const words of [['DYNAMIC', 'TABLE'], ['FILE', 'FORMAT'], ['MASKING', 'POLICY'], ['ROW', 'ACCESS', 'POLICY'], ['STORAGE', 'INTEGRATION'], ['NOTIFICATION', 'INTEGRATION'], ['NETWORK', 'POLICY']])
 		if (reader.take(...words))
 			return words[0] === 'STORAGE' || words[0] === 'NOTIFICATION' ? 'INTEGRATION' : words.join(' ');
@@ -54,7 +53,7 @@ const kindAhead = reader => {
 };
 
 // ---- CREATE
-async function create(engine, session, reader, statement) {
+export async function create(engine, session, reader, statement) {
 	reader.expect('CREATE');
 	const replace = reader.take('OR', 'REPLACE'), alter = !replace && reader.take('OR', 'ALTER');
 	let transient = false, secure = false;
@@ -99,7 +98,7 @@ async function readColumns(engine, session, reader) {
 	reader.expect(')');
 	return columns;
 }
-async function readColumn(engine, session, reader) {
+export async function readColumn(engine, session, reader) {
 	const column = { name: reader.part(), type: readType(reader), nullable: true, fallback: null, comment: null, policy: null };
 	for (;;) {
 		if (reader.take('NOT', 'NULL')) {
@@ -126,7 +125,7 @@ async function readColumn(engine, session, reader) {
 		}
 	}
 }
-const columnSql = c => `${quote(duckName(c.name))} ${c.type.duck}${c.nullable ? '' : ' NOT NULL'}${c.fallbackDuck ? ` DEFAULT ${c.fallbackDuck}` : ''}`;
+export const columnSql = c => `${quote(duckName(c.name))} ${c.type.duck}${c.nullable ? '' : ' NOT NULL'}${c.fallbackDuck ? ` DEFAULT ${c.fallbackDuck}` : ''}`;
 
 // CLUSTER BY and the options of tables, in any order
 function tableOptions(reader, until = []) {
@@ -194,7 +193,7 @@ async function createTable(engine, session, reader, { make, replace, transient, 
 	}
 	return created(result, 'Table');
 }
-const drop = (session, object) => object.kind === 'VIEW' ? session.connection.run(`DROP VIEW IF EXISTS ${duckTable(object.duck)}`)
+export const drop = (session, object) => object.kind === 'VIEW' ? session.connection.run(`DROP VIEW IF EXISTS ${duckTable(object.duck)}`)
 	: session.connection.run(`DROP TABLE IF EXISTS ${duckTable(object.duck)}`);
 
 async function createView(engine, session, reader, { make, secure, parts, statement }) {
@@ -256,7 +255,7 @@ async function createDynamic(engine, session, reader, { make, parts, statement }
 	}
 	return created(result, 'Dynamic table');
 }
-function checkLag(lag) {
+export function checkLag(lag) {
 	const m = LAG.exec(lag ?? '');
 	if (String(lag).toUpperCase() === 'DOWNSTREAM')
 		return;
@@ -508,421 +507,3 @@ export function stageOf(engine, session, text) {
 	const [, bucket, prefix] = /^s3:\/\/([^/]+)\/?([\s\S]*)$/.exec(stage.url) ?? [null, null, ''];
 	return { stage, path, bucket, prefix: prefix + (prefix && !prefix.endsWith('/') && path ? '/' : '') + path };
 }
-
-// ---- DROP, TRUNCATE, COMMENT, USE
-async function dropObject(engine, session, reader) {
-	reader.expect('DROP');
-	const kind = kindAhead(reader), ifExists = reader.take('IF', 'EXISTS'), parts = reader.name();
-	reader.take('CASCADE') || reader.take('RESTRICT');
-	reader.end();
-	if (!KINDS[kind] && !BIG.includes(kind) && kind !== 'INTEGRATION')
-		throw reader.unexpected();
-	let object;
-	try {
-		object = engine.catalog.find(session, kind, parts);
-	} catch (error) {
-		if (ifExists && error.code === '002003')
-			return status(`Drop statement executed successfully (${parts.map(shown).pop()} already dropped).`);
-		throw error;
-	}
-	if (KINDS[kind] === 'tables' && object.kind !== kind)
-		throw new SqlError('001940', '42601', `SQL compilation error:\nObject found is of type '${object.kind}', not specified type '${kind}'.`);
-	if (kind === 'USER') {
-		session.account.users.delete(object.name);
-		return status(`${shown(object.name)} successfully dropped.`);
-	}
-	engine.catalog.demand(session, 'OWNERSHIP', object);
-	if (KINDS[kind] === 'tables')
-		await drop(session, object);
-	else if (kind === 'SCHEMA')
-		await session.connection.run(`DROP SCHEMA IF EXISTS ${duckTable(object.duck)} CASCADE`);
-	else if (kind === 'DATABASE')
-		await session.connection.run(`DETACH ${quote(object.duck[0])}`);
-	if (kind === 'MASKING POLICY')
-		for (const table of engine.catalog.all(session.account, ['TABLE', 'VIEW', 'DYNAMIC TABLE']))
-			if (table.columns.some(c => c.policy === object))
-				throw new SqlError('001492', '42601', `SQL compilation error:\nPolicy ${shown(object.name)} cannot be dropped/replaced as it is associated with one or more entities.`);
-	engine.catalog.remove(session, object);
-	if (kind === 'ROLE') {
-		for (const role of session.account.roles.values())
-			role.roles.delete(object.name);
-		for (const user of session.account.users.values())
-			user.roles.delete(object.name);
-	}
-	return status(`${shown(object.name)} successfully dropped.`);
-}
-async function truncate(engine, session, reader) {
-	reader.expect('TRUNCATE');
-	reader.take('TABLE');
-	const ifExists = reader.take('IF', 'EXISTS'), table = engine.catalog.find(session, 'TABLE', reader.name(), { missing: ifExists });
-	reader.end();
-	if (table) {
-		engine.catalog.demand(session, 'DELETE', table);
-		await engine.rows(session, `DELETE FROM ${duckTable(table.duck)}`);
-		table.loaded.clear();
-	}
-	return done();
-}
-function comment(engine, session, reader) {
-	reader.expect('COMMENT');
-	const ifExists = reader.take('IF', 'EXISTS');
-	reader.expect('ON');
-	const kind = kindAhead(reader), parts = reader.name();
-	reader.expect('IS');
-	const text = reader.string();
-	reader.end();
-	if (kind === 'COLUMN') {
-		const table = engine.catalog.find(session, 'TABLE', parts.slice(0, -1), { privilege: 'OWNERSHIP' });
-		columnNamed(table, parts[parts.length - 1]).comment = text;
-		return done();
-	}
-	const object = engine.catalog.find(session, kind, parts, { missing: ifExists });
-	if (object) {
-		engine.catalog.demand(session, 'OWNERSHIP', object);
-		object.comment = text;
-	}
-	return done();
-}
-function use(engine, session, reader) {
-	reader.expect('USE');
-	const kind = ['ROLE', 'WAREHOUSE', 'DATABASE', 'SCHEMA'].find(word => reader.take(word)) ?? 'DATABASE';
-	if (kind === 'ROLE' && reader.take('SECONDARY'))
-		return reader.rest(), done();
-	const parts = reader.name();
-	reader.end();
-	if (kind === 'ROLE') {
-		if (!engine.granted(session.account, session.user, parts[0]))
-			throw missing('ROLE', shown(parts[0]));
-		session.role = parts[0];
-	} else if (kind === 'WAREHOUSE') {
-		session.warehouse = engine.catalog.find(session, 'WAREHOUSE', parts, { privilege: 'USAGE' }).name;
-	} else if (kind === 'SCHEMA' || parts.length === 2) {
-		[session.database, session.schema] = engine.catalog.find(session, 'SCHEMA', parts, { privilege: 'USAGE' }).path;
-	} else {
-		session.database = engine.catalog.find(session, 'DATABASE', parts, { privilege: 'USAGE' }).name;
-		session.schema = 'PUBLIC';
-	}
-	return done();
-}
-function columnNamed(table, name) {
-	const found = table.columns.find(c => c.name === name);
-	if (!found)
-		throw new SqlError('000904', '42000', `SQL compilation error: error line 1 at position 0\ninvalid identifier '${shown(name)}'`);
-	return found;
-}
-
-// ---- ALTER
-async function alter(engine, session, reader) {
-	reader.expect('ALTER');
-	if (reader.take('SESSION'))
-		return reader.rest(), done();
-	const kind = kindAhead(reader), ifExists = reader.take('IF', 'EXISTS');
-	if (kind === 'ACCOUNT')
-		return reader.rest(), done();
-	if (kind === 'USER')
-		return alterUser(engine, session, reader);
-	const parts = reader.name();
-	if (!KINDS[kind] && !BIG.includes(kind) && kind !== 'INTEGRATION')
-		throw reader.unexpected();
-	const object = engine.catalog.find(session, kind, parts, { missing: ifExists });
-	if (!object)
-		return reader.rest(), done();
-	if (KINDS[kind] === 'tables' && object.kind !== kind && !(kind === 'TABLE' && reader.is('MODIFY')))
-		throw new SqlError('001940', '42601', `SQL compilation error:\nObject found is of type '${object.kind}', not specified type '${kind}'.`);
-	if (kind === 'PIPE' && reader.take('REFRESH')) {
-		engine.catalog.demand(session, 'OPERATE', object);
-		return refreshPipe(engine, session, object, readOptions(reader));
-	}
-	if (kind === 'PIPE' && reader.is('SET', 'PIPE_EXECUTION_PAUSED')) {
-		engine.catalog.demand(session, 'OPERATE', object);
-		reader.expect('SET');
-		object.paused = readOptions(reader).PIPE_EXECUTION_PAUSED;
-		reader.end();
-		engine.world.snowflake.pump();
-		return done();
-	}
-	if (kind === 'WAREHOUSE' && (reader.is('SUSPEND') || reader.is('RESUME'))) {
-		engine.catalog.demand(session, 'OPERATE', object);
-		object.state = reader.word() === 'SUSPEND' ? 'SUSPENDED' : 'STARTED';
-		reader.take('IF', 'SUSPENDED');
-		reader.end();
-		return done();
-	}
-	if (['TASK', 'DYNAMIC TABLE'].includes(kind) && (reader.is('SUSPEND') || reader.is('RESUME') || reader.is('REFRESH'))) {
-		engine.catalog.demand(session, 'OPERATE', object);
-		const word = reader.word();
-		if (kind === 'TASK') {
-			object.state = word === 'SUSPEND' ? 'suspended' : 'started';
-		} else if (word === 'REFRESH') {
-			if (object.state !== 'ACTIVE')
-				throw new SqlError('092402', '55000', `Dynamic Table '${shown(object.name)}' needs to be resumed before it can be refreshed.`);
-			const n = await refresh(engine, session, object);
-			return status(`${n} rows refreshed`);
-		} else {
-			object.state = word === 'SUSPEND' ? 'SUSPENDED' : 'ACTIVE';
-		}
-		reader.end();
-		return done();
-	}
-	engine.catalog.demand(session, 'OWNERSHIP', object);
-	do
-		await alterOne(engine, session, reader, object);
-	while (reader.take(','));
-	reader.end();
-	return done();
-}
-async function alterOne(engine, session, reader, object) {
-	const where = object.duck && duckTable(object.duck), run = sql => engine.rows(session, sql);
-	if (reader.take('RENAME', 'TO')) {
-		const parts = reader.name(), to = engine.catalog.path(session, parts, object.kind), collection = engine.catalog.collection(session.account, object.kind, object.path);
-		if (engine.catalog.peek(session.account, object.kind, to))
-			throw new SqlError('002002', '42710', `SQL compilation error:\nObject '${to.map(shown).join('.')}' already exists.`);
-		if (KINDS[object.kind] === 'tables')
-			await run(`ALTER ${object.kind === 'VIEW' ? 'VIEW' : 'TABLE'} ${where} RENAME TO ${quote(duckName(to[to.length - 1]))}`);
-		collection.delete(object.name);
-		Object.assign(object, { name: to[to.length - 1], path: to, duck: engine.catalog.duck(session.account, to) });
-		engine.catalog.collection(session.account, object.kind, to).set(object.name, object);
-	} else if (reader.take('RENAME', 'COLUMN')) {
-		const column = columnNamed(object, reader.part());
-		reader.expect('TO');
-		const name = reader.part();
-		await run(`ALTER TABLE ${where} RENAME COLUMN ${quote(duckName(column.name))} TO ${quote(duckName(name))}`);
-		column.name = name;
-	} else if (reader.take('ADD', 'COLUMN') || (object.kind === 'TABLE' && reader.take('ADD'))) {
-		do {
-			const skip = reader.take('IF', 'NOT', 'EXISTS'), column = await readColumn(engine, session, reader);
-			if (object.columns.some(c => c.name === column.name)) {
-				if (skip)
-					continue;
-				throw new SqlError('001430', '42S21', `SQL compilation error:\ncolumn '${shown(column.name)}' already exists`);
-			}
-			await run(`ALTER TABLE ${where} ADD COLUMN ${columnSql({ ...column, nullable: true })}`);
-			object.columns.push(column);
-		} while (reader.is(',') && !['ADD', 'DROP', 'MODIFY', 'ALTER'].includes(reader.tokens[reader.at + 1]?.value) && reader.take(','));
-	} else if (reader.take('DROP', 'COLUMN')) {
-		const ifExists = reader.take('IF', 'EXISTS'), name = reader.part();
-		if (ifExists && !object.columns.some(c => c.name === name))
-			return;
-		const column = columnNamed(object, name);
-		await run(`ALTER TABLE ${where} DROP COLUMN ${quote(duckName(column.name))}`);
-		object.columns.splice(object.columns.indexOf(column), 1);
-	} else if (reader.take('MODIFY') || reader.take('ALTER')) {
-		reader.take('COLUMN');
-		const column = columnNamed(object, reader.part());
-		if (reader.take('SET', 'MASKING', 'POLICY')) {
-			const policy = engine.catalog.find(session, 'MASKING POLICY', reader.name()), force = reader.take('FORCE');
-			if (column.policy && column.policy !== policy && !force)
-				throw new SqlError('001490', '42601', `SQL compilation error:\nSpecified column already attached to another masking policy.`);
-			column.policy = policy;
-		} else if (reader.take('UNSET', 'MASKING', 'POLICY')) {
-			column.policy = null;
-		} else if (reader.is('COMMENT')) {
-			column.comment = takeComment(reader);
-		} else if (reader.take('DROP', 'NOT', 'NULL')) {
-			column.nullable = true;
-			await run(`ALTER TABLE ${where} ALTER COLUMN ${quote(duckName(column.name))} DROP NOT NULL`);
-		} else if (reader.take('SET', 'NOT', 'NULL')) {
-			column.nullable = false;
-			await run(`ALTER TABLE ${where} ALTER COLUMN ${quote(duckName(column.name))} SET NOT NULL`);
-		} else {
-			reader.take('SET', 'DATA', 'TYPE') || reader.take('TYPE');
-			const type = readType(reader);
-			if (type.name !== column.type.name || (type.scale ?? 0) !== (column.type.scale ?? 0) || (type.precision ?? 0) < (column.type.precision ?? 0) || (type.length ?? 0) < (column.type.length ?? 0))
-				throw new SqlError('002108', '42601', `SQL compilation error:\ncannot change column ${shown(column.name)} from type ${column.type.name} to ${type.name}`);
-			await run(`ALTER TABLE ${where} ALTER COLUMN ${quote(duckName(column.name))} TYPE ${type.duck}`);
-			column.type = type;
-		}
-	} else if (reader.take('CLUSTER', 'BY')) {
-		object.clusterBy = reader.parens();
-	} else if (reader.take('DROP', 'CLUSTERING', 'KEY')) {
-		object.clusterBy = null;
-	} else if (reader.take('MODIFY', 'AS') || (object.kind === 'TASK' && reader.take('MODIFY', 'WHEN'))) {
-		object.body = reader.restTokens();
-	} else if (reader.take('SET')) {
-		applyOptions(object, readOptions(reader), engine, session);
-	} else if (reader.take('UNSET')) {
-		const key = reader.word();
-		key === 'COMMENT' ? object.comment = '' : delete object.options?.[key];
-	} else {
-		throw reader.unexpected();
-	}
-}
-function applyOptions(object, options, engine, session) {
-	const fields = { COMMENT: 'comment', TARGET_LAG: 'lag', DATA_RETENTION_TIME_IN_DAYS: 'retention', SCHEDULE: 'schedule', CHANGE_TRACKING: 'changeTracking', AUTO_RESUME: 'autoResume',
-		WAREHOUSE_SIZE: 'size', URL: 'url', REFRESH_MODE: 'refreshMode' };
-	for (const [key, value] of Object.entries(options))
-		if (key === 'TARGET_LAG')
-			checkLag(value), object.lag = value;
-		else if (key === 'WAREHOUSE')
-			object.warehouse = nameOf(String(value))[0];
-		else if (key === 'STORAGE_ALLOWED_LOCATIONS')
-			object.allowed = [].concat(value);
-		else if (key === 'STORAGE_INTEGRATION')
-			object.integration = nameOf(String(value))[0];
-		else if (key === 'FILE_FORMAT')
-			object.format = formatOf(engine, session, value);
-		else if (fields[key])
-			object[fields[key]] = value;
-		else
-			(object.options ??= {})[key] = value;
-}
-function alterUser(engine, session, reader) {
-	const [name] = reader.name(), user = session.account.users.get(name);
-	if (!user)
-		throw missing('USER', shown(name));
-	if (name !== session.user.name)
-		engine.catalog.demand(session, 'OWNERSHIP', { kind: 'USER', name, path: [name], owner: 'USERADMIN', grants: [] });
-	if (reader.take('SET')) {
-		for (const [key, value] of Object.entries(readOptions(reader)))
-			if (key === 'RSA_PUBLIC_KEY' || key === 'RSA_PUBLIC_KEY_2')
-				user.keys[key === 'RSA_PUBLIC_KEY' ? 0 : 1] = publicKey(String(value));
-			else if (key === 'DEFAULT_ROLE')
-				user.defaultRole = value;
-			else if (key === 'DEFAULT_WAREHOUSE')
-				user.defaultWarehouse = value;
-			else if (key === 'DISABLED')
-				user.disabled = value;
-	} else {
-		reader.expect('UNSET');
-		const key = reader.word();
-		if (/^RSA_PUBLIC_KEY/.test(key))
-			user.keys[key === 'RSA_PUBLIC_KEY' ? 0 : 1] = null;
-	}
-	reader.end();
-	return done();
-}
-
-// ---- GRANT, REVOKE
-const PLURAL = { TABLES: 'TABLE', VIEWS: 'VIEW', PIPES: 'PIPE', STAGES: 'STAGE', STREAMS: 'STREAM', TASKS: 'TASK', SCHEMAS: 'SCHEMA' };
-function grant(engine, session, reader, { sql }) {
-	const giving = reader.word() === 'GRANT';
-	if (!giving)
-		reader.take('GRANT', 'OPTION', 'FOR');
-	if (reader.take('ROLE') || reader.take('DATABASE', 'ROLE'))
-		return grantRole(engine, session, reader, giving);
-	const privileges = [];
-	do {
-		const words = [];
-		while (!reader.is(',') && !reader.is('ON'))
-			words.push(reader.word());
-		privileges.push(words.join(' ').replace(/^ALL PRIVILEGES$/, 'ALL'));
-	} while (reader.take(','));
-	reader.expect('ON');
-	let targets = [], future = null;
-	if (reader.take('ACCOUNT')) {
-		targets = [session.account];
-	} else if (reader.is('FUTURE') || reader.is('ALL')) {
-		const all = reader.word() === 'ALL', words = [reader.word()];
-		while (!reader.is('IN'))
-			words.push(reader.word());
-		const kind = words.join(' ') === 'DYNAMIC TABLES' ? 'DYNAMIC TABLE' : words.join(' ') === 'FILE FORMATS' ? 'FILE FORMAT' : PLURAL[words.join(' ')];
-		reader.expect('IN');
-		const outer = engine.catalog.find(session, reader.word(), reader.name());
-		if (all)
-			targets = kind === 'SCHEMA' ? [...outer.schemas.values()] : [...engine.catalog.all(session.account, kind, outer.path[0], outer.path[1])];
-		else
-			future = { kind, outer };
-	} else {
-		const kind = kindAhead(reader), found = engine.catalog.find(session, kind, reader.name());
-		targets = [found];
-	}
-	reader.expect(giving ? 'TO' : 'FROM');
-	reader.take('ROLE');
-	const role = reader.part();
-	if (!session.account.roles.has(role))
-		throw missing('ROLE', shown(role));
-	reader.take('WITH', 'GRANT', 'OPTION');
-	const keep = reader.take('COPY', 'CURRENT', 'GRANTS') || reader.take('REVOKE', 'CURRENT', 'GRANTS');
-	reader.take('CASCADE') || reader.take('RESTRICT');
-	reader.end();
-	void keep;
-	for (const object of targets) {
-		const closure = engine.catalog.roles(session);
-		if (!closure.has('SECURITYADMIN') || engine.catalog.denied(session, 'OWNERSHIP', object))
-			engine.catalog.demand(session, 'OWNERSHIP', object);
-		for (const privilege of privileges)
-			giving ? give(object, privilege, role, session) : take(object, privilege, role);
-	}
-	if (future) {
-		future.outer.future ??= [];
-		for (const privilege of privileges) {
-			future.outer.future = future.outer.future.filter(g => !(g.privilege === privilege && g.role === role && g.kind === future.kind));
-			if (giving)
-				future.outer.future.push({ kind: future.kind, privilege, role, by: session.role });
-		}
-	}
-	return done();
-}
-const ALL = { TABLE: ['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES'], VIEW: ['SELECT', 'REFERENCES'], 'DYNAMIC TABLE': ['SELECT', 'MONITOR', 'OPERATE'], PIPE: ['MONITOR', 'OPERATE'],
-	STAGE: ['USAGE', 'READ', 'WRITE'], STREAM: ['SELECT'], TASK: ['MONITOR', 'OPERATE'], 'FILE FORMAT': ['USAGE'], SCHEMA: ['USAGE', 'MODIFY', 'MONITOR', 'CREATE TABLE', 'CREATE VIEW', 'CREATE PIPE', 'CREATE STAGE',
-		'CREATE STREAM', 'CREATE TASK', 'CREATE FILE FORMAT', 'CREATE DYNAMIC TABLE', 'CREATE MASKING POLICY'], DATABASE: ['USAGE', 'MODIFY', 'MONITOR', 'CREATE SCHEMA'], WAREHOUSE: ['USAGE', 'OPERATE', 'MONITOR', 'MODIFY'], INTEGRATION: ['USAGE'] };
-function give(object, privilege, role, session) {
-	if (privilege === 'OWNERSHIP') {
-		object.owner = role;
-		return;
-	}
-	const known = ALL[object.kind];
-	if (known && privilege !== 'ALL' && !known.includes(privilege) && !/^(CREATE|MONITOR|APPLY|OPERATE|MODIFY|ADD|EVOLVE|IMPORTED)/.test(privilege))
-		throw new SqlError('003032', '42601', `SQL compilation error:\nInvalid privilege '${privilege}' for object type '${object.kind}'`);
-	for (const one of privilege === 'ALL' ? known ?? [] : [privilege])
-		if (!object.grants.some(g => g.privilege === one && g.role === role))
-			object.grants.push({ privilege: one, role, by: session.role });
-}
-function take(object, privilege, role) {
-	object.grants = object.grants.filter(g => !(g.role === role && (privilege === 'ALL' || g.privilege === privilege)));
-}
-function grantRole(engine, session, reader, giving) {
-	const name = reader.part(), role = session.account.roles.get(name);
-	if (!role)
-		throw missing('ROLE', shown(name));
-	reader.expect(giving ? 'TO' : 'FROM');
-	const toUser = reader.take('USER'), to = (reader.take('ROLE'), reader.part());
-	reader.end();
-	const target = toUser ? session.account.users.get(to) : session.account.roles.get(to);
-	if (!target)
-		throw missing(toUser ? 'USER' : 'ROLE', shown(to));
-	if (!engine.catalog.roles(session).has('SECURITYADMIN'))
-		engine.catalog.demand(session, 'OWNERSHIP', role);
-	giving ? target.roles.add(name) : target.roles.delete(name);
-	return done();
-}
-
-// ---- tasks
-export async function executeTask(engine, session, reader) {
-	const task = engine.catalog.find(session, 'TASK', reader.name());
-	engine.catalog.demand(session, 'OPERATE', task);
-	await runTask(engine, task, session.account);
-	return status(`Task ${shown(task.name)} is scheduled to run immediately.`);
-}
-// As the task's owner; what becomes of it is in its history.
-export async function runTask(engine, task, account, { checkWhen = false } = {}) {
-	const user = [...account.users.values()][0];
-	const session = await engine.session({ account, user: { ...user, roles: new Set([...account.roles.keys()]) } }, { database: task.path[0], schema: task.path[1], warehouse: task.warehouse ?? 'WH', role: task.owner });
-	const entry = { at: engine.world.now(), state: 'SUCCEEDED', error: null };
-	try {
-		if (checkWhen && task.when) {
-			const { rows } = await engine.query(session, statements(`SELECT ${task.when}`)[0]);
-			if (rows[0][0] !== 'true')
-				entry.state = 'SKIPPED';
-		}
-		if (entry.state !== 'SKIPPED')
-			for (const one of blockOf(statements(task.body.sql)[0]))
-				await engine.run(session, one);
-	} catch (error) {
-		if (!(error instanceof SqlError))
-			throw error;
-		Object.assign(entry, { state: 'FAILED', error: error.message, code: error.code });
-	} finally {
-		engine.close(session);
-	}
-	task.history.push(entry);
-	for (const next of engine.catalog.all(account, 'TASK'))
-		if (entry.state === 'SUCCEEDED' && next.state === 'started' && next.after.some(parts => parts[parts.length - 1] === task.name))
-			await runTask(engine, next, account, { checkWhen });
-}
-function call(engine, session, reader) {
-	throw reader.unexpected();
-}
-
-export const HANDLERS = { CREATE: create, DROP: dropObject, ALTER: alter, TRUNCATE: truncate, COMMENT: comment, USE: use, GRANT: grant, REVOKE: grant, CALL: call };
-export { forbidden };

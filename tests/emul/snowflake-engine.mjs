@@ -2,7 +2,10 @@
 // its own. One statement at a time, so that what a test sees does not depend on chance.
 
 import { DuckDBInstance } from '@duckdb/node-api';
-import * as ddl from './snowflake-ddl.mjs';
+import { alter, comment, dropObject, truncate, use } from './snowflake-alter.mjs';
+import { create } from './snowflake-ddl.mjs';
+import { grant } from './snowflake-grant.mjs';
+import { executeTask } from './snowflake-task.mjs';
 import { demandRead, informationSchema, refreshView } from './snowflake-views.mjs';
 import { defineFunctions } from './snowflake-functions.mjs';
 import * as load from './snowflake-load.mjs';
@@ -18,6 +21,7 @@ export const table = (names, rows) => ({ columns: names.map(name => typeof name 
 	rows: rows.map(row => row.map(one => one === null || one === undefined ? null : String(one))) });
 const counts = (names, values) => ({ ...table(names.map(name => ({ name, type: 'fixed', nullable: false, precision: 19, scale: 0 })), [values]), changed: values.reduce((a, b) => a + b, 0) });
 
+const HANDLERS = { CREATE: create, DROP: dropObject, ALTER: alter, TRUNCATE: truncate, COMMENT: comment, USE: use, GRANT: grant, REVOKE: grant };
 const NEEDS_WAREHOUSE = new Set(['INSERT', 'UPDATE', 'DELETE', 'MERGE', 'COPY']);
 
 export class Engine {
@@ -126,7 +130,7 @@ export class Engine {
 		case 'EXECUTE': return this.execute(session, reader);
 		case 'SET': case 'UNSET': return status('Statement executed successfully.');
 		default: {
-			const handler = ddl.HANDLERS[first];
+			const handler = HANDLERS[first];
 			if (!handler)
 				throw first ? reader.unexpected() : syntaxError(1, 0, '<EOF>');
 			if (session.transaction)
@@ -153,7 +157,7 @@ export class Engine {
 	// ---- queries
 	context(session, bindings, names) {
 		const prepare = [];
-		return { session, bindings, names, prepare,
+		return { session, bindings, names, prepare, hasRole: role => this.catalog.roles(session).has(role),
 			table: (parts, write) => this.resolve(session, parts, write, prepare),
 			evaluate: async sql => (await this.rows(session, await rewrite(statements(`SELECT ${sql}`)[0], this.context(session, null, false)))).rows[0],
 			systemFunction: (name, args) => show.systemFunction(this, session, name, args),
@@ -283,7 +287,7 @@ export class Engine {
 	async execute(session, reader) {
 		reader.expect('EXECUTE');
 		if (reader.take('TASK'))
-			return ddl.executeTask(this, session, reader);
+			return executeTask(this, session, reader);
 		reader.expect('IMMEDIATE');
 		const inner = statements(reader.string());
 		reader.end();

@@ -142,10 +142,13 @@ export async function loadFiles(engine, session, copy, objects, { outcome = () =
 	}
 	return results;
 }
+// Row by row: under CONTINUE a row that does not fit costs itself, else its file.
 async function loadByRow(engine, session, copy, result) {
+	const whole = copy.onError !== 'CONTINUE';
+	if (whole)
+		await engine.rows(session, 'BEGIN TRANSACTION');
 	for (const [i, row] of result.rows.entries())
 		try {
-			// the row number stays what it is in the file
 			await insert(engine, session, copy, [{ ...result, rows: [row], first: i + 1 }]);
 			result.loaded++;
 		} catch (error) {
@@ -153,9 +156,14 @@ async function loadByRow(engine, session, copy, result) {
 				throw error;
 			result.errors++;
 			result.error ??= { message: error.message, line: i + 1, character: 1, column: null };
-			if (copy.onError !== 'CONTINUE')
+			if (whole) {
+				await session.connection.run('ROLLBACK');
+				result.loaded = 0;
 				return;
+			}
 		}
+	if (whole)
+		await engine.rows(session, 'COMMIT');
 }
 
 // What COPY_HISTORY tells; times of files are all different, so that they can be paged by time.
@@ -191,7 +199,7 @@ export async function copy(engine, session, statement) {
 			continue;
 		const known = one.table.loaded.get(urlOf(location, object.key));
 		const young = known && now - known.at < 64 * DAY;
-		if (options.FORCE !== true && ((young && known.etag === object.etag) || (!young && !known && now - object.modified > 64 * DAY && options.LOAD_UNCERTAIN_FILES !== true)))
+		if (options.FORCE !== true && ((young && known.etag === object.etag) || (!young && now - object.modified > 64 * DAY && options.LOAD_UNCERTAIN_FILES !== true)))
 			continue;
 		wanted.push(object);
 	}

@@ -7,7 +7,7 @@ import { SqlError, duckName, literal, nameOf, position, quote, syntaxError, toke
 import { typeOf } from './snowflake-types.mjs';
 
 const NO_PARENS = new Set(['CURRENT_TIMESTAMP', 'CURRENT_DATE', 'CURRENT_TIME', 'LOCALTIMESTAMP']);
-const SESSION = { CURRENT_ROLE: s => s.role, CURRENT_USER: s => s.user.name, CURRENT_WAREHOUSE: s => s.warehouse, CURRENT_DATABASE: s => s.database,
+const SESSION = { CURRENT_ROLE: s => s.role, INVOKER_ROLE: s => s.role, CURRENT_USER: s => s.user.name, CURRENT_WAREHOUSE: s => s.warehouse, CURRENT_DATABASE: s => s.database,
 	CURRENT_SCHEMA: s => s.schema, CURRENT_ACCOUNT: s => s.account.locator, CURRENT_ACCOUNT_NAME: s => s.account.name.replace(/^[^-]*-/, ''),
 	CURRENT_ORGANIZATION_NAME: s => s.account.name.replace(/-.*$/, ''), CURRENT_REGION: () => 'AWS_US_EAST_1', CURRENT_VERSION: () => '9.38.2', CURRENT_SESSION: () => '1' };
 const PARTS = { YEARS: 'year', MONTHS: 'month', DAYS: 'day', HOURS: 'hour', MINUTES: 'minute', SECONDS: 'second', MILLISECONDS: 'millisecond', WEEKS: 'week', H: 'hour',
@@ -62,6 +62,22 @@ async function replaceTokens({ sql, tokens }, context) {
 			out += await context.stageTable(token.value, options);
 			continue;
 		}
+		// v:a."b c"[0].d: polyglot would forget what was quoted
+		if (token.text === ':' && ['word', 'quoted'].includes(next?.kind)) {
+			for (let first = true; first || (tokens[i + 1]?.text === '.' && ['word', 'quoted'].includes(tokens[i + 2]?.kind)) || tokens[i + 1]?.text === '['; first = false)
+				if (!first && tokens[i + 1].text === '[') {
+					let end = i + 1;
+					for (let depth = 0; depth || end === i + 1; end++)
+						depth += tokens[end].text === '[' ? 1 : tokens[end].text === ']' ? -1 : 0;
+					out += await inner(i + 1, end);
+					i = end - 1;
+				} else {
+					const step = tokens[first ? i + 1 : i + 2];
+					out += `[${literal(step.kind === 'quoted' ? step.value : step.text).replace(/\\/g, '\\\\')}]`;
+					i += first ? 1 : 2;
+				}
+			continue;
+		}
 		if (token.kind === 'variable') {
 			out += quote(token.text);
 			continue;
@@ -84,7 +100,7 @@ async function replaceTokens({ sql, tokens }, context) {
 			out += ') AS "SF$SUBQUERY"';
 			continue;
 		}
-		if (token.kind !== 'word' || before?.text === '.' || before?.text === ':') {
+		if (token.kind !== 'word' || before?.text === '.') {
 			out += token.text;
 			continue;
 		}
@@ -121,6 +137,11 @@ async function replaceTokens({ sql, tokens }, context) {
 			i = end;
 			continue;
 		}
+		if (token.value === 'IS_ROLE_IN_SESSION' && called && tokens[i + 2]?.kind === 'string') {
+			out += context.hasRole(tokens[i + 2].value) ? 'TRUE' : 'FALSE';
+			i += 3;
+			continue;
+		}
 		if (SESSION[token.value] && called && tokens[i + 2]?.text === ')') {
 			out += literal(SESSION[token.value](context.session));
 			i += 2;
@@ -153,7 +174,7 @@ async function flatten(tokens, open, close, inner) {
 function bindingText({ type, value }) {
 	if (value === null || value === undefined)
 		return 'NULL';
-	const text = literal(value).replace(/\\/g, '\\\\');
+	const text = literal(value).replace(/\\/g, '\\\\').replaceAll('\0', "' || CHR(0) || '");
 	switch (String(type).toUpperCase()) {
 	case 'FIXED': return /^-?\d+(\.\d+)?$/.test(value) ? value : `CAST(${text} AS NUMBER(38, 0))`;
 	case 'REAL': return `CAST(${text} AS FLOAT)`;

@@ -105,8 +105,8 @@ export class Snowpipe {
 	}
 	// Ten minutes and 10,000 events are kept; one of those before the mark comes again, as may happen.
 	InsertReport(r, pipe) {
-		const { events } = pipe, now = this.world.now(), kept = Math.max(events.length - EVENTS, events.findIndex(e => now - e.entry.at <= 600000));
-		const oldest = events.length && kept < 0 ? events.length : Math.max(0, kept), mark = Number(/^1_(\d+)$/.exec(r.query.beginMark ?? '')?.[1] ?? -1);
+		const { events } = pipe, now = this.world.now(), young = events.findIndex(e => now - e.entry.at <= 600000);
+		const oldest = Math.max(0, events.length - EVENTS, young < 0 ? events.length : young), mark = Number(/^1_(\d+)$/.exec(r.query.beginMark ?? '')?.[1] ?? -1);
 		const from = mark < 0 ? oldest : Math.max(oldest, mark - 1);
 		return answer(200, { pipe: pipe.path.join('.'), completeResult: mark < 0 ? oldest === 0 : oldest <= mark, nextBeginMark: `1_${events.length}`, files: events.slice(from).map(e => this.reported(pipe, e.entry, e.path)) });
 	}

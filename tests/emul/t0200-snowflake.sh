@@ -9,8 +9,32 @@ emul_start || test_bug 'the emulator does not start'
 test_expect_success 'tokens of a key pair: whose, how old, signed by which key' '
 	emul_case snowflake keyPairs
 '
+test_expect_success 'tokens of other kinds' '
+	emul_case snowflake otherTokens
+'
+test_expect_success 'requests that are refused' '
+	emul_case snowflake requests
+'
 test_expect_success 'a statement, its rows and its types' '
 	emul_case snowflake plainStatement
+'
+test_expect_success 'values, as texts of the API' '
+	emul_case snowflake values
+'
+test_expect_success 'bindings' '
+	emul_case snowflake bindings
+'
+test_expect_success 'a result in partitions' '
+	emul_case snowflake partitions
+'
+test_expect_success 'a request that is sent again under its id' '
+	emul_case snowflake exactlyOnce
+'
+test_expect_success 'several statements in one request' '
+	emul_case snowflake severalStatements
+'
+test_expect_success 'statements that take long, are cancelled or time out; answers that go wrong' '
+	emul_case snowflake longStatements
 '
 test_expect_success 'the shell library finds its way in' '
 	sf_start &&

@@ -41,6 +41,8 @@ emul_need () {
 	command -v "$emul_node" >/dev/null 2>&1 || test_skip_all 'node is not installed: make deps-peers'
 	test -d "$emul_home/node_modules/@smithy/signature-v4" ||
 		test_skip_all 'the packages of tests/emul are not installed: make deps-peers'
+	test -d "$emul_home/node_modules/@duckdb/node-api" ||
+		test_skip_all 'the packages of tests/emul are older than it is: make deps-peers'
 	for emul_tool in curl jq openssl
 	do
 		command -v $emul_tool >/dev/null 2>&1 || test_skip_all "$emul_tool is not installed: make deps-peers"
