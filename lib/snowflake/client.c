@@ -222,6 +222,14 @@ static bool is_among(int status, const int *statuses)
 	return false;
 }
 
+/* An object of JSON begins, or gzip. */
+static bool is_theirs(const struct rv_http_response *response)
+{
+	const struct rv_strbuf *body = &response->body;
+	return body->bytes[strspn(body->bytes, " \t\r\n")] == '{' ||
+	       (body->len > 2 && memcmp(body->bytes, "\x1f\x8b", 2) == 0);
+}
+
 static enum rv_http_verdict judge(void *arg, const struct rv_http_response *response,
 				  enum rv_http_outcome outcome RV_UNUSED, struct rv_error *err)
 {
@@ -230,8 +238,18 @@ static enum rv_http_verdict judge(void *arg, const struct rv_http_response *resp
 	if (!response)
 		return err->transient ? RV_HTTP_RETRY : RV_HTTP_GIVE_UP;
 	learn_clock(call, response);
-	if (response->status / 100 == 2 || is_among(response->status, call->request->also_ok))
+	if (is_among(response->status, call->request->also_ok))
 		return RV_HTTP_DONE;
+	if (response->status / 100 == 2) {
+		if (is_theirs(response))
+			return RV_HTTP_DONE;
+		/* A portal says 200 to everything. */
+		failure = (struct rv_snowflake_failure){ .http_status = response->status,
+							 .not_snowflake = true };
+		rv_snowflake_failure_tell(call->snowflake, &failure, err);
+		err->transient = true;
+		return RV_HTTP_RETRY;
+	}
 	rv_snowflake_failure_read(response, &failure);
 	bool renewed = response->status == 401 && !call->renewed &&
 		       rv_snowflake_token_renew(call->snowflake->token, call->token_number);

@@ -102,9 +102,11 @@ struct rv_snowflake_reading {
 	struct rv_str *values;     /* p is an offset plus 1 until the page is given, NULL: null */
 	size_t values_count, values_capacity;
 	bool given;                /* the sink was called */
+	bool sink_failed;          /* the failure is the sink's own */
 };
 #define RV_SNOWFLAKE_READING_INIT { .texts = RV_STRBUF_INIT }
-/* The answer with the metadata and partition 0. */
+/* The answer with the metadata and partition 0. All of these: RV_FAILED, where the answer makes no sense
+ * or is less than it promised; and the sink's failures. */
 enum rv_status rv_snowflake_read_first(struct rv_snowflake_reading *reading, struct rv_str body,
 				       struct rv_error *err) RV_MUST_CHECK;
 /* Of partition `number`, from 1: rows alone. */

@@ -45,8 +45,13 @@ static enum rv_snowpipe_state state_of(const char *status)
 	return RV_SNOWPIPE_IN_PROGRESS;
 }
 
-static enum rv_status give_event(const json_t *event, rv_snowpipe_each *each, void *arg,
-				 struct rv_error *err)
+struct receiver {
+	rv_snowpipe_each *each;
+	void *arg;
+	bool failed;               /* the failure is its own */
+};
+
+static enum rv_status give_event(const json_t *event, struct receiver *to, struct rv_error *err)
 {
 	const struct rv_snowpipe_report report = {
 		.path = text_at(event, "path"),
@@ -64,8 +69,11 @@ static enum rv_status give_event(const json_t *event, rv_snowpipe_each *each, vo
 		.first_error_column = text_at(event, "firstErrorColumnName"),
 		.system_error = text_at(event, "systemError"),
 	};
-	return *report.path ? each(arg, &report, err)
-			    : rv_fail(err, RV_BAD_DATA, "the report names a file without a path");
+	if (!*report.path)
+		return rv_fail(err, RV_FAILED, "the report names a file without a path");
+	enum rv_status status = to->each(to->arg, &report, err);
+	to->failed = status != RV_OK;
+	return status;
 }
 
 /* insertReport says true, loadHistoryScan "true". */
@@ -82,8 +90,7 @@ static void keep_text(char *to, size_t size, const json_t *value)
 		memcpy(to, text, strlen(text) + 1);
 }
 
-static enum rv_status read_events(struct rv_json_pull *pull, rv_snowpipe_each *each, void *arg,
-				  struct rv_error *err)
+static enum rv_status read_events(struct rv_json_pull *pull, struct receiver *to, struct rv_error *err)
 {
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
 	bool first = true, there;
@@ -104,15 +111,15 @@ static enum rv_status read_events(struct rv_json_pull *pull, rv_snowpipe_each *e
 			json_decref(event);
 			return rv_json_pull_wrong(pull, "a file of the report is no object", err);
 		}
-		enum rv_status status = give_event(event, each, arg, err);
+		enum rv_status status = give_event(event, to, err);
 		json_decref(event);
 		if (status != RV_OK)
 			return status;
 	}
 }
 
-enum rv_status rv_snowpipe_read_report(struct rv_str body, rv_snowpipe_each *each, void *arg,
-				       struct rv_snowpipe_summary *ret, struct rv_error *err)
+static enum rv_status read_report(struct rv_str body, struct receiver *to,
+				  struct rv_snowpipe_summary *ret, struct rv_error *err)
 {
 	RV_CLEANUP(rv_snowflake_bytes_free_p) struct rv_snowflake_bytes *bytes = NULL;
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf key = RV_STRBUF_INIT;
@@ -133,7 +140,7 @@ enum rv_status rv_snowpipe_read_report(struct rv_str body, rv_snowpipe_each *eac
 		if (rv_json_pull_peek(&pull, &c, err) != RV_OK)
 			return err->status;
 		if (strcmp(key.bytes, "files") == 0 && c == '[') {
-			if (read_events(&pull, each, arg, err) != RV_OK)
+			if (read_events(&pull, to, err) != RV_OK)
 				return err->status;
 			continue;
 		}
@@ -150,4 +157,15 @@ enum rv_status rv_snowpipe_read_report(struct rv_str body, rv_snowpipe_each *eac
 		json_decref(value);
 	}
 	return rv_json_pull_end(&pull, err);
+}
+
+enum rv_status rv_snowpipe_read_report(struct rv_str body, rv_snowpipe_each *each, void *arg,
+				       struct rv_snowpipe_summary *ret, struct rv_error *err)
+{
+	struct receiver to = { .each = each, .arg = arg };
+	enum rv_status status = read_report(body, &to, ret, err);
+	/* The data that is bad is not the user's: it is the service that fails. */
+	if (status == RV_BAD_DATA && !to.failed)
+		status = err->status = RV_FAILED;
+	return status;
 }

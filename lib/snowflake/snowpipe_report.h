@@ -14,7 +14,7 @@ struct rv_snowpipe_summary {
 	char mark[64];
 	char range_end[64];
 };
-/* RV_BAD_DATA: it is no report. The failures of `each` pass through. */
+/* RV_FAILED: it is no report. The failures of `each` pass through. */
 enum rv_status rv_snowpipe_read_report(struct rv_str body, rv_snowpipe_each *each, void *arg,
 				       struct rv_snowpipe_summary *ret,
 				       struct rv_error *err) RV_MUST_CHECK;

@@ -261,7 +261,7 @@ static enum rv_status poll_until_done(struct execution *x, struct rv_error *err)
 			if (x->response.status == 429) {
 				/* Too many questions, which says nothing about the statement. */
 			} else if (x->response.status == 202) {
-				return rv_fail(err, RV_BAD_DATA, "the answer names no statement");
+				return rv_fail(err, RV_FAILED, "the answer names no statement");
 			} else {
 				return fail_by_answer(x, err);
 			}
@@ -292,12 +292,22 @@ static struct rv_str body_of(const struct execution *x)
 	return (struct rv_str){ x->response.body.bytes, x->response.body.len };
 }
 
+/* An answer that makes no sense, if that is why it failed. */
+static enum rv_status explain(const struct execution *x, const struct rv_snowflake_reading *reading,
+			      struct rv_error *err)
+{
+	if (!reading->sink_failed && !err->hint[0])
+		rv_hint(err, "what answers at %s may not be Snowflake, or something in between cuts answers "
+			     "short", x->snowflake->settings->host);
+	return err->status;
+}
+
 /* The answer in `response`, and the partitions after it. `handle`: whose they are. */
 static enum rv_status read_result(struct execution *x, struct rv_snowflake_reading *reading,
 				  const char *handle, struct rv_error *err)
 {
 	if (rv_snowflake_read_first(reading, body_of(x), err) != RV_OK)
-		return err->status;
+		return explain(x, reading, err);
 	if (check_complete(x, reading->head, err) != RV_OK)
 		return err->status;
 	if (!handle) {
@@ -305,18 +315,19 @@ static enum rv_status read_result(struct execution *x, struct rv_snowflake_readi
 		handle = x->outcome.handle;
 	}
 	if (reading->partitions > 1 && !*handle)
-		return rv_fail(err, RV_BAD_DATA, "the answer names no statement");
+		return rv_fail(err, RV_FAILED, "the answer names no statement");
 	for (size_t i = 1; i < reading->partitions; i++) {
 		char query[40];
 		snprintf(query, sizeof(query), "partition=%zu", i);
 		if (get(x, handle, query, NULL, err) != RV_OK ||
-		    rv_snowflake_read_partition(reading, i, body_of(x), err) != RV_OK)
+		    (rv_snowflake_read_partition(reading, i, body_of(x), err) != RV_OK &&
+		     explain(x, reading, err) != RV_OK))
 			return rv_context(err, "partition %zu of %zu of the result", i + 1,
 					  reading->partitions);
 		/* What was large once need not stay so. */
 		rv_strbuf_release(&x->response.body);
 	}
-	return rv_snowflake_read_end(reading, err);
+	return rv_snowflake_read_end(reading, err) == RV_OK ? RV_OK : explain(x, reading, err);
 }
 
 static enum rv_status read_one(struct execution *x, struct rv_error *err)
@@ -337,11 +348,11 @@ static enum rv_status read_several(struct execution *x, struct rv_error *err)
 	RV_CLEANUP(rv_snowflake_reading_release)
 	struct rv_snowflake_reading whole = RV_SNOWFLAKE_READING_INIT;
 	if (rv_snowflake_read_first(&whole, body_of(x), err) != RV_OK)
-		return err->status;
+		return explain(x, &whole, err);
 	take_handle(x, json_string_value(json_object_get(whole.head, "statementHandle")));
 	const json_t *handles = json_object_get(whole.head, "statementHandles");
 	if (json_array_size(handles) != x->statement->count)
-		return rv_fail(err, RV_BAD_DATA, "the answer has results of %zu statements, and there were %u",
+		return rv_fail(err, RV_FAILED, "the answer has results of %zu statements, and there were %u",
 			       json_array_size(handles), x->statement->count);
 	for (unsigned i = 0; x->sink && i < x->statement->count; i++) {
 		RV_CLEANUP(rv_snowflake_reading_release)
@@ -355,7 +366,7 @@ static enum rv_status read_several(struct execution *x, struct rv_error *err)
 		memcpy(checked, x->outcome.handle, sizeof(checked));
 		memcpy(x->outcome.handle, kept, sizeof(kept));
 		if (!*checked)
-			return rv_fail(err, RV_BAD_DATA, "the answer names no statement");
+			return rv_fail(err, RV_FAILED, "the answer names no statement");
 		reading.sink = x->sink;
 		reading.arg = x->arg;
 		reading.statement = i;
@@ -411,7 +422,7 @@ static enum rv_status submit(struct execution *x, struct rv_error *err)
 	}
 	if (x->response.status == 202 && !is_running(x)) {
 		x->outcome.unknown = true;
-		return rv_fail(err, RV_BAD_DATA, "the answer names no statement");
+		return rv_fail(err, RV_FAILED, "the answer names no statement");
 	}
 	if (x->response.status == 202)
 		return poll_until_done(x, err);
@@ -440,10 +451,6 @@ enum rv_status rv_snowflake_execute(struct rv_snowflake *snowflake,
 		.response = RV_HTTP_RESPONSE_INIT,
 	};
 	enum rv_status status = execute(&x, err);
-	/* An answer that makes no sense is a failure of the service, not of the user's data. */
-	if (status == RV_BAD_DATA && !err->http_status && !err->service_code[0] && !err->hint[0])
-		rv_hint(err, "what answers at %s may not be Snowflake, or something in between cuts answers "
-			     "short", snowflake->settings->host);
 	rv_http_response_release(&x.response);
 	if (ret_outcome)
 		*ret_outcome = x.outcome;

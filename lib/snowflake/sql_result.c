@@ -128,6 +128,7 @@ static enum rv_status give_page(struct rv_snowflake_reading *reading, struct rv_
 			.count = width ? reading->values_count / width : 0,
 		};
 		status = reading->sink(reading->arg, &page, err);
+		reading->sink_failed = status != RV_OK;
 	}
 	reading->given = true;
 	reading->values_count = 0;
@@ -320,8 +321,16 @@ static void take_stats(struct rv_snowflake_reading *reading)
 	reading->rows_changed = changed;
 }
 
-enum rv_status rv_snowflake_read_first(struct rv_snowflake_reading *reading, struct rv_str body,
-				       struct rv_error *err)
+/* The data that is bad is not the user's: it is the service that fails. */
+static enum rv_status blame(const struct rv_snowflake_reading *reading, struct rv_error *err)
+{
+	if (err->status == RV_BAD_DATA && !reading->sink_failed)
+		err->status = RV_FAILED;
+	return err->status;
+}
+
+static enum rv_status read_first(struct rv_snowflake_reading *reading, struct rv_str body,
+				 struct rv_error *err)
 {
 	bool rows_left;
 	reading->head = json_object();
@@ -340,8 +349,8 @@ enum rv_status rv_snowflake_read_first(struct rv_snowflake_reading *reading, str
 }
 
 /* {"data":[...]}: without metadata, which came with the first. */
-enum rv_status rv_snowflake_read_partition(struct rv_snowflake_reading *reading, size_t number,
-					   struct rv_str body, struct rv_error *err)
+static enum rv_status read_partition(struct rv_snowflake_reading *reading, size_t number,
+				     struct rv_str body, struct rv_error *err)
 {
 	uint64_t before = reading->rows_seen;
 	bool rows_left;
@@ -352,7 +361,7 @@ enum rv_status rv_snowflake_read_partition(struct rv_snowflake_reading *reading,
 	return check_count(reading, number, reading->rows_seen - before, err);
 }
 
-enum rv_status rv_snowflake_read_end(struct rv_snowflake_reading *reading, struct rv_error *err)
+static enum rv_status read_end(struct rv_snowflake_reading *reading, struct rv_error *err)
 {
 	const json_t *rows = json_object_get(json_object_get(reading->head, "resultSetMetaData"), "numRows");
 	if (!reading->columns)
@@ -364,4 +373,21 @@ enum rv_status rv_snowflake_read_end(struct rv_snowflake_reading *reading, struc
 	if (reading->values_count || !reading->given)
 		return give_page(reading, err);
 	return RV_OK;
+}
+
+enum rv_status rv_snowflake_read_first(struct rv_snowflake_reading *reading, struct rv_str body,
+				       struct rv_error *err)
+{
+	return read_first(reading, body, err) == RV_OK ? RV_OK : blame(reading, err);
+}
+
+enum rv_status rv_snowflake_read_partition(struct rv_snowflake_reading *reading, size_t number,
+					   struct rv_str body, struct rv_error *err)
+{
+	return read_partition(reading, number, body, err) == RV_OK ? RV_OK : blame(reading, err);
+}
+
+enum rv_status rv_snowflake_read_end(struct rv_snowflake_reading *reading, struct rv_error *err)
+{
+	return read_end(reading, err) == RV_OK ? RV_OK : blame(reading, err);
 }

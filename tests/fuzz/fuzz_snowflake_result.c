@@ -48,7 +48,7 @@ static void as_result(struct rv_str body, bool has_partition)
 	if (status == RV_OK)
 		status = rv_snowflake_read_end(&reading, &err);
 	if (status != RV_OK)
-		assert(status == RV_BAD_DATA && err.status == status && err.message[0]);
+		assert(status == RV_FAILED && err.status == status && err.message[0]);
 	else if (reading.columns_count)
 		assert(rows == reading.rows_seen && reading.partitions >= 1);
 	rv_snowflake_reading_release(&reading);
@@ -68,7 +68,7 @@ static void as_report(struct rv_str body)
 	struct rv_snowpipe_summary summary;
 	struct rv_error err = RV_ERROR_INIT;
 	if (rv_snowpipe_read_report(body, each, NULL, &summary, &err) != RV_OK)
-		assert(err.status == RV_BAD_DATA && err.message[0]);
+		assert(err.status == RV_FAILED && err.message[0]);
 	else
 		assert(strlen(summary.mark) < sizeof(summary.mark));
 }

@@ -171,12 +171,12 @@ static void test_partitions(void **state RV_UNUSED)
 
 static void test_answers_that_promise_more(void **state RV_UNUSED)
 {
-	ONE_STEP_FAILS(RV_BAD_DATA, "the answer has 1 rows, and 2 were promised", "cuts answers short",
+	ONE_STEP_FAILS(RV_FAILED, "the answer has 1 rows, and 2 were promised", "cuts answers short",
 		       .status = 200, .body = "{" META("2", COLUMN("A", "text")) "},\"data\":[[\"1\"]]}");
-	ONE_STEP_FAILS(RV_BAD_DATA, "partition 0 of the answer has 1 rows, and 2 were promised", NULL,
+	ONE_STEP_FAILS(RV_FAILED, "partition 0 of the answer has 1 rows, and 2 were promised", NULL,
 		       .status = 200, .body = "{" META("1", COLUMN("A", "text"))
 					      ",\"partitionInfo\":[{\"rowCount\":2}]},\"data\":[[\"1\"]]}");
-	ONE_STEP_FAILS(RV_BAD_DATA, "names no statement", NULL, .status = 200,
+	ONE_STEP_FAILS(RV_FAILED, "names no statement", NULL, .status = 200,
 		       .body = "{" META("1", COLUMN("A", "text"))
 			       ",\"partitionInfo\":[{\"rowCount\":1},{\"rowCount\":1}]},\"data\":[[\"1\"]]}");
 	ONE_STEP_FAILS(RV_FAILED, "result is too large (Snowflake 391908)", "fewer columns", .status = 200,
@@ -187,7 +187,7 @@ static void test_answers_that_promise_more(void **state RV_UNUSED)
 static void test_answers_that_are_none(void **state RV_UNUSED)
 {
 	static const char *const bodies[] = {
-		"", "<html>hello</html>", "[]", "{", "{}x", "{\"a\":}", "{\"a\" 1}",
+		"{", "{}x", "{\"a\":}", "{\"a\" 1}",
 		"{\"data\":[[\"1\"]]}",
 		"{\"data\":[[1]],\"data\":[[1]]}",
 		"{\"resultSetMetaData\":{\"rowType\":[{}]}}",
@@ -205,12 +205,41 @@ static void test_answers_that_are_none(void **state RV_UNUSED)
 		const struct step steps[] = { { POST, .status = 200, .body = bodies[i] } };
 
 		world_start(steps);
-		if (run(&select_1) != RV_BAD_DATA)
+		if (run(&select_1) != RV_FAILED || err.transient)
 			fail_msg("'%s' is taken: %s", bodies[i], err.message);
 		assert_int_equal(outcome.done, 1);
 		says("the answer", NULL);
 		world_stop();
 	}
+}
+
+/* What is not even the beginning of one is asked for once more: it may be a portal's. */
+static void test_portal(void **state RV_UNUSED)
+{
+	static const struct step mended[] = {
+		{ POST, .status = 200, .body = "<html>hello</html>" },
+		{ POST, .has = "&retry=true", .status = 200, .body = "" },
+		{ POST, .has = "&retry=true", .status = 202, .body = "[]" },
+		{ POST, .status = 200, .body = " \r\n" ONE_ROW("x") },
+	};
+	static const struct step stays[] = { { POST, .status = 200, .body = "<html>" } };
+
+	world_start(mended);
+	runs(&select_1);
+	assert_string_equal(seen.bytes, "0: A/2 | x\n");
+	world_stop();
+	world_start(stays);
+	w.last_repeats = true;
+	assert_int_equal(run(&select_1), RV_FAILED);
+	assert_true(err.transient);
+	says("answers 200 with something that is not Snowflake's", "a proxy or portal");
+	world_stop();
+}
+
+static enum rv_status refuse_as_bad(void *arg RV_UNUSED, const struct rv_snowflake_page *page RV_UNUSED,
+				    struct rv_error *e)
+{
+	return rv_fail(e, RV_BAD_DATA, "I do not like it");
 }
 
 static struct rv_strbuf large = RV_STRBUF_INIT;
@@ -273,6 +302,12 @@ static void test_sink_refuses(void **state RV_UNUSED)
 			 RV_LOCAL_IO);
 	says("no more room", NULL);
 	assert_int_equal(outcome.done, 1);
+	world_stop();
+	/* its word is kept, also where it is one of ours */
+	world_start(steps);
+	assert_int_equal(rv_snowflake_execute(w.snowflake, &select_1, refuse_as_bad, NULL, NULL, &err),
+			 RV_BAD_DATA);
+	assert_string_equal(err.hint, "");
 	world_stop();
 }
 
@@ -340,9 +375,9 @@ static void test_polled_and_failed(void **state RV_UNUSED)
 	assert_string_equal(outcome.handle, "h-1");
 	assert_string_equal(err.request_id, "h-1");
 	assert_false(outcome.unknown);
-	fails(nameless, 1, RV_BAD_DATA, "names no statement", NULL);
+	fails(nameless, 1, RV_FAILED, "names no statement", NULL);
 	assert_true(outcome.unknown);
-	fails(crooked, 1, RV_BAD_DATA, "names no statement", NULL);
+	fails(crooked, 1, RV_FAILED, "names no statement", NULL);
 	fails(lost, 2, RV_NOT_FOUND, "404", NULL);
 	assert_true(outcome.unknown);
 }
@@ -530,7 +565,7 @@ static void test_several_that_do_not_fit(void **state RV_UNUSED)
 		const struct step steps[] = { { POST, .status = 200, .body = bodies[i] } };
 
 		world_start(steps);
-		assert_int_equal(run(&two), RV_BAD_DATA);
+		assert_int_equal(run(&two), RV_FAILED);
 		assert_int_equal(outcome.done, 2);
 		world_stop();
 	}
@@ -581,6 +616,7 @@ int main(void)
 		cmocka_unit_test(test_partitions),
 		cmocka_unit_test(test_answers_that_promise_more),
 		cmocka_unit_test(test_answers_that_are_none),
+		cmocka_unit_test(test_portal),
 		cmocka_unit_test(test_large),
 		cmocka_unit_test(test_sink_refuses),
 		cmocka_unit_test(test_rows_changed),
