@@ -21,6 +21,7 @@
 #include "cli/output.h"
 #include "config/config.h"
 #include "context.h"
+#include "source/sandbox.h"
 #include "warehouse/duckdb.h"
 
 #define LITTLE_FREE_BYTES (1ull << 30) /* a few batches and a load's temporary files */
@@ -318,6 +319,29 @@ static void check_spool(struct doctor *d, const struct rv_profile *profile)
 	    "%s of state and spooled batches, %s allowed by spool.max", used, most);
 }
 
+/* ---- archives -------------------------------------------------------------------------------- */
+
+static void check_sandbox(struct doctor *d)
+{
+	struct rv_sandbox_state state;
+	struct rv_error err = RV_ERROR_INIT;
+	char text[64];
+	if (rv_sandbox_probe(&state, &err) != RV_OK) {
+		say_error(d, "sandbox", &err);
+		return;
+	}
+	rv_sandbox_state_text(&state, text, sizeof(text));
+	if (state.limits && state.seccomp && state.landlock)
+		say(d, OK, "sandbox", NULL, "archives are inflated behind %s", text);
+	else
+		say(d, WARN, "sandbox",
+		    "archives are read all the same; a newer kernel, or a container that allows it, "
+		    "has all three",
+		    "archives are inflated behind %s, and not behind%s%s%s", text,
+		    state.limits ? "" : " limits", state.seccomp ? "" : " seccomp",
+		    state.landlock ? "" : " Landlock");
+}
+
 /* ---- warehouse ------------------------------------------------------------------------------- */
 
 static void check_engine(struct doctor *d)
@@ -420,6 +444,7 @@ static enum rv_status doctor_run(struct rv_command_context *cx, void *options RV
 	if (operands_count > 0)
 		return rv_fail(err, RV_USAGE, "unexpected argument '%s'", operands[0]);
 	check_clock(&d);
+	check_sandbox(&d);
 	if (check_config(&d, &config)) {
 		const struct rv_profile *profile = rv_config_profile(config);
 		check_lake(&d, profile);

@@ -351,6 +351,8 @@ static const struct rv_example query_examples[] = {
 	  "a table as csv" },
 	{ "river query --from events.ndjson 'select event, count(*) from t group by all'",
 	  "a file as a table, without any warehouse" },
+	{ "river query --from extract.zip 'select count(*) from orders'",
+	  "a member of a ZIP archive, orders.csv, as a table" },
 	{ NULL, NULL },
 };
 

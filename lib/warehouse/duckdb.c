@@ -542,6 +542,7 @@ static void close_engine(struct rv_duckdb *d)
 	d->connection = NULL;
 	d->database = NULL;
 	duck_cut_free_all(d);
+	duck_archive_free_all(d);
 	while (d->fresh) {
 		struct duck_fresh *next = d->fresh->next;
 

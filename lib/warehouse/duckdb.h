@@ -29,7 +29,8 @@ struct rv_duckdb_params {
 	void (*note)(const char *fmt, ...) RV_PRINTF(1, 2); /* Optional: "waiting for ..." */
 	/* Optional, for queries: each file becomes a view named by its base name (clicks.ndjson.gz is
 	 * clicks), the first one also `t`. ndjson, json, csv, tsv and parquet, plain or, but for
-	 * parquet, .gz and .zst. */
+	 * parquet, .gz and .zst. Of a ZIP archive each member that is
+	 * csv, tsv, txt, ndjson or jsonl is one, whatever packs it. */
 	const char *const *files;
 	size_t files_count;
 };

@@ -210,13 +210,17 @@ enum { DUCK_RESULT_ROWS = 3 };
 	DUCK(void, table_function_set_local_init, (duck_table_function, void (*)(duck_init_info))) \
 	DUCK(void, table_function_set_function,                                                    \
 	     (duck_table_function, void (*)(duck_function_info, duck_chunk)))                      \
+	DUCK(void, table_function_supports_projection_pushdown, (duck_table_function, bool))       \
 	DUCK(duck_state, register_table_function, (duck_connection, duck_table_function))          \
 	DUCK(void *, bind_get_extra_info, (duck_bind_info))                                        \
 	DUCK(void, bind_add_result_column, (duck_bind_info, const char *, duck_type))              \
 	DUCK(void *, init_get_extra_info, (duck_init_info))                                        \
 	DUCK(void, init_set_init_data, (duck_init_info, void *, void (*)(void *)))                 \
+	DUCK(duck_idx, init_get_column_count, (duck_init_info))                                    \
+	DUCK(duck_idx, init_get_column_index, (duck_init_info, duck_idx))                          \
 	DUCK(void, init_set_max_threads, (duck_init_info, duck_idx))                               \
 	DUCK(void *, function_get_extra_info, (duck_function_info))                                \
+	DUCK(void *, function_get_init_data, (duck_function_info))                                 \
 	DUCK(void *, function_get_local_init_data, (duck_function_info))                           \
 	DUCK(void, function_set_error, (duck_function_info, const char *))                         \
 	DUCK(duck_scalar_function, create_scalar_function, (void))                                 \

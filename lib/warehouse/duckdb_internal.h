@@ -16,6 +16,8 @@
 #define DUCK_FORMAT_VERSION 2
 
 struct duck_cut; /* duckdb_cut.c */
+struct duck_archive; /* duckdb_archive.h */
+struct duck_member;
 /* A definition that was read again; contracts that are registered point into it. */
 struct duck_fresh {
 	struct duck_fresh *next;
@@ -37,6 +39,9 @@ struct rv_duckdb {
 	unsigned cuts_count;
 	struct duck_fresh *fresh;
 	bool has_hash;         /* river_hash and river_hash_cut are registered */
+	struct duck_archive *archives; /* duckdb_archive.c: whose members are tables */
+	struct duck_member *members;
+	unsigned members_count;
 	void *feed_slot;       /* duckdb_feed.c: what the registered function reads from */
 };
 
@@ -131,6 +136,14 @@ enum rv_status duck_query(struct rv_warehouse *w, const char *sql, bool writable
 						 struct rv_error *err),
 			  void *arg, struct rv_error *err) RV_MUST_CHECK;
 /* Views over params.files. */
-enum rv_status duck_make_views(struct rv_duckdb *d, struct rv_error *err) RV_MUST_CHECK;
+enum rv_status duck_make_views(struct rv_duckdb *d, const char *sql, struct rv_error *err) RV_MUST_CHECK;
+/* duckdb_archive.c. Views over the members of the ZIP archive at `path`, as far as `sql` needs them; the
+ * `first` one is also called t. Archives stay open until duck_archive_free_all. */
+enum rv_status duck_archive_open(struct rv_duckdb *d, const char *path, const char *label,
+				 const char *sql, bool first, struct rv_error *err) RV_MUST_CHECK;
+/* After a query has failed: *err becomes what a member's scan had to say, if one did. */
+void duck_archive_explain(struct rv_duckdb *d, struct rv_error *err);
+/* After the database is closed. */
+void duck_archive_free_all(struct rv_duckdb *d);
 
 #endif

@@ -5,14 +5,17 @@
  */
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/memory.h"
+#include "source/zip.h"
 #include "warehouse/duckdb_internal.h"
 #include "warehouse/rows.h"
 
@@ -495,7 +498,7 @@ static enum rv_status make_view(struct rv_duckdb *d, size_t i, const char *path,
 	if (!reader) {
 		rv_fail(err, RV_USAGE, "%s: no kind of file is known by this name", given);
 		rv_hint(err, "files are .ndjson, .jsonl, .json, .csv, .tsv or .parquet, the texts "
-			     "also with .gz or .zst");
+			     "also with .gz or .zst, and .zip with such texts in it");
 		return RV_USAGE;
 	}
 	rv_strbuf_puts(&sql, "CREATE VIEW ");
@@ -523,7 +526,19 @@ static void free_paths(char ***paths)
 	free(*paths);
 }
 
-enum rv_status duck_make_views(struct rv_duckdb *d, struct rv_error *err)
+/* By its name, or by what it begins with: an archive without the ending is one all the same. */
+static bool is_archive(const char *path)
+{
+	char magic[4] = "";
+	RV_CLEANUP(rv_close_p) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	size_t len = strlen(path);
+
+	return (len > 4 && strcasecmp(path + len - 4, ".zip") == 0) ||
+	       (fd >= 0 && pread(fd, magic, sizeof(magic), 0) == (ssize_t)sizeof(magic) &&
+		rv_zip_detect(magic, sizeof(magic)));
+}
+
+enum rv_status duck_make_views(struct rv_duckdb *d, const char *sql, struct rv_error *err)
 {
 	size_t count = d->params.files_count;
 	RV_CLEANUP(free_paths) char **paths = rv_calloc(count + 1, sizeof(char *));
@@ -543,7 +558,9 @@ enum rv_status duck_make_views(struct rv_duckdb *d, struct rv_error *err)
 	if (allow_files(d, paths, err) != RV_OK)
 		return err->status;
 	for (size_t i = 0; i < count; i++)
-		if (make_view(d, i, paths[i], err) != RV_OK)
+		if ((is_archive(paths[i]) ? duck_archive_open(d, paths[i], d->params.files[i], sql, i == 0,
+							      err)
+					  : make_view(d, i, paths[i], err)) != RV_OK)
 			return err->status;
 	return RV_OK;
 }
@@ -553,7 +570,7 @@ enum rv_status duck_make_views(struct rv_duckdb *d, struct rv_error *err)
 static enum rv_status query_entered(struct rv_duckdb *d, const char *sql, bool writable,
 				    struct running *r, struct rv_error *err)
 {
-	if (d->params.files_count && duck_make_views(d, err) != RV_OK)
+	if (d->params.files_count && duck_make_views(d, sql, err) != RV_OK)
 		return err->status;
 	/* Nothing is printed before the last statement has been looked at. With `writable` that is
 	 * not possible: one may make the table the next one needs. */
@@ -579,6 +596,10 @@ enum rv_status duck_query(struct rv_warehouse *w, const char *sql, bool writable
 		return err->status;
 	enum rv_status status = query_entered(d, sql, writable, &r, err);
 
+	if (status != RV_OK) {
+		duck_archive_explain(d, err);
+		status = err->status;
+	}
 	duck_leave(d);
 	return status;
 }

@@ -65,7 +65,7 @@ test_expect_success 'a configuration that is wrong is 1, with its place' '
 	test_expect_code 1 env RIVER_CONFIG=bad.yaml river doctor >out 2>err &&
 	says fail config "bad.yaml:1: unknown key lak" &&
 	test_grep "did you mean lake?" out &&
-	test_grep "1 of 2 checks failed" err &&
+	test_grep "1 of 3 checks failed" err &&
 	test_expect_code 1 river --profile nowhere doctor >out 2>err &&
 	says fail config "no profile nowhere" &&
 	test_expect_code 1 env RIVER_CONFIG=missing.yaml river doctor >out 2>err &&

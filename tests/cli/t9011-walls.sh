@@ -55,7 +55,7 @@ for rule in \
 	'delivery aws config format http store' \
 	'resource aws config format store' \
 	'spool config format' \
-	'warehouse config format snowflake store' \
+	'warehouse config format snowflake source store' \
 	'flow config delivery format source spool store warehouse'
 do
 	set -- $rule
