@@ -64,9 +64,16 @@ static json_t *plan_json(struct rv_command_context *cx, const struct river_plan 
 				 rv_out_text(cx->profile->name), "options", options_json(params));
 	json_t *definitions = json_array();
 
-	for (size_t i = 0; i < plan->count; i++)
-		if (plan->steps[i].action != RIVER_DELETE)
-			json_array_append_new(definitions, rv_definition_json(&plan->steps[i].stream));
+	for (size_t i = 0; i < plan->count; i++) {
+		struct rv_stream stream = plan->steps[i].stream;
+
+		if (plan->steps[i].action == RIVER_DELETE)
+			continue;
+		/* the catalog's form has a nonce, which is made when it is written there */
+		if (!stream.nonce[0])
+			memcpy(stream.nonce, stream.id, sizeof(stream.nonce));
+		json_array_append_new(definitions, rv_definition_json(&stream));
+	}
 	json_object_set_new(json, "definitions", definitions);
 	json_object_set_new(json, "steps", plan_steps(plan));
 	json_object_set_new(json, "places", plan_places(plan));

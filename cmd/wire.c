@@ -116,21 +116,19 @@ static enum rv_status enter_business(const struct rv_profile *profile, const cha
 enum rv_status rv_wire_business(struct rv_command_context *cx, const char *stream,
 				struct rv_error *err)
 {
-	struct rv_stream parsed;
+	RV_CLEANUP(rv_stream_release_p) struct rv_stream parsed;
 	struct rv_error ignored = RV_ERROR_INIT;
 	struct business *b;
 
+	rv_stream_init(&parsed);
 	if (!home_profile) {
 		home_profile = cx->profile;
 		home_lake = cx->lake;
 	}
 	cx->profile = home_profile;
 	cx->lake = home_lake;
-	rv_stream_init(&parsed);
-	bool named = rv_stream_parse_name(stream, &parsed, &ignored) == RV_OK;
-
-	rv_stream_release(&parsed);
-	if (!named || !rv_profile_has_business(home_profile, parsed.business))
+	if (rv_stream_parse_name(stream, &parsed, &ignored) != RV_OK ||
+	    !rv_profile_has_business(home_profile, parsed.business))
 		return RV_OK;
 	if (enter_business(home_profile, parsed.business, &b, err) != RV_OK)
 		return rv_context(err, "business %s", parsed.business);

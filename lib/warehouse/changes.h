@@ -41,7 +41,6 @@ struct rv_change {
 	/* Optional: a pipe that is paused by the first statement and has to be empty before the next,
 	 * as the warehouse names it to itself. */
 	char *drains;
-	bool apart;                     /* each statement in a request of its own */
 	size_t essential;               /* what depends on it needs so many of its statements, at least 1 */
 	enum rv_change_state state;
 	struct rv_error *error;

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -37,8 +38,9 @@ static bool stopped(const struct rv_snowflake_warehouse *w)
 
 /* ---- one change ---- */
 
-static enum rv_status send(const struct doing *d, const char *const *statements, size_t count,
-			   size_t *ret_done, rv_snowflake_sink *sink, void *arg, struct rv_error *err)
+static enum rv_status send_at_once(const struct doing *d, const char *const *statements, size_t count,
+				   size_t *ret_done, rv_snowflake_sink *sink, void *arg,
+				   struct rv_error *err)
 {
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf sql = RV_STRBUF_INIT;
 	struct rv_snowflake_outcome outcome = { .done = 0 };
@@ -58,6 +60,26 @@ static enum rv_status send(const struct doing *d, const char *const *statements,
 						     &outcome, err);
 
 	*ret_done += status == RV_OK ? count : outcome.done;
+	return status;
+}
+
+/* "Execution of multiple statements failed": which one, and little of why. */
+#define CODE_OF_SEVERAL "100132"
+
+/* Several statements in one request. When one of them fails, those from there on are sent one by one:
+ * the failure then has a code and a reason of its own. Each may be carried out twice. */
+static enum rv_status send(const struct doing *d, const char *const *statements, size_t count,
+			   size_t *ret_done, rv_snowflake_sink *sink, void *arg, struct rv_error *err)
+{
+	size_t done = 0;
+	enum rv_status status = send_at_once(d, statements, count, &done, sink, arg, err);
+
+	if (status != RV_OK && count > 1 && strcmp(err->service_code, CODE_OF_SEVERAL) == 0) {
+		status = RV_OK;
+		while (status == RV_OK && done < count)
+			status = send_at_once(d, statements + done, 1, &done, sink, arg, err);
+	}
+	*ret_done += done;
 	return status;
 }
 
@@ -130,14 +152,7 @@ static enum rv_status run_statements(const struct doing *d, const struct rv_chan
 			return err->status;
 		at = 1;
 	}
-	while (at < count) {
-		size_t n = change->apart ? 1 : count - at;
-
-		if (send(d, statements + at, n, ret_done, NULL, NULL, err) != RV_OK)
-			return err->status;
-		at += n;
-	}
-	return RV_OK;
+	return send(d, statements + at, count - at, ret_done, NULL, NULL, err);
 }
 
 static void run_change(struct doing *d, struct rv_change *change, bool *ret_stands)
@@ -265,9 +280,13 @@ enum rv_status snow_change(struct rv_warehouse *warehouse, struct rv_changes *ch
 		workers = d.left;
 	RV_CLEANUP(rv_free_p) pthread_t *threads = rv_calloc(workers + 1, sizeof(*threads));
 	size_t started = 0;
+	sigset_t all, before;
 
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are for the main thread */
 	while (started + 1 < workers && pthread_create(&threads[started], NULL, work, &d) == 0)
 		started++;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	work(&d); /* this thread is one of them, and enough when there are no others */
 	for (size_t i = 0; i < started; i++)
 		pthread_join(threads[i], NULL);

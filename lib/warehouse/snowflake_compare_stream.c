@@ -153,8 +153,6 @@ static void make(struct of_stream *s, enum snow_object object, const struct snow
 	collect_with(s, object, text, &all);
 	snow_add_collected(snow_item(s->c, place), &all);
 	snow_item(s->c, place)->essential = first ? 2 : 1;
-	/* a task's body may have statements of its own */
-	snow_item(s->c, place)->apart = object == SNOW_RETAIN;
 	depend(s, object, place);
 	s->objects[object] = place;
 	s->refills |= kind == RV_CHANGE_REPLACE && object == SNOW_MERGE;

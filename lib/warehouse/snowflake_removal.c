@@ -80,14 +80,15 @@ static size_t remove_one(const struct rv_snowflake_warehouse *w, const struct rv
 	return place;
 }
 
-static void forget_loads(const struct rv_snowflake_warehouse *w, const struct rv_stream *stream,
-			 const struct snow_seen *seen, size_t raw, struct rv_changes *ret)
+/* Before raw goes: while it is there, the same command again comes here. */
+static size_t forget_loads(const struct rv_snowflake_warehouse *w, const struct rv_stream *stream,
+			   const struct snow_seen *seen, struct rv_changes *ret)
 {
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf sql = RV_STRBUF_INIT;
 	char name[RV_STREAM_TEXT];
 
 	if (!snow_seen_find(seen, "table", SNOW_HOUSE, SNOW_LEDGER))
-		return;
+		return SIZE_MAX;
 	rv_stream_text(stream, name);
 	rv_strbuf_puts(&sql, "DELETE FROM ");
 	snow_add_house(&sql, w, SNOW_LEDGER);
@@ -99,7 +100,7 @@ static void forget_loads(const struct rv_snowflake_warehouse *w, const struct rv
 				      rv_strdup("tell of its loads"));
 
 	rv_change_add_statement(&ret->items[place], sql.bytes);
-	rv_change_after(&ret->items[place], raw, true);
+	return place;
 }
 
 void snow_removal_seen(const struct rv_snowflake_warehouse *w, const struct rv_stream *stream,
@@ -108,21 +109,23 @@ void snow_removal_seen(const struct rv_snowflake_warehouse *w, const struct rv_s
 	static const enum snow_object moving[] = { SNOW_PIPE, SNOW_MERGE, SNOW_RETAIN };
 	static const enum snow_object still[] = { SNOW_LATEST, SNOW_REFUSED, SNOW_NEW, SNOW_CLEAN,
 						  SNOW_NEWEST, SNOW_RAW };
-	size_t moved[3], raw = SIZE_MAX;
+	size_t before[4], count = 3;
 
 	for (size_t i = 0; i < 3; i++)
-		moved[i] = remove_one(w, stream, moving[i], seen, ret);
+		before[i] = remove_one(w, stream, moving[i], seen, ret);
 	for (size_t i = 0; data && i < sizeof(still) / sizeof(*still); i++) {
 		size_t place = remove_one(w, stream, still[i], seen, ret);
 
 		if (place == SIZE_MAX)
 			continue;
+		if (still[i] == SNOW_RAW) {
+			before[count++] = forget_loads(w, stream, seen, ret);
+			if (before[3] != SIZE_MAX)
+				for (size_t k = 0; k < 3; k++)
+					rv_change_after(&ret->items[before[3]], before[k], true);
+		}
 		/* nothing loads into what is gone */
-		for (size_t k = 0; k < 3; k++)
-			rv_change_after(&ret->items[place], moved[k], true);
-		if (still[i] == SNOW_RAW)
-			raw = place;
+		for (size_t k = 0; k < count; k++)
+			rv_change_after(&ret->items[place], before[k], true);
 	}
-	if (data)
-		forget_loads(w, stream, seen, raw, ret);
 }
