@@ -1,7 +1,11 @@
 // Stages, COPY INTO and pipes of the emulated Snowflake.
 
 import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { DuckDBInstance } from '@duckdb/node-api';
 import { control } from './client.mjs';
 import { account, call, code, fresh, jwt, key, many, rows, submit, user } from './snowflake-client.mjs';
 
@@ -60,8 +64,18 @@ export async function copyInto() {
 	assert.equal((await numbers('SKIP_FILE'))[0][1], 'LOAD_FAILED');
 	assert.deepEqual((await numbers('CONTINUE'))[0].slice(1, 6), ['PARTIALLY_LOADED', '3', '2', '3', '1']);
 	assert.deepEqual(await rows('SELECT N, R FROM D.WEB.NUMBERS ORDER BY N'), [['1', '1'], ['3', '3']]);
+	// zstd, also of several frames, as DuckDB writes it
+	const folder = mkdtempSync(join(tmpdir(), 'river-case-')), packed = join(folder, 'z.json');
+	try {
+		const connection = await (await DuckDBInstance.create(':memory:')).connect();
+		await connection.run(`COPY (SELECT i AS z, repeat('x', 100000) AS long FROM range(20) AS t(i)) TO '${packed}' (FORMAT json, COMPRESSION zstd)`);
+		await control('PUT', 'object?bucket=lake&key=r/data/web/zstd/z', Buffer.concat([readFileSync(packed), readFileSync(packed)]));
+	} finally {
+		rmSync(folder, { recursive: true });
+	}
+	assert.deepEqual(await rows("SELECT COUNT(*), SUM($1:z), MAX(LENGTH($1:long)) FROM @D.RIVER.LAKE/web/zstd/ (FILE_FORMAT => 'D.RIVER.NDJSON')"), [['40', '380', '100000']]);
 	// the files of a stage
-	assert.equal((await rows('LIST @D.RIVER.LAKE/web/')).length, 4);
+	assert.equal((await rows('LIST @D.RIVER.LAKE/web/')).length, 5);
 	assert.deepEqual(await rows("SELECT $1:c, METADATA$FILENAME FROM @D.RIVER.LAKE/web/clicks/c (FILE_FORMAT => 'D.RIVER.NDJSON')"), [['1', 'r/data/web/clicks/c.ndjson']]);
 	assert.equal(await code('SELECT $1 FROM @D.RIVER.NOPE/'), '002003');
 }

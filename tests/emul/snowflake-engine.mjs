@@ -9,7 +9,7 @@ import { executeTask } from './snowflake-task.mjs';
 import { demandRead, informationSchema, refreshView } from './snowflake-views.mjs';
 import { defineFunctions } from './snowflake-functions.mjs';
 import * as load from './snowflake-load.mjs';
-import { rewrite } from './snowflake-rewrite.mjs';
+import { duplicatesOf, rewrite } from './snowflake-rewrite.mjs';
 import * as show from './snowflake-show.mjs';
 import { Reader, SqlError, blockOf, duckName, literal, quote, snowName, statements, syntaxError } from './snowflake-text.mjs';
 import { columnOf, valueText } from './snowflake-types.mjs';
@@ -68,7 +68,7 @@ export class Engine {
 			throw new SqlError('390186', '08001', `Role '${asked}' specified in the request is not granted to this token.`);
 		if (!account.roles.has(use) || !this.granted(account, user, use))
 			throw new SqlError('390189', '08001', `Role '${use}' specified in the connect string does not exist or not authorized. Contact your local system administrator, or attempt to login with another role, e.g. PUBLIC.`);
-		const session = { account, user, role: use, kind, database: null, schema: null, warehouse: null, parameters, variables: new Map(), connection: await this.connect(), transaction: false, undo: [] };
+		const session = { account, user, role: use, kind, database: null, schema: null, warehouse: null, parameters, variables: new Map(), connection: await this.connect(), transaction: false, undo: [], reads: [], writes: [] };
 		// what is not there, or not to be seen, is left out without a word
 		if (database && this.catalog.find(session, 'DATABASE', [database], { missing: true })) {
 			session.database = database;
@@ -232,10 +232,14 @@ export class Engine {
 	async change(session, statement, bindings, kind) {
 		session.change = kind === 'MERGE' ? 'INSERT' : kind;
 		const overwrite = /^INSERT\s+OVERWRITE/i.test(statement.sql);
-		let sql = await this.rewritten(session, overwrite ? statements(statement.sql.replace(/^(INSERT)\s+OVERWRITE/i, '$1'))[0] : statement, bindings);
+		let duplicates = null;
+		let sql = await this.rewritten(session, overwrite ? statements(statement.sql.replace(/^(INSERT)\s+OVERWRITE/i, '$1'))[0] : statement, bindings, false,
+			{ mended: tree => duplicates = kind === 'MERGE' ? duplicatesOf(tree) : null });
 		const [target] = session.writes;
 		if (overwrite)
 			await this.rows(session, `DELETE FROM ${duckTable(target.duck)}`);
+		if (duplicates && (await this.rows(session, duplicates)).rows.length)
+			throw new SqlError('100090', '42P18', `Duplicate row detected during DML action\nRow Values: [...]`);
 		if (kind === 'MERGE')
 			sql += ' RETURNING merge_action';
 		const { rows, changed } = await this.rows(session, sql);

@@ -387,6 +387,11 @@ class Mender {
 		const variants = isVariant(left) !== isVariant(right) && kindOf(left) !== 'null' && kindOf(right) !== 'null';
 		return { [kind]: { left: variants ? call('SF_VARIANT', a) : a, right: variants ? call('SF_VARIANT', b) : b, ...more } };
 	}
+	// sums and larger-than take a variant for the number that it holds, or for the text where it is compared with one
+	numeric(node, other = null) {
+		const mended = this.mend(node);
+		return isVariant(node) ? call(other?.literal?.literal_type === 'string' ? 'SF_TEXT' : 'SF_REAL_OF', mended) : mended;
+	}
 	on_eq(one) {
 		return this.compare('eq', one);
 	}
@@ -402,6 +407,15 @@ class Mender {
 		return { like: { ...one, left: call('SF_TEXT', this.mend(one.left)), right: this.mend(one.right), escape: one.escape } };
 	}
 }
+
+for (const kind of ['add', 'sub', 'mul', 'div', 'lt', 'lte', 'gt', 'gte'])
+	Mender.prototype[`on_${kind}`] = function two({ left, right, ...more }) {
+		return { [kind]: { left: this.numeric(left, right), right: this.numeric(right, left), ...more } };
+	};
+for (const kind of ['sum', 'avg'])
+	Mender.prototype[`on_${kind}`] = function one({ this: inner, ...more }) {
+		return { [kind]: { this: this.numeric(inner), ...this.mend(more) } };
+	};
 
 // Names of the columns of a query as Snowflake shows them: an expression without a name is called by its text.
 function nameExpressions(node) {
@@ -423,6 +437,19 @@ function nameExpressions(node) {
 	});
 }
 
+// Whether one row of a MERGE's target has several rows of its source that would change it: a query with a row if so.
+export function duplicatesOf({ merge }) {
+	const { this: into, using, on, whens } = structuredClone(merge), matched = whens.whens.expressions.map(one => one.when).filter(when => when.matched.boolean.value);
+	if (!matched.length)
+		return null;
+	const [{ select }] = parse('SELECT 1 FROM a JOIN b ON c', 'snowflake').ast;
+	select.from.expressions = [into];
+	Object.assign(select.joins[0], { this: using, on });
+	const text = generate([{ select }], 'duckdb').sql[0], alias = into.alias?.alias ?? into.table.alias ?? into.table.name;
+	const conditions = matched.map(when => when.condition && generate([{ select: { ...select, expressions: [when.condition], from: null, joins: [] } }], 'duckdb').sql[0].replace(/^SELECT /, ''));
+	return `${text} ${conditions.includes(null) ? '' : `WHERE ${conditions.map(one => `(${one})`).join(' OR ')}`} GROUP BY ${quote(alias.name)}.rowid HAVING COUNT(*) > 1 LIMIT 1`;
+}
+
 export async function rewrite(statement, context) {
 	const replaced = await replaceTokens(statement, context);
 	const parsed = parse(replaced, 'snowflake');
@@ -438,6 +465,7 @@ export async function rewrite(statement, context) {
 	if (context.names)
 		nameExpressions(tree[0]);
 	const mended = mender.mend(tree);
+	context.mended?.(mended[0]);
 	const written = generate(mended, 'duckdb');
 	if (!written.success)
 		throw new SqlError('000603', 'XX000', `the emulator cannot write this for DuckDB: ${written.error}`);

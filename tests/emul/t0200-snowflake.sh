@@ -37,6 +37,7 @@ test_expect_success 'statements that take long, are cancelled or time out; answe
 	emul_case snowflake longStatements
 '
 test_expect_success 'the shell library finds its way in' '
+	emul_post reset "" >/dev/null &&
 	sf_start &&
 	sf_sql "CREATE DATABASE D; CREATE SCHEMA D.WEB; CREATE TABLE D.WEB.T (A NUMBER); INSERT INTO D.WEB.T VALUES (1), (2); SELECT COUNT(*) AS N FROM D.WEB.T" >rows &&
 	echo "{\"N\":\"2\"}" >expected &&
