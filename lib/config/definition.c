@@ -121,7 +121,7 @@ enum rv_status rv_def_parse_text(struct rv_def *p, const struct rv_yaml_node *no
 	return RV_OK;
 }
 
-static enum rv_status parse_duration(struct rv_def *p, const struct rv_yaml_node *node,
+enum rv_status rv_def_parse_duration(struct rv_def *p, const struct rv_yaml_node *node,
 				     const char *path, int64_t max_ms, int64_t *ret)
 {
 	int64_t ms;
@@ -142,7 +142,7 @@ static enum rv_status parse_duration(struct rv_def *p, const struct rv_yaml_node
 }
 
 /* A list of scalars; one scalar stands for a list of one. Nothing twice. */
-static enum rv_status parse_list(struct rv_def *p, const struct rv_yaml_node *node,
+enum rv_status rv_def_parse_list(struct rv_def *p, const struct rv_yaml_node *node,
 				 const char *path, struct rv_string_list *ret)
 {
 	const struct rv_yaml_node *one[1] = {node};
@@ -167,7 +167,7 @@ static enum rv_status parse_list(struct rv_def *p, const struct rv_yaml_node *no
 /* ---- the other settings -----------------------------------------------------------------------
  */
 
-static enum rv_status parse_csv_char(struct rv_def *p, const struct rv_yaml_node *node,
+enum rv_status rv_def_parse_character(struct rv_def *p, const struct rv_yaml_node *node,
 				     const char *path, char *ret)
 {
 	if (rv_def_check_kind(p, node, RV_YAML_SCALAR, path) != RV_OK)
@@ -212,12 +212,12 @@ static enum rv_status parse_csv(struct rv_def *p, const struct rv_yaml_node *nod
 	const struct rv_yaml_node *null = rv_yaml_get(node, "null");
 	const struct rv_yaml_node *encoding = rv_def_get(node, "encoding");
 
-	if (delimiter && parse_csv_char(p, delimiter, "csv.delimiter", &csv->delimiter) != RV_OK)
+	if (delimiter && rv_def_parse_character(p, delimiter, "csv.delimiter", &csv->delimiter) != RV_OK)
 		return p->err->status;
 	if (quote && quote->kind == RV_YAML_SCALAR &&
 	    (!*quote->text || strcmp(quote->text, "none") == 0))
 		csv->quote = 0;
-	else if (quote && parse_csv_char(p, quote, "csv.quote", &csv->quote) != RV_OK)
+	else if (quote && rv_def_parse_character(p, quote, "csv.quote", &csv->quote) != RV_OK)
 		return p->err->status;
 	if (csv->quote == csv->delimiter)
 		return rv_def_bad(p, quote ? quote : delimiter,
@@ -238,7 +238,7 @@ static enum rv_status parse_csv(struct rv_def *p, const struct rv_yaml_node *nod
 	if (names) {
 		struct rv_string_list list = {0};
 
-		if (parse_list(p, names, "csv.names", &list) != RV_OK) {
+		if (rv_def_parse_list(p, names, "csv.names", &list) != RV_OK) {
 			rv_string_list_release(&list);
 			return p->err->status;
 		}
@@ -285,7 +285,7 @@ static enum rv_status parse_dedup(struct rv_def *p, const struct rv_yaml_node *n
 		stream->dedup = RV_DEDUP_CONTENT;
 	} else {
 		stream->dedup = RV_DEDUP_COLUMNS;
-		if (parse_list(p, node, "dedup", &stream->dedup_columns) != RV_OK)
+		if (rv_def_parse_list(p, node, "dedup", &stream->dedup_columns) != RV_OK)
 			return p->err->status;
 		if (stream->dedup_columns.count == 0)
 			return rv_def_bad(p, node, "dedup: the list of columns is empty");
@@ -349,7 +349,7 @@ static enum rv_status parse_grants(struct rv_def *p, const struct rv_yaml_node *
 
 		if (!roles)
 			continue;
-		if (parse_list(p, roles, "grants", lists[i]) != RV_OK)
+		if (rv_def_parse_list(p, roles, "grants", lists[i]) != RV_OK)
 			return p->err->status;
 		for (size_t j = 0; j < lists[i]->count; j++) {
 			const char *role = lists[i]->items[j];
@@ -439,7 +439,7 @@ static enum rv_status parse_batch(struct rv_def *p, const struct rv_yaml_node *n
 					  records->text);
 	}
 	if (age)
-		return parse_duration(p, age, "batch.age", 86400000, &p->stream->batch_age_ms);
+		return rv_def_parse_duration(p, age, "batch.age", 86400000, &p->stream->batch_age_ms);
 	return RV_OK;
 }
 
@@ -452,7 +452,7 @@ static enum rv_status parse_monitor(struct rv_def *p, const struct rv_yaml_node 
 		return p->err->status;
 	const struct rv_yaml_node *freshness = rv_def_get(node, "freshness");
 
-	return freshness ? parse_duration(p, freshness, "monitor.freshness",
+	return freshness ? rv_def_parse_duration(p, freshness, "monitor.freshness",
 					  (int64_t)366 * 86400000, &p->stream->monitor_freshness_ms)
 			 : RV_OK;
 }
@@ -691,16 +691,16 @@ static enum rv_status parse_settings(struct rv_def *p, const struct rv_yaml_node
 		stream->format = RV_FORMAT_CSV;
 	else if (node && stream->format != RV_FORMAT_CSV)
 		return rv_def_bad(p, node, "csv: the format is %s", formats[stream->format]);
-	PART("key", parse_list(p, node, "key", &stream->key))
+	PART("key", rv_def_parse_list(p, node, "key", &stream->key))
 	PART("order_by", rv_def_parse_text(p, node, "order_by", 63, &stream->order_by))
 	PART("dedup", parse_dedup(p, node))
 	PART("delete_when", parse_delete_when(p, node))
 	PART("layers", parse_layers(p, node))
 	PART("columns", rv_def_parse_columns(p, node))
 	CHOICE("contract", contracts, stream->contract = (enum rv_contract)choice)
-	PART("cluster_by", parse_list(p, node, "cluster_by", &stream->cluster_by))
+	PART("cluster_by", rv_def_parse_list(p, node, "cluster_by", &stream->cluster_by))
 	PART("grants", parse_grants(p, node))
-	PART("mask", parse_list(p, node, "mask", &stream->mask))
+	PART("mask", rv_def_parse_list(p, node, "mask", &stream->mask))
 	PART("retention", parse_retention(p, node))
 	PART("monitor", parse_monitor(p, node))
 	PART("batch", parse_batch(p, node))

@@ -20,7 +20,7 @@ const char *rv_column_type_name(enum rv_column_type type)
 	return type_names[type];
 }
 
-static bool is_column_name(const char *s)
+bool rv_def_is_column_name(const char *s)
 {
 	size_t len = strlen(s);
 
@@ -63,7 +63,7 @@ static void suggest_column(const char *field, const char *type, struct rv_strbuf
 	}
 	while (name.len > 1 && name.bytes[name.len - 1] == '_')
 		rv_strbuf_truncate(&name, name.len - 1);
-	if (!is_column_name(name.bytes))
+	if (!rv_def_is_column_name(name.bytes))
 		return;
 	rv_strbuf_printf(sb, "%s%s: { type: %s%s%s, from: ", sb->len ? ", " : "", name.bytes,
 			 strchr(type, ',') ? "\"" : "", type, strchr(type, ',') ? "\"" : "");
@@ -75,7 +75,7 @@ static void suggest_column(const char *field, const char *type, struct rv_strbuf
 }
 
 /* "decimal(18", which flow style makes of decimal(18,4). */
-static bool is_cut_type(const struct rv_yaml_node *node)
+bool rv_def_is_cut_type(const struct rv_yaml_node *node)
 {
 	return node && node->kind == RV_YAML_SCALAR && rv_starts_with(node->text, "decimal(") &&
 	       !strchr(node->text, ')');
@@ -94,7 +94,7 @@ static enum rv_status check_names(struct rv_def *p, const struct rv_yaml_node *m
 		size_t before = hint.len;
 
 		/* the rest of an unquoted decimal(18,4), which is named when its beginning is read */
-		if (is_column_name(name->text) || (i > 0 && is_cut_type(map->items[i - 1])))
+		if (rv_def_is_column_name(name->text) || (i > 0 && rv_def_is_cut_type(map->items[i - 1])))
 			continue;
 		if (value->kind == RV_YAML_MAPPING)
 			value = rv_yaml_get(value, "type");
@@ -129,7 +129,7 @@ enum rv_status rv_def_check_column_name(struct rv_def *p, const struct rv_yaml_n
 	static const char *const reserved[] = {"record", "file_name", "file_row", "loaded_at",
 					       NULL};
 
-	if (!is_column_name(name)) {
+	if (!rv_def_is_column_name(name)) {
 		rv_def_bad(p, node, "%s: '%.200s' is not a column name", path, name);
 		rv_hint(p->err, "lower case letters, digits and _, at most 63, no digit first; the "
 				"field it comes from goes into `from`");
@@ -195,7 +195,7 @@ static const char *other_name(const char *typed)
 	return NULL;
 }
 
-static enum rv_status parse_type(struct rv_def *p, const struct rv_yaml_node *node,
+enum rv_status rv_def_parse_type(struct rv_def *p, const struct rv_yaml_node *node,
 				 const char *path, struct rv_column *column)
 {
 	if (rv_def_check_kind(p, node, RV_YAML_SCALAR, path) != RV_OK)
@@ -258,7 +258,7 @@ static enum rv_status parse_type(struct rv_def *p, const struct rv_yaml_node *no
 	"%%F %%T %%%%; for numbers since 1970 epoch_s, epoch_ms, epoch_us"
 
 /* What the reader of times understands, so that a slip is found here and not in a million rows. */
-static enum rv_status check_time_format(struct rv_def *p, const struct rv_yaml_node *node,
+enum rv_status rv_def_check_time_format(struct rv_def *p, const struct rv_yaml_node *node,
 					const char *path, const char *format)
 {
 	static const char *const epochs[] = {"epoch_s", "epoch_ms", "epoch_us", NULL};
@@ -283,7 +283,7 @@ static enum rv_status check_time_format(struct rv_def *p, const struct rv_yaml_n
 	return p->err->status;
 }
 
-static bool is_zone(const char *s)
+bool rv_def_is_zone(const char *s)
 {
 	unsigned hours, minutes;
 
@@ -320,11 +320,11 @@ static enum rv_status parse_column(struct rv_def *p, const struct rv_yaml_node *
 	RV_CLEANUP(rv_free_p) char *path = rv_asprintf("columns.%s", name);
 
 	if (node->kind == RV_YAML_SCALAR && !rv_yaml_is_null(node))
-		return parse_type(p, node, path, column);
+		return rv_def_parse_type(p, node, path, column);
 	if (rv_def_check_kind(p, node, RV_YAML_MAPPING, path) != RV_OK)
 		return p->err->status;
-	if (is_cut_type(rv_yaml_get(node, "type")))
-		return parse_type(p, rv_yaml_get(node, "type"), path, column);
+	if (rv_def_is_cut_type(rv_yaml_get(node, "type")))
+		return rv_def_parse_type(p, rv_yaml_get(node, "type"), path, column);
 	if (rv_def_check_keys(p, node, path, known) != RV_OK)
 		return p->err->status;
 	const struct rv_yaml_node *type = rv_def_get(node, "type");
@@ -339,7 +339,7 @@ static enum rv_status parse_column(struct rv_def *p, const struct rv_yaml_node *
 				"timestamp, json");
 		return p->err->status;
 	}
-	if (parse_type(p, type, path, column) != RV_OK ||
+	if (rv_def_parse_type(p, type, path, column) != RV_OK ||
 	    (required && rv_def_parse_bool(p, required, path, &column->required) != RV_OK) ||
 	    (from && rv_def_parse_text(p, from, path, 1024, &column->from) != RV_OK))
 		return p->err->status;
@@ -368,7 +368,7 @@ static enum rv_status parse_column(struct rv_def *p, const struct rv_yaml_node *
 			return rv_def_bad(p, format, "%s.format: is for date and timestamp columns",
 					  path);
 		if (rv_def_parse_text(p, format, path, 200, &column->format) != RV_OK ||
-		    check_time_format(p, format, path, column->format) != RV_OK)
+		    rv_def_check_time_format(p, format, path, column->format) != RV_OK)
 			return p->err->status;
 	}
 	if (zone) {
@@ -376,7 +376,7 @@ static enum rv_status parse_column(struct rv_def *p, const struct rv_yaml_node *
 			return rv_def_bad(p, zone, "%s.timezone: is for timestamp columns", path);
 		if (rv_def_parse_text(p, zone, path, 64, &column->timezone) != RV_OK)
 			return p->err->status;
-		if (!is_zone(column->timezone)) {
+		if (!rv_def_is_zone(column->timezone)) {
 			rv_def_bad(p, zone, "%s.timezone: '%s' is neither UTC nor an offset", path,
 				   column->timezone);
 			rv_hint(p->err,

@@ -30,6 +30,23 @@ enum rv_status rv_def_parse_bool(struct rv_def *p, const struct rv_yaml_node *no
 				 const char *path, bool *ret) RV_MUST_CHECK;
 enum rv_status rv_def_parse_text(struct rv_def *p, const struct rv_yaml_node *node,
 				 const char *path, size_t max, char **ret) RV_MUST_CHECK;
+/* A list of scalars; one scalar stands for a list of one. Nothing twice. */
+enum rv_status rv_def_parse_list(struct rv_def *p, const struct rv_yaml_node *node,
+				 const char *path, struct rv_string_list *ret) RV_MUST_CHECK;
+enum rv_status rv_def_parse_duration(struct rv_def *p, const struct rv_yaml_node *node,
+				     const char *path, int64_t max_ms, int64_t *ret) RV_MUST_CHECK;
+/* A delimiter or quote of csv. */
+enum rv_status rv_def_parse_character(struct rv_def *p, const struct rv_yaml_node *node,
+				      const char *path, char *ret) RV_MUST_CHECK;
+/* Fills type, precision and scale. */
+enum rv_status rv_def_parse_type(struct rv_def *p, const struct rv_yaml_node *node,
+				 const char *path, struct rv_column *column) RV_MUST_CHECK;
+enum rv_status rv_def_check_time_format(struct rv_def *p, const struct rv_yaml_node *node,
+					const char *path, const char *format) RV_MUST_CHECK;
+bool rv_def_is_zone(const char *s); /* "UTC", "+02:00" */
+bool rv_def_is_column_name(const char *s);
+/* "decimal(18", which flow style makes of decimal(18,4). */
+bool rv_def_is_cut_type(const struct rv_yaml_node *node);
 
 enum rv_status rv_def_check_column_name(struct rv_def *p, const struct rv_yaml_node *node,
 					const char *path, const char *name) RV_MUST_CHECK;
