@@ -122,7 +122,7 @@ void snow_count_sql(struct rv_strbuf *sql, const struct rv_snowflake_warehouse *
 		rv_strbuf_clear(&from);
 		rv_strbuf_putc(&from, '(');
 		if (snow_add_duplicates(&from, stream, raw.bytes)) {
-			rv_strbuf_putc(&from, ')');
+			rv_strbuf_puts(&from, ") AS D");
 			add_term(sql, "duplicates", from.bytes);
 		}
 	}
@@ -267,7 +267,7 @@ void snow_refused_sql(struct rv_strbuf *sql, const struct rv_snowflake_warehouse
 			 "(SELECT MAX(LOADED_AT) FROM %s)"
 			 " UNION ALL SELECT 'commonest', N, COLUMN_NAME, REASON FROM (SELECT COUNT(*) AS N, "
 			 "COLUMN_NAME, REASON FROM %s GROUP BY COLUMN_NAME, REASON ORDER BY N DESC, "
-			 "COLUMN_NAME, REASON LIMIT 1)",
+			 "COLUMN_NAME, REASON LIMIT 1) AS C",
 			 raw.bytes, raw.bytes, refused.bytes, raw.bytes, refused.bytes);
 }
 

@@ -197,6 +197,21 @@ static enum rv_row_kind kind_of(const struct rv_snowflake_column *column)
 	}
 }
 
+/* A name that was written without quotes is kept in upper case; what a definition calls event_id is
+ * printed as event_id here, too. */
+static char *printed_name(const char *name)
+{
+	char *copy = rv_strdup(name);
+
+	for (const char *p = name; *p; p++)
+		if (*p >= 'a' && *p <= 'z')
+			return copy;
+	for (char *p = copy; *p; p++)
+		if (*p >= 'A' && *p <= 'Z')
+			*p = (char)(*p - 'A' + 'a');
+	return copy;
+}
+
 static void begin_result(struct snow_rows *rows, const struct rv_snowflake_page *page)
 {
 	snow_rows_release(rows);
@@ -208,7 +223,7 @@ static void begin_result(struct snow_rows *rows, const struct rv_snowflake_page 
 		struct rv_rows_column *c = &rows->columns[i];
 
 		rows->texts[i] = (struct rv_strbuf)RV_STRBUF_INIT;
-		c->name = rv_strdup(page->columns[i].name);
+		c->name = printed_name(page->columns[i].name);
 		c->kind = kind_of(&page->columns[i]);
 		c->scale = page->columns[i].scale;
 		c->width = 16;
@@ -344,7 +359,7 @@ static enum rv_status hand_on(struct snow_rows *rows, const struct rv_snowflake_
 			if (!set_value(rows, i, page->columns[i].type, row, values[i]))
 				return rv_fail(err, RV_FAILED,
 					       "Snowflake answers '%.100s' in column %s, which is no value "
-					       "of its type", values[i].p, rows->columns[i].name);
+					       "of its type", values[i].p, page->columns[i].name);
 		}
 	}
 	return rows->sink(rows->arg, &batch, err);

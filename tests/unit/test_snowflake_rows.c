@@ -160,6 +160,28 @@ static void test_pages(void **state RV_UNUSED)
 	assert_int_equal(snow_rows_page(&rows, &page, &err), RV_FAILED);
 }
 
+static enum rv_status take_header(void *arg, const struct rv_rows *rows, struct rv_error *err)
+{
+	(void)err;
+	rv_rows_csv_header(rows, arg);
+	return RV_OK;
+}
+
+/* Names without quotes are printed as river's definitions spell them, others as they are. */
+static void test_names(void **state RV_UNUSED)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf out = RV_STRBUF_INIT;
+	RV_CLEANUP(snow_rows_release) struct snow_rows rows = { .sink = take_header, .arg = &out };
+	const struct rv_snowflake_column columns[] = { { "EVENT_ID", F, 18, 0, false },
+						       { "Event_Id", F, 18, 0, false },
+						       { "COUNT(*)", F, 18, 0, false } };
+	const struct rv_snowflake_page page = { 0, columns, 3, NULL, 0 };
+	struct rv_error err = RV_ERROR_INIT;
+
+	assert_int_equal(snow_rows_page(&rows, &page, &err), RV_OK);
+	assert_string_equal(out.bytes, "event_id,Event_Id,count(*)\n");
+}
+
 static enum rv_status stop(void *arg, const struct rv_rows *rows, struct rv_error *err)
 {
 	(void)arg;
@@ -182,6 +204,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_pages),
+		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_sink_fails),
 	};
 
