@@ -105,7 +105,7 @@ static enum rv_status load_runs(const struct river_push_wait *wait, const struct
 	RV_CLEANUP(rv_pending_release) struct rv_pending pending = { .items = NULL };
 	if (rv_pending_find(wait->cx->lake, warehouse, stream, &pending, err) != RV_OK)
 		return err->status;
-	if (!pending.count)
+	if (!pending.count && !warehouse->ops->remote)
 		return RV_OK;
 	const struct rv_load_params params = {
 		.wait = true,

@@ -437,7 +437,7 @@ static enum rv_status notify_run(struct rv_command_context *cx, void *options, i
 		rv_out_table_end(cx->out);
 		return wanted.gone ? tell_gone(&wanted, err) : RV_OK;
 	}
-	if (wanted.count) {
+	if (wanted.count || (n->wait && o.warehouse->ops->remote)) {
 		const struct rv_load_params params = {
 			.wait = n->wait,
 			.deadline_ms = cx->timeout_ms < 0 ? 0 : rv_clock_monotonic_ms() + cx->timeout_ms,

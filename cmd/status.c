@@ -214,6 +214,7 @@ static enum rv_status look_at(struct status *s, const char *name, struct rv_erro
 		.since_day = s->since_day[0] ? s->since_day : NULL,
 		.quick = s->overview,
 		.verify = s->options->verify,
+		.refresh = s->options->load,
 		.should_stop = should_stop,
 		.progress = show_progress,
 		.arg = &progress,

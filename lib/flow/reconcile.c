@@ -626,6 +626,7 @@ static enum rv_status see_ledger(void *arg, const struct rv_load *load, struct r
 	o->ledger_hash = load->set_hash;
 	o->ledger_bytes = load->bytes;
 	o->loaded_ms = load->loaded_ms;
+	newest(&r->last_load_ms, load->loaded_ms);
 	if (load->message)
 		o->load_message = rv_strdup(load->message);
 	return RV_OK;
@@ -655,6 +656,21 @@ static enum rv_status see_rows(void *arg, const struct rv_load *load, struct rv_
 	return RV_OK;
 }
 
+/* The layers of a service follow raw by themselves, after a while: only then do they have to agree. */
+static enum rv_status count_tables(struct reconcile *r, struct rv_warehouse *w, struct rv_error *err)
+{
+	struct rv_warehouse_counts *t = &r->report->tables;
+	const struct rv_load_params params = { .wait = true };
+	if (w->ops->count(w, r->stream, t, err) != RV_OK)
+		return err->status;
+	if (!w->ops->remote || !r->params->refresh || !t->has_clean ||
+	    t->raw == t->clean + t->duplicates + t->refused)
+		return RV_OK;
+	if (w->ops->load(w, r->stream, NULL, 0, &params, err) != RV_OK)
+		return err->status;
+	return w->ops->count(w, r->stream, t, err);
+}
+
 /* One state of the warehouse for all questions. */
 static enum rv_status ask_warehouse(struct reconcile *r, struct rv_warehouse *w, struct rv_error *err)
 {
@@ -669,8 +685,7 @@ static enum rv_status ask_warehouse(struct reconcile *r, struct rv_warehouse *w,
 	if (r->params->quick)
 		return RV_OK;
 	bool hash = r->params->verify && r->report->has_hashes;
-	if (w->ops->present(w, r->stream, hash, see_rows, r, err) != RV_OK ||
-	    w->ops->count(w, r->stream, &r->report->tables, err) != RV_OK)
+	if (w->ops->present(w, r->stream, hash, see_rows, r, err) != RV_OK || count_tables(r, w, err) != RV_OK)
 		return err->status;
 	r->report->has_tables = true;
 	return RV_OK;

@@ -141,6 +141,7 @@ struct rv_reconcile_params {
 	const char *since_day;           /* Optional: "2026-11-13", the first day to join */
 	bool quick;                      /* leave the rows in the tables alone */
 	bool verify;                     /* read every object and row of the window */
+	bool refresh;                    /* where layers follow by themselves, have them follow now */
 	bool (*should_stop)(void);       /* Optional */
 	void (*progress)(void *arg, uint64_t done_bytes, uint64_t total_bytes); /* Optional: verify */
 	void *arg;

@@ -568,12 +568,16 @@ static void check_layers(struct reconcile *r)
 	char a[RV_NUMBER_TEXT], b[RV_NUMBER_TEXT], c[RV_NUMBER_TEXT], d[RV_NUMBER_TEXT];
 	if (!r->report->has_tables || !t->has_clean || t->raw == sum)
 		return;
-	rc_find(r,
-		&(struct rv_finding){ .code = RV_FINDING_LAYERS_DIFFER, .level = RV_FINDING_WRONG,
-				      .has_counts = true, .expected = t->raw, .found = sum,
-				      .age_ms = -1 },
-		"raw has %s rows, and clean, duplicates and refused %s + %s + %s", count_text(t->raw, a),
-		count_text(t->clean, b), count_text(t->duplicates, c), count_text(t->refused, d));
+	struct rv_finding f = { .code = RV_FINDING_LAYERS_DIFFER, .level = RV_FINDING_WRONG,
+				.has_counts = true, .expected = t->raw, .found = sum, .age_ms = -1 };
+	/* Layers that follow by themselves are behind what was loaded just now. */
+	if (!r->report->has_hashes && t->raw > sum && r->last_load_ms) {
+		f.age_ms = age_of(r, r->last_load_ms);
+		f.level = f.age_ms > r->stream->monitor_freshness_ms ? RV_FINDING_WRONG : RV_FINDING_NOTED;
+	}
+	rc_find(r, &f, "raw has %s rows, and clean, duplicates and refused %s + %s + %s",
+		count_text(t->raw, a), count_text(t->clean, b), count_text(t->duplicates, c),
+		count_text(t->refused, d));
 }
 
 /* A contract that refuses all that came last does not fit the records, or they have changed. */

@@ -91,6 +91,7 @@ struct reconcile {
 	uint64_t firehose_objects, firehose_pending, firehose_unread;
 	uint64_t firehose_rejected; /* lines of them that are no records */
 	bool asked;              /* the warehouse has begun to answer */
+	int64_t last_load_ms;    /* when it loaded last; 0: never, or nobody knows */
 	bool seen_taken;         /* a receipt says that Firehose took its run */
 	unsigned look;           /* 0, 1 */
 	char former_before[24];  /* stream->since */

@@ -536,13 +536,14 @@ static void refresh_layer(void *arg, const char *sql)
 		r->status = snow_ask(r->l->w, sql, NULL, NULL, NULL, r->err);
 }
 
-/* They would follow by themselves, within their lag: who waits for rows wants to see them. */
+/* They would follow by themselves, within their lag: who waits for rows wants to see them, also those that
+ * were loaded before anybody looked. */
 static void refresh_layers(struct snow_loading *l)
 {
 	struct rv_error err = RV_ERROR_INIT;
 	struct refreshing refreshing = { l, &err, RV_OK };
 
-	if (!l->loaded || !snow_has_layers(l->stream))
+	if ((!l->loaded && !l->params->wait) || !snow_has_layers(l->stream) || l->stop)
 		return;
 	snow_refresh(l->w, l->stream, refresh_layer, &refreshing);
 	if (refreshing.status != RV_OK && l->w->params.note)
@@ -586,15 +587,17 @@ enum rv_status snow_load(struct rv_warehouse *warehouse, const struct rv_stream 
 		sorted[i] = &items[i];
 		items[i].state = RV_LOAD_PENDING;
 	}
-	if (!count)
+	if (!count) {
+		refresh_layers(&l);
 		return RV_OK;
+	}
 	qsort(sorted, count, sizeof(*sorted), by_object);
 	for (size_t i = 0; i < count; i++)
 		wanted[i].modified_ms = sorted[i]->modified_ms;
 	enum rv_status status = load_sorted(&l, err);
 
 	refresh_layers(&l);
-	if (status == RV_NOT_FOUND && !err->hint[0])
+	if (status == RV_NOT_FOUND)
 		rv_hint(err, "'river stream apply' makes what a stream needs in Snowflake");
 	if (status != RV_OK)
 		return rv_context(err, "load %s/%s", stream->business, stream->name);

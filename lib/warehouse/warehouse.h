@@ -53,7 +53,9 @@ void rv_load_say(struct rv_load *load, const char *fmt, ...) RV_PRINTF(2, 3);
 
 struct rv_load_params {
 	/* To a warehouse that is `remote`, for an embedded one always does it all: */
-	bool wait;             /* until every item is loaded or failed, or `deadline_ms` has passed */
+	/* Until every item is loaded or failed, or `deadline_ms` has passed; and until the layers have
+	 * what is in raw, also without items. */
+	bool wait;
 	int64_t deadline_ms;   /* monotonic; 0: none */
 	bool by_hand;          /* submit also what an `auto` pipe ought to find by itself */
 	bool force;            /* and what may have been loaded before, for nothing tells any more */

@@ -93,6 +93,19 @@ static enum rv_status fake_stamps(struct rv_warehouse *w, const struct rv_stream
 	return RV_OK;
 }
 
+/* Its layers follow when they are told to. */
+static enum rv_status fake_load(struct rv_warehouse *w, const struct rv_stream *stream RV_UNUSED,
+				struct rv_load *items, size_t count, const struct rv_load_params *params,
+				struct rv_error *err RV_UNUSED)
+{
+	struct rv_warehouse_counts *counts = &((struct fake *)w)->counts;
+	assert_null(items);
+	assert_int_equal(count, 0);
+	assert_true(params->wait);
+	counts->clean = counts->raw - counts->duplicates - counts->refused;
+	return RV_OK;
+}
+
 static enum rv_status fake_count(struct rv_warehouse *w, const struct rv_stream *stream RV_UNUSED,
 				 struct rv_warehouse_counts *ret, struct rv_error *err RV_UNUSED)
 {
@@ -104,6 +117,7 @@ static const struct rv_warehouse_ops fake_ops = {
 	.name = "fake",
 	.begin = fake_begin,
 	.end = fake_end,
+	.load = fake_load,
 	.history = fake_history,
 	.present = fake_present,
 	.stamps = fake_stamps,
@@ -447,6 +461,31 @@ static void test_retired_and_remote(void **state)
 	r = look(w);
 	assert_int_equal(r->pending.objects, 1);
 	assert_false(r->all_once);
+}
+
+/* Layers that follow by themselves may be behind, for a while; ahead they never are. */
+static void test_layers_follow(void **state)
+{
+	static struct rv_warehouse_ops remote_ops;
+	struct world *w = *state;
+	struct object o[2];
+	lay_out(w, o);
+	remote_ops = *w->warehouse.base.ops;
+	remote_ops.remote = true;
+	w->warehouse.base.ops = &remote_ops;
+	w->warehouse.counts.has_clean = true;
+	w->warehouse.counts.clean = w->warehouse.counts.raw - 1;
+	const struct rv_reconcile *r = look(w);
+	assert_int_equal(r->findings[0].code, RV_FINDING_LAYERS_DIFFER);
+	assert_int_equal(r->findings[0].level, RV_FINDING_NOTED);
+	w->params.now_ms += w->stream.monitor_freshness_ms + 1;
+	assert_non_null(only(look(w), RV_FINDING_LAYERS_DIFFER));
+	w->params.refresh = true;
+	assert_int_equal(look(w)->findings_count, 0);
+	w->params.refresh = false;
+	w->warehouse.counts.clean = w->warehouse.counts.raw + 1;
+	w->params.now_ms = NOW_MS;
+	assert_non_null(only(look(w), RV_FINDING_LAYERS_DIFFER));
 }
 
 static void test_altered_object(void **state)
@@ -1110,6 +1149,7 @@ int main(void)
 		TEST(test_same_number_twice),
 		TEST(test_rows_by_hand),
 		TEST(test_retired_and_remote),
+		TEST(test_layers_follow),
 		TEST(test_altered_object),
 		TEST(test_layers),
 		TEST(test_pending),
