@@ -464,7 +464,12 @@ enum rv_status snow_ledger_look(struct rv_snowflake_warehouse *w, const struct r
 		.w = w, .stream = stream, .each = each, .arg = arg, .now_ms = rv_clock_ms() };
 
 	snow_ledger_look_sql(&sql, w, stream);
-	if (snow_ask(w, sql.bytes, NULL, see_page, &l, err) != RV_OK)
+	enum rv_status status = snow_ask(w, sql.bytes, NULL, see_page, &l, err);
+
+	if (status == RV_NOT_FOUND)
+		rv_hint(err, "'river stream apply' makes what a stream needs in Snowflake; what is there may "
+			"be hidden from %s", w->params.role ? w->params.role : "the user's default role");
+	if (status != RV_OK)
 		return rv_context(err, "what is loaded of %s/%s", stream->business, stream->name);
 	return l.count ? write_news(&l, err) : RV_OK;
 }

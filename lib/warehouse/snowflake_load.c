@@ -597,8 +597,6 @@ enum rv_status snow_load(struct rv_warehouse *warehouse, const struct rv_stream 
 	enum rv_status status = load_sorted(&l, err);
 
 	refresh_layers(&l);
-	if (status == RV_NOT_FOUND)
-		rv_hint(err, "'river stream apply' makes what a stream needs in Snowflake");
 	if (status != RV_OK)
 		return rv_context(err, "load %s/%s", stream->business, stream->name);
 	/* The second of two of the same name became what the first did. */

@@ -71,7 +71,7 @@ test_expect_success 'what the pipe failed on is told, and loaded by COPY the nex
 	test_expect_code 12 river snowpipe notify web/clicks --wait --timeout 60s >out 2>err &&
 	test_grep "1 of 1 objects were not loaded" err && test_grep "line 2.*no such luck" err &&
 	river --output json snowpipe history web/clicks >out &&
-	test "$(jq -r "select(.state == \"failed\") | .message" out)" = "line 2: no such luck" &&
+	test "$(jq -r "select(.state == \"failed\") | .message" out)" = "line 2, character 1: no such luck" &&
 	requests=$(emul_count snowflake.InsertFiles) &&
 	river -v snowpipe notify web/clicks 2>err && test_grep "loaded 1 objects, 2 rows" err &&
 	test "$(emul_count snowflake.InsertFiles)" = "$requests" &&
