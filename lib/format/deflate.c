@@ -3,7 +3,8 @@
  * take the first: in JSON with ids, hashes and numbers many of these cost more than the literals they
  * stand for, and its level that looks further takes three times as long. Here a match begins with six
  * equal bytes, or at the distance of the last one, where the same field of the record before goes on
- * behind a value that differs: fewer tokens, so it is smaller and nearly as quick.
+ * behind a value that differs. That is a twentieth smaller, and takes half as long again as ISA-L's quick
+ * levels.
  */
 #include "format/deflate.h"
 
