@@ -231,7 +231,8 @@ void expect_reading(const char *text, size_t len, const struct rv_reader_params 
 
 		read_text(text, len, params, &how, &first);
 		same(&whole, &first, false);
-		for (how.piece = 1; how.piece <= (len < 64 ? len : 64); how.piece++) {
+		for (how.piece = 1; how.piece <= (len < 64 ? len : 64);
+		     how.piece += READER_SANITIZED ? 1 + how.piece / 2 : 1) {
 			struct read_result r;
 
 			how.resume = false;

@@ -204,7 +204,7 @@ static void test_random_mixtures(void **state RV_UNUSED)
 	};
 	uint32_t seed = 4711;
 
-	for (int round = 0; round < 150; round++) {
+	for (int round = 0; round < (READER_SANITIZED ? 50 : 150); round++) {
 		RV_CLEANUP(rv_strbuf_release) struct rv_strbuf in = RV_STRBUF_INIT;
 		struct rv_reader_params p = json;
 		struct read_result a;
