@@ -105,8 +105,13 @@ static void add_text(struct rv_strbuf *sql, const struct rv_column *column, size
 #define MANTISSA_DIGITS                                                                            \
 	"LENGTH(TRIM(REPLACE(SPLIT_PART(LOWER(\"T$%zu\"), 'e', 1), '.', ''), '+-0'))"
 
-static void add_not_a_number(struct rv_strbuf *sql, size_t n)
+static void add_not_a_number(struct rv_strbuf *sql, const char *infinite, size_t n)
 {
+	/* 1e400 became infinite when it was read */
+	rv_strbuf_printf(sql,
+			 " WHEN TYPEOF(\"V$%zu\") = 'DOUBLE' AND NOT REGEXP_LIKE(\"T$%zu\", " NUMBER_TEXT
+			 ") THEN '%s'",
+			 n, n, infinite);
 	rv_strbuf_printf(sql,
 			 " WHEN LENGTH(\"T$%zu\") > 4096 THEN 'is too long for a number'"
 			 " WHEN NOT REGEXP_LIKE(\"T$%zu\", " NUMBER_TEXT ") THEN 'is not a number'",
@@ -146,7 +151,7 @@ static void add_type_faults(struct rv_strbuf *sql, const struct rv_column *colum
 	case RV_COLUMN_JSON:
 		break;
 	case RV_COLUMN_INTEGER:
-		add_not_a_number(sql, n);
+		add_not_a_number(sql, "has more digits than the column", n);
 		add_not_exact(sql, 38, 0, n);
 		rv_strbuf_printf(sql,
 				 " WHEN TRY_CAST(\"T$%zu\" AS NUMBER(38,0)) NOT BETWEEN "
@@ -155,11 +160,11 @@ static void add_type_faults(struct rv_strbuf *sql, const struct rv_column *colum
 				 n);
 		break;
 	case RV_COLUMN_DECIMAL:
-		add_not_a_number(sql, n);
+		add_not_a_number(sql, "has more digits than the column", n);
 		add_not_exact(sql, column->precision, column->scale, n);
 		break;
 	case RV_COLUMN_DOUBLE:
-		add_not_a_number(sql, n);
+		add_not_a_number(sql, "is beyond what a double holds", n);
 		rv_strbuf_printf(sql,
 				 " WHEN COALESCE(ABS(TRY_CAST(\"T$%zu\" AS DOUBLE)) > "
 				 "1.7976931348623157e308, TRUE) "

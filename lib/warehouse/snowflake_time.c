@@ -64,6 +64,16 @@ static unsigned group(struct layout *l, const char *pattern)
 	return number;
 }
 
+/* In any mixture of cases. */
+static void add_month_names(struct layout *l)
+{
+	l->month_name = ++l->groups;
+	for (size_t i = 0; i < sizeof(MONTHS) - 1; i++)
+		rv_strbuf_printf(&l->pattern, "%s[%c%c]", i % 3 ? "" : i ? "|" : "(",
+				 MONTHS[i] - 'a' + 'A', MONTHS[i]);
+	rv_strbuf_putc(&l->pattern, ')');
+}
+
 static void add_directive(struct layout *l, char directive)
 {
 	switch (directive) {
@@ -83,10 +93,10 @@ static void add_directive(struct layout *l, char directive)
 		l->day = group(l, "[ ]?([0-9]{1,2})");
 		break;
 	case 'j':
-		l->day_of_year = group(l, "([0-9]{3})");
+		l->day_of_year = group(l, "(00[1-9]|0[1-9][0-9]|[1-9][0-9]{2})");
 		break;
 	case 'b':
-		l->month_name = group(l, "([A-Za-z]{3})");
+		add_month_names(l);
 		break;
 	case 'H':
 		l->hour = group(l, "([0-9]{1,2})");
@@ -195,13 +205,12 @@ static void add_month(struct rv_strbuf *sql, const struct layout *l, size_t n)
 		add_two_digits(sql, l, n, l->month, "01");
 		return;
 	}
-	/* Each name begins at 1, 4, 7...; what is none of them becomes 00, no day of the calendar. */
 	rv_strbuf_puts(sql, "CASE LOWER(");
 	add_group(sql, l, n, l->month_name);
 	rv_strbuf_putc(sql, ')');
 	for (unsigned i = 0; i < 12; i++)
 		rv_strbuf_printf(sql, " WHEN '%.3s' THEN '%02u'", &MONTHS[i * 3], i + 1);
-	rv_strbuf_puts(sql, " ELSE '00' END");
+	rv_strbuf_puts(sql, " END");
 }
 
 static void add_hour(struct rv_strbuf *sql, const struct layout *l, size_t n)
@@ -377,7 +386,7 @@ static void add_day(struct rv_strbuf *sql, const struct rv_column *column, size_
 static void add_day_faults(struct rv_strbuf *sql, const struct rv_column *column, size_t n)
 {
 	if (has(column, 'j')) {
-		rv_strbuf_printf(sql, " WHEN \"Y$%zu\" = '000' OR YEAR(", n);
+		rv_strbuf_puts(sql, " WHEN YEAR(");
 		add_day(sql, column, n);
 		rv_strbuf_printf(sql, ") <> TRY_CAST(LEFT(\"M$%zu\", 4) AS INTEGER) THEN 'has no day ' || "
 				      "\"Y$%zu\" || ' in its year'", n, n);
