@@ -270,8 +270,8 @@ static enum rv_status check_sizes(struct reading *r, struct raw *raw, uint64_t *
 		rv_zip_refuse(r->label, err, "with entry '%s' of %s it holds more than %s",
 			      shown(r, raw), rv_format_size(e->bytes, has),
 			      rv_format_size(r->limits.max_bytes, may));
-		rv_hint(err, "that much is allowed (max_bytes); a small file that claims to hold much "
-			     "more is a trap");
+		rv_hint(err, "a small file that claims to hold very much is a trap; the limits of a job "
+			     "(max_bytes) may allow more");
 		return RV_BAD_DATA;
 	}
 	if (e->bytes > RV_ZIP_RATIO_FREE_BYTES && e->bytes / r->limits.max_ratio >= e->packed_bytes) {
@@ -279,7 +279,7 @@ static enum rv_status check_sizes(struct reading *r, struct raw *raw, uint64_t *
 			      "entry '%s' claims to be packed more than %llu : 1, %llu bytes into %llu",
 			      shown(r, raw), wide(r->limits.max_ratio), wide(e->bytes),
 			      wide(e->packed_bytes));
-		rv_hint(err, "if it is meant so, allow a greater ratio (max_ratio)");
+		rv_hint(err, "if it is meant so, the limits of a job (max_ratio) may allow more");
 		return RV_BAD_DATA;
 	}
 	return RV_OK;

@@ -392,7 +392,7 @@ static enum rv_status bounded_read(struct rv_source *source, void *buf, size_t s
 		*ret_n = 0;
 		rv_fail(err, RV_BAD_DATA, "%s decompresses to more than %llu bytes", source->label,
 			wide(b->most));
-		rv_hint(err, "that much is allowed by max_bytes and max_ratio");
+		rv_hint(err, "the limits of a job (max_bytes, max_ratio) may allow more");
 		return RV_BAD_DATA;
 	}
 	b->left -= *ret_n;

@@ -13,11 +13,14 @@ binmode STDOUT, ':encoding(UTF-8)';
 
 sub is_mark { return getCombinClass(ord $_[0]) != 0 }
 
+# The iota below a letter stays a mark: made a letter of its own, it would part the marks around it.
+sub without_case { return NFD(join '', map { $_ eq "\x{345}" ? $_ : fc } split //, NFD($_[0])) }
+
 # Letters without case, taken apart, and marks of one letter by their number.
 sub fold {
 	my @marks;
 	my $out = '';
-	for my $c (split //, NFD(fc(NFD($_[0])))) {
+	for my $c (split //, without_case($_[0])) {
 		if (is_mark($c)) {
 			push @marks, $c;
 			next;
@@ -43,7 +46,7 @@ for my $c (0x80 .. 0x1ffff, 0x2f800 .. 0x2fa1f) {
 	if (getCombinClass($c)) {
 		if (@marks && $marks[-1][1] == $c - 1) { $marks[-1][1] = $c } else { push @marks, [$c, $c] }
 	}
-	my @to = map { ord } split //, NFD(fc(NFD(chr $c)));
+	my @to = map { ord } split //, without_case(chr $c);
 	next if @to == 1 && $to[0] == $c;
 	if (@to > 1) {
 		push @words, [$c, @to];

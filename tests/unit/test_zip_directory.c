@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <string.h>
+#include <unistd.h>
 
 #include "base/memory.h"
 #include "base/strbuf.h"
@@ -442,6 +443,80 @@ static void fault_96_names_that_are_the_same(void **state)
 	assert_false(same("\xff", "\xfe"));
 }
 
+static size_t encode(uint32_t c, char *p)
+{
+	if (c < 0x80)
+		return p[0] = (char)c, 1;
+	size_t n = c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+
+	for (size_t i = n - 1; i > 0; i--, c >>= 6)
+		p[i] = (char)(0x80 | (c & 0x3f));
+	p[0] = (char)((0xf00u >> n & 0xff) | c);
+	return n;
+}
+
+/* Perl has tables of its own, perhaps of a later Unicode: so only letters that change here are asked for,
+ * each alone, then with marks and others in any order. */
+static void fault_96_names_fold_as_perl_folds_them(void **state)
+{
+	static uint32_t letters[8000];
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf names = RV_STRBUF_INIT, ours = RV_STRBUF_INIT,
+						       theirs = RV_STRBUF_INIT;
+	char path[] = "/tmp/river-names-XXXXXX", command[200], text[4], buf[4096];
+	size_t count = 0, n, begin = 0;
+	uint64_t x = 42;
+
+	(void)state;
+	for (uint32_t c = 'A'; c < 0x30000; c++) {
+		if ((c >= 0xd800 && c < 0xe000) || c == '/')
+			continue;
+		n = encode(c, text);
+		rv_strbuf_clear(&ours);
+		rv_zip_name_fold(&ours, text, n);
+		if (ours.len == n && memcmp(ours.bytes, text, n) == 0)
+			continue;
+		/* of the syllables of Hangul, all made by one rule, some */
+		if (c >= 0xac00 && c <= 0xd7a3 && c % 97)
+			continue;
+		letters[count++] = c;
+		rv_strbuf_add(&names, text, n);
+		rv_strbuf_putc(&names, '\n');
+	}
+	assert_in_range(count, 3000, 7999);
+	for (int i = 0; i < 20000; i++) {
+		for (int k = 0; k < 6; k++) {
+			x = x * 6364136223846793005u + 1442695040888963407u;
+			uint32_t r = (uint32_t)(x >> 33);
+
+			rv_strbuf_add(&names, text, encode(r % 3 ? letters[r / 3 % count] : 0x300 + r / 3 % 0x46,
+							   text));
+		}
+		rv_strbuf_putc(&names, '\n');
+	}
+	rv_strbuf_clear(&ours);
+	for (size_t i = 0; i < names.len; i++) {
+		if (names.bytes[i] != '\n')
+			continue;
+		rv_zip_name_fold(&ours, names.bytes + begin, i - begin);
+		rv_strbuf_putc(&ours, '\n');
+		begin = i + 1;
+	}
+	int fd = mkstemp(path);
+
+	assert_int_equal(write(fd, names.bytes, names.len), names.len);
+	close(fd);
+	snprintf(command, sizeof(command), "perl tests/lib/make-name-fold.pl --try <%s", path);
+	FILE *perl = popen(command, "r");
+
+	assert_non_null(perl);
+	while ((n = fread(buf, 1, sizeof(buf), perl)) > 0)
+		rv_strbuf_add(&theirs, buf, n);
+	assert_int_equal(pclose(perl), 0);
+	unlink(path);
+	assert_int_equal(ours.len, theirs.len);
+	assert_memory_equal(ours.bytes, theirs.bytes, ours.len);
+}
+
 static void names_are_cut_when_shown(void **state)
 {
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf sb = RV_STRBUF_INIT;
@@ -467,6 +542,7 @@ int main(void)
 		cmocka_unit_test(every_bit_flipped),
 		cmocka_unit_test(entries_are_as_they_were_made),
 		cmocka_unit_test(fault_96_names_that_are_the_same),
+		cmocka_unit_test(fault_96_names_fold_as_perl_folds_them),
 		cmocka_unit_test(fault_99_names_are_shown_escaped),
 		cmocka_unit_test(fault_105_five_gibibytes),
 		cmocka_unit_test(fault_110_times),
