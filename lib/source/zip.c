@@ -79,8 +79,8 @@ static void worker_free_p(struct worker **w)
 	worker_free(*w);
 }
 
-static enum rv_status start_worker(struct rv_zip *zip, const struct rv_zip_entry *entry,
-				   struct worker **ret, struct rv_error *err)
+static enum rv_status start_worker(struct rv_zip *zip, unsigned method, struct worker **ret,
+				   struct rv_error *err)
 {
 	RV_CLEANUP(worker_free_p) struct worker *w = rv_calloc(1, sizeof(*w));
 
@@ -91,8 +91,8 @@ static enum rv_status start_worker(struct rv_zip *zip, const struct rv_zip_entry
 	if (shared == MAP_FAILED)
 		return rv_fail_errno(err, RV_LOCAL_IO, "%s: cannot map memory", zip->label);
 	w->shared = shared;
-	w->shared->method = entry->method;
-	w->has_library = rv_zip_needs_library(entry->method);
+	w->shared->method = method;
+	w->has_library = rv_zip_needs_library(method);
 	struct rv_sandbox_params params = {
 		.what = "the child that inflates",
 		.prepare = zip->child.prepare,
@@ -109,6 +109,9 @@ static enum rv_status start_worker(struct rv_zip *zip, const struct rv_zip_entry
 		return rv_context(err, "%s", zip->label);
 	/* The next child is not to see this one's bytes. */
 	(void)madvise(shared, sizeof(*w->shared), MADV_DONTFORK);
+	pthread_mutex_lock(&zip->mutex);
+	zip->state = w->sandbox.state;
+	pthread_mutex_unlock(&zip->mutex);
 	*ret = rv_take(w);
 	return RV_OK;
 }
@@ -128,12 +131,29 @@ static enum rv_status take_worker(struct rv_zip *zip, const struct rv_zip_entry 
 		break;
 	}
 	pthread_mutex_unlock(&zip->mutex);
-	if (!w && start_worker(zip, entry, &w, err) != RV_OK)
+	if (!w && start_worker(zip, entry->method, &w, err) != RV_OK)
 		return err->status;
-	pthread_mutex_lock(&zip->mutex);
-	zip->state = w->sandbox.state;
-	pthread_mutex_unlock(&zip->mutex);
 	*ret = w;
+	return RV_OK;
+}
+
+static void make_idle(struct rv_zip *zip, struct worker *w)
+{
+	pthread_mutex_lock(&zip->mutex);
+	w->next = zip->idle;
+	zip->idle = w;
+	pthread_mutex_unlock(&zip->mutex);
+}
+
+enum rv_status rv_zip_start_children(struct rv_zip *zip, size_t count, struct rv_error *err)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct worker *w = NULL;
+
+		if (start_worker(zip, RV_ZIP_DEFLATE, &w, err) != RV_OK)
+			return err->status;
+		make_idle(zip, w);
+	}
 	return RV_OK;
 }
 
@@ -226,10 +246,7 @@ static enum rv_status finish(struct member *m, uint32_t ended)
 	if (m->crc != e->crc)
 		return fail_for_good(m, RV_BAD_DATA, "its CRC-32 is %08x, %08x is expected", m->crc, e->crc);
 	m->ended = true;
-	pthread_mutex_lock(&m->zip->mutex);
-	m->worker->next = m->zip->idle;
-	m->zip->idle = m->worker;
-	pthread_mutex_unlock(&m->zip->mutex);
+	make_idle(m->zip, m->worker);
 	m->worker = NULL;
 	return RV_OK;
 }

@@ -42,6 +42,11 @@ const char *rv_zip_label(const struct rv_zip *zip);
 enum rv_status rv_zip_identity(const struct rv_zip *zip, char ret[RV_ZIP_IDENTITY_TEXT],
 			       struct rv_error *err) RV_MUST_CHECK;
 
+/* Optional: forks so many children now, while little is in memory, for so many members at once. A fork
+ * copies the tables of all that is mapped, and what its parent writes to later is copied page by page. */
+enum rv_status rv_zip_start_children(struct rv_zip *zip, size_t count,
+				     struct rv_error *err) RV_MUST_CHECK;
+
 /* The inflated bytes of entry `i`; its label is "archive.zip: member.csv". What is packed once more,
  * member.csv.gz, stays so (rv_zip_member_unpacked undoes that as well). Memory: 1 MiB, and what the
  * child takes. Freeing it before its end is fine. Reading in large pieces is cheaper. */
