@@ -196,9 +196,11 @@ json_t *river_report_json(const struct river_status_view *s, const char *name,
 			    json_pack("{s:I, s:I}", "objects", (json_int_t)report->foreign.objects,
 				      "bytes", (json_int_t)report->foreign.bytes));
 	bool has = report->has_warehouse;
-	json_object_set_new(o, "loaded",
-			    has ? hop_json(&report->loaded, "objects", "rows", report->has_hashes)
-				: json_null());
+	json_t *loaded = has ? hop_json(&report->loaded, "objects", "rows", report->has_hashes)
+			     : json_null();
+	if (has && !report->has_hashes)
+		json_object_set_new(loaded, "hash", json_null());
+	json_object_set_new(o, "loaded", loaded);
 	json_object_set_new(o, "load_rejected",
 			    has ? hop_json(&report->load_rejected, "objects", "records", false)
 				: json_null());

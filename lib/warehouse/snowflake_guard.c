@@ -135,8 +135,12 @@ static bool tells(const char *function)
 
 static enum rv_status refuse(struct rv_error *err, unsigned number, const char *what)
 {
-	rv_fail(err, RV_USAGE, "statement %u is no query: %s", number, what);
-	rv_hint(err, "--write allows it");
+	char place[32] = "";
+
+	if (number > 1)
+		snprintf(place, sizeof(place), " (statement %u)", number);
+	rv_fail(err, RV_USAGE, "%s is not a query%s", what, place);
+	rv_hint(err, "with --write anything goes");
 	return RV_USAGE;
 }
 
@@ -193,10 +197,10 @@ enum rv_status snow_guard(const char *sql, bool writable, unsigned *ret_count, s
 				return refuse(err, count + 1, token.word);
 		}
 		if (!writable && begins && token.kind != WORD && token.kind != FLOW)
-			return refuse(err, count + 1, "it does not begin with a word");
+			return refuse(err, count + 1, "what does not begin with a word");
 		/* WITH p AS PROCEDURE ... CALL p() */
 		if (!writable && after_as && token.kind == WORD && strcmp(token.word, "PROCEDURE") == 0)
-			return refuse(err, count + 1, "AS PROCEDURE");
+			return refuse(err, count + 1, "WITH ... AS PROCEDURE");
 		if (!writable && token.kind == WORD && rv_starts_with(token.word, "SYSTEM$") &&
 		    !tells(token.word))
 			return refuse(err, count + 1, token.word);
