@@ -387,6 +387,62 @@ static void it_ends_with_its_parent(void **state)
 	rv_sandbox_end(&s);
 }
 
+/* Nothing is left behind by a parent that is killed. */
+static void it_ends_with_a_parent_that_is_killed(void **state)
+{
+	int tell[2];
+	pid_t child = 0;
+
+	(void)state;
+	assert_int_equal(pipe(tell), 0);
+	pid_t parent = fork();
+
+	if (parent == 0) {
+		struct rv_sandbox_params params = { .what = "the child", .run = wait_for_the_end,
+						    .file = -1 };
+		struct rv_sandbox first = RV_SANDBOX_INIT, second = RV_SANDBOX_INIT;
+		struct rv_error err = RV_ERROR_INIT;
+
+		/* The second must not hold the first one's channel open. */
+		if (rv_sandbox_start(&params, &first, &err) != RV_OK)
+			_exit(1);
+		params.run = run_for_ever;
+		params.cpu_s = 30;
+		if (rv_sandbox_start(&params, &second, &err) != RV_OK ||
+		    write(tell[1], &first.pid, sizeof(first.pid)) != sizeof(first.pid) ||
+		    write(tell[1], &second.pid, sizeof(second.pid)) != sizeof(second.pid))
+			_exit(1);
+		pause();
+		_exit(0);
+	}
+	pid_t second = 0;
+
+	assert_int_equal(read(tell[0], &child, sizeof(child)), sizeof(child));
+	assert_int_equal(read(tell[0], &second, sizeof(second)), sizeof(second));
+	close(tell[0]);
+	close(tell[1]);
+	assert_int_equal(kill(parent, SIGKILL), 0);
+	assert_int_equal(waitpid(parent, NULL, 0), parent);
+	/* Whoever inherits it reaps it in its own time: gone, or a zombie without memory. */
+	for (int i = 0; i < 6000; i++) {
+		RV_CLEANUP(rv_free_p) char *path = rv_asprintf("/proc/%d/statm", (int)child);
+		FILE *f = fopen(path, "r");
+		unsigned long pages = 0;
+
+		if (f && fscanf(f, "%lu", &pages) != 1)
+			pages = 0;
+		if (f)
+			fclose(f);
+		if (pages == 0) {
+			child = 0;
+			break;
+		}
+		usleep(10000);
+	}
+	(void)kill(second, SIGKILL);
+	assert_int_equal(child, 0);
+}
+
 static void more_processor_time(void **state)
 {
 	struct rv_sandbox_params params = { .what = "the child", .run = never_end, .file = -1, .cpu_s = 5 };
@@ -470,6 +526,7 @@ int main(void)
 		cmocka_unit_test(a_kernel_without_either),
 		cmocka_unit_test(fault_111_ends_are_named),
 		cmocka_unit_test(it_ends_with_its_parent),
+		cmocka_unit_test(it_ends_with_a_parent_that_is_killed),
 		cmocka_unit_test(more_processor_time),
 		cmocka_unit_test(signals_of_the_terminal_are_the_parents),
 		cmocka_unit_test(a_child_that_does_not_start),
