@@ -37,28 +37,24 @@
 #include "base/error.h"
 #include "base/strbuf.h"
 #include "config/stream.h"
+#include "format/recode.h"
 
 #define RV_JOB_NAME_MAX 63
 #define RV_JOB_TABLES_MAX 1000
 
 /* How the rows of a member are written. It is declared, never guessed. */
-enum rv_job_encoding {
-	RV_ENCODING_UTF8, RV_ENCODING_LATIN1, RV_ENCODING_WINDOWS1252,
-	RV_ENCODING_UTF16, RV_ENCODING_UTF16LE, RV_ENCODING_UTF16BE, /* the first with a BOM */
-};
 enum rv_job_line_end { RV_LINE_END_ANY /* LF or CRLF */, RV_LINE_END_LF, RV_LINE_END_CRLF, RV_LINE_END_CR };
 struct rv_job_dialect {
 	char delimiter;
 	char quote;                      /* 0: none */
 	char escape;                     /* 0: quotes are doubled; else what stands before any byte */
 	bool header;                     /* the first row has the names */
-	enum rv_job_encoding encoding;
+	enum rv_encoding encoding;
 	enum rv_job_line_end line_end;
 	struct rv_string_list names;     /* of a member without header */
 	struct rv_string_list nulls;     /* unquoted fields that are null; default: "" alone */
 	char *timezone;                  /* of times without a zone; NULL: they are refused */
 };
-const char *rv_job_encoding_name(enum rv_job_encoding encoding); /* "utf-8" */
 
 enum rv_job_mode { RV_JOB_APPEND, RV_JOB_MERGE };
 struct rv_job_table {

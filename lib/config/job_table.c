@@ -6,14 +6,6 @@
 
 #include "base/memory.h"
 
-static const char *const encodings[] = { "utf-8", "latin-1", "windows-1252", "utf-16",
-					 "utf-16le", "utf-16be", NULL };
-
-const char *rv_job_encoding_name(enum rv_job_encoding encoding)
-{
-	return encodings[encoding];
-}
-
 static void copy_list(const struct rv_string_list *from, struct rv_string_list *to)
 {
 	for (size_t i = 0; i < from->count; i++)
@@ -147,9 +139,9 @@ enum rv_status rv_job_parse_dialect(struct rv_def *p, const struct rv_yaml_node 
 			return rv_def_bad(p, n, "names: the header has the names already");
 	}
 	if ((n = rv_def_get(node, "encoding"))) {
-		if (rv_def_parse_choice(p, n, "encoding", encodings, &choice) != RV_OK)
+		if (rv_def_parse_choice(p, n, "encoding", rv_encoding_names, &choice) != RV_OK)
 			return p->err->status;
-		dialect->encoding = (enum rv_job_encoding)choice;
+		dialect->encoding = (enum rv_encoding)choice;
 	}
 	if ((n = rv_def_get(node, "line_end"))) {
 		if (rv_def_parse_choice(p, n, "line_end", line_ends, &choice) != RV_OK)

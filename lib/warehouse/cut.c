@@ -14,8 +14,6 @@
 
 #define REASON 160
 #define VALUE sizeof(((struct rv_cut_refusal *)NULL)->value)
-/* Digits a number may have before it is refused unread; far more than any decimal holds. */
-#define NUMBER_MAX 4096
 
 struct rv_cut {
 	const struct rv_stream *stream;
@@ -169,140 +167,17 @@ static bool refuse(char *reason, const char *what)
 	return false;
 }
 
-/* [sign] digits [. digits] [e [sign] digits], with at least one digit in front. */
-struct number {
-	bool negative;
-	const char *whole, *fraction;
-	size_t whole_len, fraction_len;
-	int64_t exponent;
-};
-
-static size_t digits(const char *p, const char *end)
-{
-	const char *from = p;
-
-	while (p < end && *p >= '0' && *p <= '9')
-		p++;
-	return (size_t)(p - from);
-}
-
-static bool read_number(struct rv_str s, struct number *n)
-{
-	const char *p = s.p, *end = s.p + s.len;
-
-	*n = (struct number){ 0 };
-	if (p < end && (*p == '-' || *p == '+'))
-		n->negative = *p++ == '-';
-	n->whole = p;
-	n->whole_len = digits(p, end);
-	p += n->whole_len;
-	if (!n->whole_len)
-		return false;
-	if (p < end && *p == '.') {
-		n->fraction = ++p;
-		n->fraction_len = digits(p, end);
-		p += n->fraction_len;
-		if (!n->fraction_len)
-			return false;
-	}
-	if (p < end && (*p == 'e' || *p == 'E')) {
-		p++;
-		bool down = p < end && *p == '-';
-
-		if (p < end && (*p == '-' || *p == '+'))
-			p++;
-		size_t len = digits(p, end);
-
-		if (!len)
-			return false;
-		for (size_t i = 0; i < len && n->exponent < 1000000; i++)
-			n->exponent = n->exponent * 10 + (p[i] - '0');
-		if (down)
-			n->exponent = -n->exponent;
-		p += len;
-	}
-	return p == end;
-}
-
-bool rv_cut_decimal(struct rv_str s, unsigned precision, unsigned scale, __int128 *ret,
-		    char *reason)
-{
-	struct number n;
-	unsigned __int128 value = 0;
-	unsigned significant = 0;
-
-	if (s.len > NUMBER_MAX)
-		return refuse(reason, "is too long for a number");
-	if (!read_number(s, &n))
-		return refuse(reason, "is not a number");
-	/* Digit i stands for 10^(position); position `scale` digits behind the point is the last. */
-	int64_t last = (int64_t)n.whole_len + n.exponent + scale; /* so many digits are kept */
-	int64_t total = (int64_t)(n.whole_len + n.fraction_len);
-
-	for (int64_t i = 0; i < total || (value != 0 && i < last); i++) {
-		int digit = 0;
-
-		if (i < (int64_t)n.whole_len)
-			digit = n.whole[i] - '0';
-		else if (i < total)
-			digit = n.fraction[i - (int64_t)n.whole_len] - '0';
-		if (i >= last) {
-			if (digit)
-				return refuse(reason, scale ? "has more decimals than the column"
-							    : "is not whole");
-			continue;
-		}
-		if (value == 0 && digit == 0)
-			continue;
-		if (++significant > precision)
-			return refuse(reason, "has more digits than the column");
-		value = value * 10 + (unsigned)digit;
-	}
-	*ret = n.negative ? -(__int128)value : (__int128)value;
-	return true;
-}
-
-static bool cut_integer(struct rv_str s, int64_t *ret, char *reason)
-{
-	__int128 value;
-
-	if (!rv_cut_decimal(s, 38, 0, &value, reason))
-		return false;
-	if (value > INT64_MAX || value < INT64_MIN)
-		return refuse(reason, "does not fit into 64 bits");
-	*ret = (int64_t)value;
-	return true;
-}
-
 static bool cut_double(struct rv_str s, double *ret, char *reason)
 {
-	char text[NUMBER_MAX + 1];
-	struct number n;
+	char text[RV_CUT_NUMBER_MAX + 1];
+	struct rv_cut_number n;
 
-	if (s.len > NUMBER_MAX)
-		return refuse(reason, "is too long for a number");
-	if (!read_number(s, &n))
-		return refuse(reason, "is not a number");
+	if (!rv_cut_number(s, &n, reason))
+		return false;
 	memcpy(text, s.p, s.len);
 	text[s.len] = '\0';
 	*ret = strtod(text, NULL);
 	return isinf(*ret) ? refuse(reason, "is beyond what a double holds") : true;
-}
-
-static bool cut_boolean(struct rv_str s, bool *ret, char *reason)
-{
-	static const char *const words[2][4] = { { "false", "False", "FALSE", "0" },
-						 { "true", "True", "TRUE", "1" } };
-
-	for (int k = 0; k < 2; k++) {
-		for (int i = 0; i < 4; i++) {
-			if (!rv_str_is(s, words[k][i]))
-				continue;
-			*ret = k == 1;
-			return true;
-		}
-	}
-	return refuse(reason, "is neither true nor false");
 }
 
 /* ---- one value ---- */
@@ -336,13 +211,13 @@ static bool cut_text(const struct rv_column *column, struct rv_str s, enum rv_js
 		value->u.text = s;
 		return true;
 	case RV_COLUMN_INTEGER:
-		return cut_integer(s, &value->u.integer, reason);
+		return rv_cut_integer(s, &value->u.integer, reason);
 	case RV_COLUMN_DECIMAL:
 		return rv_cut_decimal(s, column->precision, column->scale, &value->u.decimal, reason);
 	case RV_COLUMN_DOUBLE:
 		return cut_double(s, &value->u.number, reason);
 	case RV_COLUMN_BOOLEAN:
-		return cut_boolean(s, &value->u.boolean, reason);
+		return rv_cut_boolean(s, &value->u.boolean, reason);
 	case RV_COLUMN_DATE:
 		if (!is_string && !column->format)
 			return refuse(reason, type == RV_JSON_NUMBER_VALUE ? number : "is not a date");

@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/strbuf.h"
 #include "config/stream.h"
+#include "format/cut_text.h"
 
 struct rv_cut_value {
 	bool null;
@@ -55,12 +56,5 @@ bool rv_cut_dedups(const struct rv_cut *cut);
 /* What duplicates have in common, as 128 bits; for the record just cut with `scratch`. */
 void rv_cut_identity(const struct rv_cut *cut, const struct rv_cut_scratch *scratch, const char *p,
 		     size_t len, const struct rv_cut_value *values, uint64_t ret[2]);
-
-/* The pieces, for tests. Each takes the whole of s; false fills `reason` (160 bytes). */
-bool rv_cut_decimal(struct rv_str s, unsigned precision, unsigned scale, __int128 *ret,
-		    char *reason);
-bool rv_cut_timestamp(struct rv_str s, const char *format, const char *timezone,
-		      int64_t *ret_us, char *reason);
-bool rv_cut_date(struct rv_str s, const char *format, int64_t *ret_days, char *reason);
 
 #endif

@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "warehouse/cut.h"
+#include "format/cut_text.h"
 
-#define REASON 160
+#define REASON RV_CUT_REASON
 #define DAY_US 86400000000
 
 struct moment {

@@ -1,0 +1,267 @@
+/* What is written as it should be is copied; all else goes the long way, through format/cut_text.h. */
+#include "flow/table_value.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "base/clock.h"
+#include "format/json_scan.h"
+#include "format/packed_row.h"
+
+#define DAY_US 86400000000
+
+static bool refuse(char *reason, const char *what)
+{
+	snprintf(reason, RV_CUT_REASON, "%s", what);
+	return false;
+}
+
+bool rv_table_is_literal(const struct rv_column *column)
+{
+	return column->type == RV_COLUMN_INTEGER || column->type == RV_COLUMN_DECIMAL ||
+	       column->type == RV_COLUMN_DOUBLE || column->type == RV_COLUMN_BOOLEAN ||
+	       column->type == RV_COLUMN_JSON;
+}
+
+/* ---- numbers ---- */
+
+/* -?(0|[1-9][0-9]*)(\.[0-9]+)?: how many digits stand before and behind the point; false: another form. */
+static bool plain_number(struct rv_str s, size_t *ret_whole, size_t *ret_fraction)
+{
+	const char *p = s.p, *end = s.p + s.len;
+
+	if (p < end && *p == '-')
+		p++;
+	const char *whole = p;
+
+	while (p < end && *p >= '0' && *p <= '9')
+		p++;
+	*ret_whole = (size_t)(p - whole);
+	*ret_fraction = 0;
+	if (*ret_whole == 0 || (*whole == '0' && *ret_whole > 1))
+		return false;
+	if (p < end && *p == '.') {
+		const char *fraction = ++p;
+
+		while (p < end && *p >= '0' && *p <= '9')
+			p++;
+		*ret_fraction = (size_t)(p - fraction);
+		if (!*ret_fraction)
+			return false;
+	}
+	return p == end;
+}
+
+/* digits of value times 10^-scale, without needless zeros at the end */
+static void put_decimal(__int128 value, unsigned scale, struct rv_strbuf *row)
+{
+	char text[64], *p = text + sizeof(text);
+	unsigned __int128 v = value < 0 ? -(unsigned __int128)value : (unsigned __int128)value;
+	bool digit_behind = false;
+
+	for (unsigned i = 0; i < scale || v || i == scale; i++) {
+		unsigned digit = (unsigned)(v % 10);
+
+		v /= 10;
+		if (i == scale && digit_behind)
+			*--p = '.';
+		if (i < scale && !digit && !digit_behind)
+			continue;
+		digit_behind |= i < scale;
+		*--p = (char)('0' + digit);
+	}
+	if (value < 0)
+		*--p = '-';
+	rv_packed_put_literal(row, p, (size_t)(text + sizeof(text) - p));
+}
+
+static bool put_number(const struct rv_column *column, struct rv_str s, struct rv_strbuf *row,
+		       char *reason)
+{
+	bool integer = column->type == RV_COLUMN_INTEGER;
+	unsigned precision = integer ? 38 : column->precision, scale = integer ? 0 : column->scale;
+	size_t whole, fraction;
+	__int128 value;
+
+	if (plain_number(s, &whole, &fraction) && fraction <= scale &&
+	    (integer ? whole <= 18 : whole + scale <= precision) && s.p[0] != '-') {
+		rv_packed_put_literal(row, s.p, s.len);
+		return true;
+	}
+	if (!rv_cut_decimal(s, precision, scale, &value, reason))
+		return false;
+	if (integer && (value > INT64_MAX || value < INT64_MIN))
+		return refuse(reason, "does not fit into 64 bits");
+	/* a negative number is as it should be, but for -0 */
+	if (value < 0 && plain_number(s, &whole, &fraction) && fraction <= scale)
+		rv_packed_put_literal(row, s.p, s.len);
+	else if (s.len && plain_number((struct rv_str){ s.p + 1, s.len - 1 }, &whole, &fraction) &&
+		 s.p[0] == '+' && fraction <= scale)
+		rv_packed_put_literal(row, s.p + 1, s.len - 1);
+	else
+		put_decimal(value, scale, row);
+	return true;
+}
+
+static bool put_double(struct rv_str s, struct rv_strbuf *row, char *reason)
+{
+	struct rv_cut_number n;
+	char text[RV_CUT_NUMBER_MAX + 1];
+	size_t len = 0;
+
+	if (!rv_cut_number(s, &n, reason))
+		return false;
+	memcpy(text, s.p, s.len);
+	text[s.len] = '\0';
+	if (isinf(strtod(text, NULL)))
+		return refuse(reason, "is beyond what a double holds");
+	while (n.whole_len > 1 && *n.whole == '0') {
+		n.whole++;
+		n.whole_len--;
+	}
+	if (n.negative)
+		text[len++] = '-';
+	/* the rest of the number, from its first digit that counts */
+	size_t rest = (size_t)(s.p + s.len - n.whole);
+
+	memmove(text + len, n.whole, rest);
+	rv_packed_put_literal(row, text, len + rest);
+	return true;
+}
+
+/* ---- times ---- */
+
+static char *put_digits(char *o, unsigned value, unsigned count)
+{
+	for (unsigned i = count; i-- > 0; value /= 10)
+		o[i] = (char)('0' + value % 10);
+	return o + count;
+}
+
+static char *put_day(char *o, const struct rv_date *date)
+{
+	o = put_digits(o, (unsigned)date->year, 4);
+	*o++ = '-';
+	o = put_digits(o, date->month, 2);
+	*o++ = '-';
+	return put_digits(o, date->day, 2);
+}
+
+static bool put_date(const struct rv_column *column, struct rv_str s, struct rv_strbuf *row,
+		     char *reason)
+{
+	char text[RV_TIME_TEXT];
+	struct rv_date date;
+	int64_t days;
+
+	if (!rv_cut_date(s, column->format, &days, reason))
+		return false;
+	rv_date_from_ms(days * 86400000, &date);
+	if (date.year < 0 || date.year > 9999)
+		return refuse(reason, "is not in the years 0 to 9999");
+	rv_packed_put_literal(row, text, (size_t)(put_day(text, &date) - text));
+	return true;
+}
+
+static bool put_timestamp(const struct rv_column *column, struct rv_str s, struct rv_strbuf *row,
+			  char *reason)
+{
+	char text[RV_TIME_TEXT], *o;
+	struct rv_date date;
+	int64_t us;
+
+	if (!rv_cut_timestamp(s, column->format, column->timezone, &us, reason))
+		return false;
+	int64_t ms = us / 1000 - (us % 1000 < 0);
+	unsigned micros = (unsigned)(us - us / 1000000 * 1000000 + (us % 1000000 < 0 ? 1000000 : 0));
+
+	rv_date_from_ms(ms, &date);
+	if (date.year < 0 || date.year > 9999)
+		return refuse(reason, "is not in the years 0 to 9999");
+	o = put_day(text, &date);
+	*o++ = 'T';
+	o = put_digits(o, date.hour, 2);
+	*o++ = ':';
+	o = put_digits(o, date.minute, 2);
+	*o++ = ':';
+	o = put_digits(o, date.second, 2);
+	if (micros) {
+		*o++ = '.';
+		o = put_digits(o, micros, 6);
+		while (o[-1] == '0')
+			o--;
+	}
+	*o++ = 'Z';
+	rv_packed_put_literal(row, text, (size_t)(o - text));
+	return true;
+}
+
+/* ---- json ---- */
+
+static bool put_json(struct rv_str s, struct rv_strbuf *row, char *reason)
+{
+	while (s.len && strchr(" \t\r\n", s.p[s.len - 1]))
+		s.len--;
+	while (s.len && strchr(" \t\r\n", s.p[0])) {
+		s.p++;
+		s.len--;
+	}
+	if (s.len && s.p[0] == '{') {
+		struct rv_json_scan scan;
+
+		if (rv_json_scan_object(s.p, s.len, 0, 0, &scan) != RV_JSON_OK || scan.end != s.len)
+			return refuse(reason, "is not JSON");
+	} else {
+		json_error_t error;
+		json_t *value = json_loadb(s.p, s.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
+
+		if (!value)
+			return refuse(reason, "is not JSON");
+		json_decref(value);
+	}
+	rv_packed_put_literal(row, s.p, s.len);
+	/* loads have a row in a line; of valid JSON, line ends stand between its pieces */
+	rv_json_blank_newlines(row->bytes + row->len - s.len, s.len);
+	return true;
+}
+
+bool rv_table_value(const struct rv_column *column, struct rv_str s, struct rv_strbuf *row,
+		    char reason[RV_CUT_REASON])
+{
+	bool yes;
+
+	if (column->type == RV_COLUMN_STRING) {
+		rv_packed_put_text(row, s.p, s.len);
+		return true;
+	}
+	if (!s.len) {
+		rv_packed_put_null(row);
+		return true;
+	}
+	switch (column->type) {
+	case RV_COLUMN_INTEGER:
+	case RV_COLUMN_DECIMAL:
+		return put_number(column, s, row, reason);
+	case RV_COLUMN_DOUBLE:
+		return put_double(s, row, reason);
+	case RV_COLUMN_BOOLEAN:
+		if (!rv_cut_boolean(s, &yes, reason))
+			return false;
+		rv_packed_put_literal(row, yes ? "true" : "false", yes ? 4 : 5);
+		return true;
+	case RV_COLUMN_DATE:
+		return put_date(column, s, row, reason);
+	case RV_COLUMN_TIMESTAMP:
+		return put_timestamp(column, s, row, reason);
+	case RV_COLUMN_JSON:
+		return put_json(s, row, reason);
+	case RV_COLUMN_STRING:
+		break;
+	}
+	rv_bug("a column of type %d", (int)column->type);
+}
