@@ -56,7 +56,8 @@ export async function plainStatement() {
 	assert.equal(status, 200);
 	assert.equal(json.code, '090001');
 	assert.deepEqual(json.data, [['1', 'x', null, '1.50', '18263']]);
-	assert.deepEqual(json.resultSetMetaData.rowType.map(c => [c.name, c.type]), [['A', 'fixed'], ['b', 'text'], ['N', 'fixed'], ['D', 'fixed'], ['DT', 'date']]);
+	assert.deepEqual(json.resultSetMetaData.rowType.map(c => [c.name, c.type]),
+		[['A', 'fixed'], ['b', 'text'], ['N', 'fixed'], ['D', 'fixed'], ['DT', 'date']]);
 	assert.equal(json.resultSetMetaData.format, 'jsonv2');
 	assert.match(headers.link, /rel="last"/);
 	assert.deepEqual((await poll(json.statementHandle)).json.data, json.data);
@@ -67,7 +68,8 @@ export async function plainStatement() {
 
 // ---- what river says to Snowflake: tests/data/snowflake
 const golden = process.env.EMUL_GOLDEN;
-const goldenFiles = () => readdirSync(golden).filter(name => name.endsWith('.sql')).map(name => ({ name, sql: readFileSync(`${golden}/${name}`, 'utf8') }));
+const goldenFiles = () => readdirSync(golden).filter(name => name.endsWith('.sql')).map(name => ({ name,
+	sql: readFileSync(`${golden}/${name}`, 'utf8') }));
 
 // Each statement runs: those that need what others make are tried again after them.
 export async function goldenRuns() {
@@ -75,8 +77,10 @@ export async function goldenRuns() {
 	for (const name of ['LOAD_WH', 'load wh'])
 		await control('POST', 'snowflake/warehouse', { name });
 	// what the golden statements take for granted
-	await many('CREATE ROLE "Loader"', 'CREATE ROLE RIVER_RW', 'CREATE ROLE RIVER_RO', 'CREATE DATABASE ETL', `CREATE STAGE ETL.PUBLIC.LAKE URL = 's3://lake/data/'`, 'CREATE DATABASE "my ""odd"" db"',
-		'CREATE SCHEMA "my ""odd"" db"."RIVER"', `CREATE FILE FORMAT "my ""odd"" db"."RIVER"."NDJSON" TYPE = JSON`, `CREATE STAGE "my ""odd"" db"."RIVER"."LAKE" URL = 's3://lake/data/'`,
+	await many('CREATE ROLE "Loader"', 'CREATE ROLE RIVER_RW', 'CREATE ROLE RIVER_RO', 'CREATE DATABASE ETL',
+		`CREATE STAGE ETL.PUBLIC.LAKE URL = 's3://lake/data/'`, 'CREATE DATABASE "my ""odd"" db"',
+		'CREATE SCHEMA "my ""odd"" db"."RIVER"', `CREATE FILE FORMAT "my ""odd"" db"."RIVER"."NDJSON" TYPE = JSON`,
+			`CREATE STAGE "my ""odd"" db"."RIVER"."LAKE" URL = 's3://lake/data/'`,
 		`CREATE TABLE "my ""odd"" db"."RIVER"."LEDGER" (STREAM_ID VARCHAR, STREAM VARCHAR, FILE_NAME VARCHAR, BYTES NUMBER, STATE VARCHAR, ROWS_LOADED NUMBER, ROWS_PARSED NUMBER, ERRORS NUMBER,
 			FIRST_ERROR VARCHAR, FIRST_ERROR_LINE NUMBER, FIRST_ERROR_COLUMN VARCHAR, SUBMITTED_AT TIMESTAMP_LTZ, LOADED_AT TIMESTAMP_LTZ, VIA VARCHAR, RETIRED_ROWS NUMBER)`);
 	let left = goldenFiles();
@@ -86,8 +90,10 @@ export async function goldenRuns() {
 		const again = [];
 		for (const { name, sql } of left) {
 			const holes = sql.replace(/'(?:[^']|'')*'/g, '').split('?').length - 1, several = statements(sql).length > 1;
-			const answer = await submit(sql, { database: 'RIVER', warehouse: 'WH', ...(several ? { parameters: { MULTI_STATEMENT_COUNT: '0' } } : {}),
-				...(holes ? { bindings: Object.fromEntries(Array.from({ length: holes }, (_, i) => [i + 1, { type: 'TEXT', value: '[]' }])) } : {}) });
+			const answer = await submit(sql, { database: 'RIVER', warehouse: 'WH',
+				...(several ? { parameters: { MULTI_STATEMENT_COUNT: '0' } } : {}),
+				...(holes ? { bindings: Object.fromEntries(Array.from({ length: holes },
+					(_, i) => [i + 1, { type: 'TEXT', value: '[]' }])) } : {}) });
 			if (answer.status !== 200)
 				again.push({ name, sql, said: `${name}: ${answer.json?.code} ${answer.json?.message}` });
 		}
@@ -102,8 +108,10 @@ export async function goldenParses() {
 	await init();
 	const inside = [
 		[/^CREATE\s+(?:OR\s+REPLACE\s+)?PIPE\b[\s\S]*?\bAS\s+(COPY[\s\S]*)$/i, m => [m[1]]],
-		[/^CREATE\s+(?:OR\s+REPLACE\s+)?TASK\b[\s\S]*?\sAS\s+((?:BEGIN|MERGE|INSERT|DELETE|CALL)\b[\s\S]*)$/i, m => blockOf(statements(m[1])[0]).map(one => one.sql)],
-		[/^CREATE\s+(?:OR\s+REPLACE\s+)?MASKING\s+POLICY\b[\s\S]*?->([\s\S]*?)(?:COMMENT\s*=\s*'(?:[^']|'')*')?$/i, m => [`SELECT ${m[1]}`]],
+		[/^CREATE\s+(?:OR\s+REPLACE\s+)?TASK\b[\s\S]*?\sAS\s+((?:BEGIN|MERGE|INSERT|DELETE|CALL)\b[\s\S]*)$/i,
+			m => blockOf(statements(m[1])[0]).map(one => one.sql)],
+		[/^CREATE\s+(?:OR\s+REPLACE\s+)?MASKING\s+POLICY\b[\s\S]*?->([\s\S]*?)(?:COMMENT\s*=\s*'(?:[^']|'')*')?$/i,
+			m => [`SELECT ${m[1]}`]],
 		[/^(CREATE\s+SCHEMA\b[\s\S]*?)\s+COMMENT\s*=\s*'(?:[^']|'')*'$/i, m => [m[1]]],
 		[/^(?:CREATE\s+(?:OR\s+REPLACE\s+)?(?:STREAM|STORAGE\s+INTEGRATION|FILE\s+FORMAT)|ALTER\s+(?:PIPE|TASK))\b/i, () => []],
 	];
@@ -128,7 +136,8 @@ export async function otherTokens() {
 	assert.equal(await refusal(await token({ kind: 'OAUTH' })), 'none');
 	assert.equal(await refusal(await token({ kind: 'OAUTH', life_s: -1 })), '401 390318');
 	assert.equal(await refusal('ver:1-nothing'), '401 390303');
-	const pat = await token({ kind: 'PROGRAMMATIC_ACCESS_TOKEN' }), said = { 'x-snowflake-authorization-token-type': 'PROGRAMMATIC_ACCESS_TOKEN' };
+	const pat = await token({ kind: 'PROGRAMMATIC_ACCESS_TOKEN' }),
+		said = { 'x-snowflake-authorization-token-type': 'PROGRAMMATIC_ACCESS_TOKEN' };
 	assert.equal(await refusal(pat), 'none');
 	assert.equal(await refusal(pat, { headers: said }), 'none');
 	assert.equal(await refusal('nothing', { headers: said }), '401 394400');
@@ -171,7 +180,8 @@ export async function requests() {
 export async function exactlyOnce() {
 	await fresh();
 	await many('CREATE DATABASE D', 'CREATE TABLE D.PUBLIC.T (A NUMBER)');
-	const requestId = '11111111-2222-3333-4444-555555555555', insert = query => submit('INSERT INTO D.PUBLIC.T VALUES (1)', {}, { query: { requestId, ...query } });
+	const requestId = '11111111-2222-3333-4444-555555555555', insert = query => submit('INSERT INTO D.PUBLIC.T VALUES (1)', {},
+		{ query: { requestId, ...query } });
 	const first = await insert({});
 	assert.equal(first.status, 200);
 	assert.equal((await insert({ retry: 'true' })).json.statementHandle, first.json.statementHandle);
@@ -181,13 +191,15 @@ export async function exactlyOnce() {
 	// an answer that is lost: it was carried out, and is not again
 	await script({ match: { op: 'Submit', sql: '^INSERT' }, do: 'read_body_then_close' });
 	await assert.rejects(submit('INSERT INTO D.PUBLIC.T VALUES (2)', {}, { query: { requestId: requestId.replace('1111', '9999') } }));
-	const again = await submit('INSERT INTO D.PUBLIC.T VALUES (2)', {}, { query: { requestId: requestId.replace('1111', '9999'), retry: 'true' } });
+	const again = await submit('INSERT INTO D.PUBLIC.T VALUES (2)', {}, { query: { requestId: requestId.replace('1111', '9999'),
+		retry: 'true' } });
 	assert.equal(again.json.stats.numRowsInserted, 1);
 	assert.deepEqual(await rows('SELECT COUNT(*) FROM D.PUBLIC.T'), [['3']]);
 	const executed = (await control('GET', 'snowflake/statements')).filter(s => /^INSERT/.test(s.sql));
 	assert.equal(executed.length, 3);
 	// one that failed is carried out again
-	const failing = query => submit('INSERT INTO D.PUBLIC.U VALUES (1)', {}, { query: { requestId: requestId.replace('1111', '8888'), ...query } });
+	const failing = query => submit('INSERT INTO D.PUBLIC.U VALUES (1)', {},
+		{ query: { requestId: requestId.replace('1111', '8888'), ...query } });
 	assert.equal((await failing({})).json.code, '002003');
 	await many('CREATE TABLE D.PUBLIC.U (A NUMBER)');
 	assert.equal((await failing({ retry: 'true' })).status, 200);
@@ -222,10 +234,13 @@ export async function severalStatements() {
 
 export async function bindings() {
 	await fresh();
-	const values = [['TEXT', "it's \\ \u00e9 \u0000"], ['FIXED', '12345678901234567890123456789012345678'], ['REAL', '1.5'], ['BOOLEAN', 'true'], ['DATE', '1577923200000'], ['TEXT', null],
+	const values = [['TEXT', "it's \\ \u00e9 \u0000"], ['FIXED', '12345678901234567890123456789012345678'], ['REAL', '1.5'],
+		['BOOLEAN', 'true'], ['DATE', '1577923200000'], ['TEXT', null],
 		['TIMESTAMP_NTZ', '1577923200123456000'], ['BINARY', '00FF']];
-	const [row] = await rows('SELECT ?, ?, ?, ?, ?, ?, ?, ?', { bindings: Object.fromEntries(values.map(([type, value], i) => [i + 1, { type, value }])) });
-	assert.deepEqual(row, ["it's \\ \u00e9 \u0000", '12345678901234567890123456789012345678', '1.5', 'true', '18263', null, '1577923200.123456000', '00FF']);
+	const [row] = await rows('SELECT ?, ?, ?, ?, ?, ?, ?, ?', { bindings: Object.fromEntries(values.map(([type, value],
+		i) => [i + 1, { type, value }])) });
+	assert.deepEqual(row, ["it's \\ \u00e9 \u0000", '12345678901234567890123456789012345678', '1.5', 'true', '18263', null,
+		'1577923200.123456000', '00FF']);
 	assert.equal(await code('SELECT ?', { bindings: { 1: { type: 'TEXT', value: 5 } } }), '002049');
 }
 
@@ -266,6 +281,11 @@ export async function longStatements() {
 	assert.equal(await count(), 1);
 	assert.equal((await poll(slow.json.statementHandle)).status, 200);
 	assert.equal(await count(), 2);
+	// polls that are too many are answered with 429, and it runs all the same
+	await script({ match: { op: 'Submit', sql: '^SELECT 7' }, do: 'running', polls: 2, poll_status: 429 });
+	const busy = await submit('SELECT 7');
+	assert.deepEqual([busy.status, (await poll(busy.json.statementHandle)).status,
+		(await poll(busy.json.statementHandle)).status], [202, 429, 200]);
 	// cancelled before it did anything
 	await script({ match: { op: 'Submit', sql: '^INSERT' }, do: 'running', polls: 9 });
 	const cancelled = await submit(insert);
@@ -289,10 +309,12 @@ export async function longStatements() {
 	await script({ match: { op: 'Submit' }, do: 'status', status: 503 });
 	assert.equal((await submit('SELECT 1')).status, 503);
 	const { json } = await submit('SELECT 1');
-	await script({ match: { service: 'snowflake', op: 'Poll' }, do: 'status', status: 401, code: '390144', message: 'JWT token is invalid.' });
+	await script({ match: { service: 'snowflake', op: 'Poll' }, do: 'status', status: 401, code: '390144',
+		message: 'JWT token is invalid.' });
 	assert.equal((await poll(json.statementHandle)).json.code, '390144');
 	assert.equal((await poll(json.statementHandle)).status, 200);
-	await script({ match: { op: 'Submit', sql: 'NEEDLE' }, do: 'status', status: 422, body: JSON.stringify({ code: '090073', message: 'quota', sqlState: '22000' }) });
+	await script({ match: { op: 'Submit', sql: 'NEEDLE' }, do: 'status', status: 422,
+		body: JSON.stringify({ code: '090073', message: 'quota', sqlState: '22000' }) });
 	assert.equal(await code('SELECT 1'), 'none');
 	assert.equal(await code("SELECT 'needle'"), '090073');
 }
@@ -303,14 +325,17 @@ export async function values() {
 	const one = async (sql, more) => (await rows(`SELECT ${sql}`, more))[0];
 	assert.deepEqual(await one("DATE '1969-12-31', '10:20:30.5'::TIME, '2020-01-02 03:04:05.123456'::TIMESTAMP_NTZ, '1969-12-31T23:59:59.5Z'::TIMESTAMP_LTZ, TRUE, 1.10, 1e300::FLOAT, TO_BINARY('00ff'), NULL"),
 		['-1', '37230.500000000', '1577934245.123456000', '-0.500000000', 'true', '1.10', '1e+300', '00FF', null]);
-	assert.deepEqual(await one("DATE '2020-01-02', '2020-01-02 03:04:05.5'::TIMESTAMP_NTZ", { parameters: { date_output_format: 'YYYY/MM/DD', TIMESTAMP_OUTPUT_FORMAT: 'YYYY-MM-DD"T"HH24:MI:SS.FF3' } }),
+	assert.deepEqual(await one("DATE '2020-01-02', '2020-01-02 03:04:05.5'::TIMESTAMP_NTZ",
+		{ parameters: { date_output_format: 'YYYY/MM/DD', TIMESTAMP_OUTPUT_FORMAT: 'YYYY-MM-DD"T"HH24:MI:SS.FF3' } }),
 		['2020/01/02', '2020-01-02T03:04:05.500']);
-	assert.deepEqual(await one(`PARSE_JSON('{"b": 1.0, "a": [null, true, 12345678901234567890123.45, 1e3], "b\\\\u0031": "x"}')`), ['{"a":[null,true,12345678901234567890123.45,1.000000000000000e+03],"b":1,"b1":"x"}']);
+	assert.deepEqual(await one(`PARSE_JSON('{"b": 1.0, "a": [null, true, 12345678901234567890123.45, 1e3], "b\\\\u0031": "x"}')`),
+		['{"a":[null,true,12345678901234567890123.45,1.000000000000000e+03],"b":1,"b1":"x"}']);
 	assert.deepEqual(await one(`PARSE_JSON('{"a":{"b.c":[1,{"d":null}]}}'):a."b.c"[1].d, PARSE_JSON('{"a":1}'):A, TYPEOF(PARSE_JSON('{"a":null}'):a), PARSE_JSON('null')::VARCHAR, PARSE_JSON('"q"')::VARCHAR, PARSE_JSON('"q"')`),
 		['null', null, 'NULL_VALUE', null, 'q', '"q"']);
 	assert.deepEqual(await one(`PARSE_JSON('[1]')[0], PARSE_JSON('[1]')['0'], PARSE_JSON('{"0":2}')['0']`), ['1', null, '2']);
 	assert.deepEqual(await one("TRY_CAST('x' AS NUMBER), TRY_CAST('1.005' AS NUMBER(10,2)), TRY_TO_DATE('2020-02-30'), TRY_TO_TIMESTAMP_NTZ('2020-01-01T00:00:00+02:00'), TO_VARCHAR(DATE '2020-01-02', 'DD.MM.YYYY')"),
 		[null, '1.01', null, '1577836800.000000000', '02.01.2020']);
+	assert.equal(await code("SELECT TRY_CAST(PARSE_JSON('1') AS NUMBER)"), '001065');
 	assert.equal(await code("SELECT 'x'::NUMBER"), '100038');
 	assert.equal(await code("SELECT '2020-13-01'::DATE"), '100040');
 	assert.equal(await code("SELECT PARSE_JSON('{')"), '100069');
@@ -322,7 +347,8 @@ export async function values() {
 	assert.deepEqual(await rows('SELECT A FROM (VALUES (2), (NULL), (1)) AS V(A) ORDER BY A DESC'), [[null], ['2'], ['1']]);
 	assert.deepEqual(await rows('SELECT A FROM (VALUES (2), (NULL), (1)) AS V(A) ORDER BY A'), [['1'], ['2'], [null]]);
 	// names that differ in their case alone
-	await many('CREATE DATABASE "d"', 'CREATE DATABASE D', 'CREATE TABLE "d".PUBLIC."t" ("a" NUMBER, A VARCHAR)', 'CREATE TABLE "d".PUBLIC.T (A NUMBER)', `INSERT INTO "d".PUBLIC."t" ("a", A) VALUES (1, 'x')`);
+	await many('CREATE DATABASE "d"', 'CREATE DATABASE D', 'CREATE TABLE "d".PUBLIC."t" ("a" NUMBER, A VARCHAR)',
+		'CREATE TABLE "d".PUBLIC.T (A NUMBER)', `INSERT INTO "d".PUBLIC."t" ("a", A) VALUES (1, 'x')`);
 	assert.deepEqual(await rows('SELECT A, "a" FROM "d".PUBLIC."t"'), [['x', '1']]);
 	assert.deepEqual(await rows('SELECT * FROM "d".PUBLIC.T'), []);
 	assert.equal(await code('SELECT * FROM D.PUBLIC.T'), '002003');

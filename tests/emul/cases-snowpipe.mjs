@@ -13,17 +13,22 @@ const NAME = 'D.WEB.%22CLICKS$PIPE%22', DAY = 86400000;
 const COPY = `COPY INTO D.WEB.CLICKS FROM (SELECT $1, SUBSTR(METADATA$FILENAME, 3), METADATA$FILE_ROW_NUMBER, METADATA$START_SCAN_TIME FROM @D.RIVER.LAKE/web/clicks/)
 	FILE_FORMAT = (FORMAT_NAME = 'D.RIVER.NDJSON')`;
 const put = (name, body) => control('PUT', `object?bucket=lake&key=${encodeURIComponent(`r/data/web/clicks/${name}`)}`, Buffer.from(body));
-const insert = (files, query = {}, more = {}) => call('POST', `/v1/data/pipes/${NAME}/insertFiles`, { query: { requestId: 'r', ...query }, body: { files: files.map(path => typeof path === 'string' ? { path } : path) }, ...more });
+const insert = (files, query = {}, more = {}) => call('POST', `/v1/data/pipes/${NAME}/insertFiles`,
+	{ query: { requestId: 'r', ...query }, body: { files: files.map(path => typeof path === 'string' ? { path } : path) }, ...more });
 const report = (query = {}) => call('GET', `/v1/data/pipes/${NAME}/insertReport`, { query });
-const scan = (from, to, more = {}) => call('GET', `/v1/data/pipes/${NAME}/loadHistoryScan`, { query: { startTimeInclusive: new Date(from).toISOString(), ...(to ? { endTimeExclusive: new Date(to).toISOString() } : {}) }, ...more });
+const scan = (from, to, more = {}) => call('GET', `/v1/data/pipes/${NAME}/loadHistoryScan`,
+	{ query: { startTimeInclusive: new Date(from).toISOString(), ...(to ? { endTimeExclusive: new Date(to).toISOString() }
+	: {}) }, ...more });
 const load = () => control('POST', 'snowflake/load');
 const names = 'SELECT FILE_NAME, FILE_ROW, RECORD FROM D.WEB.CLICKS ORDER BY FILE_NAME, FILE_ROW';
 
 async function world({ auto = false, hold = true } = {}) {
 	await fresh();
 	await control('POST', 'config', { sf_pipe_hold: hold });
-	await many('CREATE DATABASE D', 'CREATE SCHEMA D.RIVER', 'CREATE SCHEMA D.WEB', 'CREATE FILE FORMAT D.RIVER.NDJSON TYPE = JSON COMPRESSION = AUTO ALLOW_DUPLICATE = TRUE',
-		"CREATE STAGE D.RIVER.LAKE URL = 's3://lake/r/data/'", 'CREATE TABLE D.WEB.CLICKS (RECORD VARIANT NOT NULL, FILE_NAME VARCHAR NOT NULL, FILE_ROW NUMBER NOT NULL, LOADED_AT TIMESTAMP_LTZ NOT NULL)',
+	await many('CREATE DATABASE D', 'CREATE SCHEMA D.RIVER', 'CREATE SCHEMA D.WEB',
+		'CREATE FILE FORMAT D.RIVER.NDJSON TYPE = JSON COMPRESSION = AUTO ALLOW_DUPLICATE = TRUE',
+		"CREATE STAGE D.RIVER.LAKE URL = 's3://lake/r/data/'",
+			'CREATE TABLE D.WEB.CLICKS (RECORD VARIANT NOT NULL, FILE_NAME VARCHAR NOT NULL, FILE_ROW NUMBER NOT NULL, LOADED_AT TIMESTAMP_LTZ NOT NULL)',
 		`CREATE PIPE D.WEB."CLICKS$PIPE" AUTO_INGEST = ${auto} AS ${COPY} ON_ERROR = CONTINUE`);
 }
 
@@ -34,11 +39,14 @@ export async function copyInto() {
 	assert.equal(await code(COPY), '100069'); // ABORT_STATEMENT: nothing of it
 	assert.deepEqual(await rows(names), []);
 	const said = await rows(`${COPY} ON_ERROR = SKIP_FILE`);
-	assert.deepEqual(said.map(row => row.slice(0, 4)).sort(), [['s3://lake/r/data/web/clicks/a.ndjson', 'LOADED', '2', '2'], ['s3://lake/r/data/web/clicks/b.ndjson.gz', 'LOAD_FAILED', '2', '0']]);
-	assert.deepEqual(await rows(names), [['data/web/clicks/a.ndjson', '1', '{"a":2,"b":1}'], ['data/web/clicks/a.ndjson', '2', '{"c":12345678901234567890.123456789}']]);
+	assert.deepEqual(said.map(row => row.slice(0, 4)).sort(), [['s3://lake/r/data/web/clicks/a.ndjson', 'LOADED', '2', '2'],
+		['s3://lake/r/data/web/clicks/b.ndjson.gz', 'LOAD_FAILED', '2', '0']]);
+	assert.deepEqual(await rows(names), [['data/web/clicks/a.ndjson', '1', '{"a":2,"b":1}'],
+		['data/web/clicks/a.ndjson', '2', '{"c":12345678901234567890.123456789}']]);
 	// what is loaded is not again; what failed is
 	const [partly] = await rows(`${COPY} ON_ERROR = CONTINUE`);
-	assert.deepEqual(partly.slice(0, 9), ['s3://lake/r/data/web/clicks/b.ndjson.gz', 'PARTIALLY_LOADED', '2', '1', '2', '1', 'Error parsing JSON: unknown token, pos 2', '2', '2']);
+	assert.deepEqual(partly.slice(0, 9), ['s3://lake/r/data/web/clicks/b.ndjson.gz', 'PARTIALLY_LOADED', '2', '1', '2', '1',
+		'Error parsing JSON: unknown token, pos 2', '2', '2']);
 	assert.deepEqual(await rows(`${COPY} ON_ERROR = CONTINUE`), [['Copy executed with 0 files processed.']]);
 	assert.equal((await rows(`${COPY} ON_ERROR = CONTINUE FORCE = TRUE FILES = ('a.ndjson')`)).length, 1);
 	// changed under its name: loaded again
@@ -92,7 +100,8 @@ export async function pipesRemember() {
 	assert.deepEqual(await rows(names), [['data/web/clicks/a', '1', '{"a":1}']]);
 	assert.equal((await status()).pendingFileCount, 0);
 	const [loaded, failed] = (await report()).json.files;
-	assert.deepEqual([loaded.path, loaded.status, loaded.rowsInserted, loaded.complete, loaded.stageLocation], ['a', 'LOADED', 1, true, 's3://lake/r/data/web/clicks/']);
+	assert.deepEqual([loaded.path, loaded.status, loaded.rowsInserted, loaded.complete, loaded.stageLocation],
+		['a', 'LOADED', 1, true, 's3://lake/r/data/web/clicks/']);
 	assert.equal(failed.status, 'LOAD_FAILED');
 	assert.match(failed.firstError, /was not found/);
 	// for 14 days it skips them: also the one that was not there, or is another now
@@ -118,7 +127,8 @@ export async function pipesRemember() {
 	await load();
 	assert.equal((await rows(names)).length, 3);
 	await put('fresh', '{"a":1}\n');
-	assert.deepEqual(await rows('ALTER PIPE D.WEB."CLICKS$PIPE" REFRESH'), [['fresh', 'SENT']]); // the others are of 14 days ago: seven are looked at
+	assert.deepEqual(await rows('ALTER PIPE D.WEB."CLICKS$PIPE" REFRESH'),
+		[['fresh', 'SENT']]); // the others are of 14 days ago: seven are looked at
 }
 
 export async function limits() {
@@ -134,14 +144,16 @@ export async function limits() {
 	const plain = await insert([], {}, { body: 'p1\np2\n', headers: { 'content-type': 'text/plain' } });
 	assert.equal(plain.status, 200);
 	assert.equal((await call('POST', '/v1/data/pipes/D.WEB.NOPE/insertFiles', { body: { files: [{ path: 'x' }] } })).status, 404);
-	assert.equal((await call('POST', '/v1/data/pipes/d.web.%22clicks$pipe%22/insertFiles', { body: { files: [{ path: 'x' }] } })).status, 404); // quoted: as it is written
+	assert.equal((await call('POST', '/v1/data/pipes/d.web.%22clicks$pipe%22/insertFiles',
+		{ body: { files: [{ path: 'x' }] } })).status, 404); // quoted: as it is written
 	assert.equal((await insert(['x'], {}, { token: 'nothing' })).status, 401);
 	// no grant at all: it is not there; another one than is needed: forbidden. The default role counts
 	await many('CREATE ROLE LOADER');
 	await control('POST', 'snowflake/user', { name: 'LOADER', public_key: key.body, default_role: 'LOADER' });
 	const other = { token: await jwt({ name: `${account}.LOADER` }) };
 	assert.equal((await insert(['x'], {}, other)).json.code, '390404');
-	await many('GRANT USAGE ON DATABASE D TO ROLE LOADER', 'GRANT USAGE ON SCHEMA D.WEB TO ROLE LOADER', 'GRANT MONITOR ON PIPE D.WEB."CLICKS$PIPE" TO ROLE LOADER');
+	await many('GRANT USAGE ON DATABASE D TO ROLE LOADER', 'GRANT USAGE ON SCHEMA D.WEB TO ROLE LOADER',
+		'GRANT MONITOR ON PIPE D.WEB."CLICKS$PIPE" TO ROLE LOADER');
 	assert.equal((await insert(['x'], {}, other)).json.code, '390403');
 	assert.equal((await call('GET', `/v1/data/pipes/${NAME}/insertReport`, other)).status, 200);
 	await many('GRANT OPERATE ON PIPE D.WEB."CLICKS$PIPE" TO ROLE LOADER');
@@ -178,7 +190,8 @@ export async function reports() {
 	assert.equal(new Set([...first.json.files, ...second.json.files].map(f => f.path)).size, n + 1);
 	await control('POST', 'config', { sf_history_per_min: 2, clock_offset_s: 120 });
 	const fast = { token: await jwt({ at: Math.floor(Date.now() / 1000) + 120 }) };
-	assert.deepEqual([(await scan(began, 0, fast)).status, (await scan(began, 0, fast)).status, (await scan(began, 0, fast)).status], [200, 200, 429]);
+	assert.deepEqual([(await scan(began, 0, fast)).status, (await scan(began, 0, fast)).status,
+		(await scan(began, 0, fast)).status], [200, 200, 429]);
 	await control('POST', 'config', { sf_history_per_min: 0, clock_offset_s: 0 });
 	// ten minutes later insertReport has forgotten, 14 days later loadHistoryScan has
 	await control('POST', 'snowflake/age', { days: 0.01 });
@@ -202,15 +215,18 @@ export async function outcomes() {
 	await put('p', '{"a":1}\n{"a":2}\n{"a":3}\n');
 	await put('f', '{"a":1}\n');
 	await put('c', gzipSync('{"a":1}\n').subarray(0, 12)); // cut off
-	await control('POST', 'snowflake/outcome', { path: 'clicks/p$', status: 'PARTIALLY_LOADED', error: 'Error parsing JSON: x', line: 3, character: 7, column: 'CLICKS["$1":1]', rows: 2 });
+	await control('POST', 'snowflake/outcome', { path: 'clicks/p$', status: 'PARTIALLY_LOADED', error: 'Error parsing JSON: x',
+		line: 3, character: 7, column: 'CLICKS["$1":1]', rows: 2 });
 	await control('POST', 'snowflake/outcome', { path: 'clicks/f$', status: 'LOAD_FAILED', error: 'internal', system: 'try again later' });
 	await insert(['p', 'f', 'c']);
 	let files;
 	do
 		({ files } = (await report()).json);
 	while (files.length < 3);
-	assert.deepEqual(files.map(f => [f.path, f.status, f.rowsInserted, f.errorsSeen]), [['p', 'PARTIALLY_LOADED', 2, 1], ['f', 'LOAD_FAILED', 0, 1], ['c', 'LOAD_FAILED', 0, 1]]);
-	assert.deepEqual([files[0].firstErrorLineNum, files[0].firstErrorCharacterPos, files[0].firstErrorColumnName, files[1].systemError], [3, 7, 'CLICKS["$1":1]', 'try again later']);
+	assert.deepEqual(files.map(f => [f.path, f.status, f.rowsInserted, f.errorsSeen]),
+		[['p', 'PARTIALLY_LOADED', 2, 1], ['f', 'LOAD_FAILED', 0, 1], ['c', 'LOAD_FAILED', 0, 1]]);
+	assert.deepEqual([files[0].firstErrorLineNum, files[0].firstErrorCharacterPos, files[0].firstErrorColumnName,
+		files[1].systemError], [3, 7, 'CLICKS["$1":1]', 'try again later']);
 	// the table is gone when it comes to loading
 	await control('POST', 'config', { sf_pipe_hold: true });
 	await insert(['q']);

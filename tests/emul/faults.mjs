@@ -32,8 +32,9 @@
 //   role_not_ready  s            (op CreateDeliveryStream) cannot assume the role for so long
 //   creating_failed message      (op CreateDeliveryStream)
 // What only Snowflake does (match has sql, a regular expression on the statement, and handle):
-//   running         polls | ms ; executed   (op Submit) 202, and still running for so many polls (1) or so long;
-//                   the statement is carried out at the end, or at once when executed is true
+//   running         polls | ms ; executed poll_status   (op Submit) 202, and still running for so many polls (1) or so
+//                   long (polls answer 202, or poll_status: 429 has been seen); the statement is carried out at the end,
+//                   or at once when executed is true
 //   incomplete      (op Submit, Poll) code 391908: the result was too large
 // What only S3 does:
 //   empty_page      (op ListObjectsV2) a page without keys that is truncated all the same

@@ -173,7 +173,8 @@ export async function alter(engine, session, reader) {
 async function alterOne(engine, session, reader, object) {
 	const where = object.duck && duckTable(object.duck), run = sql => engine.rows(session, sql);
 	if (reader.take('RENAME', 'TO')) {
-		const parts = reader.name(), to = engine.catalog.path(session, parts, object.kind), collection = engine.catalog.collection(session.account, object.kind, object.path);
+		const parts = reader.name(), to = engine.catalog.path(session, parts, object.kind),
+			collection = engine.catalog.collection(session.account, object.kind, object.path);
 		if (engine.catalog.peek(session.account, object.kind, to))
 			throw new SqlError('002002', '42710', `SQL compilation error:\nObject '${to.map(shown).join('.')}' already exists.`);
 		if (KINDS[object.kind] === 'tables')
@@ -226,7 +227,8 @@ async function alterOne(engine, session, reader, object) {
 		} else {
 			reader.take('SET', 'DATA', 'TYPE') || reader.take('TYPE');
 			const type = readType(reader);
-			if (type.name !== column.type.name || (type.scale ?? 0) !== (column.type.scale ?? 0) || (type.precision ?? 0) < (column.type.precision ?? 0) || (type.length ?? 0) < (column.type.length ?? 0))
+			if (type.name !== column.type.name || (type.scale ?? 0) !== (column.type.scale ?? 0) ||
+				(type.precision ?? 0) < (column.type.precision ?? 0) || (type.length ?? 0) < (column.type.length ?? 0))
 				throw new SqlError('002108', '42601', `SQL compilation error:\ncannot change column ${shown(column.name)} from type ${column.type.name} to ${type.name}`);
 			await run(`ALTER TABLE ${where} ALTER COLUMN ${quote(duckName(column.name))} TYPE ${type.duck}`);
 			column.type = type;
@@ -247,7 +249,8 @@ async function alterOne(engine, session, reader, object) {
 	}
 }
 function applyOptions(object, options, engine, session) {
-	const fields = { COMMENT: 'comment', TARGET_LAG: 'lag', DATA_RETENTION_TIME_IN_DAYS: 'retention', SCHEDULE: 'schedule', CHANGE_TRACKING: 'changeTracking', AUTO_RESUME: 'autoResume',
+	const fields = { COMMENT: 'comment', TARGET_LAG: 'lag', DATA_RETENTION_TIME_IN_DAYS: 'retention', SCHEDULE: 'schedule',
+		CHANGE_TRACKING: 'changeTracking', AUTO_RESUME: 'autoResume',
 		WAREHOUSE_SIZE: 'size', URL: 'url', REFRESH_MODE: 'refreshMode' };
 	for (const [key, value] of Object.entries(options))
 		if (key === 'TARGET_LAG')

@@ -3,14 +3,17 @@
 import { randomUUID } from 'node:crypto';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { HttpError } from './request.mjs';
-import { SqlError, position, statements, tokenize } from './snowflake-text.mjs';
+import { SqlError, position, statements } from './snowflake-text.mjs';
 
 const BODY = ['statement', 'timeout', 'database', 'schema', 'warehouse', 'role', 'bindings', 'parameters'];
-const PARAMETERS = ['BINARY_OUTPUT_FORMAT', 'CLIENT_RESULT_CHUNK_SIZE', 'DATE_OUTPUT_FORMAT', 'TIME_OUTPUT_FORMAT', 'TIMESTAMP_OUTPUT_FORMAT', 'TIMESTAMP_LTZ_OUTPUT_FORMAT',
-	'TIMESTAMP_NTZ_OUTPUT_FORMAT', 'TIMESTAMP_TZ_OUTPUT_FORMAT', 'MULTI_STATEMENT_COUNT', 'QUERY_TAG', 'ROWS_PER_RESULTSET', 'TIMEZONE', 'USE_CACHED_RESULT', 'STATEMENT_TIMEOUT_IN_SECONDS'];
+const PARAMETERS = ['BINARY_OUTPUT_FORMAT', 'CLIENT_RESULT_CHUNK_SIZE', 'DATE_OUTPUT_FORMAT', 'TIME_OUTPUT_FORMAT',
+	'TIMESTAMP_OUTPUT_FORMAT', 'TIMESTAMP_LTZ_OUTPUT_FORMAT',
+	'TIMESTAMP_NTZ_OUTPUT_FORMAT', 'TIMESTAMP_TZ_OUTPUT_FORMAT', 'MULTI_STATEMENT_COUNT', 'QUERY_TAG', 'ROWS_PER_RESULTSET',
+		'TIMEZONE', 'USE_CACHED_RESULT', 'STATEMENT_TIMEOUT_IN_SECONDS'];
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
-export const answer = (status, body, headers = {}) => ({ status, headers: { 'Content-Type': 'application/json', ...headers }, body: JSON.stringify(body) });
+export const answer = (status, body, headers = {}) => ({ status, headers: { 'Content-Type': 'application/json', ...headers },
+	body: JSON.stringify(body) });
 
 export class SqlApi {
 	constructor(world, engine) {
@@ -55,7 +58,8 @@ export class SqlApi {
 		this.byRequest.set(key, record);
 		record.nullable = q.nullable !== 'false';
 		if (rule?.do === 'running') {
-			Object.assign(record, { hold: rule.polls ?? 1, until: rule.ms === undefined ? null : this.world.now() + rule.ms, start: () => this.start(record) });
+			Object.assign(record, { pollStatus: rule.poll_status ?? 202, hold: rule.polls ?? 1,
+				until: rule.ms === undefined ? null : this.world.now() + rule.ms, start: () => this.start(record) });
 			if (rule.executed)
 				this.start(record, true);
 			return this.tell(r, record);
@@ -88,7 +92,8 @@ export class SqlApi {
 		return body;
 	}
 	record(who, body, requestId, parent = null) {
-		const record = { handle: `01${randomUUID().slice(2)}`, requestId, who, body, state: 'running', created: this.world.now(), parent, children: [], hold: 0 };
+		const record = { handle: `01${randomUUID().slice(2)}`, requestId, who, body, state: 'running', created: this.world.now(),
+			parent, children: [], hold: 0 };
 		this.statements.set(record.handle, record);
 		return record;
 	}
@@ -137,7 +142,8 @@ export class SqlApi {
 					if (!(error instanceof SqlError))
 						throw error;
 					const [line, column] = position(body.statement, at);
-					const wrapped = new SqlError('100132', 'P0000', `JavaScript execution error: Uncaught Execution of multiple statements failed on statement "${statement.sql}" (at line ${line}, ` +
+					const wrapped = new SqlError('100132', 'P0000',
+						`JavaScript execution error: Uncaught Execution of multiple statements failed on statement "${statement.sql}" (at line ${line}, ` +
 						`position ${column}).\n${error.message} in SYSTEM$MULTISTMT at '    throw \`Execution of multiple statements failed on statement {0} (at line {1}, position {2}).\`.` +
 						`replace('{1}', LINES[i])' position 4\nstackstrace: \nSYSTEM$MULTISTMT line: 10`);
 					wrapped.detail = error.detail;
@@ -146,7 +152,8 @@ export class SqlApi {
 				if (record.state === 'cancelled')
 					break;
 			}
-			return { result: { columns: [{ name: 'multiple statement execution', type: 'text', nullable: false, length: 16777216, byteLength: 16777216 }],
+			return { result: { columns: [{ name: 'multiple statement execution', type: 'text', nullable: false, length: 16777216,
+				byteLength: 16777216 }],
 				rows: [['Multiple statements executed successfully.']] } };
 		} finally {
 			if (session.transaction)
@@ -155,8 +162,10 @@ export class SqlApi {
 		}
 	}
 	async one(session, record, statement, bindings) {
-		const entry = { handle: record.handle, request_id: record.requestId, account: session.account.name, user: session.user.name, role: session.role, warehouse: session.warehouse,
-			database: session.database, schema: session.schema, sql: statement.sql, tag: record.body.parameters?.QUERY_TAG ?? record.body.parameters?.query_tag, ok: true };
+		const entry = { handle: record.handle, request_id: record.requestId, account: session.account.name,
+			user: session.user.name, role: session.role, warehouse: session.warehouse,
+			database: session.database, schema: session.schema, sql: statement.sql, tag: record.body.parameters?.QUERY_TAG ??
+				record.body.parameters?.query_tag, ok: true };
 		this.executed.push(entry);
 		const started = performance.now();
 		try {
@@ -179,7 +188,8 @@ export class SqlApi {
 		if (!record || record.who.account !== who.account)
 			throw new HttpError(422, '000709', `Statement ${r.key} not found`, { sqlState: '02000', statementHandle: r.key });
 		if (record.who.user !== who.user)
-			throw new HttpError(422, '000703', `SQL statement ${r.key} belongs to another user.`, { sqlState: '42501', statementHandle: r.key });
+			throw new HttpError(422, '000703', `SQL statement ${r.key} belongs to another user.`,
+				{ sqlState: '42501', statementHandle: r.key });
 		r.handle = record.handle;
 		return record;
 	}
@@ -191,7 +201,8 @@ export class SqlApi {
 		if (record.hold && this.world.now() - record.created > limit * 1000)
 			Object.assign(record, { hold: 0, start: null, state: 'failed', error: Object.assign(new SqlError('000630', '57014',
 				`Statement reached its statement or warehouse timeout of ${limit} second(s) and was canceled.`), { status: 408 }) });
-		if (record.hold && (record.until === null || record.until === undefined ? --record.hold < 0 || record.hold === 0 : this.world.now() >= record.until)) {
+		if (record.hold && (record.until === null || record.until === undefined ? --record.hold < 0 ||
+			record.hold === 0 : this.world.now() >= record.until)) {
 			record.hold = 0;
 			if (record.start) {
 				record.start();
@@ -209,7 +220,8 @@ export class SqlApi {
 			return this.failed(r, common, new SqlError('000604', '57014', 'SQL execution canceled'));
 		if (record.hold || record.state === 'running') {
 			r.code = '333334';
-			return answer(202, { code: '333334', message: 'Asynchronous execution in progress. Use provided query id to perform query monitoring and management.', ...common });
+			return answer(r.op === 'Poll' ? record.pollStatus ?? 202 : 202,
+				{ code: '333334', message: 'Asynchronous execution in progress. Use provided query id to perform query monitoring and management.', ...common });
 		}
 		if (record.state === 'failed') {
 			if (record.error instanceof SqlError)
@@ -218,19 +230,26 @@ export class SqlApi {
 		}
 		const { result } = record, partitions = record.partitions ??= this.split(result.rows), number = Number(r.query.partition ?? 0);
 		if (!(number in partitions))
-			throw new HttpError(422, '391917', `Invalid partition number ${r.query.partition}`, { sqlState: '22023', statementHandle: record.handle });
+			throw new HttpError(422, '391917', `Invalid partition number ${r.query.partition}`,
+				{ sqlState: '22023', statementHandle: record.handle });
 		const data = nullable ? partitions[number] : partitions[number].map(row => row.map(value => value ?? 'null'));
 		if (number > 0)
 			return this.packed(answer(200, { data }));
-		const link = ['first', ...partitions.length > 1 ? ['next'] : [], 'last'].map(rel => `<${url.split('?')[0]}?requestId=${randomUUID()}&partition=${rel === 'first' ? 0 : rel === 'next' ? 1 : partitions.length - 1}>;rel="${rel}"`).join(',');
+		const link = ['first', ...partitions.length > 1 ? ['next'] : [],
+			'last'].map(rel => `<${url.split('?')[0]}?requestId=${randomUUID()}&partition=${rel === 'first' ? 0 : rel === 'next' ? 1 : partitions.length - 1}>;rel="${rel}"`).join(',');
 		const whole = answer(200, {
 			resultSetMetaData: { numRows: result.rows.length, format: 'jsonv2',
-				partitionInfo: partitions.map((rows, i) => ({ rowCount: rows.length, uncompressedSize: JSON.stringify(rows).length, ...(i ? { compressedSize: gzipSync(JSON.stringify(rows)).length } : {}) })),
-				rowType: result.columns.map(column => ({ database: '', schema: '', table: '', nullable: true, byteLength: null, scale: null, precision: null, collation: null, length: null, ...column })) },
-			data, code: record.incomplete ? '391908' : '090001', statementStatusUrl: url, requestId: record.requestId, sqlState: '00000', statementHandle: record.handle,
+				partitionInfo: partitions.map((rows, i) => ({ rowCount: rows.length,
+					uncompressedSize: JSON.stringify(rows).length, ...(i
+					? { compressedSize: gzipSync(JSON.stringify(rows)).length } : {}) })),
+				rowType: result.columns.map(column => ({ database: '', schema: '', table: '', nullable: true, byteLength: null,
+					scale: null, precision: null, collation: null, length: null, ...column })) },
+			data, code: record.incomplete ? '391908' : '090001', statementStatusUrl: url, requestId: record.requestId,
+				sqlState: '00000', statementHandle: record.handle,
 			...(record.children.length ? { statementHandles: record.children.map(child => child.handle) } : {}),
 			...(result.stats ? { stats: result.stats } : {}),
-			message: record.incomplete ? 'The result set is too large and the response is incomplete.' : 'Statement executed successfully.', createdOn: record.created }, { Link: link });
+			message: record.incomplete ? 'The result set is too large and the response is incomplete.'
+				: 'Statement executed successfully.', createdOn: record.created }, { Link: link });
 		return /\bgzip\b/.test(r.headers['accept-encoding'] ?? '') ? this.packed(whole) : whole;
 	}
 	packed({ status, headers, body }) {
@@ -254,7 +273,8 @@ export class SqlApi {
 			return answer(200, { code: '000604', sqlState: '57014', message: 'SQL execution canceled', statementHandle: record.handle,
 				statementStatusUrl: `/api/v2/statements/${record.handle}` });
 		}
-		throw new HttpError(422, '000709', `Statement ${record.handle} is not running`, { sqlState: '02000', statementHandle: record.handle });
+		throw new HttpError(422, '000709', `Statement ${record.handle} is not running`,
+			{ sqlState: '02000', statementHandle: record.handle });
 	}
 }
 
@@ -268,4 +288,3 @@ function bindingsOf(bindings) {
 		return binding;
 	});
 }
-export { tokenize };

@@ -23,7 +23,8 @@ export function publicKey(text) {
 }
 
 export function makeUser(account, { name, public_key, public_key_2, default_role, default_warehouse, roles = [], ...more }) {
-	const user = { name: name.toUpperCase(), keys: [null, null], roles: new Set(['PUBLIC', ...roles]), defaultRole: default_role ?? 'PUBLIC',
+	const user = { name: name.toUpperCase(), keys: [null, null], roles: new Set(['PUBLIC', ...roles]),
+		defaultRole: default_role ?? 'PUBLIC',
 		defaultWarehouse: default_warehouse ?? null, network: more.network ?? null, disabled: more.disabled ?? false };
 	if (public_key)
 		user.keys[0] = publicKey(public_key);
@@ -39,8 +40,10 @@ export class Gate {
 		Object.assign(this, { world, accounts, tokens: new Map() });
 	}
 	issue(account, user, { kind = 'OAUTH', token, life_s, role } = {}) {
-		const text = token ?? (kind === 'OAUTH' ? `ver:3-hint:${randomBytes(8).toString('hex')}-ETMsDgAAA` : '') + randomBytes(48).toString('base64url');
-		this.tokens.set(text, { kind, account, user, role: role ?? null, expires: life_s === undefined ? Infinity : this.world.now() + life_s * 1000 });
+		const text = token ?? (kind === 'OAUTH' ? `ver:3-hint:${randomBytes(8).toString('hex')}-ETMsDgAAA`
+			: '') + randomBytes(48).toString('base64url');
+		this.tokens.set(text, { kind, account, user, role: role ?? null,
+			expires: life_s === undefined ? Infinity : this.world.now() + life_s * 1000 });
 		return text;
 	}
 
@@ -90,7 +93,8 @@ export class Gate {
 		}
 		if (!/^RS(256|384|512)$/.test(header.alg))
 			refuse(`JWT_TOKEN_INVALID_ALGORITHM: ${header.alg}`);
-		const [, subject, fingerprint] = /^(.+)\.(SHA256:[A-Za-z0-9+/]{43}=)$/.exec(body.iss ?? '') ?? refuse(`JWT_TOKEN_INVALID_ISSUE: ${body.iss}`);
+		const [, subject, fingerprint] = /^(.+)\.(SHA256:[A-Za-z0-9+/]{43}=)$/.exec(body.iss ?? '') ??
+			refuse(`JWT_TOKEN_INVALID_ISSUE: ${body.iss}`);
 		if (body.sub !== subject)
 			refuse(`JWT_TOKEN_INVALID_USER_IN_ISSUER: ${body.sub} is not ${subject}`);
 		const [, accountName, userName] = /^([^.]+)\.(.+)$/.exec(subject) ?? refuse(`JWT_TOKEN_INVALID_ISSUE: ${subject}`);

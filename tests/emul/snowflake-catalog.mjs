@@ -5,15 +5,18 @@ import { SqlError, duckName, shown } from './snowflake-text.mjs';
 
 // Kinds of objects, the collection of a schema they are in, and what Snowflake calls them in messages.
 export const KINDS = {
-	TABLE: 'tables', VIEW: 'tables', 'DYNAMIC TABLE': 'tables', PIPE: 'pipes', STAGE: 'stages', 'FILE FORMAT': 'formats', STREAM: 'streams', TASK: 'tasks',
+	TABLE: 'tables', VIEW: 'tables', 'DYNAMIC TABLE': 'tables', PIPE: 'pipes', STAGE: 'stages', 'FILE FORMAT': 'formats',
+		STREAM: 'streams', TASK: 'tasks',
 	'MASKING POLICY': 'policies', SEQUENCE: 'sequences', TAG: 'tags',
 };
 export const title = kind => kind[0] + kind.slice(1).toLowerCase();
 
-export const missing = (kind, name) => new SqlError('002003', kind === 'DATABASE' || kind === 'SCHEMA' || kind === 'OBJECT' || kind === 'TABLE' || kind === 'VIEW' ? '02000' : '02000',
+export const missing = (kind, name) => new SqlError('002003', kind === 'DATABASE' || kind === 'SCHEMA' || kind === 'OBJECT' ||
+	kind === 'TABLE' || kind === 'VIEW' ? '02000' : '02000',
 	`SQL compilation error:\n${title(kind === 'DYNAMIC TABLE' || kind === 'VIEW' ? 'TABLE' : kind)} '${name}' does not exist or not authorized.`);
 export const exists = name => new SqlError('002002', '42710', `SQL compilation error:\nObject '${name}' already exists.`);
-export const forbidden = (kind, name) => new SqlError('003001', '42501', `SQL access control error:\nInsufficient privileges to operate on ${kind.toLowerCase()} '${name}'`);
+export const forbidden = (kind, name) => new SqlError('003001', '42501',
+	`SQL access control error:\nInsufficient privileges to operate on ${kind.toLowerCase()} '${name}'`);
 
 export class Catalog {
 	accounts = new Map();
@@ -27,11 +30,14 @@ export class Catalog {
 	}
 	makeAccount({ name, network = null }) {
 		name = name.toUpperCase();
-		const role = (roleName, roles = [], owner = 'ACCOUNTADMIN') => [roleName, { kind: 'ROLE', name: roleName, path: [roleName], roles: new Set(roles), owner, comment: '',
+		const role = (roleName, roles = [], owner = 'ACCOUNTADMIN') => [roleName,
+			{ kind: 'ROLE', name: roleName, path: [roleName], roles: new Set(roles), owner, comment: '',
 			created: this.world.now(), grants: [] }];
-		const account = { name, locator: `RV${String(10000 + this.accounts.size)}`, hosts: new Set([name.toLowerCase(), name.toLowerCase().replaceAll('_', '-')]), network,
+		const account = { name, locator: `RV${String(10000 + this.accounts.size)}`,
+			hosts: new Set([name.toLowerCase(), name.toLowerCase().replaceAll('_', '-')]), network,
 			users: new Map(), databases: new Map(), integrations: new Map(), warehouses: new Map(), denied: [], externalId: 0,
-			roles: new Map([role('ACCOUNTADMIN', ['SYSADMIN', 'SECURITYADMIN']), role('SECURITYADMIN', ['USERADMIN']), role('USERADMIN'), role('SYSADMIN'), role('PUBLIC')]),
+			roles: new Map([role('ACCOUNTADMIN', ['SYSADMIN', 'SECURITYADMIN']), role('SECURITYADMIN', ['USERADMIN']),
+				role('USERADMIN'), role('SYSADMIN'), role('PUBLIC')]),
 			kind: 'ACCOUNT', path: [name], owner: 'ACCOUNTADMIN', grants: [] };
 		account.hosts.add(account.locator.toLowerCase());
 		this.accounts.set(name, account);
@@ -39,7 +45,8 @@ export class Catalog {
 		return account;
 	}
 	makeWarehouse(account, name, more = {}) {
-		const warehouse = { kind: 'WAREHOUSE', name, path: [name], state: 'STARTED', autoResume: true, monitor: null, size: 'X-Small', owner: 'SYSADMIN', comment: '',
+		const warehouse = { kind: 'WAREHOUSE', name, path: [name], state: 'STARTED', autoResume: true, monitor: null,
+			size: 'X-Small', owner: 'SYSADMIN', comment: '',
 			created: this.world.now(), grants: [], ...more };
 		account.warehouses.set(name, warehouse);
 		return warehouse;
@@ -51,14 +58,16 @@ export class Catalog {
 	// ---- finding
 	// The path of a name in a session: its parts with the current database and schema in front.
 	path(session, parts, kind) {
-		const wanted = kind === 'DATABASE' || kind === 'ACCOUNT' || ['WAREHOUSE', 'ROLE', 'USER', 'INTEGRATION'].includes(kind) ? 1 : kind === 'SCHEMA' ? 2 : 3;
+		const wanted = kind === 'DATABASE' || kind === 'ACCOUNT' || ['WAREHOUSE', 'ROLE', 'USER', 'INTEGRATION'].includes(kind)
+			? 1 : kind === 'SCHEMA' ? 2 : 3;
 		if (parts.length > wanted)
 			throw new SqlError('001015', '42601', `SQL compilation error:\nToo many parts in the name ${parts.map(shown).join('.')}`);
 		const front = [session.database, session.schema].slice(0, wanted - 1);
 		const path = [...front.slice(0, wanted - parts.length), ...parts];
 		for (const [i, part] of path.entries())
 			if (!part)
-				throw new SqlError(i === 0 ? '090105' : '090106', '22000', `Cannot perform operation. This session does not have a current ${i === 0 ? 'database' : 'schema'}. ` +
+				throw new SqlError(i === 0 ? '090105' : '090106', '22000',
+					`Cannot perform operation. This session does not have a current ${i === 0 ? 'database' : 'schema'}. ` +
 					`Call 'USE ${i === 0 ? 'DATABASE' : 'SCHEMA'}', or use a qualified name.`);
 		return path;
 	}
@@ -114,12 +123,14 @@ export class Catalog {
 	}
 	grantsOf(session, object) {
 		const roles = this.roles(session);
-		return roles.has('ACCOUNTADMIN') || roles.has(object.owner) ? ['OWNERSHIP'] : object.grants.filter(g => roles.has(g.role)).map(g => g.privilege);
+		return roles.has('ACCOUNTADMIN') || roles.has(object.owner) ? ['OWNERSHIP']
+			: object.grants.filter(g => roles.has(g.role)).map(g => g.privilege);
 	}
 	// A control call took it away: whoever asks, for one of a privilege or for any.
 	denied(session, privilege, object) {
 		const name = object.path.join('.');
-		return session.account.denied.some(d => d.object === name && (!d.privilege || d.privilege === privilege) && (!d.role || d.role === session.role));
+		return session.account.denied.some(d => d.object === name && (!d.privilege || d.privilege === privilege) &&
+			(!d.role || d.role === session.role));
 	}
 	visible(session, object) {
 		return ['ROLE', 'USER', 'WAREHOUSE'].includes(object.kind) || this.grantsOf(session, object).length > 0;
@@ -128,7 +139,8 @@ export class Catalog {
 		if (this.denied(session, privilege, object))
 			return false;
 		const grants = this.grantsOf(session, object);
-		return grants.includes('OWNERSHIP') || grants.includes(privilege) || (privilege === 'USAGE' && object.kind !== 'WAREHOUSE' && grants.length > 0 && privilege !== 'OWNERSHIP') ||
+		return grants.includes('OWNERSHIP') || grants.includes(privilege) ||
+			(privilege === 'USAGE' && object.kind !== 'WAREHOUSE' && grants.length > 0 && privilege !== 'OWNERSHIP') ||
 			(privilege === 'MONITOR' && grants.includes('OPERATE') && object.kind === 'WAREHOUSE');
 	}
 	demand(session, privilege, object) {
@@ -156,7 +168,8 @@ export class Catalog {
 		this.demand(session, `CREATE ${kind}`, parent);
 		if (old)
 			this.demand(session, 'OWNERSHIP', old);
-		const object = { kind, name, path, owner: session.role, comment: '', created: this.world.now(), grants: [], duck: this.duck(account, path), ...more };
+		const object = { kind, name, path, owner: session.role, comment: '', created: this.world.now(), grants: [],
+			duck: this.duck(account, path), ...more };
 		collection.set(name, object);
 		// a replaced object loses what was granted on it; the schema's future grants come to a new one
 		if (path.length === 3)
@@ -168,12 +181,14 @@ export class Catalog {
 		return { object, made: true, old };
 	}
 	makeSchema(more) {
-		return { tables: new Map(), pipes: new Map(), stages: new Map(), formats: new Map(), streams: new Map(), tasks: new Map(), policies: new Map(), sequences: new Map(),
+		return { tables: new Map(), pipes: new Map(), stages: new Map(), formats: new Map(), streams: new Map(), tasks: new Map(),
+			policies: new Map(), sequences: new Map(),
 			tags: new Map(), future: [], ...more };
 	}
 	duck(account, path) {
 		// DuckDB has schemas of its own in each database
-		return [`${account.name}|${duckName(path[0])}`, ...path.slice(1).map((part, i) => i === 0 ? `${duckName(part)}{}` : duckName(part))];
+		return [`${account.name}|${duckName(path[0])}`, ...path.slice(1).map((part, i) => i === 0 ? `${duckName(part)}{}`
+			: duckName(part))];
 	}
 	remove(session, object) {
 		this.collection(session.account, object.kind, object.path).delete(object.name);

@@ -25,7 +25,8 @@ import { runTask } from './snowflake-task.mjs';
 import { nameOf, statements } from './snowflake-text.mjs';
 
 const json = value => ({ status: 200, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(value) + '\n' });
-const lines = values => ({ status: 200, headers: { 'Content-Type': 'application/x-ndjson' }, body: values.map(value => JSON.stringify(value) + '\n').join('') });
+const lines = values => ({ status: 200, headers: { 'Content-Type': 'application/x-ndjson' },
+	body: values.map(value => JSON.stringify(value) + '\n').join('') });
 
 function account({ catalog }, name) {
 	const found = name === undefined || name === null ? [...catalog.accounts.values()][0] : catalog.accounts.get(name.toUpperCase());
@@ -34,7 +35,8 @@ function account({ catalog }, name) {
 	return found;
 }
 async function administrator(service, input, work) {
-	const owner = account(service, input.account), user = { name: 'ADMIN', roles: new Set(owner.roles.keys()), defaultRole: 'ACCOUNTADMIN', defaultWarehouse: 'WH', keys: [] };
+	const owner = account(service, input.account), user = { name: 'ADMIN', roles: new Set(owner.roles.keys()),
+		defaultRole: 'ACCOUNTADMIN', defaultWarehouse: 'WH', keys: [] };
 	const session = await service.engine.session({ account: owner, user }, input);
 	try {
 		return await work(session, owner);
@@ -60,7 +62,8 @@ export const controls = {
 		for (const [i, name] of ['public_key', 'public_key_2'].entries())
 			if (name in input)
 				old.keys[i] = input[name] === null ? null : publicKey(input[name]);
-		for (const [name, field] of [['default_role', 'defaultRole'], ['default_warehouse', 'defaultWarehouse'], ['network', 'network'], ['disabled', 'disabled']])
+		for (const [name, field] of [['default_role', 'defaultRole'], ['default_warehouse', 'defaultWarehouse'],
+			['network', 'network'], ['disabled', 'disabled']])
 			if (name in input)
 				old[field] = input[name];
 		for (const role of input.roles ?? [])
@@ -76,7 +79,8 @@ export const controls = {
 	},
 	'DELETE token': (service, q) => json({ gone: service.gate.tokens.delete(q.token) }),
 	'POST warehouse': (service, q, input) => {
-		const owner = account(service, input.account), found = owner.warehouses.get(input.name) ?? service.catalog.makeWarehouse(owner, input.name);
+		const owner = account(service, input.account), found = owner.warehouses.get(input.name) ??
+			service.catalog.makeWarehouse(owner, input.name);
 		for (const [name, field] of [['state', 'state'], ['auto_resume', 'autoResume'], ['monitor', 'monitor']])
 			if (name in input)
 				found[field] = input[name];

@@ -46,7 +46,8 @@ function takeComment(reader) {
 	return reader.string();
 }
 export const kindAhead = reader => {
-	for (const words of [['DYNAMIC', 'TABLE'], ['FILE', 'FORMAT'], ['MASKING', 'POLICY'], ['ROW', 'ACCESS', 'POLICY'], ['STORAGE', 'INTEGRATION'], ['NOTIFICATION', 'INTEGRATION'], ['NETWORK', 'POLICY']])
+	for (const words of [['DYNAMIC', 'TABLE'], ['FILE', 'FORMAT'], ['MASKING', 'POLICY'], ['ROW', 'ACCESS', 'POLICY'],
+		['STORAGE', 'INTEGRATION'], ['NOTIFICATION', 'INTEGRATION'], ['NETWORK', 'POLICY']])
 		if (reader.take(...words))
 			return words[0] === 'STORAGE' || words[0] === 'NOTIFICATION' ? 'INTEGRATION' : words.join(' ');
 	return reader.word();
@@ -141,7 +142,8 @@ function tableOptions(reader, until = []) {
 			throw reader.unexpected();
 	return options;
 }
-const TABLE_OPTIONS = ['DATA_RETENTION_TIME_IN_DAYS', 'MAX_DATA_EXTENSION_TIME_IN_DAYS', 'CHANGE_TRACKING', 'ENABLE_SCHEMA_EVOLUTION', 'DEFAULT_DDL_COLLATION', 'CLUSTER_BY', 'COMMENT',
+const TABLE_OPTIONS = ['DATA_RETENTION_TIME_IN_DAYS', 'MAX_DATA_EXTENSION_TIME_IN_DAYS', 'CHANGE_TRACKING',
+	'ENABLE_SCHEMA_EVOLUTION', 'DEFAULT_DDL_COLLATION', 'CLUSTER_BY', 'COMMENT',
 	'COPY_GRANTS', 'ERROR_LOGGING', 'STAGE_FILE_FORMAT', 'STAGE_COPY_OPTIONS'];
 function only(reader, options, known) {
 	for (const key of Object.keys(options))
@@ -153,7 +155,8 @@ async function describeQuery(engine, session, duckSql) {
 	const { columns } = await engine.rows(session, `SELECT * FROM (${duckSql}) LIMIT 0`);
 	return columns.map(([name, type]) => {
 		const c = columnOf(snowName(name), type);
-		const of = { fixed: ['NUMBER', [c.precision, c.scale]], real: ['FLOAT'], text: ['VARCHAR'], boolean: ['BOOLEAN'], date: ['DATE'], time: ['TIME'], timestamp_ntz: ['TIMESTAMP_NTZ'],
+		const of = { fixed: ['NUMBER', [c.precision, c.scale]], real: ['FLOAT'], text: ['VARCHAR'], boolean: ['BOOLEAN'],
+			date: ['DATE'], time: ['TIME'], timestamp_ntz: ['TIMESTAMP_NTZ'],
 			timestamp_ltz: ['TIMESTAMP_LTZ'], variant: ['VARIANT'], binary: ['BINARY'] }[c.type];
 		return { name: c.name, type: typeOf(...of), nullable: true, fallback: null, comment: null, policy: null };
 	});
@@ -181,7 +184,8 @@ async function createTable(engine, session, reader, { make, replace, transient, 
 	if (names.size !== columns.length)
 		throw new SqlError('002025', '42S21', `SQL compilation error:\nduplicate column name '${columns.find((c, i) => columns.findIndex(o => o.name === c.name) !== i).name}'`);
 	const old = engine.catalog.peek(session.account, 'TABLE', engine.catalog.path(session, parts, 'TABLE'));
-	const result = make({ columns, clusterBy: options.CLUSTER_BY ?? null, comment: commentOf(options), retention: options.DATA_RETENTION_TIME_IN_DAYS ?? 1, transient,
+	const result = make({ columns, clusterBy: options.CLUSTER_BY ?? null, comment: commentOf(options),
+		retention: options.DATA_RETENTION_TIME_IN_DAYS ?? 1, transient,
 		changeTracking: options.CHANGE_TRACKING ?? false, loaded: new Map(), history: [] });
 	if (result.made) {
 		const where = duckTable(result.object.duck);
@@ -233,7 +237,8 @@ async function createDynamic(engine, session, reader, { make, parts, statement }
 		names = reader.sql && await readNames(reader);
 	}
 	const options = tableOptions(reader, ['AS']);
-	only(reader, options, ['TARGET_LAG', 'WAREHOUSE', 'REFRESH_MODE', 'INITIALIZE', 'CLUSTER_BY', 'COMMENT', 'COPY_GRANTS', 'DATA_RETENTION_TIME_IN_DAYS', 'MAX_DATA_EXTENSION_TIME_IN_DAYS']);
+	only(reader, options, ['TARGET_LAG', 'WAREHOUSE', 'REFRESH_MODE', 'INITIALIZE', 'CLUSTER_BY', 'COMMENT', 'COPY_GRANTS',
+		'DATA_RETENTION_TIME_IN_DAYS', 'MAX_DATA_EXTENSION_TIME_IN_DAYS']);
 	checkLag(options.TARGET_LAG);
 	if (!options.WAREHOUSE)
 		throw new SqlError('002006', '42601', 'SQL compilation error:\nMissing option(s): [WAREHOUSE]');
@@ -244,8 +249,10 @@ async function createDynamic(engine, session, reader, { make, parts, statement }
 	const columns = await describeQuery(engine, session, query);
 	names?.forEach((name, i) => columns[i].name = name);
 	const old = engine.catalog.peek(session.account, 'TABLE', engine.catalog.path(session, parts, 'TABLE'));
-	const result = make({ columns, comment: commentOf(options), lag: options.TARGET_LAG, warehouse, refreshMode: options.REFRESH_MODE ?? 'AUTO', initialize: options.INITIALIZE ?? 'ON_CREATE',
-		clusterBy: options.CLUSTER_BY ?? null, text: statement.sql, body, sources, state: 'ACTIVE', refreshed: null, refreshes: 0, retention: options.DATA_RETENTION_TIME_IN_DAYS ?? 1, role: session.role });
+	const result = make({ columns, comment: commentOf(options), lag: options.TARGET_LAG, warehouse,
+		refreshMode: options.REFRESH_MODE ?? 'AUTO', initialize: options.INITIALIZE ?? 'ON_CREATE',
+		clusterBy: options.CLUSTER_BY ?? null, text: statement.sql, body, sources, state: 'ACTIVE', refreshed: null, refreshes: 0,
+			retention: options.DATA_RETENTION_TIME_IN_DAYS ?? 1, role: session.role });
 	if (result.made) {
 		if (old)
 			await drop(session, old);
@@ -260,7 +267,8 @@ export function checkLag(lag) {
 	if (String(lag).toUpperCase() === 'DOWNSTREAM')
 		return;
 	if (!m)
-		throw new SqlError('002006', '42601', lag === undefined ? 'SQL compilation error:\nMissing option(s): [TARGET_LAG]' : `SQL compilation error:\nInvalid value '${lag}' for TARGET_LAG.`);
+		throw new SqlError('002006', '42601', lag === undefined ? 'SQL compilation error:\nMissing option(s): [TARGET_LAG]'
+			: `SQL compilation error:\nInvalid value '${lag}' for TARGET_LAG.`);
 	if (Number(m[1]) * { second: 1, minute: 60, hour: 3600, day: 86400 }[m[2].toLowerCase()] < 60)
 		throw new SqlError('002006', '42601', 'SQL compilation error:\nTarget lag must be at least 60 seconds.');
 }
@@ -278,7 +286,8 @@ export async function refresh(engine, session, object, query = null) {
 	for (const source of object.sources)
 		if (source.kind === 'DYNAMIC TABLE')
 			await refresh(engine, session, source);
-	const sql = object.query ??= query ?? await engine.rewritten({ ...session, role: object.role, reads: [], writes: [] }, object.body, null, true);
+	const sql = object.query ??= query ?? await engine.rewritten({ ...session, role: object.role, reads: [], writes: [] },
+		object.body, null, true);
 	const where = duckTable(object.duck);
 	await engine.rows(session, 'BEGIN TRANSACTION');
 	try {
@@ -298,7 +307,8 @@ const MAKERS = {
 	DATABASE(engine, session, reader, { kind, parts, make, replace, transient }) {
 		const options = readOptions(reader);
 		reader.end();
-		const result = make({ schemas: new Map(), comment: commentOf(options), retention: options.DATA_RETENTION_TIME_IN_DAYS ?? 1, transient, future: [] });
+		const result = make({ schemas: new Map(), comment: commentOf(options), retention: options.DATA_RETENTION_TIME_IN_DAYS ??
+			1, transient, future: [] });
 		if (!result.made)
 			return created(result);
 		return (async () => {
@@ -307,7 +317,8 @@ const MAKERS = {
 				await session.connection.run(`DETACH ${quote(name)}`);
 			await session.connection.run(`ATTACH ':memory:' AS ${quote(name)}`);
 			const inside = { ...session, database: parts[0] };
-			await MAKERS.SCHEMA(engine, inside, readerOf(''), { make: more => engine.catalog.make(inside, 'SCHEMA', [parts[0], 'PUBLIC'], more) });
+			await MAKERS.SCHEMA(engine, inside, readerOf(''), { make: more => engine.catalog.make(inside, 'SCHEMA',
+				[parts[0], 'PUBLIC'], more) });
 			session.database = parts[0];
 			session.schema = 'PUBLIC';
 			return created(result);
@@ -316,7 +327,8 @@ const MAKERS = {
 	async SCHEMA(engine, session, reader, { make }) {
 		const managed = reader.take('WITH', 'MANAGED', 'ACCESS'), options = readOptions(reader);
 		reader.end();
-		const result = make(engine.catalog.makeSchema({ comment: commentOf(options), retention: options.DATA_RETENTION_TIME_IN_DAYS ?? 1, managed }));
+		const result = make(engine.catalog.makeSchema({ comment: commentOf(options),
+			retention: options.DATA_RETENTION_TIME_IN_DAYS ?? 1, managed }));
 		if (result.made) {
 			if (result.old)
 				await session.connection.run(`DROP SCHEMA ${duckTable(result.object.duck)} CASCADE`);
@@ -355,7 +367,8 @@ const MAKERS = {
 		reader.expect('AS');
 		const text = reader.sql.slice(reader.next?.start ?? 0), copy = readCopy(engine, session, reader, true);
 		engine.catalog.demand(session, 'INSERT', copy.table);
-		const result = make({ copy, text, auto: options.AUTO_INGEST === true, comment: commentOf(options), paused: false, queue: [], known: new Map(), history: [], events: [],
+		const result = make({ copy, text, auto: options.AUTO_INGEST === true, comment: commentOf(options), paused: false,
+			queue: [], known: new Map(), history: [], events: [],
 			channel: options.AUTO_INGEST === true ? `arn:aws:sqs:us-east-1:${'390000000000'}:sf-snowpipe-AIDA${session.account.locator}-${randomUUID().slice(0, 8)}` : null });
 		return created(result);
 	},
@@ -368,7 +381,8 @@ const MAKERS = {
 		reader.end();
 		return (async () => {
 			const offset = options.SHOW_INITIAL_ROWS === true ? 0 : await engine.end(session, source);
-			return created(make({ source, appendOnly: options.APPEND_ONLY === true, offset, comment: commentOf(options), copyGrants, columns: source.columns }), 'Stream');
+			return created(make({ source, appendOnly: options.APPEND_ONLY === true, offset, comment: commentOf(options),
+				copyGrants, columns: source.columns }), 'Stream');
 		})();
 	},
 	TASK(engine, session, reader, { make }) {
@@ -393,8 +407,10 @@ const MAKERS = {
 		const body = reader.restTokens();
 		if (!body.tokens.length)
 			throw reader.unexpected();
-		return created(make({ state: 'suspended', schedule: options.SCHEDULE ?? null, warehouse: options.WAREHOUSE === undefined ? null : nameOf(String(options.WAREHOUSE))[0],
-			when: options.WHEN ?? null, after: options.AFTER ?? [], body, comment: commentOf(options), history: [], database: session.database, schema: session.schema,
+		return created(make({ state: 'suspended', schedule: options.SCHEDULE ?? null,
+			warehouse: options.WAREHOUSE === undefined ? null : nameOf(String(options.WAREHOUSE))[0],
+			when: options.WHEN ?? null, after: options.AFTER ?? [], body, comment: commentOf(options), history: [],
+				database: session.database, schema: session.schema,
 			overlap: options.ALLOW_OVERLAPPING_EXECUTION ?? false, timeout: options.USER_TASK_TIMEOUT_MS ?? null }), 'Task');
 	},
 	ROLE(engine, session, reader, { make }) {
@@ -408,26 +424,31 @@ const MAKERS = {
 		if (session.account.users.has(parts[0]))
 			return created(make({}));
 		engine.catalog.demand(session, 'CREATE USER', session.account);
-		makeUser(session.account, { name: parts[0], public_key: options.RSA_PUBLIC_KEY, public_key_2: options.RSA_PUBLIC_KEY_2, default_role: options.DEFAULT_ROLE, default_warehouse: options.DEFAULT_WAREHOUSE });
+		makeUser(session.account, { name: parts[0], public_key: options.RSA_PUBLIC_KEY, public_key_2: options.RSA_PUBLIC_KEY_2,
+			default_role: options.DEFAULT_ROLE, default_warehouse: options.DEFAULT_WAREHOUSE });
 		return status(`User ${shown(parts[0])} successfully created.`);
 	},
 	WAREHOUSE(engine, session, reader, { make }) {
 		reader.take('WITH');
 		const options = readOptions(reader);
 		reader.end();
-		return created(make({ state: options.INITIALLY_SUSPENDED ? 'SUSPENDED' : 'STARTED', autoResume: options.AUTO_RESUME ?? true, monitor: null, size: options.WAREHOUSE_SIZE ?? 'X-Small', comment: commentOf(options) }));
+		return created(make({ state: options.INITIALLY_SUSPENDED ? 'SUSPENDED' : 'STARTED', autoResume: options.AUTO_RESUME ??
+			true, monitor: null, size: options.WAREHOUSE_SIZE ?? 'X-Small', comment: commentOf(options) }));
 	},
 	INTEGRATION(engine, session, reader, { make, storage }) {
 		const options = readOptions(reader);
 		reader.end();
 		if (!storage)
 			return created(make({ type: 'QUEUE', options, comment: commentOf(options) }), 'Integration');
-		for (const key of ['TYPE', 'STORAGE_PROVIDER', 'ENABLED', 'STORAGE_ALLOWED_LOCATIONS', ...(options.STORAGE_PROVIDER === 'S3' ? ['STORAGE_AWS_ROLE_ARN'] : [])])
+		for (const key of ['TYPE', 'STORAGE_PROVIDER', 'ENABLED', 'STORAGE_ALLOWED_LOCATIONS',
+			...(options.STORAGE_PROVIDER === 'S3' ? ['STORAGE_AWS_ROLE_ARN'] : [])])
 			if (options[key] === undefined)
 				throw new SqlError('002029', '42601', `SQL compilation error:\nMissing option(s): [${key}]`);
 		// without one that is given, each creation makes a new external id
-		const external = options.STORAGE_AWS_EXTERNAL_ID ?? `${session.account.locator}_SFCRole=${++session.account.externalId}_${randomUUID().slice(0, 12)}=`;
-		return created(make({ type: 'EXTERNAL_STAGE', options, comment: commentOf(options), allowed: [].concat(options.STORAGE_ALLOWED_LOCATIONS), external, enabled: options.ENABLED }), 'Integration');
+		const external = options.STORAGE_AWS_EXTERNAL_ID ??
+			`${session.account.locator}_SFCRole=${++session.account.externalId}_${randomUUID().slice(0, 12)}=`;
+		return created(make({ type: 'EXTERNAL_STAGE', options, comment: commentOf(options),
+			allowed: [].concat(options.STORAGE_ALLOWED_LOCATIONS), external, enabled: options.ENABLED }), 'Integration');
 	},
 	'MASKING POLICY'(engine, session, reader, { make }) {
 		reader.expect('AS', '(');
@@ -495,7 +516,8 @@ export function readCopy(engine, session, reader, ofPipe = false) {
 			throw new SqlError('001030', '42601', "SQL compilation error:\nON_ERROR = ABORT_STATEMENT is not supported in the COPY statement of a pipe.");
 	}
 	const location = stageOf(engine, session, stage);
-	return { table, columns, select, location, options, format: formatOf(engine, session, options.FILE_FORMAT) ?? location.stage.format ?? { TYPE: 'CSV' },
+	return { table, columns, select, location, options, format: formatOf(engine, session, options.FILE_FORMAT) ??
+		location.stage.format ?? { TYPE: 'CSV' },
 		onError: String(options.ON_ERROR ?? (ofPipe ? 'SKIP_FILE' : 'ABORT_STATEMENT')).toUpperCase() };
 }
 // @db.schema.stage/path: {stage, path, bucket, prefix}

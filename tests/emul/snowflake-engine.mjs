@@ -16,12 +16,16 @@ import { columnOf, valueText } from './snowflake-types.mjs';
 
 export const duckTable = path => path.map(quote).join('.');
 // A result of one column and one row, as most statements have it.
-export const status = text => ({ columns: [{ name: 'status', type: 'text', nullable: true, length: 16777216, byteLength: 16777216 }], rows: [[text]] });
-export const table = (names, rows) => ({ columns: names.map(name => typeof name === 'string' ? { name, type: 'text', nullable: true, length: 16777216, byteLength: 16777216 } : name),
+export const status = text => ({ columns: [{ name: 'status', type: 'text', nullable: true, length: 16777216,
+	byteLength: 16777216 }], rows: [[text]] });
+export const table = (names, rows) => ({ columns: names.map(name => typeof name === 'string'
+	? { name, type: 'text', nullable: true, length: 16777216, byteLength: 16777216 } : name),
 	rows: rows.map(row => row.map(one => one === null || one === undefined ? null : String(one))) });
-const counts = (names, values) => ({ ...table(names.map(name => ({ name, type: 'fixed', nullable: false, precision: 19, scale: 0 })), [values]), changed: values.reduce((a, b) => a + b, 0) });
+const counts = (names, values) => ({ ...table(names.map(name => ({ name, type: 'fixed', nullable: false, precision: 19,
+	scale: 0 })), [values]), changed: values.reduce((a, b) => a + b, 0) });
 
-const HANDLERS = { CREATE: create, DROP: dropObject, ALTER: alter, TRUNCATE: truncate, COMMENT: comment, USE: use, GRANT: grant, REVOKE: grant };
+const HANDLERS = { CREATE: create, DROP: dropObject, ALTER: alter, TRUNCATE: truncate, COMMENT: comment, USE: use, GRANT: grant,
+	REVOKE: grant };
 const NEEDS_WAREHOUSE = new Set(['INSERT', 'UPDATE', 'DELETE', 'MERGE', 'COPY']);
 
 export class Engine {
@@ -32,7 +36,8 @@ export class Engine {
 	}
 	async open() {
 		this.opening ??= (async () => {
-			this.instance = await DuckDBInstance.create(':memory:', { autoinstall_known_extensions: 'false', autoload_known_extensions: 'false', threads: '1' });
+			this.instance = await DuckDBInstance.create(':memory:', { autoinstall_known_extensions: 'false',
+				autoload_known_extensions: 'false', threads: '1' });
 			this.main = await this.connect();
 			await defineFunctions(this.main, this.world);
 		})();
@@ -68,7 +73,8 @@ export class Engine {
 			throw new SqlError('390186', '08001', `Role '${asked}' specified in the request is not granted to this token.`);
 		if (!account.roles.has(use) || !this.granted(account, user, use))
 			throw new SqlError('390189', '08001', `Role '${use}' specified in the connect string does not exist or not authorized. Contact your local system administrator, or attempt to login with another role, e.g. PUBLIC.`);
-		const session = { account, user, role: use, kind, database: null, schema: null, warehouse: null, parameters, variables: new Map(), connection: await this.connect(), transaction: false, undo: [], reads: [], writes: [] };
+		const session = { account, user, role: use, kind, database: null, schema: null, warehouse: null, parameters,
+			variables: new Map(), connection: await this.connect(), transaction: false, undo: [], reads: [], writes: [] };
 		// what is not there, or not to be seen, is left out without a word
 		if (database && this.catalog.find(session, 'DATABASE', [database], { missing: true })) {
 			session.database = database;
@@ -159,7 +165,8 @@ export class Engine {
 		const prepare = [];
 		return { session, bindings, names, prepare, hasRole: role => this.catalog.roles(session).has(role),
 			table: (parts, write) => this.resolve(session, parts, write, prepare),
-			evaluate: async sql => (await this.rows(session, await rewrite(statements(`SELECT ${sql}`)[0], this.context(session, null, false)))).rows[0],
+			evaluate: async sql => (await this.rows(session, await rewrite(statements(`SELECT ${sql}`)[0],
+				this.context(session, null, false)))).rows[0],
 			systemFunction: (name, args) => show.systemFunction(this, session, name, args),
 			tableFunction: async (name, args, database) => {
 				this.wakeWarehouse(session);
@@ -174,7 +181,8 @@ export class Engine {
 		const inner = parts.length > 1 && parts[parts.length - 2] === 'INFORMATION_SCHEMA';
 		if (inner)
 			return informationSchema(this, session, parts, prepare);
-		const kind = this.catalog.find(session, 'STREAM', parts, { missing: true }) && !this.catalog.find(session, 'TABLE', parts, { missing: true }) ? 'STREAM' : 'TABLE';
+		const kind = this.catalog.find(session, 'STREAM', parts, { missing: true }) &&
+			!this.catalog.find(session, 'TABLE', parts, { missing: true }) ? 'STREAM' : 'TABLE';
 		const object = this.catalog.find(session, kind, parts);
 		if (write) {
 			if (object.kind !== 'TABLE')
@@ -203,14 +211,16 @@ export class Engine {
 	}
 	formats({ parameters }) {
 		const get = name => Object.entries(parameters).find(([key]) => key.toUpperCase() === name)?.[1];
-		return { date: get('DATE_OUTPUT_FORMAT'), time: get('TIME_OUTPUT_FORMAT'), timestamp: get('TIMESTAMP_OUTPUT_FORMAT'), timestamp_ntz: get('TIMESTAMP_NTZ_OUTPUT_FORMAT'),
+		return { date: get('DATE_OUTPUT_FORMAT'), time: get('TIME_OUTPUT_FORMAT'), timestamp: get('TIMESTAMP_OUTPUT_FORMAT'),
+			timestamp_ntz: get('TIMESTAMP_NTZ_OUTPUT_FORMAT'),
 			timestamp_ltz: get('TIMESTAMP_LTZ_OUTPUT_FORMAT'), timestamp_tz: get('TIMESTAMP_TZ_OUTPUT_FORMAT') };
 	}
 	// DuckDB's columns and values.
 	async rows(session, sql) {
 		try {
 			const reader = await session.connection.runAndReadAll(sql), types = reader.columnTypes();
-			return { columns: reader.columnNames().map((name, i) => [name, types[i]]), rows: reader.getRows(), changed: Number(reader.rowsChanged) };
+			return { columns: reader.columnNames().map((name, i) => [name, types[i]]), rows: reader.getRows(),
+				changed: Number(reader.rowsChanged) };
 		} catch (error) {
 			throw failure(error, sql);
 		}
@@ -233,7 +243,8 @@ export class Engine {
 		session.change = kind === 'MERGE' ? 'INSERT' : kind;
 		const overwrite = /^INSERT\s+OVERWRITE/i.test(statement.sql);
 		let duplicates = null;
-		let sql = await this.rewritten(session, overwrite ? statements(statement.sql.replace(/^(INSERT)\s+OVERWRITE/i, '$1'))[0] : statement, bindings, false,
+		let sql = await this.rewritten(session, overwrite ? statements(statement.sql.replace(/^(INSERT)\s+OVERWRITE/i, '$1'))[0]
+			: statement, bindings, false,
 			{ mended: tree => duplicates = kind === 'MERGE' ? duplicatesOf(tree) : null });
 		const [target] = session.writes;
 		if (overwrite)
@@ -246,10 +257,12 @@ export class Engine {
 		await this.consume(session);
 		target.changes = (target.changes ?? 0) + 1;
 		if (kind === 'MERGE') {
-			const count = action => rows.filter(([one]) => one === action).length, has = word => new RegExp(`THEN\\s+${word}\\b`, 'i').test(statement.sql);
+			const count = action => rows.filter(([one]) => one === action).length,
+				has = word => new RegExp(`THEN\\s+${word}\\b`, 'i').test(statement.sql);
 			const names = [['INSERT', 'inserted'], ['UPDATE', 'updated'], ['DELETE', 'deleted']].filter(([action]) => has(action));
 			return { ...counts(names.map(([, word]) => `number of rows ${word}`), names.map(([action]) => count(action))),
-				stats: { numRowsInserted: count('INSERT'), numRowsUpdated: count('UPDATE'), numRowsDeleted: count('DELETE'), numDuplicateRowsUpdated: 0 } };
+				stats: { numRowsInserted: count('INSERT'), numRowsUpdated: count('UPDATE'), numRowsDeleted: count('DELETE'),
+					numDuplicateRowsUpdated: 0 } };
 		}
 		const n = Number(rows[0]?.[0] ?? changed);
 		const stats = { numRowsInserted: 0, numRowsUpdated: 0, numRowsDeleted: 0, numDuplicateRowsUpdated: 0 };
@@ -302,30 +315,36 @@ export class Engine {
 	}
 }
 
-// What DuckDB complains about, as Snowflake says it.
+// What DuckDB complains about, as Snowflake says it: [pattern, code, sqlState, message of its match].
+const unresolved = 'SQL compilation error: error line 1 at position 0\ninvalid identifier';
+const FAILURES = [
+	[/Referenced (?:column|table) "([^"]+)" not found/, '000904', '42000', m => `${unresolved} '${snowName(m[1])}'`],
+	[/does not have a column named "([^"]+)"/, '000904', '42000', m => `${unresolved} '${snowName(m[1])}'`],
+	[/column named "?([^" ]+)"? (?:does not exist|not found)/, '000904', '42000', m => `${unresolved} '${snowName(m[1])}'`],
+	[/"([^"]+)" not found in FROM/, '000904', '42000', m => `${unresolved} '${snowName(m[1])}'`],
+	[/Table with name (\S+) does not exist/, '002003', '02000',
+		m => `SQL compilation error:\nObject '${snowName(m[1])}' does not exist or not authorized.`],
+	[/NOT NULL constraint failed/, '100072', '22000', () => 'NULL result in a non-nullable column'],
+	[/^(.*out of range.*)/i, '100039', '22003', m => m[1]],
+	[/^((?:Conversion Error|.*Could not cast).*)/i, '100038', '22018', m => m[1]],
+	[/Function with name "?(\w+)"? does not exist/, '002140', '42601', m => `SQL compilation error:\nUnknown function ${nameOfFunction(m[1])}`],
+	[/No function matches the given name and argument types '?(\w+)/, '002140', '42601',
+		m => `SQL compilation error:\nUnknown function ${nameOfFunction(m[1])}`],
+	[/^(.*(?:must appear in the GROUP BY|aggregate).*)/i, '000979', '42601', m => `SQL compilation error:\n${m[1]}`],
+	[/^(.*)/, '000900', '42000', m => `SQL compilation error:\n${m[1]}`],
+];
+const nameOfFunction = name => name.toUpperCase().replace(/^SF_/, '');
 export function failure(error, sql) {
 	if (error instanceof SqlError)
 		return error;
 	const said = /SF\|(\w+)\|(\w+)\|([\s\S]*?)\|FS/.exec(error.message);
 	let made;
-	if (said)
+	if (said) {
 		made = new SqlError(said[1], said[2], said[3]);
-	else if (/Referenced (?:column|table) "([^"]+)" not found|does not have a column named "([^"]+)"|column named "?([^" ]+)"? (?:does not exist|not found)|"([^"]+)" not found in FROM/.test(error.message)) {
-		const m = /Referenced (?:column|table) "([^"]+)" not found|does not have a column named "([^"]+)"|column named "?([^" ]+)"? (?:does not exist|not found)|"([^"]+)" not found in FROM/.exec(error.message);
-		made = new SqlError('000904', '42000', `SQL compilation error: error line 1 at position 0\ninvalid identifier '${snowName(m.slice(1).find(Boolean))}'`);
-	} else if (/Table with name (\S+) does not exist/.test(error.message))
-		made = new SqlError('002003', '02000', `SQL compilation error:\nObject '${snowName(/Table with name (\S+) does not exist/.exec(error.message)[1])}' does not exist or not authorized.`);
-	else if (/NOT NULL constraint failed: (?:.*\.)?(\S+)/.test(error.message))
-		made = new SqlError('100072', '22000', 'NULL result in a non-nullable column');
-	else if (/Out of Range Error|Conversion Error|Could not cast/i.test(error.message))
-		made = new SqlError(/out of range/i.test(error.message) ? '100039' : '100038', /out of range/i.test(error.message) ? '22003' : '22018', error.message.split('\n')[0]);
-	else if (/(?:Scalar|Table|Macro|Aggregate)? ?Function with name "?(\w+)"? does not exist|No function matches the given name and argument types '?(\w+)/.test(error.message)) {
-		const m = /name "?(\w+)"? does not exist|types '?(\w+)/.exec(error.message);
-		made = new SqlError('002140', '42601', `SQL compilation error:\nUnknown function ${(m[1] ?? m[2]).toUpperCase().replace(/^SF_/, '')}`);
-	} else if (/must appear in the GROUP BY|aggregate/i.test(error.message))
-		made = new SqlError('000979', '42601', `SQL compilation error:\n${error.message.split('\n')[0]}`);
-	else
-		made = new SqlError('000900', '42000', `SQL compilation error:\n${error.message.split('\n')[0]}`);
+	} else {
+		const [pattern, code, sqlState, message] = FAILURES.find(([one]) => one.test(error.message));
+		made = new SqlError(code, sqlState, message(pattern.exec(error.message)));
+	}
 	made.detail = `${error.message}\n${sql}`;
 	return made;
 }

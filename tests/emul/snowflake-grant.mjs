@@ -27,11 +27,13 @@ export function grant(engine, session, reader) {
 		const all = reader.word() === 'ALL', words = [reader.word()];
 		while (!reader.is('IN'))
 			words.push(reader.word());
-		const kind = words.join(' ') === 'DYNAMIC TABLES' ? 'DYNAMIC TABLE' : words.join(' ') === 'FILE FORMATS' ? 'FILE FORMAT' : PLURAL[words.join(' ')];
+		const kind = words.join(' ') === 'DYNAMIC TABLES' ? 'DYNAMIC TABLE' : words.join(' ') === 'FILE FORMATS' ? 'FILE FORMAT'
+			: PLURAL[words.join(' ')];
 		reader.expect('IN');
 		const outer = engine.catalog.find(session, reader.word(), reader.name());
 		if (all)
-			targets = kind === 'SCHEMA' ? [...outer.schemas.values()] : [...engine.catalog.all(session.account, kind, outer.path[0], outer.path[1])];
+			targets = kind === 'SCHEMA' ? [...outer.schemas.values()] : [...engine.catalog.all(session.account, kind,
+				outer.path[0], outer.path[1])];
 		else
 			future = { kind, outer };
 	} else {
@@ -57,23 +59,29 @@ export function grant(engine, session, reader) {
 	if (future) {
 		future.outer.future ??= [];
 		for (const privilege of privileges) {
-			future.outer.future = future.outer.future.filter(g => !(g.privilege === privilege && g.role === role && g.kind === future.kind));
+			future.outer.future = future.outer.future.filter(g => !(g.privilege === privilege && g.role === role &&
+				g.kind === future.kind));
 			if (giving)
 				future.outer.future.push({ kind: future.kind, privilege, role, by: session.role });
 		}
 	}
 	return done();
 }
-const ALL = { TABLE: ['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES'], VIEW: ['SELECT', 'REFERENCES'], 'DYNAMIC TABLE': ['SELECT', 'MONITOR', 'OPERATE'], PIPE: ['MONITOR', 'OPERATE'],
-	STAGE: ['USAGE', 'READ', 'WRITE'], STREAM: ['SELECT'], TASK: ['MONITOR', 'OPERATE'], 'FILE FORMAT': ['USAGE'], SCHEMA: ['USAGE', 'MODIFY', 'MONITOR', 'CREATE TABLE', 'CREATE VIEW', 'CREATE PIPE', 'CREATE STAGE',
-		'CREATE STREAM', 'CREATE TASK', 'CREATE FILE FORMAT', 'CREATE DYNAMIC TABLE', 'CREATE MASKING POLICY'], DATABASE: ['USAGE', 'MODIFY', 'MONITOR', 'CREATE SCHEMA'], WAREHOUSE: ['USAGE', 'OPERATE', 'MONITOR', 'MODIFY'], INTEGRATION: ['USAGE'] };
+const ALL = { TABLE: ['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES'], VIEW: ['SELECT', 'REFERENCES'],
+	'DYNAMIC TABLE': ['SELECT', 'MONITOR', 'OPERATE'], PIPE: ['MONITOR', 'OPERATE'],
+	STAGE: ['USAGE', 'READ', 'WRITE'], STREAM: ['SELECT'], TASK: ['MONITOR', 'OPERATE'], 'FILE FORMAT': ['USAGE'],
+		SCHEMA: ['USAGE', 'MODIFY', 'MONITOR', 'CREATE TABLE', 'CREATE VIEW', 'CREATE PIPE', 'CREATE STAGE',
+		'CREATE STREAM', 'CREATE TASK', 'CREATE FILE FORMAT', 'CREATE DYNAMIC TABLE', 'CREATE MASKING POLICY'],
+			DATABASE: ['USAGE', 'MODIFY', 'MONITOR', 'CREATE SCHEMA'], WAREHOUSE: ['USAGE', 'OPERATE', 'MONITOR', 'MODIFY'],
+			INTEGRATION: ['USAGE'] };
 function give(object, privilege, role, session) {
 	if (privilege === 'OWNERSHIP') {
 		object.owner = role;
 		return;
 	}
 	const known = ALL[object.kind];
-	if (known && privilege !== 'ALL' && !known.includes(privilege) && !/^(CREATE|MONITOR|APPLY|OPERATE|MODIFY|ADD|EVOLVE|IMPORTED)/.test(privilege))
+	if (known && privilege !== 'ALL' && !known.includes(privilege) &&
+		!/^(CREATE|MONITOR|APPLY|OPERATE|MODIFY|ADD|EVOLVE|IMPORTED)/.test(privilege))
 		throw new SqlError('003032', '42601', `SQL compilation error:\nInvalid privilege '${privilege}' for object type '${object.kind}'`);
 	for (const one of privilege === 'ALL' ? known ?? [] : [privilege])
 		if (!object.grants.some(g => g.privilege === one && g.role === role))

@@ -3,14 +3,18 @@
 
 import { generate, parse } from '@polyglot-sql/sdk';
 import { FUNCTIONS } from './snowflake-functions.mjs';
-import { SqlError, duckName, literal, nameOf, position, quote, syntaxError, tokenize } from './snowflake-text.mjs';
+import { SqlError, duckName, literal, position, quote, syntaxError, tokenize } from './snowflake-text.mjs';
 import { typeOf } from './snowflake-types.mjs';
 
 const NO_PARENS = new Set(['CURRENT_TIMESTAMP', 'CURRENT_DATE', 'CURRENT_TIME', 'LOCALTIMESTAMP']);
-const SESSION = { CURRENT_ROLE: s => s.role, INVOKER_ROLE: s => s.role, CURRENT_USER: s => s.user.name, CURRENT_WAREHOUSE: s => s.warehouse, CURRENT_DATABASE: s => s.database,
-	CURRENT_SCHEMA: s => s.schema, CURRENT_ACCOUNT: s => s.account.locator, CURRENT_ACCOUNT_NAME: s => s.account.name.replace(/^[^-]*-/, ''),
-	CURRENT_ORGANIZATION_NAME: s => s.account.name.replace(/-.*$/, ''), CURRENT_REGION: () => 'AWS_US_EAST_1', CURRENT_VERSION: () => '9.38.2', CURRENT_SESSION: () => '1' };
-const PARTS = { YEARS: 'year', MONTHS: 'month', DAYS: 'day', HOURS: 'hour', MINUTES: 'minute', SECONDS: 'second', MILLISECONDS: 'millisecond', WEEKS: 'week', H: 'hour',
+const SESSION = { CURRENT_ROLE: s => s.role, INVOKER_ROLE: s => s.role, CURRENT_USER: s => s.user.name,
+	CURRENT_WAREHOUSE: s => s.warehouse, CURRENT_DATABASE: s => s.database,
+	CURRENT_SCHEMA: s => s.schema, CURRENT_ACCOUNT: s => s.account.locator,
+		CURRENT_ACCOUNT_NAME: s => s.account.name.replace(/^[^-]*-/, ''),
+	CURRENT_ORGANIZATION_NAME: s => s.account.name.replace(/-.*$/, ''), CURRENT_REGION: () => 'AWS_US_EAST_1',
+		CURRENT_VERSION: () => '9.38.2', CURRENT_SESSION: () => '1' };
+const PARTS = { YEARS: 'year', MONTHS: 'month', DAYS: 'day', HOURS: 'hour', MINUTES: 'minute', SECONDS: 'second',
+	MILLISECONDS: 'millisecond', WEEKS: 'week', H: 'hour',
 	D: 'day', S: 'second', M: 'minute', MS: 'millisecond', DD: 'day', HH: 'hour', MI: 'minute', SS: 'second' };
 
 // The token that closes the parenthesis at `at`.
@@ -49,10 +53,14 @@ async function replaceTokens({ sql, tokens }, context) {
 	const emit = (from, to) => from >= to ? '' : sql.slice(tokens[from].start, tokens[to - 1].end);
 	const gap = i => i === 0 ? '' : sql.slice(tokens[i - 1].end, tokens[i].start).replace(/--[^\n]*|\/\/[^\n]*|\/\*[\s\S]*?\*\//g, ' ');
 	const inner = (from, to) => replaceTokens({ sql: emit(from, to), tokens: tokenize(emit(from, to)) }, context);
+	// an argument that has to be known before the query runs
+	const value = async ({ from, to }) => to === from + 1 && tokens[from].kind === 'string' ? tokens[from].value
+		: (await context.evaluate(await inner(from, to)))[0];
 	for (let i = 0; i < tokens.length; i++) {
 		const token = tokens[i], next = tokens[i + 1], before = tokens[i - 1], called = next?.text === '(';
 		out += gap(i);
-		if (token.kind === 'stage' || (token.kind === 'string' && token.value.startsWith('@') && ['FROM', 'JOIN', ','].includes(before?.value))) {
+		if (token.kind === 'stage' || (token.kind === 'string' && token.value.startsWith('@') &&
+			['FROM', 'JOIN', ','].includes(before?.value))) {
 			let options = null;
 			if (called) {
 				const end = closing(tokens, i + 1);
@@ -64,7 +72,8 @@ async function replaceTokens({ sql, tokens }, context) {
 		}
 		// v:a."b c"[0].d: polyglot would forget what was quoted
 		if (token.text === ':' && ['word', 'quoted'].includes(next?.kind)) {
-			for (let first = true; first || (tokens[i + 1]?.text === '.' && ['word', 'quoted'].includes(tokens[i + 2]?.kind)) || tokens[i + 1]?.text === '['; first = false)
+			for (let first = true; first || (tokens[i + 1]?.text === '.' && ['word', 'quoted'].includes(tokens[i + 2]?.kind)) ||
+				tokens[i + 1]?.text === '['; first = false)
 				if (!first && tokens[i + 1].text === '[') {
 					let end = i + 1;
 					for (let depth = 0; depth || end === i + 1; end++)
@@ -115,7 +124,7 @@ async function replaceTokens({ sql, tokens }, context) {
 			} else {
 				const args = {};
 				for (const [n, one] of splitArguments(tokens, at + 2, end - 1).entries())
-					args[one.name ?? n] = (await context.evaluate(await inner(one.from, one.to)))[0];
+					args[one.name ?? n] = await value(one);
 				const database = at - i - 2 >= 4 ? tokens[i + 2].value : null;
 				out += await context.tableFunction(name, args, database);
 			}
@@ -131,9 +140,9 @@ async function replaceTokens({ sql, tokens }, context) {
 		if (token.value.startsWith('SYSTEM$') && called) {
 			const end = closing(tokens, i + 1), args = [];
 			for (const one of splitArguments(tokens, i + 2, end))
-				args.push((await context.evaluate(await inner(one.from, one.to)))[0]);
-			const value = await context.systemFunction(token.value, args);
-			out += typeof value === 'boolean' ? String(value).toUpperCase() : literal(value);
+				args.push(await value(one));
+			const said = await context.systemFunction(token.value, args);
+			out += typeof said === 'boolean' ? String(said).toUpperCase() : literal(said).replace(/\\/g, '\\\\');
 			i = end;
 			continue;
 		}
@@ -190,15 +199,19 @@ function bindingText({ type, value }) {
 
 // ---- the tree
 const kindOf = node => node && typeof node === 'object' && !Array.isArray(node) ? Object.keys(node)[0] : null;
-const call = (name, ...args) => ({ function: { name, args, distinct: false, trailing_comments: [], use_bracket_syntax: false, no_parens: false, quoted: false } });
+const call = (name, ...args) => ({ function: { name, args, distinct: false, trailing_comments: [], use_bracket_syntax: false,
+	no_parens: false, quoted: false } });
 const text = value => ({ literal: { literal_type: 'string', value } });
-const typed = (node, duck, attempt = false) => ({ [attempt ? 'try_cast' : 'cast']: { this: node, to: { data_type: 'custom', name: duck }, trailing_comments: [], double_colon_syntax: false, format: null, default: null } });
-const isVariant = node => ['j_s_o_n_extract', 'subscript'].includes(kindOf(node)) || /^SF_(PARSE_JSON|TRY_PARSE_JSON|TO_VARIANT|GET|GET_PATH|VARIANT|OBJECT_CONSTRUCT|ARRAY_CONSTRUCT)$/.test(node?.function?.name ?? '');
+const typed = (node, duck, attempt = false) => ({ [attempt ? 'try_cast' : 'cast']: { this: node,
+	to: { data_type: 'custom', name: duck }, trailing_comments: [], double_colon_syntax: false, format: null, default: null } });
+const isVariant = node => ['j_s_o_n_extract', 'subscript'].includes(kindOf(node)) ||
+	/^SF_(PARSE_JSON|TRY_PARSE_JSON|TO_VARIANT|GET|GET_PATH|VARIANT|OBJECT_CONSTRUCT|ARRAY_CONSTRUCT)$/.test(node?.function?.name ?? '');
 const isDate = node => /^SF_(TRY_)?(TO_DATE|DATE_OF|CURRENT_DATE)$/.test(node?.function?.name ?? '') || node?.cast?.to?.name === 'DATE';
 
 function snowType(to) {
 	const m = /^([A-Za-z_]+)(?:\((\d+)(?:,\s*(\d+))?\))?$/.exec(to.name ?? '');
-	const name = to.data_type === 'custom' ? m?.[1] ?? to.name : to.data_type === 'timestamp' && to.timezone ? 'TIMESTAMP_TZ' : to.data_type;
+	const name = to.data_type === 'custom' ? m?.[1] ?? to.name : to.data_type === 'timestamp' &&
+		to.timezone ? 'TIMESTAMP_TZ' : to.data_type;
 	const args = to.data_type === 'custom' ? [m?.[2], m?.[3]].filter(one => one !== undefined).map(Number)
 		: [to.precision ?? to.length ?? undefined, to.scale ?? undefined].filter(one => one !== undefined);
 	const type = typeOf(name, args);
@@ -206,14 +219,16 @@ function snowType(to) {
 		throw new SqlError('002040', '42601', `SQL compilation error:\nUnsupported data type '${name}'.`);
 	return type;
 }
-const CONVERT = { FLOAT: 'REAL_OF', BOOLEAN: 'BOOLEAN_OF', DATE: 'DATE_OF', TIME: 'TIME_OF', TIMESTAMP_NTZ: 'NTZ_OF', TIMESTAMP_LTZ: 'LTZ_OF', TIMESTAMP_TZ: 'LTZ_OF', BINARY: 'BINARY_OF' };
+const CONVERT = { FLOAT: 'REAL_OF', BOOLEAN: 'BOOLEAN_OF', DATE: 'DATE_OF', TIME: 'TIME_OF', TIMESTAMP_NTZ: 'NTZ_OF',
+	TIMESTAMP_LTZ: 'LTZ_OF', TIMESTAMP_TZ: 'LTZ_OF', BINARY: 'BINARY_OF' };
 function castOf(node, type, attempt) {
 	if (kindOf(node) === 'null')
 		return typed(node, type.duck);
 	if (type.duck === 'BLOB')
 		return call('SF_VARIANT', node);
 	if (type.name === 'VARCHAR')
-		return type.length < 16777216 && !attempt ? call('left', call('SF_TEXT', node), { literal: { literal_type: 'number', value: String(type.length) } }) : call('SF_TEXT', node);
+		return type.length < 16777216 && !attempt ? call('left', call('SF_TEXT', node),
+			{ literal: { literal_type: 'number', value: String(type.length) } }) : call('SF_TEXT', node);
 	if (type.name === 'NUMBER')
 		return typed(call(attempt ? 'SF_TRY_NUMBER_OF' : 'SF_NUMBER_OF', node), type.duck, attempt);
 	return call(`SF_${attempt ? 'TRY_' : ''}${CONVERT[type.name]}`, node);
@@ -337,6 +352,10 @@ class Mender {
 		return castOf(this.mend(inner), snowType(to), false);
 	}
 	on_try_cast({ this: inner, to }) {
+		// TRY_CAST takes texts alone
+		if (isVariant(inner) || inner.literal?.literal_type === 'number' ||
+			/^(decimal|int|float|double|boolean|date|timestamp)$/.test(inner.cast?.to.data_type ?? ''))
+			throw new SqlError('001065', '22023', `SQL compilation error: error line 1 at position 0\nFunction TRY_CAST cannot be used with arguments of types ${isVariant(inner) ? 'VARIANT' : 'NUMBER(38,0)'} and ${snowType(to).name}`);
 		return castOf(this.mend(inner), snowType(to), true);
 	}
 	on_j_s_o_n_extract({ this: inner, expression }) {
@@ -353,7 +372,8 @@ class Mender {
 	}
 	on_function(f, node) {
 		const name = f.name.toUpperCase().replace(/^SF_/, '');
-		const decimal = { TO_NUMBER: false, TO_DECIMAL: false, TO_NUMERIC: false, TRY_TO_NUMBER: true, TRY_TO_DECIMAL: true, TRY_TO_NUMERIC: true };
+		const decimal = { TO_NUMBER: false, TO_DECIMAL: false, TO_NUMERIC: false, TRY_TO_NUMBER: true, TRY_TO_DECIMAL: true,
+			TRY_TO_NUMERIC: true };
 		if (['DATEADD', 'DATEDIFF', 'TIMESTAMPDIFF', 'DATE_TRUNC', 'DATE_PART', 'TIMESTAMPADD'].includes(name)) {
 			const said = f.args[0].var?.this ?? f.args[0].column?.name.name ?? f.args[0].identifier?.name ?? f.args[0].literal?.value;
 			const part = PARTS[said.toUpperCase()] ?? said.toLowerCase(), rest = this.mend(f.args.slice(1));
@@ -361,10 +381,14 @@ class Mender {
 				return call(`SF_${part.toUpperCase()}`, ...rest);
 			if (name === 'DATE_TRUNC' || /DIFF$/.test(name))
 				return call(`SF_${name}`, text(part), ...rest);
-			const whole = ['year', 'month', 'week', 'day', 'quarter'].includes(part), count = { cast: { this: rest[0], to: { data_type: 'custom', name: whole ? 'INTEGER' : 'BIGINT' }, trailing_comments: [], double_colon_syntax: false, format: null, default: null } };
-			const sum = { add: { left: rest[1], right: call(`to_${part}s`, count), left_comments: [], operator_comments: [], trailing_comments: [] } };
+			const whole = ['year', 'month', 'week', 'day', 'quarter'].includes(part),
+				count = { cast: { this: rest[0], to: { data_type: 'custom', name: whole ? 'INTEGER' : 'BIGINT' },
+				trailing_comments: [], double_colon_syntax: false, format: null, default: null } };
+			const sum = { add: { left: rest[1], right: call(`to_${part}s`, count), left_comments: [], operator_comments: [],
+				trailing_comments: [] } };
 			// a date stays one when days are added
-			return whole && isDate(rest[1]) ? typed({ paren: { this: sum, trailing_comments: [] } }, 'DATE') : { paren: { this: sum, trailing_comments: [] } };
+			return whole && isDate(rest[1]) ? typed({ paren: { this: sum, trailing_comments: [] } }, 'DATE')
+				: { paren: { this: sum, trailing_comments: [] } };
 		}
 		f.args = this.mend(f.args);
 		if (name in decimal) {
@@ -372,11 +396,13 @@ class Mender {
 			return castOf(f.args[0], typeOf('NUMBER', numbers), decimal[name]);
 		}
 		if (name === 'AS_NUMBER' || name === 'AS_DECIMAL')
-			return typed(call('SF_AS_NUMBER_TEXT', f.args[0]), typeOf('NUMBER', f.args.slice(1).map(a => Number(a.literal.value))).duck, true);
+			return typed(call('SF_AS_NUMBER_TEXT', f.args[0]), typeOf('NUMBER',
+				f.args.slice(1).map(a => Number(a.literal.value))).duck, true);
 		if (name === 'DECODE') {
 			const [value, ...rest] = f.args, whens = [];
 			while (rest.length > 1)
-				whens.push([{ null_safe_eq: { left: value, right: rest.shift(), left_comments: [], operator_comments: [], trailing_comments: [] } }, rest.shift()]);
+				whens.push([{ null_safe_eq: { left: value, right: rest.shift(), left_comments: [], operator_comments: [],
+					trailing_comments: [] } }, rest.shift()]);
 			return { case: { operand: null, whens, else_: rest[0] ?? null, comments: [] } };
 		}
 		return node;
@@ -429,24 +455,28 @@ function nameExpressions(node) {
 	select.expressions = select.expressions.map(one => {
 		if (['alias', 'star', 'column'].includes(kindOf(one)) || (kindOf(one) === 'dot'))
 			return one;
-		const shown = generate([{ select: { ...select, expressions: [structuredClone(one)], from: null, joins: [], where_clause: null, group_by: null, having: null,
+		const shown = generate([{ select: { ...select, expressions: [structuredClone(one)], from: null, joins: [],
+			where_clause: null, group_by: null, having: null,
 			qualify: null, order_by: null, limit: null, offset: null, with: null, distinct: false, windows: null } }], 'snowflake');
 		const name = shown.success ? shown.sql[0].replace(/^SELECT\s+/, '').replace(/\bSF_/g, '').toUpperCase() : 'EXPRESSION';
-		return { alias: { this: one, alias: { name, quoted: true, trailing_comments: [], span: null }, column_aliases: [], alias_explicit_as: true,
+		return { alias: { this: one, alias: { name, quoted: true, trailing_comments: [], span: null }, column_aliases: [],
+			alias_explicit_as: true,
 			pre_alias_comments: [], trailing_comments: [] } };
 	});
 }
 
 // Whether one row of a MERGE's target has several rows of its source that would change it: a query with a row if so.
 export function duplicatesOf({ merge }) {
-	const { this: into, using, on, whens } = structuredClone(merge), matched = whens.whens.expressions.map(one => one.when).filter(when => when.matched.boolean.value);
+	const { this: into, using, on, whens } = structuredClone(merge),
+		matched = whens.whens.expressions.map(one => one.when).filter(when => when.matched.boolean.value);
 	if (!matched.length)
 		return null;
 	const [{ select }] = parse('SELECT 1 FROM a JOIN b ON c', 'snowflake').ast;
 	select.from.expressions = [into];
 	Object.assign(select.joins[0], { this: using, on });
 	const text = generate([{ select }], 'duckdb').sql[0], alias = into.alias?.alias ?? into.table.alias ?? into.table.name;
-	const conditions = matched.map(when => when.condition && generate([{ select: { ...select, expressions: [when.condition], from: null, joins: [] } }], 'duckdb').sql[0].replace(/^SELECT /, ''));
+	const conditions = matched.map(when => when.condition && generate([{ select: { ...select, expressions: [when.condition],
+		from: null, joins: [] } }], 'duckdb').sql[0].replace(/^SELECT /, ''));
 	return `${text} ${conditions.includes(null) ? '' : `WHERE ${conditions.map(one => `(${one})`).join(' OR ')}`} GROUP BY ${quote(alias.name)}.rowid HAVING COUNT(*) > 1 LIMIT 1`;
 }
 
@@ -455,7 +485,8 @@ export async function rewrite(statement, context) {
 	const parsed = parse(replaced, 'snowflake');
 	if (!parsed.success) {
 		const m = /line (\d+), column (\d+)/.exec(parsed.error ?? '');
-		const error = syntaxError(m?.[1] ?? 1, m ? Number(m[2]) - 1 : 0, /near \[([^\]]*)\]|got (\w+)/.exec(parsed.error)?.slice(1).find(Boolean) ?? '<EOF>');
+		const error = syntaxError(m?.[1] ?? 1, m ? Number(m[2]) - 1 : 0,
+			/near \[([^\]]*)\]|got (\w+)/.exec(parsed.error)?.slice(1).find(Boolean) ?? '<EOF>');
 		error.detail = `${parsed.error}: ${replaced}`;
 		throw error;
 	}
@@ -471,4 +502,3 @@ export async function rewrite(statement, context) {
 		throw new SqlError('000603', 'XX000', `the emulator cannot write this for DuckDB: ${written.error}`);
 	return written.sql.join(';\n');
 }
-export { nameOf };

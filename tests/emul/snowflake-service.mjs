@@ -1,10 +1,9 @@
 // Snowflake as one service: routes, who asks, what is answered. snowflake.mjs loads it when it is first needed.
 
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
-import { HttpError, readBody } from './request.mjs';
 import { SqlApi, answer } from './snowflake-api.mjs';
-import { AuthError, Gate, makeUser, publicKey } from './snowflake-auth.mjs';
+import { Gate } from './snowflake-auth.mjs';
 import { Catalog } from './snowflake-catalog.mjs';
 import { controls } from './snowflake-control.mjs';
 import { Driver } from './snowflake-driver.mjs';
@@ -32,7 +31,8 @@ export class Service {
 	async call(r, bytes, rule) {
 		if (r.headers['content-encoding'] === 'gzip' && r.service === 'snowflake' && r.op !== 'Submit')
 			bytes = gunzipSync(bytes);
-		if (/\.snowflakecomputing\.(com|cn)(:\d+)?$/i.test(r.host) && ![...this.catalog.accounts.values()].some(a => a.hosts.has(r.host.replace(/\.snowflakecomputing.*$/i, '').toLowerCase())))
+		if (/\.snowflakecomputing\.(com|cn)(:\d+)?$/i.test(r.host) &&
+			![...this.catalog.accounts.values()].some(a => a.hosts.has(r.host.replace(/\.snowflakecomputing.*$/i, '').toLowerCase())))
 			return { status: 404, headers: { 'Content-Type': 'text/html' }, body: '<html><body><h1>404 Not Found</h1></body></html>' };
 		if (this.driver.routes[r.op])
 			return this.driver.call(r, bytes, rule);
@@ -56,8 +56,4 @@ export class Service {
 	async control(r, input) {
 		return controls[`${r.method} ${r.path.slice('/_emul/snowflake/'.length)}`]?.(this, r.query, input);
 	}
-	user(account, input) {
-		return makeUser(account, input);
-	}
 }
-export { AuthError, HttpError, publicKey, randomBytes, readBody };

@@ -47,7 +47,8 @@ export class Snowpipe {
 		const pipe = path?.length === 3 ? catalog.peek(session.account, 'PIPE', path) : null;
 		if (!pipe || !catalog.visible(session, pipe))
 			throw new HttpError(404, '390404', 'Specified object does not exist or not authorized. Pipe not found');
-		if (!catalog.may(session, privilege, pipe) || ['DATABASE', 'SCHEMA'].some((kind, i) => !catalog.may(session, 'USAGE', catalog.peek(session.account, kind, path.slice(0, i + 1)))))
+		if (!catalog.may(session, privilege, pipe) || ['DATABASE', 'SCHEMA'].some((kind, i) => !catalog.may(session, 'USAGE',
+			catalog.peek(session.account, kind, path.slice(0, i + 1)))))
 			throw new HttpError(403, '390403', 'Not authorized to manage the specified object. Pipe access permission denied');
 		return pipe;
 	}
@@ -59,7 +60,8 @@ export class Snowpipe {
 		} else if (type === 'application/json') {
 			try {
 				({ files } = JSON.parse(text));
-				if (!Array.isArray(files) || files.some(file => typeof file.path !== 'string' || (file.size !== undefined && !Number.isSafeInteger(file.size))))
+				if (!Array.isArray(files) || files.some(file => typeof file.path !== 'string' ||
+					(file.size !== undefined && !Number.isSafeInteger(file.size))))
 					throw new Error('no files');
 			} catch { // which is what it answers to a body that it cannot read
 				throw new HttpError(500, '391000', 'Internal server error.');
@@ -82,7 +84,8 @@ export class Snowpipe {
 			else if (!this.queue(pipe, pipe.copy.location.prefix + path, size ?? 0, path))
 				skipped.push(path);
 		r.accepted = files.length - unmatched.length - skipped.length;
-		return answer(200, { requestId: r.query.requestId, responseCode: 'SUCCESS', ...(unmatched.length ? { unmatchedPatternFiles: unmatched } : {}),
+		return answer(200, { requestId: r.query.requestId, responseCode: 'SUCCESS',
+			...(unmatched.length ? { unmatchedPatternFiles: unmatched } : {}),
 			...(r.query.showSkippedFiles === 'true' && skipped.length ? { skippedFiles: skipped } : {}) });
 	}
 	// False: the pipe has heard of it within 14 days.
@@ -98,17 +101,24 @@ export class Snowpipe {
 	}
 	reported(pipe, entry, path) {
 		const { location } = pipe.copy;
-		return { path, stageLocation: `s3://${location.bucket}/${location.prefix}`, fileSize: entry.size, timeReceived: new Date(entry.received).toISOString(), lastInsertTime: new Date(entry.at).toISOString(),
-			rowsInserted: entry.loaded, rowsParsed: entry.parsed, errorsSeen: entry.errors, errorLimit: pipe.copy.onError === 'CONTINUE' ? entry.parsed : 1, complete: entry.status !== 'LOAD_IN_PROGRESS', status: entry.status,
-			...(entry.error ? { firstError: entry.error.message, firstErrorLineNum: entry.error.line, firstErrorCharacterPos: entry.error.character, ...(entry.error.column ? { firstErrorColumnName: entry.error.column } : {}) } : {}),
+		return { path, stageLocation: `s3://${location.bucket}/${location.prefix}`, fileSize: entry.size,
+			timeReceived: new Date(entry.received).toISOString(), lastInsertTime: new Date(entry.at).toISOString(),
+			rowsInserted: entry.loaded, rowsParsed: entry.parsed, errorsSeen: entry.errors,
+				errorLimit: pipe.copy.onError === 'CONTINUE' ? entry.parsed : 1, complete: entry.status !== 'LOAD_IN_PROGRESS',
+				status: entry.status,
+			...(entry.error ? { firstError: entry.error.message, firstErrorLineNum: entry.error.line,
+				firstErrorCharacterPos: entry.error.character, ...(entry.error.column
+				? { firstErrorColumnName: entry.error.column } : {}) } : {}),
 			...(entry.system ? { systemError: entry.system } : {}) };
 	}
 	// Ten minutes and 10,000 events are kept; one of those before the mark comes again, as may happen.
 	InsertReport(r, pipe) {
 		const { events } = pipe, now = this.world.now(), young = events.findIndex(e => now - e.entry.at <= 600000);
-		const oldest = Math.max(0, events.length - EVENTS, young < 0 ? events.length : young), mark = Number(/^1_(\d+)$/.exec(r.query.beginMark ?? '')?.[1] ?? -1);
+		const oldest = Math.max(0, events.length - EVENTS, young < 0 ? events.length : young),
+			mark = Number(/^1_(\d+)$/.exec(r.query.beginMark ?? '')?.[1] ?? -1);
 		const from = mark < 0 ? oldest : Math.max(oldest, mark - 1);
-		return answer(200, { pipe: pipe.path.join('.'), completeResult: mark < 0 ? oldest === 0 : oldest <= mark, nextBeginMark: `1_${events.length}`, files: events.slice(from).map(e => this.reported(pipe, e.entry, e.path)) });
+		return answer(200, { pipe: pipe.path.join('.'), completeResult: mark < 0 ? oldest === 0 : oldest <= mark,
+			nextBeginMark: `1_${events.length}`, files: events.slice(from).map(e => this.reported(pipe, e.entry, e.path)) });
 	}
 	LoadHistoryScan(r, pipe) {
 		const now = this.world.now(), { sf_history_per_min: limit } = this.world.config;
@@ -116,14 +126,17 @@ export class Snowpipe {
 		if (limit && this.scans.length >= limit)
 			throw new HttpError(429, '390505', 'Too many requests.');
 		this.scans.push(now);
-		const start = Date.parse(r.query.startTimeInclusive), end = r.query.endTimeExclusive === undefined ? now + 1 : Date.parse(r.query.endTimeExclusive);
+		const start = Date.parse(r.query.startTimeInclusive), end = r.query.endTimeExclusive === undefined ? now + 1
+			: Date.parse(r.query.endTimeExclusive);
 		if (!(start < end))
 			throw new HttpError(400, '391804', 'Invalid time range.');
 		const from = Math.max(start, now - MEMORY), found = pipe.events.filter(({ entry }) => entry.status !== 'LOAD_IN_PROGRESS' && entry.at >= from && entry.at < end), page = found.slice(0, EVENTS);
 		const iso = at => new Date(at).toISOString();
 		// the next page begins with the time of the first file that did not fit
-		return answer(200, { pipe: pipe.path.join('.'), completeResult: String(page.length === found.length), startTimeInclusive: iso(start), endTimeExclusive: iso(end),
-			rangeStartTime: iso(page[0]?.entry.at ?? start), rangeEndTime: iso(page.length < found.length ? found[page.length].entry.at : page[page.length - 1]?.entry.at ?? end),
+		return answer(200, { pipe: pipe.path.join('.'), completeResult: String(page.length === found.length),
+			startTimeInclusive: iso(start), endTimeExclusive: iso(end),
+			rangeStartTime: iso(page[0]?.entry.at ?? start), rangeEndTime: iso(page.length < found.length
+				? found[page.length].entry.at : page[page.length - 1]?.entry.at ?? end),
 			files: page.map(e => this.reported(pipe, e.entry, e.path)) });
 	}
 
@@ -135,7 +148,8 @@ export class Snowpipe {
 		const key = toText(keyBytes);
 		for (const pipe of this.pipes())
 			if (pipe.auto && pipe.copy.location.bucket === bucket && key.startsWith(pipe.copy.location.prefix) && (how === 'always' ||
-			    notified((this.world.s3.buckets.get(bucket).notification ?? []).filter(rule => rule.arn === pipe.channel), keyBytes, 'ObjectCreated:Put')))
+			    notified((this.world.s3.buckets.get(bucket).notification ?? []).filter(rule => rule.arn === pipe.channel),
+				keyBytes, 'ObjectCreated:Put')))
 				this.queue(pipe, key, size);
 	}
 	*pipes() {
@@ -192,13 +206,16 @@ export class Snowpipe {
 			// dropped meanwhile, or its table
 			if (!account || engine.catalog.peek(account, 'TABLE', copy.table.path) !== copy.table)
 				return;
-			const session = await engine.session({ account, user: { name: 'SNOWPIPE', roles: new Set([pipe.owner]), defaultRole: pipe.owner } });
+			const session = await engine.session({ account, user: { name: 'SNOWPIPE', roles: new Set([pipe.owner]),
+				defaultRole: pipe.owner } });
 			try {
 				const items = batch.map(item => ({ item, object: objectAt(engine, copy.location.bucket, item.key) }));
-				const there = items.filter(one => one.object), results = await loadFiles(engine, session, copy, there.map(one => one.object), { outcome: key => this.outcome(key) });
+				const there = items.filter(one => one.object), results = await loadFiles(engine, session, copy,
+					there.map(one => one.object), { outcome: key => this.outcome(key) });
 				there.forEach((one, i) => one.result = results[i]);
 				for (const { item, object, result } of items) {
-					const made = result ?? { object: { key: item.key, size: item.size, etag: null }, parsed: 0, loaded: 0, errors: 1, status: 'LOAD_FAILED',
+					const made = result ?? { object: { key: item.key, size: item.size, etag: null }, parsed: 0, loaded: 0,
+						errors: 1, status: 'LOAD_FAILED',
 						error: { message: notFound(copy.location, item.key), line: 0, character: 0, column: null } };
 					const entry = remember(engine, copy, made, pipe, item.received);
 					pipe.events.push({ entry, path: item.path });
@@ -232,9 +249,11 @@ export class Snowpipe {
 	}
 	status(pipe) {
 		const iso = at => new Date(at).toISOString();
-		return { executionState: pipe.paused ? 'PAUSED' : 'RUNNING', pendingFileCount: pipe.queue.length, ...(pipe.queue.length ? { oldestFileTimestamp: iso(pipe.queue[0].received) } : {}),
+		return { executionState: pipe.paused ? 'PAUSED' : 'RUNNING', pendingFileCount: pipe.queue.length,
+			...(pipe.queue.length ? { oldestFileTimestamp: iso(pipe.queue[0].received) } : {}),
 			...(pipe.lastIngested ? { lastIngestedTimestamp: iso(pipe.lastIngested), lastIngestedFilePath: pipe.lastPath } : {}),
 			...(pipe.auto ? { notificationChannelName: pipe.channel, numOutstandingMessagesOnChannel: 0 } : {}),
-			...(pipe.lastReceived ? { lastReceivedMessageTimestamp: iso(pipe.lastReceived), ...(pipe.auto ? { lastForwardedMessageTimestamp: iso(pipe.lastReceived) } : {}) } : {}) };
+			...(pipe.lastReceived ? { lastReceivedMessageTimestamp: iso(pipe.lastReceived),
+				...(pipe.auto ? { lastForwardedMessageTimestamp: iso(pipe.lastReceived) } : {}) } : {}) };
 	}
 }

@@ -12,7 +12,8 @@ export async function executeTask(engine, session, reader) {
 // As the task's owner; what becomes of it is in its history.
 export async function runTask(engine, task, account, { checkWhen = false } = {}) {
 	const user = [...account.users.values()][0];
-	const session = await engine.session({ account, user: { ...user, roles: new Set([...account.roles.keys()]) } }, { database: task.path[0], schema: task.path[1], warehouse: task.warehouse ?? 'WH', role: task.owner });
+	const session = await engine.session({ account, user: { ...user, roles: new Set([...account.roles.keys()]) } },
+		{ database: task.path[0], schema: task.path[1], warehouse: task.warehouse ?? 'WH', role: task.owner });
 	const entry = { at: engine.world.now(), state: 'SUCCEEDED', error: null };
 	try {
 		if (checkWhen && task.when) {

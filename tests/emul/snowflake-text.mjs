@@ -72,8 +72,10 @@ export function statements(sql) {
 	};
 	const all = tokenize(sql);
 	for (const [i, token] of all.entries()) {
-		const last = all[i - 1], next = all[i + 1], starts = !tokens.length || last.text === ';' || last.value === 'AS' || last.value === 'BEGIN';
-		if (token.kind === 'word' && token.value === 'BEGIN' && starts && next && !['TRANSACTION', 'WORK', 'NAME', ';'].includes(next.value))
+		const last = all[i - 1], next = all[i + 1], starts = !tokens.length || last.text === ';' || last.value === 'AS' ||
+			last.value === 'BEGIN';
+		if (token.kind === 'word' && token.value === 'BEGIN' && starts && next &&
+			!['TRANSACTION', 'WORK', 'NAME', ';'].includes(next.value))
 			depth++;
 		else if (token.kind === 'word' && token.value === 'END' && depth && last.text === ';')
 			depth--;
@@ -202,7 +204,8 @@ export class Reader {
 		return text;
 	}
 	restTokens() {
-		const start = this.next?.start ?? 0, tokens = this.tokens.slice(this.at).map(t => ({ ...t, start: t.start - start, end: t.end - start }));
+		const start = this.next?.start ?? 0, tokens = this.tokens.slice(this.at).map(t => ({ ...t, start: t.start - start,
+			end: t.end - start }));
 		return { sql: this.rest(), tokens };
 	}
 }

@@ -6,7 +6,8 @@ const DAYS = ['SUN', 'MON', 'TUE', 'WED', 'THU', 'FRI', 'SAT'];
 function micros(year, month, day, hour, minute, second, fraction = '', offsetMinutes = 0) {
 	const leap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
 	const last = [31, leap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][month - 1];
-	if (!(month >= 1 && month <= 12 && day >= 1 && day <= last && hour <= 23 && minute <= 59 && second <= 59 && Math.abs(offsetMinutes) <= 14 * 60))
+	if (!(month >= 1 && month <= 12 && day >= 1 && day <= last && hour <= 23 && minute <= 59 && second <= 59 &&
+		Math.abs(offsetMinutes) <= 14 * 60))
 		return null;
 	const date = new Date(0);
 	date.setUTCFullYear(year, month - 1, day);
@@ -28,17 +29,20 @@ const US = /^(\d{1,2})\/(\d{1,2})\/(\d{4})(?: (\d{1,2}):(\d{2}):(\d{2}))?$/;
 function auto(text) {
 	let m = ISO.exec(text);
 	if (m) {
-		const at = micros(Number(m[1]), Number(m[2]), Number(m[3]), Number(m[4] ?? 0), Number(m[5] ?? 0), Number(m[6] ?? 0), m[7], offsetOf(m[8]));
+		const at = micros(Number(m[1]), Number(m[2]), Number(m[3]), Number(m[4] ?? 0), Number(m[5] ?? 0), Number(m[6] ?? 0), m[7],
+			offsetOf(m[8]));
 		return at === null ? null : { micros: at, zoned: m[8] !== undefined, offset: offsetOf(m[8]) };
 	}
 	if (/^-?\d+$/.test(text)) { // seconds, milliseconds, microseconds or nanoseconds, by size
 		const n = BigInt(text), size = n < 0n ? -n : n;
-		return { micros: size < 31536000000n ? n * 1000000n : size < 31536000000000n ? n * 1000n : size < 31536000000000000n ? n : n / 1000n, zoned: false, offset: 0 };
+		return { micros: size < 31536000000n ? n * 1000000n : size < 31536000000000n ? n * 1000n : size < 31536000000000000n ? n
+			: n / 1000n, zoned: false, offset: 0 };
 	}
 	m = RFC.exec(text);
 	if (m && MONTHS.includes(m[2].toUpperCase())) {
 		const zone = m[7] === 'GMT' ? 'Z' : m[7];
-		const at = micros(Number(m[3]), MONTHS.indexOf(m[2].toUpperCase()) + 1, Number(m[1]), Number(m[4]), Number(m[5]), Number(m[6]), '', offsetOf(zone));
+		const at = micros(Number(m[3]), MONTHS.indexOf(m[2].toUpperCase()) + 1, Number(m[1]), Number(m[4]), Number(m[5]),
+			Number(m[6]), '', offsetOf(zone));
 		return at === null ? null : { micros: at, zoned: zone !== undefined, offset: offsetOf(zone) };
 	}
 	m = US.exec(text);
@@ -75,7 +79,8 @@ function pattern(format) {
 			default:
 				if (/^FF\d?$/.test(e))
 					return keep('fraction', '\\d{0,9}');
-				return (element.startsWith('"') && element.length > 1 ? element.slice(1, -1) : element).replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+				return (element.startsWith('"') && element.length > 1 ? element.slice(1, -1)
+					: element).replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 			}
 		}).join('');
 		patterns.set(format, found = { names, expression: new RegExp(`^${source}$`) });
@@ -96,8 +101,10 @@ export function parseTime(text, format = 'AUTO') {
 	let hour = Number(f.hour ?? 0);
 	if (f.half)
 		hour = hour % 12 + (/^p/i.test(f.half) ? 12 : 0);
-	const zoned = f.zoneHours !== undefined, offset = zoned && !/^z$/i.test(f.zoneHours) ? offsetOf(f.zoneHours + (f.zoneMinutes || '00')) : 0;
-	const at = micros(f.short ? Number(f.short) + (Number(f.short) < 70 ? 2000 : 1900) : Number(f.year ?? 1970), month, Number(f.day ?? 1), hour,
+	const zoned = f.zoneHours !== undefined, offset = zoned && !/^z$/i.test(f.zoneHours)
+		? offsetOf(f.zoneHours + (f.zoneMinutes || '00')) : 0;
+	const at = micros(f.short ? Number(f.short) + (Number(f.short) < 70 ? 2000 : 1900) : Number(f.year ?? 1970), month,
+		Number(f.day ?? 1), hour,
 		Number(f.minute ?? 0), Number(f.second ?? 0), f.fraction, offset);
 	return at === null ? null : { micros: at, zoned, offset };
 }

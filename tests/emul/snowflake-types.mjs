@@ -25,12 +25,14 @@ export function typeOf(word, args = []) {
 	case 'TIMESTAMP': case 'DATETIME': case 'TIMESTAMP_NTZ': case 'TIMESTAMPNTZ': return stamp('TIMESTAMP_NTZ', args[0] ?? 9);
 	case 'TIMESTAMP_LTZ': case 'TIMESTAMPLTZ': return stamp('TIMESTAMP_LTZ', args[0] ?? 9);
 	case 'TIMESTAMP_TZ': case 'TIMESTAMPTZ': return stamp('TIMESTAMP_TZ', args[0] ?? 9);
-	case 'BINARY': case 'VARBINARY': case 'VAR_BINARY': return { name: 'BINARY', api: 'binary', length: args[0] ?? 8388608, duck: 'STRUCT(B BLOB)' };
+	case 'BINARY': case 'VARBINARY': case 'VAR_BINARY': return { name: 'BINARY', api: 'binary', length: args[0] ?? 8388608,
+		duck: 'STRUCT(B BLOB)' };
 	case 'VARIANT': case 'OBJECT': case 'ARRAY': return { name: word.toUpperCase(), api: word.toLowerCase(), duck: 'BLOB' };
 	default: return null;
 	}
 }
-export const shownType = t => t.name === 'NUMBER' ? `NUMBER(${t.precision},${t.scale})` : ['VARCHAR', 'BINARY'].includes(t.name) ? `${t.name}(${t.length})`
+export const shownType = t => t.name === 'NUMBER' ? `NUMBER(${t.precision},${t.scale})` : ['VARCHAR', 'BINARY'].includes(t.name)
+	? `${t.name}(${t.length})`
 	: /^TIME/.test(t.name) ? `${t.name}(${t.scale})` : t.name;
 
 // A type that is next in a statement.

@@ -141,7 +141,8 @@ export function get(value, path) {
 export function flatten(value, { path = '', outer = false, recursive = false, mode = 'BOTH' } = {}) {
 	const rows = [];
 	const walk = (one, at) => {
-		const children = one instanceof Map && mode !== 'ARRAY' ? [...one].sort(([a], [b]) => bytewise(a, b)).map(([k, v]) => [k, null, v, `${at}${at && '.'}${/^[A-Za-z_]\w*$/.test(k) ? k : `['${k}']`}`])
+		const children = one instanceof Map && mode !== 'ARRAY' ? [...one].sort(([a], [b]) => bytewise(a, b)).map(([k, v]) => [k,
+			null, v, `${at}${at && '.'}${/^[A-Za-z_]\w*$/.test(k) ? k : `['${k}']`}`])
 			: Array.isArray(one) && mode !== 'OBJECT' ? one.map((v, i) => [null, i, v, `${at}[${i}]`]) : [];
 		for (const [key, index, child, where] of children) {
 			rows.push({ SEQ: 1, KEY: key, PATH: where, INDEX: index, VALUE: child === undefined ? null : print(child), THIS: print(one) });

@@ -1,7 +1,7 @@
 // Tables of DuckDB that stand for what is not one: streams, masked tables, INFORMATION_SCHEMA.
 
 import { informationRows } from './snowflake-information.mjs';
-import { SqlError, duckName, literal, quote, shown } from './snowflake-text.mjs';
+import { SqlError, duckName, quote, shown } from './snowflake-text.mjs';
 import { missing } from './snowflake-catalog.mjs';
 
 const duckTable = path => path.map(quote).join('.');
@@ -53,4 +53,3 @@ export function informationSchema(engine, session, parts, prepare) {
 	});
 	return ['temp', 'main', name];
 }
-export { literal };

@@ -55,7 +55,8 @@ export function route(r) {
 
 // The text of a statement that is submitted, before anybody has looked whether its request is one.
 export function statementOf(r, bytes) {
-	const text = r.op === 'Submit' || r.op === 'Query' ? /"(?:statement|sqlText)"\s*:\s*("(?:[^"\\]|\\.)*")/.exec(bytes.toString('utf8'))?.[1] : undefined;
+	const text = r.op === 'Submit' || r.op === 'Query'
+		? /"(?:statement|sqlText)"\s*:\s*("(?:[^"\\]|\\.)*")/.exec(bytes.toString('utf8'))?.[1] : undefined;
 	try {
 		return text && JSON.parse(text).slice(0, 2000);
 	} catch {

@@ -5,9 +5,9 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-// AWS's own names are for clients that come through connect-proxy.mjs --to.
+// AWS's and Snowflake's own names are for clients that come through connect-proxy.mjs --to.
 const NAMES = ['localhost', 'lake.localhost', ...['us-east-1', 'eu-west-1'].flatMap(region =>
-	[`*.${region}.amazonaws.com`, `*.s3.${region}.amazonaws.com`])].map(name => `DNS:${name}`).concat('IP:127.0.0.1', 'IP:::1').join();
+	[`*.${region}.amazonaws.com`, `*.s3.${region}.amazonaws.com`]), '*.snowflakecomputing.com'].map(name => `DNS:${name}`).concat('IP:127.0.0.1', 'IP:::1').join();
 
 export function makeCertificates(dir) {
 	mkdirSync(dir, { recursive: true });
