@@ -152,6 +152,8 @@ static unsigned count(const char *text, const char *word)
 	return n;
 }
 
+static const char *ca_variable; /* where the user named the file */
+
 static enum rv_status get(const struct tls_server *server, const char *ca, unsigned times,
 			  enum rv_http_outcome *ret_outcome, struct rv_error *err)
 {
@@ -161,7 +163,8 @@ static enum rv_status get(const struct tls_server *server, const char *ca, unsig
 					   .body = RV_HTTP_NO_BODY };
 	RV_CLEANUP(rv_free_p) char *file = ca ? rv_asprintf("%s/%s", folder, ca) : NULL;
 	RV_CLEANUP(rv_http_free_p) struct rv_http *http =
-		rv_http_new(&(struct rv_http_params){ .ca_file = file });
+		rv_http_new(&(struct rv_http_params){ .ca_file = file,
+							  .ca_variable = ca_variable });
 	enum rv_status status = RV_OK;
 
 	for (unsigned i = 0; i < times && status == RV_OK; i++)
@@ -190,9 +193,11 @@ static void test_trusted(void **state)
 static void test_not_trusted(void **state)
 {
 	static const struct {
-		const char *certificate, *ca, *says, *hint;
+		const char *certificate, *ca, *says, *hint, *variable;
 	} cases[] = {
 		{ "good", NULL, "is not trusted: ", "in AWS_CA_BUNDLE" },
+		{ "good", NULL, "is not trusted: ", "in REQUESTS_CA_BUNDLE", "REQUESTS_CA_BUNDLE" },
+		{ "good", "other.crt", "is not trusted: ", "X or the profile names", "X" },
 		{ "good", "other.crt", "is not trusted: ", "other.crt" },
 		{ "other", "other.crt", "is for another host: ", "check the endpoint" },
 		{ "expired", "expired.crt", "has expired", "clock" },
@@ -208,6 +213,7 @@ static void test_not_trusted(void **state)
 		struct rv_error err = RV_ERROR_INIT;
 		enum rv_http_outcome outcome;
 
+		ca_variable = cases[i].variable;
 		tls_start(&server, cases[i].certificate);
 		enum rv_status status = get(&server, cases[i].ca, 1, &outcome, &err);
 		tls_stop(&server);

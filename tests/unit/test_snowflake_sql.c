@@ -199,7 +199,7 @@ static void test_answers_that_are_none(void **state RV_UNUSED)
 		"{" META("1", COLUMN("A", "text")) "},\"data\":[[\"\xff\"]]}",
 		"{" META("1", COLUMN("A", "text")) "},\"data\":[[\"\\x\"]]}",
 		"{" META("1", COLUMN("A", "text")) "},\"data\":[[\"a",
-		"\x1f\x8b" "not gzip",
+		"\x1f\x8bnot gzip",
 	};
 	for (size_t i = 0; i < sizeof(bodies) / sizeof(*bodies); i++) {
 		const struct step steps[] = { { POST, .status = 200, .body = bodies[i] } };
