@@ -111,6 +111,10 @@ static bool explain_token(struct explain *x)
 		    identity.fingerprint);
 	else
 		say(x, "credentials", RV_EXPLAIN_OK, NULL, "%s", identity.source);
+	if (rv_snowflake_settings(x->snowflake)->auth != RV_SNOWFLAKE_AUTH_KEY)
+		say(x, "credentials", RV_EXPLAIN_WARN,
+		    "set authenticator = \"SNOWFLAKE_JWT\" and private_key_file, or let the pipes be auto",
+		    "Snowpipe's own endpoints take key pairs alone: river snowpipe notify may be refused");
 	return true;
 }
 

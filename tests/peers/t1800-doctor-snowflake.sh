@@ -114,6 +114,7 @@ test_expect_success 'a programmatic access token signs in as well' '
 	connection "authenticator = \"PROGRAMMATIC_ACCESS_TOKEN\"" "token_file_path = \"$PWD/token\"" "$as_user" &&
 	doctor &&
 	says ok credentials "the token $PWD/token (connection prod in $connections)" &&
+	says warn credentials "take key pairs alone" "SNOWFLAKE_JWT" &&
 	says ok login "signed in as user $sf_user" &&
 	! grep -F -f token out err
 '
