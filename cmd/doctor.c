@@ -20,9 +20,12 @@
 #include "base/strbuf.h"
 #include "cli/output.h"
 #include "config/config.h"
+#include "config/stream.h"
 #include "context.h"
+#include "flow/catalog.h"
 #include "source/sandbox.h"
 #include "warehouse/duckdb.h"
+#include "warehouse/warehouse.h"
 
 #define LITTLE_FREE_BYTES (1ull << 30) /* a few batches and a load's temporary files */
 #define NO_FREE_BYTES (16ull << 20)
@@ -409,10 +412,75 @@ static void check_warehouse_file(struct doctor *d, const char *path)
 	}
 }
 
+/* So many pipes are asked about: a question each. */
+#define PIPES_MAX 100
+
+struct pipes {
+	struct doctor *d;
+	size_t looked, running, left;
+	uint64_t queued;
+};
+
+/* What does not run is a line of its own. */
+static enum rv_status check_pipe(void *arg, const char *name, struct rv_error *err)
+{
+	struct pipes *pipes = arg;
+	struct rv_command_context *cx = pipes->d->cx;
+	RV_CLEANUP(rv_stream_release_p) struct rv_stream stream;
+	RV_CLEANUP(rv_warehouse_free_p) struct rv_warehouse *warehouse = NULL;
+	struct rv_warehouse_pipe pipe;
+	if (pipes->looked == PIPES_MAX) {
+		pipes->left++;
+		return RV_OK;
+	}
+	rv_stream_init(&stream);
+	pipes->looked++;
+	if (rv_wire_business(cx, name, err) != RV_OK ||
+	    rv_catalog_get(cx->lake, name, &stream, NULL, err) != RV_OK ||
+	    rv_wire_warehouse(cx->profile, cx->lake, &warehouse, err) != RV_OK ||
+	    !warehouse->ops->pipe || warehouse->ops->pipe(warehouse, &stream, &pipe, err) != RV_OK) {
+		if (err->status == RV_NOT_FOUND)
+			rv_hint(err, "river stream apply makes what is missing; its role needs MONITOR on it");
+		say_error(pipes->d, "pipe", err);
+		return RV_OK;
+	}
+	pipes->queued += pipe.pending;
+	pipes->running += pipe.runs;
+	if (!pipe.runs)
+		say(pipes->d, FAIL, "pipe",
+		    strcmp(pipe.state, "PAUSED") == 0
+			    ? "its owner resumes it with alter pipe ... set pipe_execution_paused = false"
+			    : "river stream apply mends what it can; the rest is the state's own name",
+		    "the pipe of %s is %s%s%s", name, pipe.state[0] ? pipe.state : "in no state",
+		    pipe.error[0] ? ": " : "", pipe.error);
+	return RV_OK;
+}
+
+/* Of the streams in the profile's lake. */
+static void check_pipes(struct doctor *d, const struct rv_profile *profile)
+{
+	struct pipes pipes = { .d = d };
+	struct rv_error err = RV_ERROR_INIT;
+	char files[RV_NUMBER_TEXT];
+	d->cx->profile = profile;
+	if (rv_wire_lake(profile, &d->cx->lake, &err) != RV_OK ||
+	    rv_catalog_list(d->cx->lake, "", NULL, check_pipe, &pipes, &err) != RV_OK)
+		say_error(d, "pipes", &err);
+	else if (!pipes.looked)
+		say(d, OK, "pipes", NULL, "there are no streams yet");
+	else
+		say(d, OK, "pipes", NULL, "%zu of %zu run, %s files in their queues%s", pipes.running,
+		    pipes.looked, rv_format_count(pipes.queued, files),
+		    pipes.left ? "; the others were not asked" : "");
+}
+
 static void check_warehouse(struct doctor *d, const struct rv_profile *profile)
 {
 	if (strcmp(profile->warehouse_type, "snowflake") == 0) {
+		size_t failed = d->counts[FAIL];
 		rv_wire_explain_snowflake(profile, explained, d);
+		if (d->counts[FAIL] == failed && !profile->lake_is_folder)
+			check_pipes(d, profile);
 		return;
 	}
 	if (!profile->warehouse_path) {

@@ -432,6 +432,17 @@ static enum rv_status conclude(const struct status *s, struct rv_error *err)
 	return RV_OK;
 }
 
+static void status_release(struct status *s)
+{
+	rv_warehouse_free_p(&s->home.warehouse);
+	for (struct account *a = s->others, *next; a; a = next) {
+		next = a->next;
+		rv_warehouse_free(a->warehouse);
+		free(a);
+	}
+	river_names_release(&s->catalog);
+}
+
 static enum rv_status status_run(struct rv_command_context *cx, void *options, int count,
 				 char **operands, struct rv_error *err)
 {
@@ -453,17 +464,13 @@ static enum rv_status status_run(struct rv_command_context *cx, void *options, i
 		status = look_at(&s, operands[i], err);
 	if (status == RV_NOT_FOUND && count > 0)
 		status = explain_missing(&s, err);
-	rv_warehouse_free_p(&s.home.warehouse);
-	for (struct account *a = s.others, *next; a; a = next) {
-		next = a->next;
-		rv_warehouse_free(a->warehouse);
-		free(a);
-	}
-	river_names_release(&s.catalog);
 	/* That standard output failed is for the output to say: a reader that left is no failure. */
 	if (rv_out_failed(cx->out))
-		return RV_OK;
-	return status == RV_OK ? conclude(&s, err) : status;
+		status = RV_OK;
+	else if (status == RV_OK)
+		status = conclude(&s, err);
+	status_release(&s);
+	return status;
 }
 
 static const struct rv_example status_examples[] = {
