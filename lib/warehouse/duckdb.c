@@ -929,6 +929,8 @@ static const struct rv_warehouse_ops duck_ops = {
 	.refused = duck_refused,
 	.present = duck_present,
 	.drop = duck_drop,
+	.extract_find = duck_extract_find,
+	.extract_take = duck_extract_take,
 	.query = duck_query,
 	.free = duck_free,
 };

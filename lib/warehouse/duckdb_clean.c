@@ -70,7 +70,7 @@ static void add_shape(struct rv_strbuf *sb, const struct rv_stream *stream)
 
 /* ---- statements ---- */
 
-static const char *sql_type(const struct rv_column *column, char buf[32])
+const char *duck_sql_type(const struct rv_column *column, char buf[32])
 {
 	static const char *const names[] = {
 		[RV_COLUMN_STRING] = "VARCHAR", [RV_COLUMN_INTEGER] = "BIGINT",
@@ -96,7 +96,7 @@ static void add_columns(struct rv_strbuf *sql, const struct rv_stream *stream, c
 		rv_strbuf_puts(sql, before);
 		duck_name(sql, stream->columns[i].name);
 		if (types)
-			rv_strbuf_printf(sql, " %s", sql_type(&stream->columns[i], type));
+			rv_strbuf_printf(sql, " %s", duck_sql_type(&stream->columns[i], type));
 		rv_strbuf_puts(sql, ", ");
 	}
 }
@@ -579,7 +579,7 @@ static void add_deleted(struct rv_strbuf *sql, const struct rv_stream *stream)
 	rv_strbuf_puts(sql, " = TRY_CAST(");
 	duck_literal(sql, stream->delete_equals ? stream->delete_equals : "");
 	rv_strbuf_printf(sql, " AS %s), false)",
-			 column->type == RV_COLUMN_JSON ? "VARCHAR" : sql_type(column, type));
+			 column->type == RV_COLUMN_JSON ? "VARCHAR" : duck_sql_type(column, type));
 }
 
 /* Of the new rows the newest a key wins, unless the one that is there is newer still. What is

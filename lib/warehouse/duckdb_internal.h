@@ -102,7 +102,9 @@ enum rv_status duck_load(struct rv_warehouse *w, const struct rv_stream *stream,
 /* Makes river_hash(record): the hash of semantics 2.6 as an UBIGINT, stamp included; and
  * river_hash_cut(record), without it. */
 enum rv_status duck_register_hash(struct rv_duckdb *d, struct rv_error *err) RV_MUST_CHECK;
+enum rv_status duck_commit(struct rv_duckdb *d, struct rv_error *err) RV_MUST_CHECK;
 /* duckdb_clean.c */
+const char *duck_sql_type(const struct rv_column *column, char buf[32]);
 enum rv_status duck_plan(struct rv_warehouse *w, const struct rv_stream *stream, bool apply,
 			 void (*each)(void *arg, const char *statement), void *arg,
 			 struct rv_error *err) RV_MUST_CHECK;
@@ -130,6 +132,12 @@ enum rv_status duck_cut_register(struct rv_duckdb *d, const struct rv_stream *st
 const char *duck_cut_name(const struct rv_duckdb *d, char buf[32]); /* of the latest one */
 bool duck_cut_dedups(const struct rv_duckdb *d);
 void duck_cut_free_all(struct rv_duckdb *d);
+/* duckdb_extract.c */
+enum rv_status duck_extract_find(struct rv_warehouse *w, const char *job, const char *identity,
+				 struct rv_strbuf *ret_summary, bool *ret_found,
+				 struct rv_error *err) RV_MUST_CHECK;
+enum rv_status duck_extract_take(struct rv_warehouse *w, struct rv_extract *extract,
+				 struct rv_error *err) RV_MUST_CHECK;
 /* duckdb_query.c */
 enum rv_status duck_query(struct rv_warehouse *w, const char *sql, bool writable,
 			  enum rv_status (*sink)(void *arg, const struct rv_rows *,

@@ -449,7 +449,7 @@ static enum rv_status try_group(struct loading *l, struct member *members, size_
 	return duck_derive(l->d, l->stream, false, l->loaded_us, err);
 }
 
-static enum rv_status commit(struct rv_duckdb *d, struct rv_error *err)
+enum rv_status duck_commit(struct rv_duckdb *d, struct rv_error *err)
 {
 	if (duck_run(d, "COMMIT", NULL, err) != RV_OK)
 		return err->status;
@@ -514,7 +514,7 @@ static enum rv_status one_transaction(struct loading *l, struct member *members,
 	if (status == RV_OK && !*ret_again)
 		status = write_stamps(l, members, count, err);
 	if (status == RV_OK && !*ret_again)
-		status = commit(l->d, err);
+		status = duck_commit(l->d, err);
 	if (status != RV_OK || *ret_again)
 		duck_rollback(l->d);
 	return status;

@@ -21,6 +21,7 @@
 #include "format/stamp_set.h"
 #include "store/store.h"
 #include "warehouse/changes.h"
+#include "warehouse/extract.h"
 
 enum rv_load_state {
 	RV_LOAD_PENDING,   /* not tried */
@@ -180,6 +181,15 @@ struct rv_warehouse_ops {
 				  void *arg, struct rv_error *err);
 	/* Forget tables and ledger of the stream (rebuild, delete --data). */
 	enum rv_status (*drop)(struct rv_warehouse *, const struct rv_stream *, struct rv_error *err);
+	/* Optional, both or none: tables of extracts (warehouse/extract.h). Whether this extract of the job
+	 * was taken, and the summary it was taken with (appended). */
+	enum rv_status (*extract_find)(struct rv_warehouse *, const char *job, const char *identity,
+				       struct rv_strbuf *ret_summary, bool *ret_found,
+				       struct rv_error *err);
+	/* All of it in one transaction: rows of each table, and the ledger's row. RV_CONFLICT: a table is
+	 * there and not of extracts, or its columns are others; the extract was taken already and is not to
+	 * be replaced. RV_BAD_DATA: the objects do not hold what they should. Nothing has changed then. */
+	enum rv_status (*extract_take)(struct rv_warehouse *, struct rv_extract *, struct rv_error *err);
 	/* Run SQL; `writable` false refuses anything that changes data (RV_USAGE). Rows go to `sink`
 	 * in batches, at least one batch (perhaps of no rows) for each statement that has a result. */
 	enum rv_status (*query)(struct rv_warehouse *, const char *sql, bool writable,
