@@ -189,7 +189,10 @@ static enum rv_status enter(struct status *s, const char *name, struct rv_error 
 	a->error = (struct rv_error)RV_ERROR_INIT;
 	a->next = s->others;
 	s->others = s->account = a;
-	return choose_warehouse(s, a, err);
+	/* An account that cannot be used is no reason not to look at the others. */
+	if (choose_warehouse(s, a, err) != RV_OK)
+		a->error = *err;
+	return RV_OK;
 }
 
 static enum rv_status look_at(struct status *s, const char *name, struct rv_error *err)

@@ -22,6 +22,7 @@
 #define LOOKS_A_TABLE 3
 /* "We recommend ... a 10 minute range every 8 minutes" (Snowpipe REST endpoints, loadHistoryScan). */
 #define SCAN_EVERY_MS (INT64_C(8) * 60 * 1000)
+#define SCAN_LASTS_MS 10000
 /* The clock here, and Snowflake's. */
 #define CLOCKS_DIFFER_MS (INT64_C(5) * 60 * 1000)
 
@@ -32,7 +33,7 @@ struct following {
 	char mark[64];
 	bool no_reports;           /* nobody may ask for them */
 	bool missed;               /* and some are lost */
-	int64_t scanned_ms;        /* monotonic, when the history was asked */
+	int64_t began_ms, scanned_ms; /* monotonic; 0: the history was not asked yet */
 	struct rv_error trouble;   /* what did not work the last time */
 };
 
@@ -121,15 +122,20 @@ static enum rv_status ask_reports(struct following *f, struct rv_error *err)
 		return not_reported(f, err);
 	f->missed |= !complete;
 	int64_t now_ms = rv_clock_monotonic_ms();
+	int64_t last_ms = f->scanned_ms ? f->scanned_ms : f->began_ms;
 
-	if (now_ms - f->scanned_ms < SCAN_EVERY_MS && !(f->missed && !f->scanned_ms))
+	if (now_ms - last_ms < SCAN_EVERY_MS && !(f->missed && !f->scanned_ms))
 		return RV_OK;
 	f->scanned_ms = now_ms;
-	f->missed = false;
+	/* It is refused to those who ask too often, and the tables know as well: not for long, then. */
+	int64_t until_ms = now_ms + SCAN_LASTS_MS, deadline_ms = f->l->params->deadline_ms;
+
+	if (deadline_ms && deadline_ms < until_ms)
+		until_ms = deadline_ms;
 	if (rv_snowpipe_history(&f->pipe, f->l->now_ms - CLOCKS_DIFFER_MS,
-				rv_clock_ms() + CLOCKS_DIFFER_MS, f->l->params->deadline_ms, see_report, f,
-				err) != RV_OK)
+				rv_clock_ms() + CLOCKS_DIFFER_MS, until_ms, see_report, f, err) != RV_OK)
 		return not_reported(f, err);
+	f->missed = false;
 	return RV_OK;
 }
 
@@ -190,7 +196,7 @@ enum rv_status snow_follow(struct snow_loading *l, struct rv_error *err)
 	enum rv_status status = RV_OK;
 
 	snow_pipe_of(l, &f.names, &f.pipe);
-	f.scanned_ms = rv_clock_monotonic_ms();
+	f.began_ms = rv_clock_monotonic_ms();
 	for (unsigned looks = 1; count_open(l) && !l->stop; looks++) {
 		bool goes_on = pass(l, pause_ms);
 

@@ -86,6 +86,20 @@ test_expect_success 'a second COPY finds nothing to do' '
 	test "$(sf_value "select count(*) from RIVER.RIVER.LEDGER where STATE <> '\''loaded'\'' and STATE <> '\''partial'\''")" = 0
 '
 
+test_expect_success 'one file that COPY does not stand costs itself alone' '
+	push_file web/clicks 80 && push_file web/clicks 81 && push_file web/clicks 82 &&
+	sf_post outcome "{\"path\":\"zst\",\"status\":\"LOAD_FAILED\",\"error\":\"no such luck\",\"times\":3}" >/dev/null &&
+	test_expect_code 12 river snowpipe notify web/clicks --wait --timeout 60s &&
+	copies=$(sf_statements | grep -c "COPY INTO") &&
+	emul_script "[{\"match\":{\"op\":\"Submit\",\"sql\":\"COPY INTO\",\"nth\":1,\"count\":2},\"do\":\"status\",\"status\":422,\"code\":\"100069\",\"message\":\"Error parsing JSON\",
+		\"body\":\"{\\\"code\\\":\\\"100069\\\",\\\"sqlState\\\":\\\"22P02\\\",\\\"message\\\":\\\"Error parsing JSON\\\",\\\"statementHandle\\\":\\\"01\\\"}\"}]" &&
+	test_expect_code 12 river snowpipe notify web/clicks >out 2>err && emul_no_script &&
+	test_grep "1 of 3 objects were not loaded" err && test_grep "Error parsing JSON" err &&
+	test "$(snow_ask "select count(*) from web.clicks where record:id::number in (80, 81, 82)")" = 2 &&
+	river snowpipe notify web/clicks &&
+	test "$(snow_ask "select count(*) from web.clicks where record:id::number in (80, 81, 82)")" = 3
+'
+
 test_expect_success 'a path that the pipe heard of too early is loaded all the same' '
 	name=data/web/clicks/dt=2026-11-20/hr=14/early-000000-r1-h0000000000000000.ndjson &&
 	sf_insert "web.clicks\$pipe" "${name#data/web/clicks/}" >/dev/null && sf_load &&
