@@ -278,7 +278,7 @@ static void add_partition(struct rv_strbuf *sql, const struct rv_stream *stream)
 	case IDENTITY_CONTENT:
 		/* Two records of the same content have two stamps. */
 		if (stream->stamp != RV_STAMP_NONE)
-			rv_strbuf_puts(sql, "SHA2(TO_JSON(OBJECT_DELETE(\"RECORD\", '_river')))");
+			rv_strbuf_puts(sql, "SHA2(TO_JSON(OBJECT_DELETE(AS_OBJECT(\"RECORD\"), '_river')))");
 		else
 			rv_strbuf_puts(sql, "SHA2(TO_JSON(\"RECORD\"))");
 		break;

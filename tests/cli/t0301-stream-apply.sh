@@ -173,4 +173,34 @@ test_expect_success 'usage' '
 	test_grep "bad.yaml:2:1" err
 '
 
+test_expect_success 'a plan is kept in a file, and applied exactly or not at all' '
+	mkdir -p kept && printf "stream: kept/one\nkey: [a]\n" >kept/one.yaml &&
+	river stream apply -f kept --out plan.json >out &&
+	test_grep "^kept/one: create" out &&
+	test_expect_code 5 river stream show kept/one &&
+	river stream apply --plan plan.json >out &&
+	echo "kept/one: created" >expected && test_cmp expected out &&
+	id=$(sed -n "s/.*\"id\": *\"\([^\"]*\)\".*/\1/p" plan.json | head -n 1) &&
+	river stream show kept/one >out && test_grep "$id" out &&
+	test_expect_code 6 river stream apply --plan plan.json >out 2>err &&
+	test_grep "kept/one: planned was create, now it is unchanged" err &&
+	printf "stream: kept/one\nkey: [a]\ncompression: gzip\n" >kept/one.yaml &&
+	river stream apply -f kept --prune --out plan.json >out &&
+	printf "stream: kept/one\nkey: [a]\ncompression: none\n" >other.yaml &&
+	river stream apply -f other.yaml >out &&
+	test_expect_code 6 river stream apply --plan plan.json 2>err &&
+	test_grep "nothing was changed" err &&
+	river stream apply -f kept --prune --out plan.json >out && river stream apply --plan plan.json >out &&
+	river stream diff -f kept
+'
+test_expect_success 'what is no plan is refused, and a plan goes with nothing else' '
+	echo "{}" >no.json && test_expect_code 3 river stream apply --plan no.json 2>err &&
+	test_grep "no.json is no plan of river" err &&
+	sed "s/gzip/none/" plan.json >changed.json && test_expect_code 3 river stream apply --plan changed.json 2>err &&
+	test_grep "it was changed after it was made" err &&
+	test_expect_code 5 river stream apply --plan missing.json 2>err &&
+	test_expect_code 2 river stream apply --plan plan.json --prune 2>err &&
+	test_expect_code 10 river stream apply -f kept --out no/such/plan.json >out 2>err
+'
+
 test_done
