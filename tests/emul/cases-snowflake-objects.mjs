@@ -25,6 +25,8 @@ export async function makingAndDropping() {
 	assert.equal(await code('CREATE TABLE D.WEB.U (A NUMBER, A NUMBER)'), '002025');
 	assert.equal(await code('CREATE TABLE D.WEB.U (A NUMBRE)'), '001003');
 	assert.equal(await code('CREATE TABLE D.WEB.U (A NUMBER) NONSENSE = 1'), '001420');
+	assert.equal(await code('CREATE FILE FORMAT D.WEB.F TYPE = JSON ALLOW_DUPLICATES = TRUE'), '001420');
+	assert.equal(await code("CREATE TASK D.WEB.T1 WAREHOUSE = WH SCHEDULE = 'USING CRON 1 2 * * UTC' AS SELECT 1"), '091011');
 	await many('INSERT INTO D.WEB.T (B) VALUES (\'x\')');
 	assert.equal(await code('INSERT INTO D.WEB.T (A) VALUES (NULL)'), '100072');
 	await many('ALTER TABLE D.WEB.T ADD COLUMN "e" FLOAT', 'ALTER TABLE D.WEB.T DROP COLUMN C',
@@ -135,6 +137,7 @@ export async function masks() {
 	assert.deepEqual(await rows('SELECT * FROM D.WEB.P', {}, await as('S', 'SEES')), [['a@b', '1']]);
 	assert.deepEqual(await rows("SELECT EMAIL, N FROM D.WEB.P WHERE EMAIL = '***'", {}, await as('H', 'HIDDEN')), [['***', '1']]);
 	assert.deepEqual(await rows("SELECT REF_COLUMN_NAME, POLICY_NAME FROM TABLE(D.INFORMATION_SCHEMA.POLICY_REFERENCES(REF_ENTITY_NAME => 'D.WEB.P', REF_ENTITY_DOMAIN => 'TABLE'))"), [['EMAIL', 'M']]);
+	assert.equal(await code('ALTER TABLE D.WEB.P MODIFY COLUMN N SET MASKING POLICY D.WEB.M'), '001492');
 	assert.equal(await code('DROP MASKING POLICY D.WEB.M'), '001492');
 	await many('ALTER TABLE D.WEB.P MODIFY COLUMN EMAIL UNSET MASKING POLICY', 'DROP MASKING POLICY D.WEB.M');
 }

@@ -211,6 +211,9 @@ async function alterOne(engine, session, reader, object) {
 		const column = columnNamed(object, reader.part());
 		if (reader.take('SET', 'MASKING', 'POLICY')) {
 			const policy = engine.catalog.find(session, 'MASKING POLICY', reader.name()), force = reader.take('FORCE');
+			if (policy.type.name !== column.type.name)
+				throw new SqlError('001492', '42601', `SQL compilation error:\nColumn '${shown(column.name)}' data type '${column.type.name}' does not match ` +
+					`with masking policy data type '${policy.type.name}'.`);
 			if (column.policy && column.policy !== policy && !force)
 				throw new SqlError('001490', '42601', `SQL compilation error:\nSpecified column already attached to another masking policy.`);
 			column.policy = policy;

@@ -98,7 +98,8 @@ export class Gate {
 		if (body.sub !== subject)
 			refuse(`JWT_TOKEN_INVALID_USER_IN_ISSUER: ${body.sub} is not ${subject}`);
 		const [, accountName, userName] = /^([^.]+)\.(.+)$/.exec(subject) ?? refuse(`JWT_TOKEN_INVALID_ISSUE: ${subject}`);
-		const account = this.accounts.get(accountName) ?? refuse(`JWT_TOKEN_INVALID_USER_IN_ISSUER: no account ${accountName}`);
+		const account = this.accounts.get(accountName) ?? [...this.accounts.values()].find(one => one.locator === accountName) ??
+			refuse(`JWT_TOKEN_INVALID_USER_IN_ISSUER: no account ${accountName}`);
 		const user = account.users.get(userName) ?? refuse(`JWT_TOKEN_INVALID_USER_IN_ISSUER: no user ${userName}`);
 		const key = user.keys.find(k => k?.fingerprint === fingerprint) ??
 			refuse(`JWT_TOKEN_INVALID_PUBLIC_KEY_FINGERPRINT_MISMATCH: ${fingerprint}`);

@@ -28,12 +28,12 @@ export class Catalog {
 		this.accounts.clear();
 		this.version++;
 	}
-	makeAccount({ name, network = null }) {
+	makeAccount({ name, locator = `RV${10000 + this.accounts.size}`, network = null }) {
 		name = name.toUpperCase();
 		const role = (roleName, roles = [], owner = 'ACCOUNTADMIN') => [roleName,
 			{ kind: 'ROLE', name: roleName, path: [roleName], roles: new Set(roles), owner, comment: '',
 			created: this.world.now(), grants: [] }];
-		const account = { name, locator: `RV${String(10000 + this.accounts.size)}`,
+		const account = { name, locator: locator.toUpperCase(),
 			hosts: new Set([name.toLowerCase(), name.toLowerCase().replaceAll('_', '-')]), network,
 			users: new Map(), databases: new Map(), integrations: new Map(), warehouses: new Map(), denied: [], externalId: 0,
 			roles: new Map([role('ACCOUNTADMIN', ['SYSADMIN', 'SECURITYADMIN']), role('SECURITYADMIN', ['USERADMIN']),

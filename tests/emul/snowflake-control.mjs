@@ -1,7 +1,7 @@
 // /_emul/snowflake/...: accounts and what is done to them from outside. All take and answer JSON; names as Snowflake
 // stores them; "account" may be left out where there is one.
 //
-//   POST   account {name, network}            an account, its roles and the warehouse WH
+//   POST   account {name, locator, network}   an account, its roles and the warehouse WH
 //   POST   user {account, name, public_key, public_key_2, default_role, default_warehouse, roles, network, disabled}
 //                                             made, or changed in what is given; network: addresses that are let in, null: all
 //   POST   token {account, user, kind, token, life_s, role}   OAUTH or PROGRAMMATIC_ACCESS_TOKEN: {"token"}

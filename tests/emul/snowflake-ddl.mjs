@@ -145,7 +145,7 @@ function tableOptions(reader, until = []) {
 const TABLE_OPTIONS = ['DATA_RETENTION_TIME_IN_DAYS', 'MAX_DATA_EXTENSION_TIME_IN_DAYS', 'CHANGE_TRACKING',
 	'ENABLE_SCHEMA_EVOLUTION', 'DEFAULT_DDL_COLLATION', 'CLUSTER_BY', 'COMMENT',
 	'COPY_GRANTS', 'ERROR_LOGGING', 'STAGE_FILE_FORMAT', 'STAGE_COPY_OPTIONS'];
-function only(reader, options, known) {
+function only(options, known) {
 	for (const key of Object.keys(options))
 		if (!known.includes(key))
 			throw new SqlError('001420', '22023', `SQL compilation error:\ninvalid property '${key}'`);
@@ -169,7 +169,7 @@ async function createTable(engine, session, reader, { make, replace, transient, 
 	else if (reader.take('LIKE') || reader.take('CLONE'))
 		clone = engine.catalog.find(session, 'TABLE', reader.name());
 	const options = tableOptions(reader, ['AS']);
-	only(reader, options, TABLE_OPTIONS);
+	only(options, TABLE_OPTIONS);
 	let query = null;
 	if (reader.take('AS')) {
 		query = await engine.rewritten(session, reader.restTokens(), null, true);
@@ -212,7 +212,7 @@ async function createView(engine, session, reader, { make, secure, parts, statem
 	}
 	const copyGrants = reader.take('COPY', 'GRANTS');
 	const options = tableOptions(reader, ['AS']);
-	only(reader, options, ['COMMENT', 'COPY_GRANTS', 'CHANGE_TRACKING']);
+	only(options, ['COMMENT', 'COPY_GRANTS', 'CHANGE_TRACKING']);
 	reader.expect('AS');
 	const query = await engine.rewritten(session, reader.restTokens(), null, true);
 	const columns = await describeQuery(engine, session, query);
@@ -237,7 +237,7 @@ async function createDynamic(engine, session, reader, { make, parts, statement }
 		names = reader.sql && await readNames(reader);
 	}
 	const options = tableOptions(reader, ['AS']);
-	only(reader, options, ['TARGET_LAG', 'WAREHOUSE', 'REFRESH_MODE', 'INITIALIZE', 'CLUSTER_BY', 'COMMENT', 'COPY_GRANTS',
+	only(options, ['TARGET_LAG', 'WAREHOUSE', 'REFRESH_MODE', 'INITIALIZE', 'CLUSTER_BY', 'COMMENT', 'COPY_GRANTS',
 		'DATA_RETENTION_TIME_IN_DAYS', 'MAX_DATA_EXTENSION_TIME_IN_DAYS']);
 	checkLag(options.TARGET_LAG);
 	if (!options.WAREHOUSE)
@@ -344,12 +344,15 @@ const MAKERS = {
 	'FILE FORMAT'(engine, session, reader, { make }) {
 		const options = readOptions(reader);
 		reader.end();
+		only(options, [...FORMAT_OPTIONS, 'COMMENT']);
 		const { COMMENT: comment = '', ...format } = options;
 		return created(make({ options: format, comment }), 'File format');
 	},
 	STAGE(engine, session, reader, { make }) {
 		const options = readOptions(reader);
 		reader.end();
+		only(options, ['URL', 'STORAGE_INTEGRATION', 'CREDENTIALS', 'ENCRYPTION', 'FILE_FORMAT', 'COPY_OPTIONS', 'DIRECTORY',
+			'AWS_ACCESS_POINT_ARN', 'COMMENT']);
 		const { COMMENT: comment = '', URL: url = '', STORAGE_INTEGRATION: integration, FILE_FORMAT: format, ...more } = options;
 		if (url && !/^s3:\/\/[^/]+(\/|$)/.test(url))
 			throw new SqlError('001420', '22023', `SQL compilation error:\ninvalid URL prefix found in: '${url}'`);
@@ -403,6 +406,9 @@ const MAKERS = {
 				break;
 			}
 		}
+		// minutes and their like, or cron's five fields and a zone
+		if (options.SCHEDULE !== undefined && !/^(\d+\s+(SECOND|MINUTE|HOUR|S|M|H)S?|USING\s+CRON(\s+[\d*\/,LW#A-Z-]+){5}\s+[\w\/+-]+)$/i.test(options.SCHEDULE))
+			throw new SqlError('091011', '22023', `SQL compilation error:\nInvalid schedule: '${options.SCHEDULE}'`);
 		reader.expect('AS');
 		const body = reader.restTokens();
 		if (!body.tokens.length)
@@ -486,6 +492,14 @@ export function formatOf(engine, session, said) {
 	return { ...found.options, ...more, name: found.path };
 }
 
+const FORMAT_OPTIONS = ['TYPE', 'COMPRESSION', 'DATE_FORMAT', 'TIME_FORMAT', 'TIMESTAMP_FORMAT', 'BINARY_FORMAT', 'TRIM_SPACE',
+	'MULTI_LINE', 'NULL_IF',
+	'FILE_EXTENSION', 'ENABLE_OCTAL', 'ALLOW_DUPLICATE', 'STRIP_OUTER_ARRAY', 'STRIP_NULL_VALUES', 'REPLACE_INVALID_CHARACTERS',
+		'IGNORE_UTF8_ERRORS',
+	'SKIP_BYTE_ORDER_MARK', 'FIELD_DELIMITER', 'RECORD_DELIMITER', 'SKIP_HEADER', 'FIELD_OPTIONALLY_ENCLOSED_BY', 'ESCAPE', 'ENCODING'];
+const COPY_OPTIONS = ['FILE_FORMAT', 'FILES', 'PATTERN', 'ON_ERROR', 'SIZE_LIMIT', 'PURGE', 'RETURN_FAILED_ONLY',
+	'MATCH_BY_COLUMN_NAME', 'INCLUDE_METADATA',
+	'ENFORCE_LENGTH', 'TRUNCATECOLUMNS', 'FORCE', 'LOAD_UNCERTAIN_FILES', 'VALIDATION_MODE', 'FILE_PROCESSOR', 'LOAD_MODE'];
 const PIPE_REFUSES = ['FILES', 'SIZE_LIMIT', 'PURGE', 'FORCE', 'RETURN_FAILED_ONLY', 'VALIDATION_MODE', 'LOAD_UNCERTAIN_FILES'];
 // COPY INTO table FROM stage or (SELECT ... FROM stage) with its options.
 export function readCopy(engine, session, reader, ofPipe = false) {
@@ -508,6 +522,9 @@ export function readCopy(engine, session, reader, ofPipe = false) {
 		throw reader.unexpected();
 	const options = readOptions(reader);
 	reader.end();
+	only(options, COPY_OPTIONS);
+	if (typeof options.FILE_FORMAT === 'object')
+		only(options.FILE_FORMAT, [...FORMAT_OPTIONS, 'FORMAT_NAME']);
 	if (ofPipe) {
 		for (const key of PIPE_REFUSES)
 			if (key in options)
