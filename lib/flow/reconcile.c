@@ -192,7 +192,7 @@ bool rc_parse_own(const struct reconcile *r, const char *text, struct rv_object_
 	return true;
 }
 
-static bool parse_firehose(const struct reconcile *r, const char *text, struct rv_firehose_name *ret,
+bool rc_parse_firehose(const struct reconcile *r, const char *text, struct rv_firehose_name *ret,
 			   char day[12])
 {
 	if (!rv_firehose_name_parse(text, r->stream, ret))
@@ -201,7 +201,7 @@ static bool parse_firehose(const struct reconcile *r, const char *text, struct r
 	return true;
 }
 
-static struct rc_object *enter_object(struct reconcile *r, const char *text,
+struct rc_object *rc_enter_object(struct reconcile *r, const char *text,
 				      const struct rv_object_name *name)
 {
 	size_t before = r->objects.count;
@@ -258,7 +258,7 @@ static void note_batch(struct reconcile *r, uint32_t index, const struct rv_run 
 	if (!text)
 		return;
 	if (batch->records && rc_parse_own(r, text, &name, day)) {
-		struct rc_object *o = enter_object(r, text, &name);
+		struct rc_object *o = rc_enter_object(r, text, &name);
 		o->older = rc_before_window(r, day);
 		o->journal_landed = batch->state == RV_BATCH_LANDED;
 	}
@@ -344,7 +344,7 @@ static enum rv_status look_at_state(void *arg, const struct rv_state *state, str
 
 /* ---- the lake ---- */
 
-static enum rv_status stop_or_go(const struct reconcile *r, struct rv_error *err)
+enum rv_status rc_stop_or_go(const struct reconcile *r, struct rv_error *err)
 {
 	if (r->params->should_stop && r->params->should_stop())
 		return rv_fail(err, RV_FAILED, "stopped by a signal");
@@ -375,7 +375,7 @@ static enum rv_status see_receipt(void *arg, const struct rv_store_object *objec
 {
 	struct reconcile *r = arg;
 	struct rv_receipt_name name;
-	if (stop_or_go(r, err) != RV_OK)
+	if (rc_stop_or_go(r, err) != RV_OK)
 		return err->status;
 	if (!rv_receipt_name_parse(object->name, &name))
 		return RV_OK;
@@ -447,11 +447,11 @@ static enum rv_status see_object(void *arg, const struct rv_store_object *object
 	struct reconcile *r = arg;
 	struct rv_object_name name;
 	char day[12];
-	if (stop_or_go(r, err) != RV_OK)
+	if (rc_stop_or_go(r, err) != RV_OK)
 		return err->status;
 	struct rv_firehose_name firehose;
 	bool own = rc_parse_own(r, object->name, &name, day);
-	bool theirs = !own && parse_firehose(r, object->name, &firehose, day);
+	bool theirs = !own && rc_parse_firehose(r, object->name, &firehose, day);
 	if ((own && rc_is_former(r, name.folder)) || (theirs && rc_is_former(r, firehose.folder)))
 		return RV_OK;
 	if (theirs && rc_before_window(r, day)) {
@@ -475,7 +475,7 @@ static enum rv_status see_object(void *arg, const struct rv_store_object *object
 		newest(&r->report->newest_landed_ms, object->modified_ms);
 		return RV_OK;
 	}
-	struct rc_object *o = enter_object(r, object->name, own ? &name : NULL);
+	struct rc_object *o = rc_enter_object(r, object->name, own ? &name : NULL);
 	o->firehose = theirs;
 	o->look[r->look] = true;
 	o->bytes = object->bytes;
@@ -524,7 +524,7 @@ static enum rv_status see_rejects(void *arg, const struct rv_store_object *objec
 	struct reconcile *r = look->r;
 	char day[12], name[RV_RUN_MAX + 1];
 	uint64_t count;
-	if (stop_or_go(r, err) != RV_OK)
+	if (rc_stop_or_go(r, err) != RV_OK)
 		return err->status;
 	if (!parse_rejects(object->name, look->prefix_len, day, name, &count))
 		return RV_OK;
@@ -585,132 +585,6 @@ static enum rv_status look_at_lake(struct reconcile *r, unsigned look, struct rv
 	if (lake->ops->list(lake, &(struct rv_store_list){ .prefix = prefix }, see_rejects, &rejects,
 			    err) != RV_OK)
 		return rv_context(err, "list the rejects");
-	return RV_OK;
-}
-
-/* ---- the warehouse ---- */
-
-static enum rv_status see_ledger(void *arg, const struct rv_load *load, struct rv_error *err)
-{
-	struct reconcile *r = arg;
-	struct rv_object_name name;
-	char day[12];
-	if (stop_or_go(r, err) != RV_OK)
-		return err->status;
-	struct rv_firehose_name firehose;
-	r->asked = true;
-	/* What a pipe has in its queue is as pending as what nobody has told it of. */
-	if (load->state == RV_LOAD_QUEUED || load->state == RV_LOAD_PENDING)
-		return RV_OK;
-	bool own = rc_parse_own(r, load->object, &name, day), failed = load->state == RV_LOAD_FAILED;
-	bool theirs = !own && parse_firehose(r, load->object, &firehose, day);
-	if ((own && rc_is_former(r, name.folder)) || (theirs && rc_is_former(r, firehose.folder)))
-		return RV_OK;
-	if ((own || theirs) && rc_before_window(r, day)) {
-		r->older.loaded_objects += !failed;
-		r->older.failed_objects += failed;
-		r->older.failed_records += failed && own ? name.records : 0;
-		r->older.firehose.records += theirs ? load->rows + load->rejected : 0;
-		r->older.rows += load->rows;
-		r->older.retired += load->retired;
-		r->older.load_rejected += load->rejected;
-		return RV_OK;
-	}
-	struct rc_object *o = enter_object(r, load->object, own ? &name : NULL);
-	o->firehose = theirs;
-	o->in_ledger = true;
-	o->load_failed = failed;
-	o->ledger_rows = load->rows;
-	o->ledger_retired = load->retired;
-	o->ledger_rejected = load->rejected;
-	o->ledger_hash = load->set_hash;
-	o->ledger_bytes = load->bytes;
-	o->loaded_ms = load->loaded_ms;
-	newest(&r->last_load_ms, load->loaded_ms);
-	if (load->message)
-		o->load_message = rv_strdup(load->message);
-	return RV_OK;
-}
-
-static enum rv_status see_rows(void *arg, const struct rv_load *load, struct rv_error *err)
-{
-	struct reconcile *r = arg;
-	struct rv_object_name name;
-	char day[12];
-	if (stop_or_go(r, err) != RV_OK)
-		return err->status;
-	struct rv_firehose_name firehose;
-	bool own = rc_parse_own(r, load->object, &name, day);
-	bool theirs = !own && parse_firehose(r, load->object, &firehose, day);
-	if ((own && rc_is_former(r, name.folder)) || (theirs && rc_is_former(r, firehose.folder)))
-		return RV_OK;
-	if ((own || theirs) && rc_before_window(r, day)) {
-		r->older.present += load->rows;
-		return RV_OK;
-	}
-	struct rc_object *o = enter_object(r, load->object, own ? &name : NULL);
-	o->firehose = theirs;
-	o->raw_rows = load->rows;
-	o->raw_hash = load->set_hash;
-	o->raw_whole_hash = load->whole_hash;
-	return RV_OK;
-}
-
-/* The layers of a service follow raw by themselves, after a while: only then do they have to agree. */
-static enum rv_status count_tables(struct reconcile *r, struct rv_warehouse *w, struct rv_error *err)
-{
-	struct rv_warehouse_counts *t = &r->report->tables;
-	const struct rv_load_params params = { .wait = true };
-	if (w->ops->count(w, r->stream, t, err) != RV_OK)
-		return err->status;
-	if (!w->ops->remote || !r->params->refresh || !t->has_clean ||
-	    t->raw == t->clean + t->duplicates + t->refused)
-		return RV_OK;
-	if (w->ops->load(w, r->stream, NULL, 0, &params, err) != RV_OK)
-		return err->status;
-	return w->ops->count(w, r->stream, t, err);
-}
-
-/* One state of the warehouse for all questions. */
-static enum rv_status ask_warehouse(struct reconcile *r, struct rv_warehouse *w, struct rv_error *err)
-{
-	if (w->ops->history(w, r->stream, see_ledger, r, err) != RV_OK)
-		return err->status;
-	r->asked = true;
-	if (rc_ask_stamps(r, w, err) != RV_OK)
-		return err->status;
-	if (w->ops->refused &&
-	    w->ops->refused(w, r->stream, r->params->quick, &r->report->refused, err) != RV_OK)
-		return err->status;
-	if (r->params->quick)
-		return RV_OK;
-	bool hash = r->params->verify && r->report->has_hashes;
-	if (w->ops->present(w, r->stream, hash, see_rows, r, err) != RV_OK || count_tables(r, w, err) != RV_OK)
-		return err->status;
-	r->report->has_tables = true;
-	return RV_OK;
-}
-
-static enum rv_status look_at_warehouse(struct reconcile *r, struct rv_error *err)
-{
-	struct rv_warehouse *w = r->params->warehouse;
-	struct rv_error stopped = RV_ERROR_INIT;
-	if (!w)
-		return RV_OK;
-	enum rv_status status = w->ops->begin(w, false, err);
-	if (status == RV_OK) {
-		r->report->has_warehouse = true;
-		r->report->has_hashes = !w->ops->remote;
-		status = ask_warehouse(r, w, err);
-		w->ops->end(w);
-		/* A service says no only when it is asked. Half an answer compares with nothing. */
-		if (status == RV_OK || !w->ops->remote || r->asked || stop_or_go(r, &stopped) != RV_OK)
-			return status;
-		r->report->has_warehouse = false;
-	} else if (status != RV_NOT_FOUND && status != RV_LOCKED) {
-		return status;
-	}
-	r->report->warehouse_error = *err;
 	return RV_OK;
 }
 
@@ -783,7 +657,7 @@ static enum rv_status look_and_check(struct reconcile *r, struct rv_error *err)
 		return rv_context(err, "look at the uploads");
 	if (look_at_lake(r, 0, err) != RV_OK)
 		return err->status;
-	if (look_at_warehouse(r, err) != RV_OK)
+	if (rc_look_at_warehouse(r, err) != RV_OK)
 		return rv_context(err, "look at the warehouse");
 	if (look_at_lake(r, 1, err) != RV_OK)
 		return err->status;

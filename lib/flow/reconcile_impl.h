@@ -105,6 +105,15 @@ bool rc_before_window(const struct reconcile *r, const char *day);
 bool rc_parse_own(const struct reconcile *r, const char *text, struct rv_object_name *ret,
 		  char day[12]);
 
+/* The same for a name of Firehose's. */
+bool rc_parse_firehose(const struct reconcile *r, const char *text, struct rv_firehose_name *ret,
+		       char day[12]);
+/* Finds or adds; `name` NULL when it is none of river's. */
+struct rc_object *rc_enter_object(struct reconcile *r, const char *text,
+				  const struct rv_object_name *name);
+/* RV_FAILED once somebody wants to stop. */
+enum rv_status rc_stop_or_go(const struct reconcile *r, struct rv_error *err) RV_MUST_CHECK;
+
 /* Files a finding; `what` holds everything but the message, its strings are copied. */
 void rc_find(struct reconcile *r, const struct rv_finding *what, const char *fmt, ...)
 	RV_PRINTF(3, 4);
@@ -117,6 +126,9 @@ static inline struct rc_object *rc_object_at(const struct reconcile *r, size_t i
 {
 	return (struct rc_object *)(void *)r->objects.items + index;
 }
+
+/* reconcile_warehouse.c */
+enum rv_status rc_look_at_warehouse(struct reconcile *r, struct rv_error *err) RV_MUST_CHECK;
 
 /* reconcile_stamps.c */
 /* Before the second look: what the stamps of loaded objects say. */

@@ -166,7 +166,6 @@ enum rv_status snow_see_news(void *arg, const struct snow_file *file, const stru
 static enum rv_status check_pipe(struct snow_loading *l, struct rv_error *err)
 {
 	struct rv_warehouse_pipe pipe;
-	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf name = RV_STRBUF_INIT;
 	enum rv_status status = snow_pipe(&l->w->base, l->stream, &pipe, err);
 
 	if (status == RV_AUTH || status == RV_NOT_FOUND)
