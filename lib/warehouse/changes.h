@@ -33,7 +33,7 @@ struct rv_change {
 	const struct rv_stream *stream; /* NULL: of all streams; borrowed from who asked */
 	char *object;                   /* "table RIVER.WEB.CLICKS" */
 	char *why;                      /* "is not there"; of a conflict the whole sentence */
-	char *hint;                     /* Optional */
+	char *hint;                     /* Optional: of a conflict, or when privileges are missing */
 	char **statements;
 	size_t statements_count;
 	size_t after[RV_CHANGE_AFTER_MAX], after_count; /* places of those that come before it */

@@ -169,6 +169,8 @@ static void run_change(struct doing *d, struct rv_change *change, bool *ret_stan
 		return;
 	change->state = stopped(d->w) && !done ? RV_CHANGE_SKIPPED : RV_CHANGE_FAILED;
 	rv_context(&err, "%s", change->object);
+	if (err.status == RV_AUTH && change->hint)
+		rv_hint(&err, "%s", change->hint);
 	change->error = rv_malloc(sizeof(*change->error));
 	*change->error = err;
 }

@@ -28,6 +28,8 @@ static void compare_database(struct snow_comparing *c)
 					      rv_strdup("are not there, or lack grants"));
 
 		c->roles = place;
+		snow_item(c, place)->hint = rv_strdup("with warehouse.roles: none there are no roles of "
+						      "river's; or somebody with CREATE ROLE makes them");
 		rv_change_after(snow_item(c, place), c->database, true);
 		snow_add_collected(snow_item(c, place), &all);
 		snow_item(c, place)->essential = 2;
@@ -71,6 +73,9 @@ static size_t compare_stage(const struct snow_comparing *c)
 			before = snow_add_change_sql(c, RV_CHANGE_MAKE, NULL, &integration,
 					       rv_strdup("the stage is made with it, unless it is there"),
 					       integration.create);
+			snow_item(c, before)->hint =
+				rv_strdup("whoever administers the account makes it; without "
+					  "warehouse.storage_role_arn it is taken to be there");
 			snow_text_release(&integration);
 		}
 		place = snow_add_change_sql(c, RV_CHANGE_MAKE, NULL, &text, rv_strdup("is not there"),

@@ -240,9 +240,10 @@ void snow_add_look(struct rv_strbuf *sql, const struct rv_snowflake_warehouse *w
 	rv_strbuf_printf(sql,
 			 "\nUNION ALL SELECT 'grant', \"OBJECT_SCHEMA\", \"OBJECT_NAME\", "
 			 "\"OBJECT_TYPE\" || ':' || \"PRIVILEGE_TYPE\", \"GRANTEE\" FROM "
-			 "%s.\"INFORMATION_SCHEMA\".\"OBJECT_PRIVILEGES\" WHERE \"OBJECT_CATALOG\" = %s OR "
+			 "%s.\"INFORMATION_SCHEMA\".\"OBJECT_PRIVILEGES\" WHERE (\"OBJECT_CATALOG\" = %s AND "
+			 "(\"OBJECT_TYPE\" = 'SCHEMA' OR UPPER(\"OBJECT_SCHEMA\") IN %s)) OR "
 			 "(\"OBJECT_TYPE\" = 'DATABASE' AND \"OBJECT_NAME\" = %s)",
-			 d.bytes, name.bytes, name.bytes);
+			 d.bytes, name.bytes, schemas.bytes, name.bytes);
 }
 
 bool snow_add_look_for_masks(struct rv_strbuf *sql, const struct rv_snowflake_warehouse *w,

@@ -240,6 +240,14 @@ test_expect_success 'insufficient privileges on one of many: the others are made
 	test $(grep -c ": made" out) = 1 &&
 	river stream diff -f streams
 '
+test_expect_success 'who may not make roles or integrations is told how to do without' '
+	fresh &&
+	sf_sql "CREATE ROLE LOADER; GRANT CREATE DATABASE ON ACCOUNT TO ROLE LOADER; GRANT USAGE ON WAREHOUSE WH TO ROLE LOADER" >/dev/null &&
+	sf_post user "{\"name\":\"$sf_user\",\"roles\":[\"LOADER\"],\"default_role\":\"LOADER\"}" >/dev/null &&
+	test_expect_code 4 river stream create web/clicks >out 2>err &&
+	test_grep "warehouse.roles: none" err &&
+	test_grep "^  table RIVER.WEB.CLICKS: " out
+'
 test_expect_success 'what depends on what failed is not tried, and all failures are told' '
 	fresh &&
 	sf_post deny "{\"object\":\"RIVER.WEB.CLICKS\",\"privilege\":\"CREATE\"}" >/dev/null &&
