@@ -1,6 +1,7 @@
-/* zstd through libzstd, gzip through river's own encoder (quick) or libdeflate (small), or none. */
+/* zstd through libzstd, gzip through ISA-L (quick) or libdeflate (small), or none. */
 #include "format/compress.h"
 
+#include <isa-l/igzip_lib.h>
 #include <libdeflate.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -8,7 +9,6 @@
 #include <zstd.h>
 
 #include "base/memory.h"
-#include "format/deflate.h"
 
 #define OUT_BYTES (256u << 10)
 /* gzip:small is a chain of members of this much input: libdeflate compresses whole buffers. */
@@ -28,8 +28,9 @@ struct rv_compressor {
 	ZSTD_CCtx *zstd;      /* NULL: could not be made anew */
 	unsigned threads;
 	bool unfinished;      /* zstd's own threads may be working on an object */
-	struct rv_deflate *quick;
-	struct libdeflate_compressor *small;
+	struct isal_zstream *isal;
+	uint8_t *isal_level;
+	struct libdeflate_compressor *deflate;
 	char *member; /* input waiting to be a member */
 	size_t member_len;
 	size_t member_bound;
@@ -62,14 +63,16 @@ enum rv_status rv_compressor_new(enum rv_output_compression kind, unsigned threa
 			goto failed;
 		break;
 	case RV_OUTPUT_GZIP:
-		c->quick = rv_deflate_new();
+		c->out = rv_malloc(OUT_BYTES);
+		c->isal = rv_calloc(1, sizeof(*c->isal));
+		c->isal_level = rv_malloc(ISAL_DEF_LVL2_DEFAULT);
 		break;
 	case RV_OUTPUT_GZIP_SMALL:
-		c->small = libdeflate_alloc_compressor(SMALL_LEVEL);
-		if (!c->small)
+		c->deflate = libdeflate_alloc_compressor(SMALL_LEVEL);
+		if (!c->deflate)
 			goto failed;
 		c->member = rv_malloc(MEMBER_BYTES);
-		c->member_bound = libdeflate_gzip_compress_bound(c->small, MEMBER_BYTES);
+		c->member_bound = libdeflate_gzip_compress_bound(c->deflate, MEMBER_BYTES);
 		c->out = rv_malloc(c->member_bound);
 		break;
 	case RV_OUTPUT_NONE:
@@ -87,9 +90,10 @@ void rv_compressor_free(struct rv_compressor *c)
 	if (!c)
 		return;
 	ZSTD_freeCCtx(c->zstd);
-	if (c->small)
-		libdeflate_free_compressor(c->small);
-	rv_deflate_free(c->quick);
+	if (c->deflate)
+		libdeflate_free_compressor(c->deflate);
+	free(c->isal);
+	free(c->isal_level);
 	free(c->member);
 	free(c->out);
 	free(c);
@@ -110,8 +114,13 @@ void rv_compressor_begin(struct rv_compressor *c, rv_compress_sink *sink, void *
 	} else if (c->zstd) {
 		ZSTD_CCtx_reset(c->zstd, ZSTD_reset_session_only);
 	}
-	if (c->quick)
-		rv_deflate_begin(c->quick);
+	if (c->isal) {
+		isal_deflate_init(c->isal);
+		c->isal->level = 2;
+		c->isal->level_buf = c->isal_level;
+		c->isal->level_buf_size = ISAL_DEF_LVL2_DEFAULT;
+		c->isal->gzip_flag = IGZIP_GZIP;
+	}
 }
 
 static enum rv_status emit(struct rv_compressor *c, const void *p, size_t len, struct rv_error *err)
@@ -145,31 +154,35 @@ static enum rv_status zstd_step(struct rv_compressor *c, const void *p, size_t l
 	}
 }
 
-static enum rv_status quick_block(struct rv_compressor *c, bool last, struct rv_error *err)
+static enum rv_status isal_step(struct rv_compressor *c, const void *p, size_t len, bool end,
+				struct rv_error *err)
 {
-	const char *block;
-	size_t len;
-	rv_deflate_block(c->quick, last, &block, &len);
-	return emit(c, block, len, err);
-}
-
-static enum rv_status quick_write(struct rv_compressor *c, const char *p, size_t len,
-				  struct rv_error *err)
-{
-	for (;;) {
-		size_t n = rv_deflate_take(c->quick, p, len);
-		p += n;
-		len -= n;
-		if (!len)
-			return RV_OK;
-		if (quick_block(c, false, err) != RV_OK)
-			return err->status;
-	}
+	struct isal_zstream *z = c->isal;
+	const char *at = p;
+	do {
+		/* Its lengths are 32 bits. */
+		uint32_t piece = len > (1u << 30) ? 1u << 30 : (uint32_t)len;
+		z->next_in = (uint8_t *)(uintptr_t)at;
+		z->avail_in = piece;
+		z->end_of_stream = end && piece == len;
+		do {
+			z->next_out = (uint8_t *)c->out;
+			z->avail_out = OUT_BYTES;
+			int r = isal_deflate(z);
+			if (r != COMP_OK)
+				return rv_fail(err, RV_LOCAL_IO, "gzip: error %d", r);
+			if (emit(c, c->out, OUT_BYTES - z->avail_out, err) != RV_OK)
+				return err->status;
+		} while (z->avail_out == 0 || z->avail_in);
+		at += piece;
+		len -= piece;
+	} while (len);
+	return RV_OK;
 }
 
 static enum rv_status flush_member(struct rv_compressor *c, struct rv_error *err)
 {
-	size_t n = libdeflate_gzip_compress(c->small, c->member, c->member_len, c->out,
+	size_t n = libdeflate_gzip_compress(c->deflate, c->member, c->member_len, c->out,
 					    c->member_bound);
 	if (n == 0)
 		return rv_fail(err, RV_LOCAL_IO, "gzip: a member did not fit its bound");
@@ -201,7 +214,7 @@ enum rv_status rv_compressor_write(struct rv_compressor *c, const void *p, size_
 	case RV_OUTPUT_ZSTD:
 		return zstd_step(c, p, len, ZSTD_e_continue, err);
 	case RV_OUTPUT_GZIP:
-		return quick_write(c, p, len, err);
+		return isal_step(c, p, len, false, err);
 	case RV_OUTPUT_GZIP_SMALL:
 		return small_write(c, p, len, err);
 	case RV_OUTPUT_NONE:
@@ -216,7 +229,7 @@ enum rv_status rv_compressor_end(struct rv_compressor *c, struct rv_error *err)
 	case RV_OUTPUT_ZSTD:
 		return zstd_step(c, NULL, 0, ZSTD_e_end, err);
 	case RV_OUTPUT_GZIP:
-		return quick_block(c, true, err);
+		return isal_step(c, "", 0, true, err);
 	case RV_OUTPUT_GZIP_SMALL:
 		/* An empty object is still one member, so that it is a gzip file. */
 		return c->member_len || !c->bytes ? flush_member(c, err) : RV_OK;
