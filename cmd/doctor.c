@@ -419,6 +419,8 @@ struct pipes {
 	struct doctor *d;
 	size_t looked, running, left;
 	uint64_t queued;
+	size_t listening; /* to a queue that the profile does not have the bucket notify */
+	char channel[sizeof(((struct rv_warehouse_pipe *)0)->channel)]; /* of the first of these */
 };
 
 /* What does not run is a line of its own. */
@@ -446,6 +448,8 @@ static enum rv_status check_pipe(void *arg, const char *name, struct rv_error *e
 	}
 	pipes->queued += pipe.pending;
 	pipes->running += pipe.runs;
+	if (pipe.channel[0] && !cx->profile->notify_arn && !pipes->listening++)
+		memcpy(pipes->channel, pipe.channel, sizeof(pipes->channel));
 	if (!pipe.runs)
 		say(pipes->d, FAIL, "pipe",
 		    strcmp(pipe.state, "PAUSED") == 0
@@ -472,6 +476,13 @@ static void check_pipes(struct doctor *d, const struct rv_profile *profile)
 		say(d, OK, "pipes", NULL, "%zu of %zu run, %s files in their queues%s", pipes.running,
 		    pipes.looked, rv_format_count(pipes.queued, files),
 		    pipes.left ? "; the others were not asked" : "");
+	/* Somebody else may have seen to it, so this is no failure. */
+	if (pipes.listening)
+		say(d, WARN, "pipes",
+		    "set notify.arn to it and run river stream apply; until the bucket notifies it, river "
+		    "snowpipe notify has pipes look for themselves",
+		    "%zu with pipe: auto hear of new objects through %s, which notify.arn does not name",
+		    pipes.listening, pipes.channel);
 }
 
 static void check_warehouse(struct doctor *d, const struct rv_profile *profile)

@@ -634,6 +634,8 @@ static void print_pipe(struct rv_out *out, const struct rv_warehouse_pipe *pipe)
 		      pipe->error[0] ? ": " : "", pipe->error);
 	if (pipe->pending)
 		rv_out_printf(out, "in the pipe     %llu files\n", (unsigned long long)pipe->pending);
+	if (pipe->channel[0])
+		rv_out_printf(out, "hears of them   %s\n", pipe->channel);
 }
 
 static enum rv_status sum_row(void *arg, const struct rv_load *load, struct rv_error *err)

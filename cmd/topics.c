@@ -95,8 +95,8 @@ static void topic_environment(struct rv_strbuf *sb)
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 		rv_help_entry(sb, others[i][0], others[i][1], 36);
 	rv_strbuf_putc(sb, '\n');
-	rv_help_wrap(sb, "The variables of AWS's own tools and those of proxies count as well: 'river help "
-			 "aws'.", 0, 0);
+	rv_help_wrap(sb, "The variables of AWS's and Snowflake's own tools and those of proxies count as well: "
+			 "'river help aws', 'river help snowflake'.", 0, 0);
 }
 
 /* ---- formats ------------------------------------------------------------------------------ */
@@ -200,6 +200,62 @@ static void topic_aws(struct rv_strbuf *sb)
 	rv_help_wrap(sb, "See also river.yaml(5), river-stream-create(1), river-push(1).", 0, 0);
 }
 
+/* ---- snowflake ---------------------------------------------------------------------------- */
+
+static void topic_snowflake(struct rv_strbuf *sb)
+{
+	paragraph(sb, "A profile of river.yaml with 'warehouse: { type: snowflake, ... }' has its tables in "
+		      "Snowflake. The lake is s3://bucket/prefix: Snowpipe loads its objects. 'river doctor' "
+		      "says what is missing.");
+	paragraph(sb, "Who signs in, and where, is read as Snowflake's own command line reads it, each value "
+		      "from the first place that has it:");
+	static const char *const places[][2] = {
+		{ "profile", "warehouse.connection, .database, .warehouse and .role of river.yaml" },
+		{ "variable", "SNOWFLAKE_CONNECTIONS_<NAME>_<KEY>" },
+		{ "file", "[name] in connections.toml, else [connections.name] in config.toml: in "
+			  "SNOWFLAKE_HOME, else ~/.snowflake, else ~/.config/snowflake; mode 0600" },
+		{ "variable", "SNOWFLAKE_<KEY>: SNOWFLAKE_ACCOUNT, SNOWFLAKE_USER, ..." },
+	};
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+		rv_help_entry(sb, places[i][0], places[i][1], 16);
+	rv_strbuf_putc(sb, '\n');
+	static const char *const keys[][2] = {
+		{ "key pair", "authenticator = \"SNOWFLAKE_JWT\", private_key_file; a passphrase in "
+			      "PRIVATE_KEY_PASSPHRASE. Snowpipe takes nothing else." },
+		{ "token", "authenticator = \"OAUTH\" or \"PROGRAMMATIC_ACCESS_TOKEN\", token or "
+			   "token_file_path: for statements" },
+		{ "certificates", "REQUESTS_CA_BUNDLE: a PEM file, where something looks into TLS. There is no "
+				  "way to switch verification off." },
+		{ "proxy", "HTTPS_PROXY, NO_PROXY" },
+	};
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		rv_help_entry(sb, keys[i][0], keys[i][1], 16);
+	rv_strbuf_puts(sb, "\nWhat the role has to be allowed:\n\n");
+	static const char *const grants[][2] = {
+		{ "create, apply", "USAGE on the warehouse; CREATE DATABASE, or USAGE and CREATE SCHEMA on the "
+				   "database; CREATE INTEGRATION where storage_role_arn is set, else USAGE on "
+				   "the integration or on warehouse.stage; unless 'roles: none', CREATE ROLE, and "
+				   "USAGE and MONITOR on the warehouse WITH GRANT OPTION; EXECUTE TASK where "
+				   "retention.warehouse is set" },
+		{ "push, notify", "what grants.push of a definition gives: OPERATE and MONITOR on the pipe, the "
+				  "ledger. Snowpipe acts as the user's default role." },
+		{ "query, status", "what grants.read gives, or the role <database>_RO" },
+	};
+	for (size_t i = 0; i < sizeof(grants) / sizeof(grants[0]); i++)
+		rv_help_entry(sb, grants[i][0], grants[i][1], 18);
+	rv_strbuf_putc(sb, '\n');
+	paragraph(sb, "A pipe takes names of objects and loads them a while later: they are queued, and loaded "
+		      "when their rows are there. A pipe with 'pipe: auto' hears of new objects when the bucket "
+		      "notifies its queue, which 'river snowpipe status' prints: set notify.arn to it, and create "
+		      "the stream again. What Snowpipe forgets after 14 days is kept in river's own table, "
+		      "RIVER.LEDGER.");
+	paragraph(sb, "raw holds records as VARIANT, which keeps values and not their spelling; the lake keeps every "
+		      "byte. Statements start the warehouse, and so do dynamic tables and tasks, at most every "
+		      "third of monitor.freshness.");
+	rv_help_wrap(sb, "See also river.yaml(5), river-stream(5), river-stream-create(1), "
+			 "river-snowpipe-notify(1).", 0, 0);
+}
+
 /* ---- concepts ----------------------------------------------------------------------------- */
 
 static void topic_concepts(struct rv_strbuf *sb)
@@ -215,9 +271,12 @@ static void topic_concepts(struct rv_strbuf *sb)
 			   "Firehose, so that one that comes twice is known." },
 		{ "landing", "Where whole files are uploaded with a URL of 'river push --presign', until "
 			     "'river landing process' publishes them." },
-		{ "warehouse", "Where loaded rows are queried. duckdb is embedded: one file." },
+		{ "warehouse", "Where loaded rows are queried. duckdb is embedded: one file; "
+			       "snowflake: an account." },
 		{ "pipe", "What loads a stream's objects into its raw table. auto: whoever looks "
-			  "loads first; notify: 'river snowpipe notify' does." },
+			  "loads first, and on Snowflake Snowpipe by itself; notify: 'river snowpipe "
+			  "notify' does." },
+		{ "queued", "Taken by a pipe of Snowflake, and not loaded yet." },
 		{ "layer", "raw: every record with its origin. clean: the contract's typed columns, "
 			   "de-duplicated. latest: the newest row of each key." },
 		{ "refused", "The table of records the contract refuses, with the reason." },
@@ -251,5 +310,6 @@ const struct river_topic river_topics[] = {
 	{ "environment", "every environment variable", topic_environment },
 	{ "exit-codes", "what each exit code means", topic_exit_codes },
 	{ "formats", "what 'river push' reads, keeps and rejects", topic_formats },
+	{ "snowflake", "tables in Snowflake: signing in, privileges, pipes", topic_snowflake },
 	{ NULL }
 };

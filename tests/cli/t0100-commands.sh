@@ -127,7 +127,7 @@ test_expect_success 'the overview lists every command and every global option wi
 	done <commands
 '
 
-for topic in aws concepts environment exit-codes formats
+for topic in aws concepts environment exit-codes formats snowflake
 do
 	test_expect_success "topic $topic: on standard output within 80 columns" '
 		river help $topic >out 2>err &&

@@ -16,6 +16,15 @@ test_expect_success 'push --wait loaded returns when a pipe has loaded it by its
 	test "$(emul_count snowflake.InsertFiles)" = 0
 '
 
+test_expect_success 'the queue that a pipe listens to is told, and missed by doctor until the bucket notifies it' '
+	river snowpipe status web/views >out && test_grep "^hears of them  *arn:aws:sqs:" out &&
+	channel=$(sed -n "s/^hears of them *//p" out) &&
+	{ river doctor >out 2>err || :; } &&
+	test_grep "^warn  pipes  *1 with pipe: auto hear of new objects through $channel" out &&
+	{ river -c notify.arn="$channel" doctor >out 2>err || :; } &&
+	test_grep "^ok    pipes " out && ! grep "^warn  pipes" out
+'
+
 test_expect_success 'nobody tells the pipe: the time is over, and nothing was submitted behind its back' '
 	emul_config "{\"sf_auto_ingest\":\"never\"}" &&
 	printf "{\"id\":2}\n" >two.ndjson &&
