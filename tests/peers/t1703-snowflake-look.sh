@@ -45,6 +45,26 @@ test_expect_success 'a result of many partitions is printed as it comes, in litt
 	{ river --output csv query "$sql" | head -n 2 >few; } && test_line_count = 2 few
 '
 
+test_expect_success 'values of every type are exact' '
+	cat >types.sql <<-\EOS &&
+	select 1 as a, 1.10::number(10,2) as b, to_date($$2026-11-20$$) as c, null as d, parse_json($${"a": [1, 2]}$$) as e,
+	true as f, to_timestamp_ntz($$2026-11-20 14:58:51.123$$) as g, 1.5::float as h, $$te;xt$$ as i, to_binary($$4869$$, $$HEX$$) as j,
+	12345678901234567890123456789012345678::number(38,0) as k, -0.05::number(38,20) as l
+	EOS
+	river --output json query -f types.sql >out &&
+	test "$(jq -c "[.c, .d, .e, .f, .g, .h, .i, .j]" out)" = "[\"2026-11-20\",null,{\"a\":[1,2]},true,\"2026-11-20 14:58:51.123\",1.5,\"te;xt\",\"Hi\"]" &&
+	test_grep "\"a\":1,\"b\":1.10," out &&
+	test_grep "\"k\":12345678901234567890123456789012345678,\"l\":-0.05000000000000000000" out
+'
+
+test_expect_success 'several statements share a session, and --write is needed to write' '
+	test_expect_code 2 river query "create table RIVER.WEB.SCRATCH(A int)" 2>err && test_grep "CREATE is not a query" err &&
+	river query --write "create table RIVER.WEB.SCRATCH(A int); begin; insert into RIVER.WEB.SCRATCH values (1), (2); commit" >/dev/null &&
+	river --output csv query "use schema RIVER.WEB; select sum(A) as s from SCRATCH; select 7 as t" >out &&
+	printf "%s\n" s 3 t 7 >want && tail -n 4 out >have && test_cmp want have &&
+	river query --write "drop table RIVER.WEB.SCRATCH" >/dev/null
+'
+
 test_expect_success 'pipes are looked at by doctor' '
 	river stream create web/views --pipe notify >/dev/null &&
 	{ river doctor >out 2>err || cat out >&2; } && test_grep "^ok  *pipes  *2 of 2 run, 0 files" out &&
