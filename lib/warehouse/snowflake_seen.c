@@ -427,11 +427,36 @@ static enum rv_status show(const struct rv_snowflake_warehouse *w, const char *w
 	return RV_OK;
 }
 
+/* Masks are told table by table: so many streams a query. */
+#define MASKED_AT_ONCE 50
+
+static enum rv_status see_masks(const struct rv_snowflake_warehouse *w,
+				const struct rv_stream *const *streams, size_t count,
+				struct snow_seen *seen, struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p)
+	const struct rv_stream **masked = rv_calloc(count + 1, sizeof(*masked));
+	size_t n = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (streams[i]->mask.count)
+			masked[n++] = streams[i];
+	for (size_t i = 0; i < n; i += MASKED_AT_ONCE) {
+		RV_CLEANUP(rv_strbuf_release) struct rv_strbuf sql = RV_STRBUF_INIT;
+		size_t most = n - i < MASKED_AT_ONCE ? n - i : MASKED_AT_ONCE;
+
+		if (snow_add_look_for_masks(&sql, w, masked + i, most, seen) &&
+		    ask(w, sql.bytes, take_facts, seen, err) != RV_OK)
+			return err->status;
+		snow_seen_sort(seen);
+	}
+	return RV_OK;
+}
+
 static enum rv_status see_rest(const struct rv_snowflake_warehouse *w,
 			       const struct rv_stream *const *streams, size_t count,
 			       struct snow_seen *seen, struct rv_error *err)
 {
-	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf sql = RV_STRBUF_INIT;
 	bool dynamic = false, tasks = false;
 
 	for (size_t i = 0; i < seen->count; i++)
@@ -447,9 +472,7 @@ static enum rv_status see_rest(const struct rv_snowflake_warehouse *w,
 	if (tasks && show(w, "TASKS", "task", take_tasks, streams, count, seen, err) != RV_OK)
 		return err->status;
 	snow_seen_sort(seen);
-	if (snow_add_look_for_masks(&sql, w, streams, count, seen))
-		return ask(w, sql.bytes, take_facts, seen, err);
-	return RV_OK;
+	return see_masks(w, streams, count, seen, err);
 }
 
 enum rv_status snow_see(const struct rv_snowflake_warehouse *w, const struct rv_stream *const *streams,

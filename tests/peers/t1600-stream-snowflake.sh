@@ -270,6 +270,17 @@ test_expect_success 'killed half way, the same command again finishes' '
 	emul_no_script &&
 	mended
 '
+test_expect_success 'answers that are lost, and a service that is busy: nothing is missing, nothing is carried out twice' '
+	fresh &&
+	emul_script "[{\"match\":{\"service\":\"snowflake\",\"op\":\"Submit\",\"every\":4,\"count\":4},\"do\":\"read_body_then_close\"},
+		{\"match\":{\"service\":\"snowflake\",\"op\":\"Submit\",\"every\":5,\"count\":3},\"do\":\"status\",\"status\":503}]" &&
+	river stream apply -f streams >out &&
+	emul_no_script &&
+	sf_statements | jq -r "select(.ok) | .sql | select(startswith(\"CREATE\")) | split(\"\n\")[0]" |
+		grep -v "MASKING POLICY" | sort | uniq -d >twice &&
+	test_must_be_empty twice &&
+	river stream diff -f streams
+'
 test_expect_success 'a plan that is kept is what is done' '
 	fresh &&
 	river stream apply -f streams --out plan.json >out &&
