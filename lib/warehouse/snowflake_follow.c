@@ -18,8 +18,9 @@
 #define PAUSE_FIRST_MS 1000
 #define PAUSE_MOST_MS 30000
 #define SLICE_MS 100
-/* Each so many looks at the reports, one at the tables. */
-#define LOOKS_A_TABLE 3
+/* A look at the tables wakes a warehouse, which is paid for by the minute: soon, and then ever less often. */
+#define TABLES_FIRST_MS 3000
+#define TABLES_MOST_MS (INT64_C(5) * 60 * 1000)
 /* "We recommend ... a 10 minute range every 8 minutes" (Snowpipe REST endpoints, loadHistoryScan). */
 #define SCAN_EVERY_MS (INT64_C(8) * 60 * 1000)
 #define SCAN_LASTS_MS 10000
@@ -34,6 +35,7 @@ struct following {
 	bool no_reports;           /* nobody may ask for them */
 	bool missed;               /* and some are lost */
 	int64_t began_ms, scanned_ms; /* monotonic; 0: the history was not asked yet */
+	int64_t tables_ms, tables_every_ms; /* monotonic, when they were asked; and how often they are */
 	struct rv_error trouble;   /* what did not work the last time */
 };
 
@@ -147,6 +149,8 @@ static enum rv_status ask_tables(struct following *f, struct rv_error *err)
 	struct rv_warehouse_pipe pipe;
 	enum rv_status status = snow_ledger_look(l->w, l->stream, snow_see_news, l, err);
 
+	f->tables_ms = rv_clock_monotonic_ms();
+	f->tables_every_ms = f->tables_every_ms * 2 < TABLES_MOST_MS ? f->tables_every_ms * 2 : TABLES_MOST_MS;
 	if (status == RV_OK && count_open(l)) {
 		status = snow_pipe(&l->w->base, l->stream, &pipe, err);
 		if (status == RV_OK && pipe.state[0] && !pipe.runs)
@@ -190,14 +194,14 @@ static enum rv_status write_news(struct snow_loading *l, struct rv_error *err)
 
 enum rv_status snow_follow(struct snow_loading *l, struct rv_error *err)
 {
-	struct following f = { .l = l, .trouble = RV_ERROR_INIT };
+	struct following f = { .l = l, .trouble = RV_ERROR_INIT, .tables_every_ms = TABLES_FIRST_MS };
 	struct rv_error told = RV_ERROR_INIT;
 	int64_t pause_ms = PAUSE_FIRST_MS;
 	enum rv_status status = RV_OK;
 
 	snow_pipe_of(l, &f.names, &f.pipe);
-	f.began_ms = rv_clock_monotonic_ms();
-	for (unsigned looks = 1; count_open(l) && !l->stop; looks++) {
+	f.began_ms = f.tables_ms = rv_clock_monotonic_ms();
+	while (count_open(l) && !l->stop) {
 		bool goes_on = pass(l, pause_ms);
 
 		if (l->stop)
@@ -205,7 +209,8 @@ enum rv_status snow_follow(struct snow_loading *l, struct rv_error *err)
 		f.trouble = (struct rv_error)RV_ERROR_INIT;
 		status = ask_reports(&f, err);
 		if (status == RV_OK && count_open(l) &&
-		    (looks % LOOKS_A_TABLE == 0 || f.no_reports || f.missed || !goes_on))
+		    (!goes_on || f.no_reports || f.missed ||
+		     rv_clock_monotonic_ms() - f.tables_ms >= f.tables_every_ms))
 			status = ask_tables(&f, err);
 		if (status != RV_OK || !goes_on)
 			break;
