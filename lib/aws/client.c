@@ -12,10 +12,13 @@
 #include <string.h>
 #include <strings.h>
 
+#include <libdeflate.h>
+
 #include "aws/failure.h"
 #include "aws/sigv4.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/number.h"
 
 /* S3 refuses signatures that are more than 15 minutes off (API Reference, RequestTimeTooSkewed). */
 #define CLOCK_SKEW_MAX_MS (15 * 60 * INT64_C(1000))
@@ -537,6 +540,17 @@ static bool mend_credentials(struct call *call, const struct rv_aws_failure *fai
 	return true;
 }
 
+/* DynamoDB says what its bytes add up to (x-amz-crc32, of the body as it is sent). */
+static bool is_damaged(const struct call *call, const struct rv_http_response *response)
+{
+	const char *said = rv_http_headers_get(&response->headers, "x-amz-crc32");
+	uint64_t sum;
+	if (!said || !rv_parse_u64(said, strlen(said), &sum) ||
+	    (call->request->sink && response->status / 100 == 2))
+		return false;
+	return sum != libdeflate_crc32(0, response->body.bytes, response->body.len);
+}
+
 static bool is_json_object(const struct rv_strbuf *body)
 {
 	return body->bytes[strspn(body->bytes, " \t\r\n")] == '{';
@@ -557,6 +571,14 @@ static enum rv_http_verdict judge(void *arg, const struct rv_http_response *resp
 	struct rv_aws_failure failure;
 	if (!response)
 		return err->transient ? RV_HTTP_RETRY : RV_HTTP_GIVE_UP;
+	if (is_damaged(call, response)) {
+		rv_fail(err, RV_FAILED, "%s answers %d with a body that was damaged on the way (x-amz-crc32)",
+			call->address.host, response->status);
+		err->transient = true;
+		/* whatever the damaged bytes say: nobody knows what became of the request */
+		err->http_status = 200;
+		return RV_HTTP_RETRY;
+	}
 	if (is_among(response->status, call->also_ok))
 		return RV_HTTP_DONE;
 	if (response->status / 100 == 2) {

@@ -25,6 +25,8 @@ static const char *const transient_codes[] = {
 	"RequestTimeout", "RequestTimeoutException", "IDPCommunicationError",
 	/* 409: the next attempt may well succeed (S3 API Reference, "Error responses") */
 	"OperationAborted", "ConditionalRequestConflict", "ConcurrentModificationException",
+	/* 400: another write of the same item is under way (DynamoDB API Reference, "Error handling") */
+	"TransactionConflictException", "ReplicatedWriteConflictException",
 	/* 400: damaged or cut short on the way */
 	"BadDigest", "IncompleteBody",
 	NULL

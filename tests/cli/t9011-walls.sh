@@ -14,7 +14,7 @@ but_for () {
 }
 
 implementations () {
-	grep -E " (aws|http|snowflake)/| store/s3| delivery/(direct|firehose)| warehouse/(duckdb|snowflake)" || :
+	grep -E " (aws|http|snowflake)/| store/s3| delivery/(direct|firehose|dynamodb)| warehouse/(duckdb|snowflake)" || :
 }
 
 test_expect_success 'there is something to look at' '
