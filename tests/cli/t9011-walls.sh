@@ -1,5 +1,5 @@
 #!/bin/sh
-test_description='includes point downwards, and only the wiring knows implementations'
+test_description='includes point downwards, only the wiring knows implementations, and scripts can be run'
 . "$(dirname "$0")/../lib/test-lib.sh"
 
 # "file:line: header" of every include of our own below the folders $1..., headers of the tree alone
@@ -81,6 +81,12 @@ test_expect_success 'every folder of lib has its rule' '
 	printf "%s\n" aws base cli config delivery flow format http resource snowflake source spool store \
 		warehouse >want &&
 	test_cmp want have
+'
+
+# prove runs them as programs: one that cannot be ends the whole run
+test_expect_success 'every script of tests can be run' '
+	find "$RIVER_SOURCE"/tests/*/ -name "t[0-9]*.sh" ! -path "*/node_modules/*" ! -perm -u+x >out &&
+	test_must_be_empty out
 '
 
 test_done

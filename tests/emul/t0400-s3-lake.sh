@@ -23,7 +23,7 @@ lands () {
 	n=$((n + 1))
 	river stream create "web/s$n" >/dev/null &&
 	emul_script "$1" &&
-	river push "web/s$n" <in.ndjson &&
+	river push --retry-for 30s "web/s$n" <in.ndjson &&
 	emul_no_script &&
 	river query --output csv "select count(*) as n from web.s$n" >out &&
 	printf 'n\n1000\n' >expected &&
@@ -74,7 +74,7 @@ test_expect_success 'refused as there already, and not there: kept, and sent by 
 		river stream create web/s$n &&
 		emul_script "{\"match\": {\"op\": \"PutObject\", \"key\": \"/data/\", \"count\": \"all\"},
 			\"do\": \"status\", \"status\": $refusal}" &&
-		test_expect_code 1 river push web/s$n in.ndjson 2>err &&
+		test_expect_code 8 river push web/s$n in.ndjson 2>err &&
 		test_grep "does not have it\|answers 409" err &&
 		emul_no_script &&
 		river push web/s$n in.ndjson &&
