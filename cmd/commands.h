@@ -21,8 +21,8 @@ struct river_globals {
 	int64_t timeout_ms;
 	const char *profile, *folder;
 	const char *endpoint_url;
-	/* --profile, --endpoint-url stand on the command line */
-	bool profile_typed, endpoint_url_typed;
+	/* --profile, --endpoint-url, --lock stand on the command line */
+	bool profile_typed, endpoint_url_typed, lock_typed;
 	struct rv_opt_list settings; /* "key=value" */
 };
 enum river_color { RIVER_COLOR_AUTO, RIVER_COLOR_ALWAYS, RIVER_COLOR_NEVER };

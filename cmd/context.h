@@ -38,6 +38,7 @@ struct rv_command_context {
 	bool quiet;
 	bool verbose;
 	enum rv_lock_policy locks;         /* --lock */
+	bool locks_typed;                  /* it stands on the command line */
 	int64_t timeout_ms;                /* --timeout, -1: none */
 };
 
@@ -81,6 +82,13 @@ void rv_wire_explain(const struct rv_profile *profile, rv_explain_each *each, vo
 /* The same of Snowflake, for a profile whose warehouse is there, and for each business that has an account
  * or names of its own. Starts no warehouse and changes nothing. */
 void rv_wire_explain_snowflake(const struct rv_profile *profile, rv_explain_each *each, void *arg);
+/* Configuration, profile and lake for a command that reads first which profile they are of: 'profile' counts
+ * unless --profile is given, and files are searched upwards from 'folder'. */
+enum rv_status rv_wire_profile(struct rv_command_context *cx, const char *profile, const char *folder,
+			       struct rv_error *err) RV_MUST_CHECK;
+/* A bucket as a store, with the account of the profile. */
+enum rv_status rv_wire_bucket(const struct rv_profile *profile, const char *bucket, struct rv_store **ret,
+			      struct rv_error *err) RV_MUST_CHECK;
 /* Does not open the database yet. */
 enum rv_status rv_wire_warehouse(const struct rv_profile *profile, struct rv_store *lake,
 				 struct rv_warehouse **ret, struct rv_error *err) RV_MUST_CHECK;

@@ -196,6 +196,7 @@ static enum rv_status run_command(const struct rv_command *command,
 		.quiet = globals->quiet,
 		.verbose = globals->verbose,
 		.locks = (enum rv_lock_policy)globals->lock,
+		.locks_typed = globals->lock_typed,
 		.timeout_ms = globals->timeout_ms,
 	};
 	cx.out = rv_out_new(STDOUT_FILENO, cx.output);
@@ -234,6 +235,7 @@ static enum rv_status run_parsed(const struct rv_command *command, struct rv_cli
 		return usage_error(err, command->name);
 	globals.profile_typed = was_given(args, "profile");
 	globals.endpoint_url_typed = was_given(args, "endpoint-url");
+	globals.lock_typed = was_given(args, "lock");
 	rv_messages_init(globals.quiet ? -1 : globals.verbose ? 1 : 0,
 			 (enum rv_out_format)globals.output, use_color(globals.color));
 	if (globals.output == RV_OUT_CSV && !command->csv) {

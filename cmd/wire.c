@@ -194,6 +194,34 @@ enum rv_status rv_wire_lake(const struct rv_profile *profile, struct rv_store **
 	return RV_OK;
 }
 
+enum rv_status rv_wire_profile(struct rv_command_context *cx, const char *profile, const char *folder,
+			       struct rv_error *err)
+{
+	struct rv_config_params params = *cx->config_params;
+	struct rv_config *config;
+
+	if (!params.profile)
+		params.profile = profile;
+	if (!params.folder)
+		params.folder = folder;
+	if (rv_config_load(&params, &config, err) != RV_OK)
+		return err->status;
+	cx->config = config;
+	cx->profile = rv_config_profile(config);
+	lock_timeout_ms = rv_lock_timeout_ms(cx);
+	return rv_wire_lake(cx->profile, &cx->lake, err);
+}
+
+enum rv_status rv_wire_bucket(const struct rv_profile *profile, const char *bucket, struct rv_store **ret,
+			      struct rv_error *err)
+{
+	struct rv_aws *services = NULL;
+
+	if (rv_wire_aws(profile, &services, err) != RV_OK)
+		return err->status;
+	return rv_store_s3_new(services, bucket, "", ret, err);
+}
+
 enum rv_status rv_wire_delivery(const struct rv_profile *profile, struct rv_store *lake,
 				struct rv_delivery **ret, struct rv_error *err)
 {

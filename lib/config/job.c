@@ -183,7 +183,7 @@ static enum rv_status parse_load(struct rv_def *p, const struct rv_yaml_node *na
 				 const struct rv_yaml_node *node, struct rv_job *job)
 {
 	static const char *const known[] = { "to", "format", "compression", NULL };
-	static const char *const formats[] = { "ndjson", "csv", "parquet", NULL };
+	static const char *const formats[] = { "ndjson", "csv", NULL };
 	struct rv_job_load *load = &job->loads[job->loads_count];
 	const struct rv_yaml_node *n, *compression;
 	int choice;
@@ -209,9 +209,8 @@ static enum rv_status parse_load(struct rv_def *p, const struct rv_yaml_node *na
 		}
 	}
 	if ((compression = rv_def_get(node, "compression"))) {
-		if (load->format == RV_JOB_PARQUET || load->to == RV_JOB_TO_STREAM)
-			return rv_def_bad(p, compression, "compression: %s compresses by itself",
-					  load->to == RV_JOB_TO_STREAM ? "a stream" : "parquet");
+		if (load->to == RV_JOB_TO_STREAM)
+			return rv_def_bad(p, compression, "compression: a stream has its own");
 		return rv_job_parse_compression(p, compression, "compression", &load->compression);
 	}
 	return RV_OK;
@@ -446,7 +445,7 @@ static void explain_nests(const struct rv_job *job, const struct rv_job_nest *ne
 
 static void explain_load(const struct rv_job *job, const struct rv_job_load *load, struct rv_strbuf *sb)
 {
-	static const char *const formats[] = { "ndjson", "csv", "parquet" };
+	static const char *const formats[] = { "ndjson", "csv" };
 	static const char *const compressions[] = { "zstd", "gzip", "gzip:small", "none" };
 	const struct rv_job_table *table = &job->tables[load->table];
 
@@ -455,9 +454,8 @@ static void explain_load(const struct rv_job *job, const struct rv_job_load *loa
 		rv_strbuf_printf(sb, "records of the stream %s\n", load->name);
 		return;
 	}
-	rv_strbuf_printf(sb, "loads/%s/<extract>/%s-*, %s", job->name, table->name, formats[load->format]);
-	if (load->format != RV_JOB_PARQUET)
-		rv_strbuf_printf(sb, ", %s", compressions[load->compression]);
+	rv_strbuf_printf(sb, "loads/%s/<extract>/%s-*, %s, %s", job->name, table->name,
+			 formats[load->format], compressions[load->compression]);
 	if (load->to == RV_JOB_TO_TABLE)
 		rv_strbuf_printf(sb, "; %s the table %s.%s",
 				 table->mode == RV_JOB_MERGE ? "merged into" : "appended to", load->schema,

@@ -71,7 +71,7 @@ struct rv_job_table {
 	uint64_t line, column;           /* of its name in the file */
 };
 
-enum rv_job_format { RV_JOB_NDJSON, RV_JOB_CSV, RV_JOB_PARQUET };
+enum rv_job_format { RV_JOB_NDJSON, RV_JOB_CSV };
 enum rv_job_to { RV_JOB_TO_LAKE, RV_JOB_TO_TABLE, RV_JOB_TO_STREAM };
 struct rv_job_load {
 	size_t table;                    /* index into tables */

@@ -572,7 +572,8 @@ static enum rv_status put_cell(struct reader *r, const struct rv_column *column,
 			} else {
 				*ret_good = false;
 				return reject(r, row->content, "bad_value", column->name, err,
-					      "%s %s: '%.60s'", column->name, reason, f->len ? text.p : "");
+					      "%s %s: '%.*s'", column->name, reason,
+					      (int)(text.len < 60 ? text.len : 60), text.p);
 			}
 		} else {
 			cell = (struct rv_packed_cell){ .p = text.p, .len = text.len };

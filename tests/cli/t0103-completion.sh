@@ -21,7 +21,7 @@ test_expect_success 'commands, their second words, and topics' '
 	offers 3 -q config l >out &&
 	echo list >want &&
 	test_cmp want out &&
-	offers 2 help ex >out &&
+	offers 2 help exi >out &&
 	echo exit-codes >want &&
 	test_cmp want out &&
 	offers 3 help config g >out &&

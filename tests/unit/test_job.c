@@ -154,7 +154,7 @@ static const struct {
 	{ TABLES "loads: { t: { to: table _river.x } }\n", "is river's own", NULL, 2 },
 	{ TABLES "loads: { t: { to: table a.b }, u: { to: table a.b } }\n", "rows of t go there already", NULL, 2 },
 	{ TABLES "loads: { t: { to: stream a/b, format: csv } }\n", "records of a stream are ndjson", NULL, 2 },
-	{ TABLES "loads: { t: { format: parquet, compression: zstd } }\n", "compresses by itself", NULL, 2 },
+	{ TABLES "loads: { t: { to: stream a/b, compression: zstd } }\n", "a stream has its own", NULL, 2 },
 	{ TABLES "loads: { t: { to: table a.b, format: csv } }\n", "loaded from ndjson", NULL, 2 },
 	{ "tables:\n  t: { columns: [a] }\n" LOADS, "which member is it?", "member: \"t*.csv\"", 2 },
 	{ "tables:\n  t: { member: t }\n" LOADS, "which columns are kept?", "--infer", 2 },

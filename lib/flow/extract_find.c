@@ -1,0 +1,371 @@
+/* Which archives there are, in which order, and which of them were taken as they are. */
+#include "flow/extract_impl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <glob.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "format/json_text.h"
+
+/* What is remembered of one job is a line for each archive that is still there. */
+#define SEEN_MAX_BYTES (64u << 20)
+
+void extract_archives_release(struct extract_archives *archives)
+{
+	for (size_t i = 0; i < archives->count; i++) {
+		free(archives->items[i].place);
+		free(archives->items[i].name);
+		free(archives->items[i].shown);
+		free(archives->items[i].order);
+	}
+	free(archives->items);
+	*archives = (struct extract_archives){ 0 };
+}
+
+static void add(const struct rv_extract_params *params, struct extract_archives *archives,
+		const char *place, const char *shown, struct rv_store *bucket, uint64_t bytes,
+		int64_t modified_ms)
+{
+	for (size_t i = 0; i < archives->count; i++)
+		if (strcmp(archives->items[i].shown, shown) == 0)
+			return;
+	RV_GROW(archives->items, archives->count, archives->capacity);
+	struct extract_archive *a = &archives->items[archives->count++];
+
+	*a = (struct extract_archive){ .place = rv_strdup(place), .shown = rv_strdup(shown),
+				       .name = rv_strdup(rv_path_base(place)), .bucket = bucket,
+				       .bytes = bytes, .modified_ms = modified_ms };
+	if (params->job->source_order == RV_JOB_ORDER_NAME)
+		a->order = rv_strdup(a->name);
+	else
+		a->order = rv_asprintf("%020" PRId64 " %s", modified_ms, a->name);
+}
+
+/* ---- files ---- */
+
+static enum rv_status add_file(const struct rv_extract_params *params, struct extract_archives *archives,
+			       const char *path, struct rv_error *err)
+{
+	struct stat st;
+
+	if (stat(path, &st) != 0)
+		return rv_fail_errno(err, errno == ENOENT ? RV_NOT_FOUND : RV_LOCAL_IO, "%s", path);
+	if (!S_ISREG(st.st_mode)) {
+		rv_fail(err, RV_USAGE, "%s is no regular file", path);
+		rv_hint(err, "an archive is read from its end: a pipe cannot be one");
+		return err->status;
+	}
+	RV_CLEANUP(rv_free_p) char *absolute = rv_path_absolute(path);
+
+	add(params, archives, absolute, absolute, NULL, (uint64_t)st.st_size,
+	    (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000);
+	return RV_OK;
+}
+
+struct folder {
+	const struct rv_extract_params *params;
+	struct extract_archives *archives;
+	const char *path;
+};
+
+static enum rv_status add_entry(void *arg, const char *name, struct rv_error *err)
+{
+	struct folder *folder = arg;
+	RV_CLEANUP(rv_free_p) char *path = rv_path_join(folder->path, name);
+	struct stat st;
+
+	/* only what is called an archive: .part, .tmp and the like are on their way */
+	if (fnmatch("*.[zZ][iI][pP]", name, 0) != 0 || stat(path, &st) != 0 || !S_ISREG(st.st_mode))
+		return RV_OK;
+	return add_file(folder->params, folder->archives, path, err);
+}
+
+static enum rv_status add_path(const struct rv_extract_params *params, struct extract_archives *archives,
+			       const char *path, struct rv_error *err)
+{
+	struct stat st;
+
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
+		struct folder folder = { params, archives, path };
+
+		return rv_each_entry(path, add_entry, &folder, err);
+	}
+	if (!strpbrk(path, "*?["))
+		return add_file(params, archives, path, err);
+	glob_t found = { 0 };
+	int failed = glob(path, GLOB_NOSORT, NULL, &found);
+	enum rv_status status = RV_OK;
+
+	if (failed && failed != GLOB_NOMATCH)
+		status = rv_fail(err, RV_LOCAL_IO, "%s cannot be searched", path);
+	for (size_t i = 0; i < found.gl_pathc && status == RV_OK; i++) {
+		struct rv_error gone = RV_ERROR_INIT;
+
+		/* removed between the two looks: there is nothing to take */
+		if (add_file(params, archives, found.gl_pathv[i], &gone) != RV_OK &&
+		    gone.status != RV_NOT_FOUND) {
+			*err = gone;
+			status = gone.status;
+		}
+	}
+	globfree(&found);
+	return status;
+}
+
+/* ---- buckets ---- */
+
+struct listing {
+	const struct rv_extract_params *params;
+	struct extract_archives *archives;
+	struct rv_store *store;
+	const char *bucket, *pattern; /* of the whole key */
+};
+
+static enum rv_status add_object(void *arg, const struct rv_store_object *object,
+				 struct rv_error *err RV_UNUSED)
+{
+	struct listing *l = arg;
+	RV_CLEANUP(rv_free_p) char *shown = rv_asprintf("s3://%s/%s", l->bucket, object->name);
+
+	if (fnmatch(l->pattern, object->name, FNM_PATHNAME) == 0)
+		add(l->params, l->archives, object->name, shown, l->store, object->bytes,
+		    object->modified_ms);
+	return RV_OK;
+}
+
+static enum rv_status add_bucket(const struct rv_extract_params *params,
+				 struct extract_archives *archives, const char *url, struct rv_error *err)
+{
+	const char *key = strchr(url + 5, '/');
+
+	if (!key || key == url + 5)
+		return rv_fail(err, RV_USAGE, "%s names no object", url);
+	RV_CLEANUP(rv_free_p) char *bucket = rv_strndup(url + 5, (size_t)(key - url - 5));
+	RV_CLEANUP(rv_free_p) char *prefix = rv_strndup(key + 1, strcspn(key + 1, "*?["));
+	/* a prefix that ends in a slash is a folder of archives */
+	RV_CLEANUP(rv_free_p)
+	char *pattern = rv_ends_with(key, "/") ? rv_asprintf("%s*.[zZ][iI][pP]", key + 1)
+					       : rv_strdup(key + 1);
+	struct listing l = { .params = params, .archives = archives, .bucket = bucket, .pattern = pattern };
+	const struct rv_store_list list = { .prefix = prefix };
+
+	if (!params->bucket)
+		return rv_fail(err, RV_USAGE, "%s: there is no way to S3 here", url);
+	if (params->bucket(params->arg, bucket, &l.store, err) != RV_OK)
+		return err->status;
+	return l.store->ops->list(l.store, &list, add_object, &l, err);
+}
+
+/* ---- days ---- */
+
+/* The day in the name, 2026-11-20 or 20261120, else that of the file. */
+static void day_of(const struct extract_archive *archive, char ret[RV_TIME_TEXT])
+{
+	for (const char *s = archive->name; *s; s++) {
+		unsigned y, m, d;
+		int used = 0;
+		bool start = s == archive->name || s[-1] < '0' || s[-1] > '9';
+
+		if (!start || *s < '0' || *s > '9')
+			continue;
+		bool found = (sscanf(s, "%4u-%2u-%2u%n", &y, &m, &d, &used) == 3 && used == 10) ||
+			     (sscanf(s, "%4u%2u%2u%n", &y, &m, &d, &used) == 3 && used == 8);
+
+		if (!found || y < 1900 || y > 9999 || m < 1 || m > 12 || d < 1 || d > rv_days_in_month(y, m))
+			continue;
+		snprintf(ret, RV_TIME_TEXT, "%04u-%02u-%02u", y % 10000, m % 100, d % 100);
+		return;
+	}
+	rv_format_day(archive->modified_ms, ret);
+}
+
+static int by_order(const void *a, const void *b)
+{
+	const struct extract_archive *x = a, *y = b;
+	int order = strcmp(x->order, y->order);
+
+	return order ? order : strcmp(x->shown, y->shown);
+}
+
+static void keep_days(const struct rv_extract_params *params, struct extract_archives *archives)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < archives->count; i++) {
+		struct extract_archive *a = &archives->items[i];
+		char day[RV_TIME_TEXT];
+
+		day_of(a, day);
+		if ((params->date && strcmp(day, params->date) != 0) ||
+		    (params->since && strcmp(day, params->since) < 0)) {
+			free(a->place);
+			free(a->name);
+			free(a->shown);
+			free(a->order);
+			continue;
+		}
+		archives->items[kept++] = *a;
+	}
+	archives->count = kept;
+}
+
+enum rv_status extract_find(const struct rv_extract_params *params, struct extract_archives *ret,
+			    struct rv_error *err)
+{
+	char *const one[] = { params->job->source };
+	char *const *sources = params->sources_count ? params->sources : one;
+	size_t count = params->sources_count ? params->sources_count : one[0] ? 1 : 0;
+
+	if (!count) {
+		rv_fail(err, RV_USAGE, "the job %s does not say where its extracts are", params->job->name);
+		rv_hint(err, "write source: { path: \"/drop/*.zip\" } into %s, or name an archive",
+			params->job->file);
+		return err->status;
+	}
+	for (size_t i = 0; i < count; i++)
+		if ((rv_starts_with(sources[i], "s3://") ? add_bucket(params, ret, sources[i], err)
+							 : add_path(params, ret, sources[i], err)) != RV_OK)
+			return err->status;
+	keep_days(params, ret);
+	if (ret->count)
+		qsort(ret->items, ret->count, sizeof(*ret->items), by_order);
+	return RV_OK;
+}
+
+/* ---- opening ---- */
+
+struct fetch {
+	int fd;
+	const char *what;
+};
+
+static enum rv_status fetch_piece(void *arg, const void *p, size_t len, struct rv_error *err)
+{
+	struct fetch *fetch = arg;
+
+	return rv_write_all(fetch->fd, p, len, fetch->what, err);
+}
+
+enum rv_status extract_folder(const struct rv_extract_params *params, char **ret, struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p) char *folder =
+		rv_asprintf("%s/extracts/%s", params->state_dir, params->job->name);
+
+	if (rv_make_folders(folder, 0700, err) != RV_OK)
+		return err->status;
+	*ret = rv_take(folder);
+	return RV_OK;
+}
+
+enum rv_status extract_open(const struct rv_extract_params *params, const struct extract_archive *archive,
+			    struct rv_zip **ret, int *ret_fd, struct rv_error *err)
+{
+	const struct rv_zip_limits limits = { .max_bytes = params->job->max_bytes,
+					      .max_ratio = params->job->max_ratio,
+					      .max_entries = params->job->max_entries };
+	int fd = -1;
+
+	if (!archive->bucket) {
+		fd = open(archive->place, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+		if (fd < 0)
+			return rv_fail_errno(err, errno == ENOENT ? RV_NOT_FOUND : RV_LOCAL_IO, "%s",
+					     archive->shown);
+	} else {
+		RV_CLEANUP(rv_free_p) char *folder = NULL;
+		RV_CLEANUP(rv_free_p) char *path = NULL;
+
+		if (extract_folder(params, &folder, err) != RV_OK ||
+		    rv_temporary_open(folder, 0600, &path, &fd, err) != RV_OK)
+			return err->status;
+		struct fetch fetch = { fd, archive->shown };
+
+		unlink(path);
+		if (archive->bucket->ops->read(archive->bucket, archive->place, fetch_piece, &fetch, err) !=
+		    RV_OK) {
+			rv_close_p(&fd);
+			return rv_context(err, "fetch %s", archive->shown);
+		}
+	}
+	*ret_fd = fd;
+	return rv_zip_open(fd, archive->shown, &limits, ret, err);
+}
+
+/* ---- what was taken ---- */
+
+static char *seen_file(const char *folder)
+{
+	return rv_path_join(folder, "seen.ndjson");
+}
+
+enum rv_status extract_remember(const struct rv_extract_params *params, struct extract_archives *archives,
+				struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p) char *folder = NULL;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
+	struct rv_error missing = RV_ERROR_INIT;
+
+	if (extract_folder(params, &folder, err) != RV_OK)
+		return err->status;
+	RV_CLEANUP(rv_free_p) char *path = seen_file(folder);
+
+	if (rv_read_file(path, SEEN_MAX_BYTES, &text, &missing) != RV_OK) {
+		if (missing.status == RV_NOT_FOUND)
+			return RV_OK;
+		*err = missing;
+		return err->status;
+	}
+	for (char *line = text.bytes, *end; (end = strchr(line, '\n')); line = end + 1) {
+		/* a damaged line is forgotten: the ledger in the lake knows it all */
+		json_t *o = rv_json_line_parse(line, (size_t)(end - line));
+		const char *shown = json_string_value(json_object_get(o, "place"));
+		const char *identity = json_string_value(json_object_get(o, "identity"));
+
+		for (size_t i = 0; shown && identity && i < archives->count; i++) {
+			struct extract_archive *a = &archives->items[i];
+
+			if (strcmp(a->shown, shown) == 0 &&
+			    a->bytes == rv_json_get_u64(o, "bytes") &&
+			    (uint64_t)a->modified_ms == rv_json_get_u64(o, "modified_ms") &&
+			    strlen(identity) < sizeof(a->identity)) {
+				memcpy(a->identity, identity, strlen(identity) + 1);
+				a->seen = true;
+			}
+		}
+		json_decref(o);
+	}
+	return RV_OK;
+}
+
+enum rv_status extract_keep(const struct rv_extract_params *params, const struct extract_archives *archives,
+			    struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p) char *folder = NULL;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
+
+	for (size_t i = 0; i < archives->count; i++) {
+		const struct extract_archive *a = &archives->items[i];
+
+		if (!a->seen)
+			continue;
+		json_t *place = json_string(a->shown); /* NULL: not UTF-8; looked at again then */
+
+		if (place)
+			rv_json_line(&text, json_pack("{s:o, s:I, s:I, s:s}", "place", place, "bytes",
+						      (json_int_t)a->bytes, "modified_ms",
+						      (json_int_t)a->modified_ms, "identity", a->identity));
+	}
+	if (extract_folder(params, &folder, err) != RV_OK)
+		return err->status;
+	RV_CLEANUP(rv_free_p) char *path = seen_file(folder);
+
+	return rv_replace_file(path, text.bytes, text.len, 0600, err);
+}

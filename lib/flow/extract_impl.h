@@ -1,0 +1,93 @@
+/* Shared by the files of a run (extract.c, extract_find.c, extract_read.c, extract_write.c); nobody else
+ * includes this. */
+#ifndef RV_FLOW_EXTRACT_IMPL_H
+#define RV_FLOW_EXTRACT_IMPL_H
+
+#include "flow/extract.h"
+#include "flow/table_csv.h"
+#include "source/zip.h"
+
+/* ---- extract_find.c: archives ---- */
+
+struct extract_archive {
+	char *place;           /* path, or key in the bucket */
+	char *name;            /* the last part of it */
+	char *shown;           /* for people: path or s3:// URL */
+	struct rv_store *bucket; /* NULL: a file */
+	uint64_t bytes;
+	int64_t modified_ms;
+	char *order;           /* among the others, bytewise */
+	char identity[RV_ZIP_IDENTITY_TEXT]; /* "" until known */
+	bool seen;             /* remembered as taken, and unchanged since */
+};
+struct extract_archives {
+	struct extract_archive *items;
+	size_t count, capacity;
+};
+/* All archives of the run, in their order. */
+enum rv_status extract_find(const struct rv_extract_params *params, struct extract_archives *ret,
+			    struct rv_error *err) RV_MUST_CHECK;
+void extract_archives_release(struct extract_archives *archives);
+/* Opens it; one in a bucket is fetched into a file without a name. RV_NOT_FOUND: it has gone. */
+enum rv_status extract_open(const struct rv_extract_params *params, const struct extract_archive *archive,
+			    struct rv_zip **ret, int *ret_fd, struct rv_error *err) RV_MUST_CHECK;
+/* Marks those as seen that this host has taken as they are now. */
+enum rv_status extract_remember(const struct rv_extract_params *params, struct extract_archives *archives,
+				struct rv_error *err) RV_MUST_CHECK;
+/* Writes down those that are seen now. */
+enum rv_status extract_keep(const struct rv_extract_params *params, const struct extract_archives *archives,
+			    struct rv_error *err) RV_MUST_CHECK;
+/* <state>/extracts/<job>, made. Caller frees. */
+enum rv_status extract_folder(const struct rv_extract_params *params, char **ret,
+			      struct rv_error *err) RV_MUST_CHECK;
+
+/* ---- extract_read.c: members into staged objects ---- */
+
+/* A finished object, without a name in the lake yet. */
+struct extract_object {
+	size_t load;           /* index into the job's loads */
+	char *name;            /* in the lake; of a stream's, the file */
+	uint64_t bytes, rows;
+	int fd;
+	struct rv_store_stage *stage; /* NULL: a file of ours */
+	char *file;            /* a stream's: it has a name, to be removed */
+};
+struct extract_table {
+	size_t *members;       /* entries of the archive */
+	size_t members_count;
+	uint64_t rows, rejected, bytes;
+};
+struct extract_reading {
+	const struct rv_extract_params *params;
+	const struct extract_archive *archive;
+	struct rv_zip *zip;
+	char identity[RV_ZIP_IDENTITY_TEXT];
+	struct extract_table *tables;  /* of the job */
+	struct extract_object *objects; /* in the order of loads, members and parts */
+	size_t objects_count, objects_capacity;
+	struct rv_strbuf rejects;      /* NDJSON, in the order of tables and members */
+	uint64_t rows, rejected, bytes;
+	uint64_t total_bytes;
+	struct rv_strbuf first_reject; /* in words */
+};
+/* Which member is which table. RV_BAD_DATA: a table has none, a member would be two. */
+enum rv_status extract_match(struct extract_reading *reading, struct rv_error *err) RV_MUST_CHECK;
+/* Reads all wanted members to their ends. */
+enum rv_status extract_read(struct extract_reading *reading, struct rv_error *err) RV_MUST_CHECK;
+/* Removes what was staged and has no name. */
+void extract_reading_release(struct extract_reading *reading);
+
+/* ---- extract_write.c: everything that can be seen ---- */
+
+/* Whether the extract is in the ledger of the lake, or in that of the warehouse, whose row is then copied to
+ * the lake. */
+enum rv_status extract_known(const struct rv_extract_params *params, const char *identity, bool *ret,
+			     struct rv_error *err) RV_MUST_CHECK;
+/* `summary` goes into the ledgers. */
+enum rv_status extract_write(struct extract_reading *reading, bool replace, json_t *summary,
+			     struct rv_error *err) RV_MUST_CHECK;
+
+bool extract_has_tables(const struct rv_job *job);
+void extract_say(void (*say)(void *arg, const char *text), void *arg, const char *fmt, ...) RV_PRINTF(3, 4);
+
+#endif

@@ -1,0 +1,323 @@
+/* What can be seen of an extract, in the order that a killed run can be done again from. */
+#include "flow/extract_impl.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "format/json_text.h"
+
+#define LEDGER_MAX_BYTES (16u << 20)
+
+bool extract_has_tables(const struct rv_job *job)
+{
+	for (size_t i = 0; i < job->loads_count; i++)
+		if (job->loads[i].to == RV_JOB_TO_TABLE)
+			return true;
+	return false;
+}
+
+static char *ledger_name(const struct rv_job *job, const char *identity)
+{
+	return rv_asprintf("_river/extracts/%s/%s.json", job->name, identity);
+}
+
+static enum rv_status open_warehouse(const struct rv_extract_params *params, struct rv_warehouse **ret,
+				     struct rv_error *err)
+{
+	if (!params->warehouse)
+		return rv_fail(err, RV_BAD_CONFIG, "tables need a warehouse, and there is none");
+	if (params->warehouse(params->arg, ret, err) != RV_OK)
+		return err->status;
+	if ((*ret)->ops->extract_take)
+		return RV_OK;
+	rv_fail(err, RV_BAD_CONFIG, "the warehouse %s takes no tables of extracts", (*ret)->ops->name);
+	rv_hint(err, "load into a stream, or into the lake alone: the manifest of a table lists its objects");
+	return err->status;
+}
+
+enum rv_status extract_known(const struct rv_extract_params *params, const char *identity, bool *ret,
+			     struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p) char *name = ledger_name(params->job, identity);
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
+	struct rv_warehouse *warehouse = NULL;
+	char etag[RV_ETAG_TEXT];
+
+	if (rv_store_get_optional(params->lake, name, LEDGER_MAX_BYTES, &text, etag, ret, err) != RV_OK)
+		return err->status;
+	if (*ret || !extract_has_tables(params->job))
+		return RV_OK;
+	/* A run was killed behind its transaction; all but the lake's row is there. */
+	if (open_warehouse(params, &warehouse, err) != RV_OK ||
+	    warehouse->ops->extract_find(warehouse, params->job->name, identity, &text, ret, err) != RV_OK)
+		return err->status;
+	return *ret ? rv_store_put_bytes(params->lake, name, text.bytes, text.len, NULL, err) : RV_OK;
+}
+
+/* ---- what is replaced ---- */
+
+struct replaced {
+	struct extract_reading *reading;
+	struct rv_string_list identities; /* other extracts under this one's name */
+};
+
+static enum rv_status look_at_entry(void *arg, const struct rv_store_object *object, struct rv_error *err)
+{
+	struct replaced *replaced = arg;
+	const struct extract_reading *reading = replaced->reading;
+	const char *base = rv_path_base(object->name);
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
+	char etag[RV_ETAG_TEXT];
+	bool found;
+
+	if (strlen(base) != 64 + strlen(".json") || strncmp(base, reading->identity, 64) == 0)
+		return RV_OK;
+	if (rv_store_get_optional(reading->params->lake, object->name, LEDGER_MAX_BYTES, &text, etag, &found,
+				  err) != RV_OK)
+		return err->status;
+	json_t *entry = found ? json_loadb(text.bytes, text.len, 0, NULL) : NULL;
+	RV_CLEANUP(rv_free_p) char *name = rv_json_bytes_value(json_object_get(entry, "name"));
+
+	json_decref(entry);
+	if (name && strcmp(name, reading->archive->name) == 0)
+		rv_string_list_add(&replaced->identities, base, 64);
+	return RV_OK;
+}
+
+static enum rv_status list_names(void *arg, const struct rv_store_object *object,
+				 struct rv_error *err RV_UNUSED)
+{
+	rv_string_list_add(arg, object->name, strlen(object->name));
+	return RV_OK;
+}
+
+/* Manifests first: what they name is not all there from then on. */
+static enum rv_status remove_loads(struct rv_store *lake, const char *prefix, struct rv_error *err)
+{
+	const struct rv_store_list list = { .prefix = prefix, .names_only = true };
+	struct rv_string_list names = { 0 };
+	enum rv_status status = lake->ops->list(lake, &list, list_names, &names, err);
+
+	for (int manifests = 1; manifests >= 0; manifests--)
+		for (size_t i = 0; i < names.count && status == RV_OK; i++)
+			if (rv_ends_with(names.items[i], ".manifest") == (manifests == 1))
+				status = lake->ops->remove(lake, names.items[i], NULL, err);
+	rv_string_list_release(&names);
+	return status;
+}
+
+/* Loads and ledger row of this extract, and of others that came under its name, go. */
+static enum rv_status remove_replaced(struct extract_reading *reading, struct rv_error *err)
+{
+	const struct rv_job *job = reading->params->job;
+	struct rv_store *lake = reading->params->lake;
+	RV_CLEANUP(rv_free_p) char *ledger = rv_asprintf("_river/extracts/%s/", job->name);
+	const struct rv_store_list list = { .prefix = ledger, .names_only = true };
+	struct replaced replaced = { .reading = reading };
+
+	rv_string_list_add(&replaced.identities, reading->identity, 64);
+	enum rv_status status = lake->ops->list(lake, &list, look_at_entry, &replaced, err);
+
+	for (size_t i = 0; i < replaced.identities.count && status == RV_OK; i++) {
+		RV_CLEANUP(rv_free_p)
+		char *loads = rv_asprintf("loads/%s/%.16s/", job->name, replaced.identities.items[i]);
+		RV_CLEANUP(rv_free_p) char *row = ledger_name(job, replaced.identities.items[i]);
+
+		status = remove_loads(lake, loads, err);
+		/* the row last: a run that is killed finds it again */
+		if (status == RV_OK)
+			status = lake->ops->remove(lake, row, NULL, err);
+	}
+	rv_string_list_release(&replaced.identities);
+	return status;
+}
+
+/* ---- objects ---- */
+
+/* The manifest goes before its objects change, and comes when all of them are there. */
+static char *manifest_name(const struct extract_reading *reading, const struct rv_job_load *load)
+{
+	const struct rv_job *job = reading->params->job;
+
+	return rv_asprintf("loads/%s/%.16s/%s.manifest", job->name, reading->identity,
+			   job->tables[load->table].name);
+}
+
+static enum rv_status put_objects(struct extract_reading *reading, struct rv_error *err)
+{
+	struct rv_store *lake = reading->params->lake;
+
+	for (size_t i = 0; i < reading->objects_count; i++) {
+		struct extract_object *o = &reading->objects[i];
+		char etag[RV_ETAG_TEXT];
+		struct rv_store_body body = { .len = o->bytes, .fd = o->fd, .staged = o->stage };
+		const struct rv_store_put put = { 0 };
+
+		if (reading->params->job->loads[o->load].to == RV_JOB_TO_STREAM)
+			continue;
+		enum rv_status status = lake->ops->put(lake, o->name, &body, &put, etag, err);
+
+		if (o->stage)
+			o->fd = -1;
+		o->stage = NULL; /* used up, whatever came of it */
+		if (status != RV_OK)
+			return rv_context(err, "put %s", o->name);
+	}
+	return RV_OK;
+}
+
+/* {"entries":[{"url":...,"mandatory":true,"meta":{"content_length":...}}]} (Amazon Redshift, "Using a
+ * manifest to specify data files"). */
+static enum rv_status put_manifest(struct extract_reading *reading, size_t load, struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p)
+	char *name = manifest_name(reading, &reading->params->job->loads[load]);
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT, url = RV_STRBUF_INIT;
+	bool first = true;
+
+	rv_strbuf_puts(&text, "{\"entries\":[");
+	for (size_t i = 0; i < reading->objects_count; i++) {
+		const struct extract_object *o = &reading->objects[i];
+
+		if (o->load != load)
+			continue;
+		rv_strbuf_clear(&url);
+		rv_strbuf_printf(&url, "%s%s/%s", rv_starts_with(reading->params->lake->url, "/") ? "file://" : "",
+				 reading->params->lake->url, o->name);
+		rv_strbuf_puts(&text, first ? "\n{\"url\":" : ",\n{\"url\":");
+		rv_strbuf_json(&text, url.bytes, url.len);
+		rv_strbuf_printf(&text, ",\"mandatory\":true,\"meta\":{\"content_length\":%" PRIu64
+					",\"record_count\":%" PRIu64 "}}", o->bytes, o->rows);
+		first = false;
+	}
+	rv_strbuf_puts(&text, "\n]}\n");
+	return rv_store_put_bytes(reading->params->lake, name, text.bytes, text.len, NULL, err);
+}
+
+/* ---- streams and tables ---- */
+
+static enum rv_status push_load(struct extract_reading *reading, size_t load, struct rv_error *err)
+{
+	const struct rv_extract_params *params = reading->params;
+	const struct rv_job *job = params->job;
+	RV_CLEANUP(rv_free_p) char **files = rv_calloc(reading->objects_count + 1, sizeof(*files));
+	/* a run's name has 64 characters: the table may be what does not fit */
+	RV_CLEANUP(rv_free_p)
+	char *run = rv_asprintf("x-%.16s-%.44s", reading->identity, job->tables[job->loads[load].table].name);
+	size_t count = 0;
+
+	for (char *c = run; *c; c++)
+		if (*c == '_')
+			*c = '-';
+	while (rv_ends_with(run, "-"))
+		run[strlen(run) - 1] = '\0';
+	for (size_t i = 0; i < reading->objects_count; i++)
+		if (reading->objects[i].load == load && reading->objects[i].rows)
+			files[count++] = reading->objects[i].file;
+	if (!count)
+		return RV_OK;
+	if (!params->push)
+		return rv_fail(err, RV_USAGE, "there is no way to streams here");
+	return params->push(params->arg, job->loads[load].name, run, files, count, err);
+}
+
+static enum rv_status take_tables(struct extract_reading *reading, bool replace, const char *summary,
+				  json_t *tables, struct rv_error *err)
+{
+	const struct rv_extract_params *params = reading->params;
+	const struct rv_job *job = params->job;
+	RV_CLEANUP(rv_free_p)
+	struct rv_extract_table *t = rv_calloc(job->loads_count + 1, sizeof(*t));
+	RV_CLEANUP(rv_free_p) char **objects = rv_calloc(reading->objects_count + 1, sizeof(*objects));
+	struct rv_warehouse *warehouse = NULL;
+	size_t count = 0, used = 0;
+
+	for (size_t i = 0; i < job->loads_count; i++) {
+		const struct rv_job_load *load = &job->loads[i];
+		const struct rv_job_table *table = &job->tables[load->table];
+
+		if (load->to != RV_JOB_TO_TABLE)
+			continue;
+		t[count] = (struct rv_extract_table){
+			.schema = load->schema, .name = load->name, .columns = table->columns,
+			.columns_count = table->columns_count, .key = &table->key,
+			.merge = table->mode == RV_JOB_MERGE, .delete_column = table->delete_column,
+			.delete_equals = table->delete_equals, .objects = objects + used };
+		for (size_t k = 0; k < reading->objects_count; k++) {
+			if (reading->objects[k].load != i)
+				continue;
+			objects[used++] = reading->objects[k].name;
+			t[count].objects_count++;
+			t[count].rows += reading->objects[k].rows;
+		}
+		count++;
+	}
+	struct rv_extract extract = { .job = job->name, .identity = reading->identity,
+				      .name = reading->archive->name, .order = reading->archive->order,
+				      .summary = summary, .replace = replace, .tables = t,
+				      .tables_count = count };
+
+	if (open_warehouse(params, &warehouse, err) != RV_OK)
+		return err->status;
+	if (warehouse->ops->extract_take(warehouse, &extract, err) != RV_OK) {
+		/* what river wrote itself is not what the archive had wrong */
+		if (err->status == RV_BAD_DATA)
+			err->status = RV_DAMAGED;
+		return err->status;
+	}
+	for (size_t i = 0; i < count; i++)
+		if (t[i].repeated) {
+			extract_say(params->warn, params->arg,
+				    "%s: %" PRIu64 " rows of %s.%s have a key that another row of the extract has "
+				    "too; the last one counts", reading->archive->shown, t[i].repeated,
+				    t[i].schema, t[i].name);
+			RV_CLEANUP(rv_free_p) char *name = rv_asprintf("%s.%s", t[i].schema, t[i].name);
+
+			json_object_set_new(tables, name, json_integer((json_int_t)t[i].repeated));
+		}
+	return RV_OK;
+}
+
+/* ---- all of it ---- */
+
+enum rv_status extract_write(struct extract_reading *reading, bool replace, json_t *summary,
+			     struct rv_error *err)
+{
+	const struct rv_extract_params *params = reading->params;
+	const struct rv_job *job = params->job;
+	RV_CLEANUP(rv_free_p) char *ledger = ledger_name(job, reading->identity);
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
+
+	rv_json_dump(&text, summary);
+	rv_strbuf_putc(&text, '\n');
+	if ((replace && remove_replaced(reading, err) != RV_OK) ||
+	    put_objects(reading, err) != RV_OK)
+		return err->status;
+	if (reading->rejects.len) {
+		RV_CLEANUP(rv_free_p)
+		char *name = rv_asprintf("_river/extracts/%s/%s.rejects.ndjson", job->name, reading->identity);
+
+		if (rv_store_put_bytes(params->lake, name, reading->rejects.bytes, reading->rejects.len, NULL,
+				       err) != RV_OK)
+			return err->status;
+	}
+	for (size_t i = 0; i < job->loads_count; i++)
+		if ((job->loads[i].to == RV_JOB_TO_STREAM ? push_load(reading, i, err)
+							  : put_manifest(reading, i, err)) != RV_OK)
+			return err->status;
+	if (extract_has_tables(job)) {
+		json_t *repeated = json_object();
+		enum rv_status status = take_tables(reading, replace, text.bytes, repeated, err);
+
+		if (status == RV_OK && json_object_size(repeated))
+			json_object_set(summary, "repeated_keys", repeated);
+		json_decref(repeated);
+		if (status != RV_OK)
+			return status;
+	}
+	return rv_store_put_bytes(params->lake, ledger, text.bytes, text.len, NULL, err);
+}
