@@ -192,7 +192,7 @@ check-deep: all man $(UNIT_BIN) $(FUZZ_BIN) $(TOOL_BIN)
 # Against programs that nobody here wrote (S3 servers, AWS's clients), and against the emulator of
 # tests/emul that they have proven.
 .PHONY: check-peers deps-peers
-check-peers: deps-peers all man $(TOOL_BIN) $(BUILD)/tests/unit/test_store_s3
+check-peers: deps-peers all man $(TOOL_BIN) $(PERF_BIN) $(BUILD)/tests/unit/test_store_s3
 	RIVER_BUILD=$(abspath $(BUILD)) $(PROVE) -e '' $(PROVE_OPTS) $(PEER_TESTS)
 deps-peers:
 	@YES='$(YES)' sh tests/lib/deps-peers.sh

@@ -46,9 +46,11 @@ static enum rv_status wait_for(const struct rv_documents_dynamodb_params *params
 	bool made = false;
 
 	for (unsigned asked = 1;; asked++) {
-		enum rv_status status = rv_dynamodb_describe(dynamodb, params->table, ret, err);
+		/* that it is not there yet is no failure */
+		struct rv_error why = RV_ERROR_INIT;
+		enum rv_status status = rv_dynamodb_describe(dynamodb, params->table, ret, &why);
 		bool missing = status == RV_NOT_FOUND &&
-			       strcmp(err->service_code, "ResourceNotFoundException") == 0;
+			       strcmp(why.service_code, "ResourceNotFoundException") == 0;
 
 		if (status == RV_OK && (strcmp(ret->status, "ACTIVE") == 0 || strcmp(ret->status, "UPDATING") == 0))
 			return RV_OK;
@@ -57,6 +59,8 @@ static enum rv_status wait_for(const struct rv_documents_dynamodb_params *params
 			rv_dynamodb_table_release(ret);
 			return err->status;
 		}
+		if (status != RV_OK && (!missing || !params->create_hash))
+			*err = why;
 		if (status != RV_OK && !missing)
 			return status;
 		if (missing && !params->create_hash) {

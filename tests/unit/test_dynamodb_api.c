@@ -248,6 +248,7 @@ static enum rv_status prepare(struct test *t, bool create, const char *table)
 	t->err = (struct rv_error)RV_ERROR_INIT;
 	if (rv_documents_dynamodb_prepare(&params, t->dynamodb, &found, &now_ms, &t->err) != RV_OK)
 		return t->err.status;
+	assert_int_equal(t->err.status, RV_OK);
 	assert_int_equal(found.count, 2);
 	assert_string_equal(found.fields[0].name, "id");
 	assert_int_equal(found.fields[1].type, 'N');
