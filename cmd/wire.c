@@ -17,6 +17,8 @@
 
 /* --lock and --timeout, for what waits for locks of its own. Set when the profile is opened. */
 static int64_t lock_timeout_ms = -1;
+/* --timeout, for what has no deadline of its command's. */
+static int64_t answer_timeout_ms = -1;
 /* What the services of AWS share, made when a profile first needs one. */
 static struct rv_aws *aws;
 
@@ -43,6 +45,7 @@ enum rv_status river_open_config(struct rv_command_context *cx, const struct riv
 	cx->config = config;
 	cx->profile = rv_config_profile(config);
 	lock_timeout_ms = rv_lock_timeout_ms(cx);
+	answer_timeout_ms = cx->timeout_ms;
 	return RV_OK;
 }
 
@@ -250,7 +253,7 @@ enum rv_status rv_wire_warehouse(const struct rv_profile *profile, struct rv_sto
 				 struct rv_warehouse **ret, struct rv_error *err)
 {
 	if (strcmp(profile->warehouse_type, "snowflake") == 0)
-		return river_wire_snowflake(profile, lake, ret, err);
+		return river_wire_snowflake(profile, lake, answer_timeout_ms, ret, err);
 	if (strcmp(profile->warehouse_type, "duckdb")) {
 		rv_fail(err, RV_BAD_CONFIG, "profile %s has warehouse: %s, and this needs one",
 			profile->name, profile->warehouse_type);

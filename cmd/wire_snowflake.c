@@ -153,7 +153,8 @@ static enum rv_status missing(struct rv_error *err, const struct rv_profile *pro
 }
 
 enum rv_status river_wire_snowflake(const struct rv_profile *profile, struct rv_store *lake,
-				    struct rv_warehouse **ret, struct rv_error *err)
+				    int64_t query_timeout_ms, struct rv_warehouse **ret,
+				    struct rv_error *err)
 {
 	struct rv_snowflake *snowflake;
 
@@ -191,6 +192,7 @@ enum rv_status river_wire_snowflake(const struct rv_profile *profile, struct rv_
 				     ? profile->notify_arn
 				     : NULL,
 		.makes_roles = profile->snowflake_makes_roles,
+		.query_timeout_ms = query_timeout_ms,
 		.stop = rv_stop_signal,
 		.note = rv_note,
 	};

@@ -32,6 +32,7 @@ struct rv_snowflake_warehouse_params {
 	/* Optional: the SNS topic the bucket tells of new objects; else it tells the pipes' own queue. */
 	const char *sns_topic;
 	bool makes_roles;                /* "<database>_RO" and "<database>_RW" */
+	int64_t query_timeout_ms;        /* after which a query is cancelled; -1: never */
 	int (*stop)(void);               /* Optional: asked now and then; not 0 ends what is going on */
 	void (*note)(const char *fmt, ...) RV_PRINTF(1, 2); /* Optional: "waiting for ..." */
 };

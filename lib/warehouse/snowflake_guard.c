@@ -8,6 +8,7 @@
 #include "base/strbuf.h"
 
 #define WORD_MAX 80
+#define NO_WITH  (-1000000000)
 
 /* Statements that read, or change nothing beyond the request they are in. */
 static const char *const readers[] = {
@@ -25,10 +26,13 @@ static const char *const telling_beginnings[] = {
 	"SYSTEM$ESTIMATE_", "SYSTEM$EXPLAIN_", "SYSTEM$GET_", "SYSTEM$SHOW_", NULL,
 };
 
-enum kind { END, WORD, SEMICOLON, FLOW, OPEN, OTHER, BROKEN };
+/* What WITH may be in front of and is no query. */
+static const char *const followers_of_with[] = { "INSERT", "UPDATE", "DELETE", "MERGE", "CALL", NULL };
+
+enum kind { END, WORD, NAME, SEMICOLON, FLOW, OPEN, CLOSE, OTHER, BROKEN };
 struct token {
 	enum kind kind;
-	char word[WORD_MAX]; /* upper case, cut; or what has no end */
+	char word[WORD_MAX]; /* of WORD and NAME (in quotes), upper case, cut; or what is wrong */
 };
 
 static bool begins_word(char c)
@@ -65,7 +69,16 @@ static struct token broken(const char *what)
 	return token;
 }
 
-/* The next token of *at, which moves behind it. Quoted names and texts are OTHER. */
+static void take_word(struct token *token, enum kind kind, const char *p, const char *end)
+{
+	size_t n = 0;
+
+	token->kind = kind;
+	for (; p < end && n < WORD_MAX - 1; p++)
+		token->word[n++] = *p >= 'a' && *p <= 'z' ? (char)(*p - 'a' + 'A') : *p;
+}
+
+/* The next token of *at, which moves behind it. Texts are OTHER. */
 static struct token next(const char **at)
 {
 	const char *p = *at, *end;
@@ -74,11 +87,16 @@ static struct token next(const char **at)
 	for (;;) {
 		p += strspn(p, " \t\r\n\f\v");
 		if ((p[0] == '-' && p[1] == '-') || (p[0] == '/' && p[1] == '/')) {
-			p += strcspn(p, "\n");
+			end = p + strcspn(p, "\n");
+			/* Where a line ends there is for Snowflake to say: this may be one or two. */
+			for (const char *cr = p; (cr = memchr(cr, '\r', (size_t)(end - cr))); cr++)
+				if (cr + 1 < end)
+					return broken("has a carriage return within a comment");
+			p = end;
 		} else if (p[0] == '/' && p[1] == '*') {
 			end = strstr(p + 2, "*/");
 			if (!end)
-				return broken("a comment");
+				return broken("ends within a comment");
 			p = end + 2;
 		} else {
 			break;
@@ -91,12 +109,14 @@ static struct token next(const char **at)
 	} else if (*p == '\'' || *p == '"') {
 		end = skip_quoted(p);
 		if (!end)
-			return broken(*p == '"' ? "a quoted name" : "a text");
+			return broken(*p == '"' ? "ends within a quoted name" : "ends within a text");
+		if (*p == '"')
+			take_word(&token, NAME, p + 1, end - 1);
 		*at = end;
 	} else if (p[0] == '$' && p[1] == '$') {
 		end = strstr(p + 2, "$$");
 		if (!end)
-			return broken("a text between $$");
+			return broken("ends within a text between $$");
 		*at = end + 2;
 	} else if (strncmp(p, "->>", 3) == 0) {
 		token.kind = FLOW;
@@ -105,14 +125,13 @@ static struct token next(const char **at)
 		token.kind = SEMICOLON;
 	} else if (*p == '(') {
 		token.kind = OPEN;
+	} else if (*p == ')') {
+		token.kind = CLOSE;
 	} else if (begins_word(*p)) {
-		size_t n = 0;
-
-		token.kind = WORD;
-		for (; in_word(*p); p++)
-			if (n < WORD_MAX - 1)
-				token.word[n++] = *p >= 'a' && *p <= 'z' ? (char)(*p - 'a' + 'A') : *p;
-		*at = p;
+		for (end = p; in_word(*end); end++)
+			;
+		take_word(&token, WORD, p, end);
+		*at = end;
 	}
 	return token;
 }
@@ -144,6 +163,39 @@ static enum rv_status refuse(struct rv_error *err, unsigned number, const char *
 	return RV_USAGE;
 }
 
+/* IDENTIFIER('...')(...) calls what the text names. `rest` is behind the word IDENTIFIER. */
+static bool calls_by_text(const char *rest)
+{
+	struct token token = next(&rest);
+
+	if (token.kind != OPEN)
+		return false;
+	for (int depth = 1; depth > 0;) {
+		token = next(&rest);
+		if (token.kind == END || token.kind == BROKEN)
+			return false;
+		depth += (token.kind == OPEN) - (token.kind == CLOSE);
+	}
+	return next(&rest).kind == OPEN;
+}
+
+/* Why a token is none of a query's; NULL: it may be. `after_with`: it may be what WITH is in front of. */
+static const char *writes(const struct token *token, const char *rest, bool after_with, bool after_as)
+{
+	bool named = token->kind == WORD || token->kind == NAME;
+
+	/* WITH p AS PROCEDURE ... CALL p() */
+	if (after_as && token->kind == WORD && strcmp(token->word, "PROCEDURE") == 0)
+		return "WITH ... AS PROCEDURE";
+	if (after_with && token->kind == WORD && is_one_of(token->word, followers_of_with))
+		return token->word;
+	if (named && rv_starts_with(token->word, "SYSTEM$") && !tells(token->word))
+		return token->word;
+	if (token->kind == WORD && strcmp(token->word, "IDENTIFIER") == 0 && calls_by_text(rest))
+		return "a call of IDENTIFIER(...)";
+	return NULL;
+}
+
 /* A block of Snowflake's scripting: its semicolons divide nothing that is sent. */
 static bool begins_block(const struct token *token, const char *rest)
 {
@@ -161,18 +213,21 @@ static bool begins_block(const struct token *token, const char *rest)
 enum rv_status snow_guard(const char *sql, bool writable, unsigned *ret_count, struct rv_error *err)
 {
 	unsigned count = 0;
-	bool first = true, empty = true, after_as = false;
+	bool first = true, empty = true, after_as = false, after_close = false;
+	int depth = 0, with_depth = NO_WITH;
 
 	for (const char *at = sql;;) {
 		struct token token = next(&at);
 
 		if (token.kind == BROKEN)
-			return rv_fail(err, RV_USAGE, "the SQL ends within %s", token.word);
+			return rv_fail(err, RV_USAGE, "the SQL %s", token.word);
 		if (token.kind == END || token.kind == SEMICOLON) {
 			count += !empty;
 			if (token.kind == END)
 				break;
 			first = empty = true;
+			depth = 0;
+			with_depth = NO_WITH;
 			continue;
 		}
 		if (empty && token.kind == FLOW)
@@ -198,12 +253,17 @@ enum rv_status snow_guard(const char *sql, bool writable, unsigned *ret_count, s
 		}
 		if (!writable && begins && token.kind != WORD && token.kind != FLOW)
 			return refuse(err, count + 1, "what does not begin with a word");
-		/* WITH p AS PROCEDURE ... CALL p() */
-		if (!writable && after_as && token.kind == WORD && strcmp(token.word, "PROCEDURE") == 0)
-			return refuse(err, count + 1, "WITH ... AS PROCEDURE");
-		if (!writable && token.kind == WORD && rv_starts_with(token.word, "SYSTEM$") &&
-		    !tells(token.word))
-			return refuse(err, count + 1, token.word);
+		const char *why = writable ? NULL : writes(&token, at, after_close && depth == with_depth,
+							      after_as);
+
+		if (why)
+			return refuse(err, count + 1, why);
+		depth += (token.kind == OPEN) - (token.kind == CLOSE);
+		if (begins && token.kind == WORD && strcmp(token.word, "WITH") == 0)
+			with_depth = depth;
+		else if (depth == with_depth && token.kind == WORD && strcmp(token.word, "SELECT") == 0)
+			with_depth = NO_WITH;
+		after_close = token.kind == CLOSE;
 		after_as = token.kind == WORD && strcmp(token.word, "AS") == 0;
 	}
 	if (!count)

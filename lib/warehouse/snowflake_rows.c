@@ -401,6 +401,9 @@ enum rv_status snow_query(struct rv_warehouse *warehouse, const char *sql, bool 
 		.role = w->params.role,
 		/* It may take long, and whoever waits may lose patience: it costs while it runs. */
 		.async = true,
+		.deadline_ms = w->params.query_timeout_ms < 0
+				       ? 0
+				       : rv_clock_monotonic_ms() + w->params.query_timeout_ms,
 	};
 
 	if (snow_guard(sql, writable, &statement.count, err) != RV_OK)

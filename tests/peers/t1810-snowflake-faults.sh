@@ -153,6 +153,16 @@ test_expect_success 'interrupted: what still runs there is cancelled' '
 	carried_out 200 0 &&
 	emul_no_script
 '
+test_expect_success 'a query that takes longer than --timeout is cancelled, and the answer says so' '
+	fault running "\"ms\":600000" &&
+	cancels=$(emul_count snowflake.Cancel) &&
+	test_expect_code 1 river --timeout 1s query --write "INSERT INTO RIVER.PUBLIC.T VALUES (201)" 2>err &&
+	grep "the time for it is over.*the statement was cancelled" err &&
+	test "$(emul_count snowflake.Cancel)" = $((cancels + 1)) &&
+	carried_out 201 0 &&
+	emul_no_script &&
+	river --timeout 60s query "SELECT 1" >out && test_line_count = 2 out
+'
 test_expect_success 'the emulator had no errors of its own' '
 	emul_stop
 '

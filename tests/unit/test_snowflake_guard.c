@@ -27,6 +27,10 @@ static void test_readers(void **state)
 		{ "select begin, declare from t", 1 },
 		{ "values (1), (2)", 1 },
 		{ "list @a.b.c", 1 },
+		{ "with a as (select 1) select \"delete\", f(1) call from merge, a", 1 },
+		{ "with call as (select 1), merge(b) as (select 2) select * from call", 1 },
+		{ "select * from identifier('web.clicks') where (1) = 1; select \"x\"(1)", 2 },
+		{ "select 1 -- a line\r\n", 1 },
 		{ "select 1 - -1 /2", 1 },
 	};
 	(void)state;
@@ -76,6 +80,14 @@ static void test_writers(void **state)
 		{ "\"select\" 1", 1, "does not begin with a word" },
 		{ "'text'", 1, "does not begin with a word" },
 		{ "rm @s", 1, "RM" },
+		{ "with a as (select 1) delete from t", 1, "DELETE" },
+		{ "select 1; with a as (select 1) insert into t select * from a", 2, "INSERT is not a query (s" },
+		{ "(with a as (select (1)) merge into t using a on true when matched then delete)", 1, "MERGE" },
+		{ "show tables ->> with a as (select 1) update t set a = 1", 1, "UPDATE" },
+		{ "with a as (select 1) call p(1)", 1, "CALL" },
+		{ "select \"SYSTEM$CANCEL_QUERY\"('q')", 1, "SYSTEM$CANCEL_QUERY" },
+		{ "select identifier('system$cancel_query')('q')", 1, "IDENTIFIER" },
+		{ "set f = 'SYSTEM' || '$ABORT_SESSION'; select identifier ( ($f) ) /**/ (1)", 2, "IDENTIFIER" },
 	};
 	(void)state;
 
@@ -98,10 +110,11 @@ static void test_writers(void **state)
 static void test_broken(void **state)
 {
 	static const char *const cases[][2] = {
-		{ "select 'a", "within a text" },      { "select 'a\\'", "within a text" },
+		{ "select 'a", "ends within a text" }, { "select 'a\\'", "within a text" },
 		{ "select \"a", "a quoted name" },     { "select /* a", "a comment" },
 		{ "select $$ a $", "between $$" },     { "", "no statement" },
 		{ " ; -- nothing\n;", "no statement" }, { "->> select 1", "nothing in front" },
+		{ "-- a\rdelete from t (--\nselect 1)", "carriage return" },
 	};
 	(void)state;
 
