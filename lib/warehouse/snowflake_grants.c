@@ -225,8 +225,8 @@ void snow_grant_places(const struct rv_snowflake_warehouse *w, const struct snow
 	snow_add_schema(&schema, w, stream);
 	snow_schema_name(stream, plain);
 	const struct target in_database = { "DATABASE", d.bytes, "", w->params.database, seen, each, arg };
-	const struct target in_house = { "SCHEMA", house.bytes, SNOW_HOUSE, SNOW_HOUSE, seen, each, arg };
-	const struct target in_schema = { "SCHEMA", schema.bytes, plain, plain, seen, each, arg };
+	const struct target in_house = { "SCHEMA", house.bytes, SNOW_HOUSE, "", seen, each, arg };
+	const struct target in_schema = { "SCHEMA", schema.bytes, plain, "", seen, each, arg };
 	const struct target in_ledger = { "TABLE", ledger.bytes, SNOW_HOUSE, SNOW_LEDGER, seen, each, arg };
 	const struct target in_stage = { "STAGE", stage.bytes, SNOW_HOUSE, SNOW_STAGE, seen, each, arg };
 	const struct target in_format = { "FILE FORMAT", format.bytes, SNOW_HOUSE, SNOW_FORMAT, seen, each,

@@ -79,10 +79,13 @@ void snow_add_location(struct rv_strbuf *sql, const struct rv_snowflake_warehous
 
 void snow_add_file_name(struct rv_strbuf *sql, const struct rv_snowflake_warehouse *w)
 {
-	size_t len = strlen(w->params.lake_prefix);
+	size_t characters = 0;
 
-	if (len)
-		rv_strbuf_printf(sql, "SUBSTR(METADATA$FILENAME, %zu)", len + 2);
+	/* SUBSTR counts characters, and prefixes may be of more than ASCII. */
+	for (const char *p = w->params.lake_prefix; *p; p++)
+		characters += ((unsigned char)*p & 0xc0) != 0x80;
+	if (characters)
+		rv_strbuf_printf(sql, "SUBSTR(METADATA$FILENAME, %zu)", characters + 2);
 	else
 		rv_strbuf_puts(sql, "METADATA$FILENAME");
 }

@@ -297,9 +297,12 @@ static void add_grant(struct snow_seen *seen, const char *schema, const char *na
 	const char *privilege = what[kind] ? what + kind + 1 : "";
 	RV_CLEANUP(rv_free_p) char *type = rv_strndup(what, kind);
 
-	/* Whether a schema is an object in itself is nowhere said. */
-	if (strcmp(type, "SCHEMA") == 0)
+	/* Whether a schema is an object in itself is nowhere said. It has no name here: its table may
+	 * have the same one. */
+	if (strcmp(type, "SCHEMA") == 0) {
 		schema = name;
+		name = "";
+	}
 	if (strcmp(type, "DATABASE") == 0)
 		schema = "";
 	if (strcmp(privilege, "OWNERSHIP") == 0)

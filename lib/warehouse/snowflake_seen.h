@@ -21,7 +21,7 @@
  *   copy    the queue of its notifications its COPY
  *   stage   URL                            comment
  *   format  -                              comment
- *   grant   privilege                      role
+ *   grant   privilege                      role; of a schema, name is ""
  *   owned   kind of the object             -
  *   lag     TARGET_LAG                     warehouse, blank, state
  *   task    state                          comment

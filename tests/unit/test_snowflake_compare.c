@@ -139,8 +139,10 @@ static void do_grant(struct snow_seen *seen, const char *sql)
 		return;
 	take_name(strchr(on, '"'), schema, name);
 	take_name(to + 9, role_schema, role);
-	if (strncmp(on, " ON SCHEMA", 10) == 0)
+	if (strncmp(on, " ON SCHEMA", 10) == 0) {
 		memcpy(schema, name, 128);
+		name[0] = '\0';
+	}
 	for (const char *p = sql + 6; p < on; p += 2) {
 		size_t len = strcspn(p, ",");
 		size_t most = (size_t)(on - p);
@@ -278,6 +280,27 @@ static void differs(struct world *world, enum rv_change_kind kind, const char *o
 }
 
 /* ---- tests ---- */
+
+/* The schema and the table have one name, and grants of their own. */
+static void test_name_of_its_business(void **state)
+{
+	RV_CLEANUP(rv_stream_release_p) struct rv_stream stream;
+	RV_CLEANUP(snow_seen_release) struct snow_seen seen = { 0 };
+	RV_CLEANUP(rv_changes_release) struct rv_changes all = { 0 };
+	RV_CLEANUP(rv_changes_release) struct rv_changes again = { 0 };
+	const struct rv_stream *one = &stream;
+	struct rv_error err = RV_ERROR_INIT;
+
+	(void)state;
+	must_parse("stream: web/web\ngrants: { read: [analyst], admin: [platform] }\n", &stream);
+	assert_int_equal(snow_compare_seen(&w, &one, 1, &seen, &all, &err), RV_OK);
+	carry_out(&seen, &all);
+	assert_true(snow_seen_granted(&seen, "WEB", "WEB", "SELECT", "ANALYST"));
+	assert_int_equal(snow_compare_seen(&w, &one, 1, &seen, &again, &err), RV_OK);
+	for (size_t i = 0; i < again.count; i++)
+		print_message("%s: %s\n", again.items[i].object, again.items[i].why);
+	assert_int_equal(again.count, 0);
+}
 
 static void test_nothing_differs(void **state)
 {
@@ -555,6 +578,7 @@ int main(void)
 		TEST(test_case),	    TEST(test_merged),	     TEST(test_retention_comes),
 		TEST(test_removal),	    TEST(test_bad),	     TEST(test_looks),
 		cmocka_unit_test(test_markers),
+		cmocka_unit_test(test_name_of_its_business),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -286,12 +286,33 @@ static void test_names(void **state RV_UNUSED)
 	assert_int_equal(snow_lag_minutes(&stream), 1);
 }
 
+/* What follows the prefix and its slash, which SUBSTR counts by characters from 1. */
+static void test_file_name(void **state RV_UNUSED)
+{
+	static const char *const prefixes[][2] = {
+		{ "", "METADATA$FILENAME" },
+		{ "river", "SUBSTR(METADATA$FILENAME, 7)" },
+		{ "a/b c", "SUBSTR(METADATA$FILENAME, 7)" },
+		{ "fl\xc3\xbcsse/\xe6\xb2\xb3/\xf0\x9f\x8c\x8a", "SUBSTR(METADATA$FILENAME, 12)" },
+	};
+
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+		RV_CLEANUP(rv_strbuf_release) struct rv_strbuf sql = RV_STRBUF_INIT;
+		struct rv_snowflake_warehouse w = plain;
+
+		w.params.lake_prefix = prefixes[i][0];
+		snow_add_file_name(&sql, &w);
+		assert_string_equal(sql.bytes, prefixes[i][1]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_own),	 cmocka_unit_test(test_streams),
 		cmocka_unit_test(test_policies), cmocka_unit_test(test_refresh),
 		cmocka_unit_test(test_shapes),	 cmocka_unit_test(test_names),
+		cmocka_unit_test(test_file_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
