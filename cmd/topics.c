@@ -237,9 +237,11 @@ static void topic_snowflake(struct rv_strbuf *sb)
 				   "the integration or on warehouse.stage; unless 'roles: none', CREATE ROLE, and "
 				   "USAGE and MONITOR on the warehouse WITH GRANT OPTION; EXECUTE TASK where "
 				   "retention.warehouse is set" },
-		{ "push, notify", "what grants.push of a definition gives: OPERATE and MONITOR on the pipe, the "
-				  "ledger. Snowpipe acts as the user's default role." },
-		{ "query, status", "what grants.read gives, or the role <database>_RO" },
+		{ "push, notify", "what grants.push of a definition gives: OPERATE and MONITOR on the pipe, "
+				  "the ledger, reading; where columns are masked, grants.admin or the role "
+				  "<database>_RW. Snowpipe acts as the user's default role." },
+		{ "status, history", "the same" },
+		{ "query", "what grants.read gives, or the role <database>_RO" },
 	};
 	for (size_t i = 0; i < sizeof(grants) / sizeof(grants[0]); i++)
 		rv_help_entry(sb, grants[i][0], grants[i][1], 18);

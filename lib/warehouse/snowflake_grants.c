@@ -68,8 +68,14 @@ static const char *of_object(enum snow_kind kind, enum snow_object object, int a
 				       object == SNOW_NEWEST || (holds_all && masked)
 			       ? ""
 			       : "SELECT";
-	if (as == SNOW_ROLE_PUSH)
-		return kind == SNOW_IS_PIPE ? "OPERATE, MONITOR" : "";
+	/* The rows of raw say what is loaded, and layers are brought up to date. Where some columns are
+	 * not for everybody, who pushes may not look, and somebody else notifies. */
+	if (as == SNOW_ROLE_PUSH && kind != SNOW_IS_PIPE && masked)
+		return "";
+	if (as == SNOW_ROLE_PUSH && kind != SNOW_IS_PIPE)
+		return kind == SNOW_IS_DYNAMIC ? "SELECT, MONITOR, OPERATE"
+		       : kind == SNOW_IS_TASK ? ""
+					       : "SELECT";
 	switch (kind) {
 	case SNOW_IS_TABLE:
 		return TABLE_PRIVILEGES;

@@ -456,6 +456,13 @@ static enum rv_status write_news(struct looking *l, struct rv_error *err)
 	return status;
 }
 
+static const char *asking_role(const struct rv_snowflake_warehouse *w)
+{
+	const char *role = w->params.role ? w->params.role : rv_snowflake_role(w->params.snowflake);
+
+	return role ? role : "the user's default role";
+}
+
 enum rv_status snow_ledger_look(struct rv_snowflake_warehouse *w, const struct rv_stream *stream,
 				snow_ledger_each *each, void *arg, struct rv_error *err)
 {
@@ -467,8 +474,9 @@ enum rv_status snow_ledger_look(struct rv_snowflake_warehouse *w, const struct r
 	enum rv_status status = snow_ask(w, sql.bytes, NULL, see_page, &l, err);
 
 	if (status == RV_NOT_FOUND)
-		rv_hint(err, "'river stream apply' makes what a stream needs in Snowflake; what is there may "
-			"be hidden from %s", w->params.role ? w->params.role : "the user's default role");
+		rv_hint(err, "'river stream apply' makes what a stream needs in Snowflake; of what is there, "
+			"grants.push of its definition, and grants.admin where columns are masked, let %s see "
+			"enough", asking_role(w));
 	if (status != RV_OK)
 		return rv_context(err, "what is loaded of %s/%s", stream->business, stream->name);
 	return l.count ? write_news(&l, err) : RV_OK;

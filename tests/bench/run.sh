@@ -420,7 +420,7 @@ streams_start () {
 	emul=$here/../emul
 	command -v "$node" >/dev/null 2>&1 && command -v openssl >/dev/null 2>&1 &&
 		test -d "$emul/node_modules/@duckdb" || return 1
-	"$node" "$emul/server.mjs" --dir "$folder/emul" --ready "$folder/ready" --parent $$ \
+	"$node" --stack-size=3900 "$emul/server.mjs" --dir "$folder/emul" --ready "$folder/ready" --parent $$ \
 		>"$folder/emul.log" 2>&1 &
 	emul_pid=$!
 	for _ in $(seq 300)

@@ -58,7 +58,8 @@ emul_start () {
 	emul_dir=$TRASH_ROOT/emul
 	rm -rf "$emul_dir" && mkdir -p "$emul_dir" || return 1
 	# 4 and 5 are the script's own TAP and messages: who holds them open keeps prove waiting
-	"$emul_node" "$emul_home/server.mjs" --dir "$emul_dir" --ready "$emul_dir/ready" --parent $$ "$@" \
+	# what transpiles SQL recurses, and a definition of some columns is deep
+	"$emul_node" --stack-size=3900 "$emul_home/server.mjs" --dir "$emul_dir" --ready "$emul_dir/ready" --parent $$ "$@" \
 		</dev/null >"$emul_dir/out" 2>&1 3<&- 4>&- 5>&- 6>&- &
 	emul_pid=$!
 	test_wait_until 30 emul_is_ready || return 1
