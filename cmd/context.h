@@ -25,6 +25,10 @@ struct rv_warehouse;
 struct rv_delivery;
 struct rv_resources;
 struct rv_stream; /* config/stream.h */
+struct rv_job; /* config/job.h */
+struct rv_job_document;
+struct rv_documents; /* delivery/documents.h */
+struct rv_document_result;
 struct rv_command_context {
 	const struct rv_command *command;
 	/* What the command line says about configuration; never NULL. For commands that load it
@@ -86,6 +90,16 @@ void rv_wire_explain_snowflake(const struct rv_profile *profile, rv_explain_each
  * unless --profile is given, and files are searched upwards from 'folder'. */
 enum rv_status rv_wire_profile(struct rv_command_context *cx, const char *profile, const char *folder,
 			       struct rv_error *err) RV_MUST_CHECK;
+/* Where documents of a job are kept. `settled` as in delivery/documents.h. */
+struct rv_document_target {
+	const struct rv_job *job;
+	const struct rv_job_document *document;
+	double max_wcu;              /* 0: no limit */
+	void (*settled)(void *arg, const struct rv_document_result *result);
+	void *arg;
+};
+enum rv_status rv_wire_documents(const struct rv_profile *profile, const struct rv_document_target *target,
+				 struct rv_documents **ret, struct rv_error *err) RV_MUST_CHECK;
 /* A bucket as a store, with the account of the profile. */
 enum rv_status rv_wire_bucket(const struct rv_profile *profile, const char *bucket, struct rv_store **ret,
 			      struct rv_error *err) RV_MUST_CHECK;

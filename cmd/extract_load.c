@@ -12,6 +12,7 @@
 #include "config/job.h"
 #include "context.h"
 #include "delivery/delivery.h"
+#include "delivery/documents.h"
 #include "flow/catalog.h"
 #include "flow/extract.h"
 #include "flow/push.h"
@@ -21,7 +22,7 @@
 struct extract_options {
 	bool check;
 	const char *date, *since, *event;
-	uint64_t max_rejects, threads;
+	uint64_t max_rejects, threads, max_memory, max_wcu;
 	int64_t deadline;
 };
 
@@ -39,6 +40,10 @@ static const struct rv_opt extract_options_table[] = {
 		  "rows of an extract that may be set aside; default: the job's, or none"),
 	OPT_DURATION(struct extract_options, 0, "deadline", deadline, "time",
 		     "warn and exit 1 when an extract is older than this once it is taken; default: the job's"),
+	OPT_SIZE(struct extract_options, 0, "max-memory", max_memory, "bytes",
+		 "what composing documents may take; default: max_memory of the profile", .def = "0"),
+	OPT_COUNT(struct extract_options, 0, "max-wcu", max_wcu, "n",
+		  "write at most so many capacity units of DynamoDB a second; 0: no limit", .def = "0"),
 	OPT_COUNT(struct extract_options, 0, "threads", threads, "n",
 		  "members read at once; 0 is one for each core", .def = "0"),
 	OPT_END
@@ -59,7 +64,8 @@ struct run {
 	struct rv_store **buckets;
 	char **names;
 	size_t buckets_count;
-	uint64_t threads;
+	uint64_t threads, max_wcu;
+	const struct rv_job *job;
 	struct rv_progress progress;
 };
 
@@ -102,6 +108,17 @@ static enum rv_status open_bucket(void *arg, const char *bucket, struct rv_store
 	run->buckets[run->buckets_count++] = store;
 	*ret = store;
 	return RV_OK;
+}
+
+static enum rv_status open_documents(void *arg, const struct rv_job_document *document,
+				      void (*settled)(void *arg, const struct rv_document_result *result),
+				      void *settled_arg, struct rv_documents **ret, struct rv_error *err)
+{
+	struct run *run = arg;
+	const struct rv_document_target target = { .job = run->job, .document = document,
+						   .max_wcu = (double)run->max_wcu, .settled = settled,
+						   .arg = settled_arg };
+	return rv_wire_documents(run->cx->profile, &target, ret, err);
 }
 
 static bool should_stop(void)
@@ -278,7 +295,8 @@ static enum rv_status run_job(struct rv_command_context *cx, const struct extrac
 			      struct rv_error *err)
 {
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-	struct run run = { .cx = cx, .threads = o->threads ? o->threads : cores > 0 ? (uint64_t)cores : 1 };
+	struct run run = { .cx = cx, .job = job, .max_wcu = o->max_wcu,
+			   .threads = o->threads ? o->threads : cores > 0 ? (uint64_t)cores : 1 };
 	/* Runs of a job do not queue up behind each other unless that is asked for. */
 	bool wait = cx->locks == RV_LOCKS_WAIT && cx->locks_typed;
 	const struct rv_extract_params params = {
@@ -288,6 +306,7 @@ static enum rv_status run_job(struct rv_command_context *cx, const struct extrac
 		.warehouse = open_warehouse,
 		.bucket = open_bucket,
 		.push = push,
+		.documents = open_documents,
 		.sources = sources,
 		.sources_count = count,
 		.date = o->date,
@@ -295,6 +314,7 @@ static enum rv_status run_job(struct rv_command_context *cx, const struct extrac
 		.max_rejects = o->max_rejects == RV_OPT_NOT_GIVEN ? job->max_rejects : o->max_rejects,
 		.deadline_ms = o->deadline >= 0 ? o->deadline : job->deadline_ms,
 		.now_ms = rv_clock_ms(),
+		.max_memory_bytes = o->max_memory ? o->max_memory : cx->profile->max_memory_bytes,
 		.threads = (unsigned)(run.threads > 64 ? 64 : run.threads),
 		.lock_timeout_ms = wait ? cx->timeout_ms : 0,
 		.should_stop = should_stop,
@@ -329,11 +349,19 @@ static enum rv_status run_job(struct rv_command_context *cx, const struct extrac
 	return status;
 }
 
-static enum rv_status no_documents(const struct rv_job *job, struct rv_error *err)
+/* What is accumulated over extracts is not composed yet. */
+static enum rv_status no_history(const struct rv_job *job, struct rv_error *err)
 {
-	rv_fail(err, RV_BAD_CONFIG, "documents.%s: this river composes no documents", job->documents[0].name);
-	rv_error_at(err, job->file, job->documents[0].line, job->documents[0].column);
-	return err->status;
+	for (size_t i = 0; i < job->documents_count; i++) {
+		if (job->documents[i].scope != RV_JOB_SCOPE_HISTORY)
+			continue;
+		rv_fail(err, RV_BAD_CONFIG, "documents.%s: `scope: history` is not there yet",
+			job->documents[i].name);
+		rv_hint(err, "where every extract holds whole documents: scope: extract, complete: true");
+		rv_error_at(err, job->file, job->documents[i].line, job->documents[i].column);
+		return err->status;
+	}
+	return RV_OK;
 }
 
 static enum rv_status extract_run(struct rv_command_context *cx, void *options, int count,
@@ -356,7 +384,7 @@ static enum rv_status extract_run(struct rv_command_context *cx, void *options, 
 	if (rv_job_read(operands[0], &job, err) != RV_OK)
 		return err->status;
 	RV_CLEANUP(rv_free_p) char *folder = rv_path_parent(operands[0]);
-	enum rv_status status = job.documents_count ? no_documents(&job, err) : RV_OK;
+	enum rv_status status = no_history(&job, err);
 	if (status == RV_OK)
 		status = rv_wire_profile(cx, job.profile, folder, err);
 	if (status == RV_OK && o->event)

@@ -10,7 +10,9 @@
 #include "base/memory.h"
 #include "config/config.h"
 #include "config/stream.h"
+#include "config/job.h"
 #include "delivery/delivery.h"
+#include "delivery/documents.h"
 #include "resource/resource.h"
 #include "store/store.h"
 #include "warehouse/duckdb.h"
@@ -223,6 +225,39 @@ enum rv_status rv_wire_bucket(const struct rv_profile *profile, const char *buck
 	if (rv_wire_aws(profile, &services, err) != RV_OK)
 		return err->status;
 	return rv_store_s3_new(services, bucket, "", ret, err);
+}
+
+enum rv_status rv_wire_documents(const struct rv_profile *profile, const struct rv_document_target *target,
+				 struct rv_documents **ret, struct rv_error *err)
+{
+	const struct rv_job_document *document = target->document;
+	const struct rv_job_table *root = &target->job->tables[document->root];
+	struct rv_documents_dynamodb_params params = {
+		.table = document->dynamodb,
+		.exclusive = document->exclusive,
+		.ttl_attribute = document->ttl_attribute,
+		.ttl_from = document->ttl_from,
+		.ttl_count = document->ttl_count,
+		.ttl_unit = document->ttl_unit,
+		.max_wcu = target->max_wcu,
+		.should_stop = should_stop,
+		.settled = target->settled,
+		.arg = target->arg,
+	};
+
+	if (document->create) {
+		for (size_t i = 0; i < root->key.count && i < 2; i++) {
+			enum rv_column_type type = rv_job_column(root, root->key.items[i])->type;
+			bool number = type == RV_COLUMN_INTEGER || type == RV_COLUMN_DECIMAL ||
+				      type == RV_COLUMN_DOUBLE;
+
+			*(i ? &params.create_range : &params.create_hash) = root->key.items[i];
+			*(i ? &params.create_range_is_number : &params.create_hash_is_number) = number;
+		}
+	}
+	if (rv_wire_aws(profile, &params.aws, err) != RV_OK)
+		return err->status;
+	return rv_documents_dynamodb_new(&params, ret, err);
 }
 
 enum rv_status rv_wire_delivery(const struct rv_profile *profile, struct rv_store *lake,

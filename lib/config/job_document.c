@@ -273,6 +273,11 @@ static enum rv_status parse_target(struct rv_def *p, const struct rv_yaml_node *
 	if ((n = rv_def_get(node, "create")) &&
 	    rv_def_parse_bool(p, n, "target.create", &document->create) != RV_OK)
 		return p->err->status;
+	if (lake && document->ttl_attribute)
+		return rv_def_bad(p, node, "target.ttl: is for dynamodb");
+	if (document->create && root->key.count > 2)
+		return rv_def_bad(p, node, "target.create: a table of DynamoDB has a key of one or two columns, %s "
+					   "has %zu", root->name, root->key.count);
 	if (lake && (document->exclusive || document->create))
 		return rv_def_bad(p, node, "target: exclusive and create are for dynamodb");
 	if ((n = rv_def_get(node, "compression"))) {

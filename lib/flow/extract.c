@@ -92,7 +92,8 @@ static enum rv_status read_archive(struct extract_reading *reading, bool replace
 		result->known++;
 		return RV_OK;
 	}
-	if (extract_match(reading, err) != RV_OK || extract_read(reading, err) != RV_OK ||
+	if (extract_match(reading, err) != RV_OK || extract_documents_begin(reading, err) != RV_OK ||
+	    extract_read(reading, err) != RV_OK || extract_documents_stage(reading, err) != RV_OK ||
 	    check_unchanged(reading->archive, fd, &before, err) != RV_OK)
 		return err->status;
 	json_t *summary = summary_of(reading, reading->rejected ? "partial" : "taken");

@@ -26,6 +26,7 @@
 
 #include "base/error.h"
 #include "config/job.h"
+#include "delivery/documents.h"
 #include "store/store.h"
 #include "warehouse/warehouse.h"
 
@@ -43,6 +44,10 @@ struct rv_extract_params {
 	/* Sends the NDJSON files to a stream under this run name. */
 	enum rv_status (*push)(void *arg, const char *stream, const char *run, char **files,
 			       size_t count, struct rv_error *err);
+	/* Opens where a document is kept. */
+	enum rv_status (*documents)(void *arg, const struct rv_job_document *document,
+				    void (*settled)(void *arg, const struct rv_document_result *result),
+				    void *settled_arg, struct rv_documents **ret, struct rv_error *err);
 	/* Where extracts are: files, folders, globs, s3:// prefixes; none: the job says it. */
 	char *const *sources;
 	size_t sources_count;
@@ -51,6 +56,7 @@ struct rv_extract_params {
 	uint64_t max_rejects;
 	int64_t deadline_ms;         /* 0: none; an extract older than this when it is taken is late */
 	int64_t now_ms;
+	uint64_t max_memory_bytes;   /* of composing documents */
 	unsigned threads;            /* members read at once */
 	int64_t lock_timeout_ms;     /* as rv_lock_take */
 	bool (*should_stop)(void);   /* Optional */

@@ -5,6 +5,7 @@
 
 #include "flow/extract.h"
 #include "flow/table_csv.h"
+#include "delivery/documents.h"
 #include "source/zip.h"
 
 /* ---- extract_find.c: archives ---- */
@@ -43,6 +44,9 @@ enum rv_status extract_folder(const struct rv_extract_params *params, char **ret
 
 /* ---- extract_read.c: members into staged objects ---- */
 
+/* As the 'load' of an object: it holds documents, of this number. */
+#define EXTRACT_DOCUMENTS ((size_t)1 << 32)
+
 /* A finished object, without a name in the lake yet. */
 struct extract_object {
 	size_t load;           /* index into the job's loads */
@@ -69,6 +73,7 @@ struct extract_reading {
 	uint64_t rows, rejected, bytes;
 	uint64_t total_bytes;
 	struct rv_strbuf first_reject; /* in words */
+	struct extract_document *documents; /* of the job */
 };
 /* Which member is which table. RV_BAD_DATA: a table has none, a member would be two. */
 enum rv_status extract_match(struct extract_reading *reading, struct rv_error *err) RV_MUST_CHECK;
@@ -76,6 +81,28 @@ enum rv_status extract_match(struct extract_reading *reading, struct rv_error *e
 enum rv_status extract_read(struct extract_reading *reading, struct rv_error *err) RV_MUST_CHECK;
 /* Removes what was staged and has no name. */
 void extract_reading_release(struct extract_reading *reading);
+
+/* A file for an object, below 'folder' of the lake or, where the lake has none, below 'ours'. */
+enum rv_status extract_stage(struct extract_reading *reading, const char *ours, const char *folder,
+			     struct extract_object *object, struct rv_error *err) RV_MUST_CHECK;
+void extract_add_object(struct extract_reading *reading, const struct extract_object *object);
+void extract_drop_object(struct extract_reading *reading, struct extract_object *object);
+
+/* ---- extract_documents.c ---- */
+
+bool extract_documents_use(const struct rv_job *job, size_t table);
+bool extract_documents_are_sent(const struct rv_job *job);
+enum rv_status extract_documents_begin(struct extract_reading *reading, struct rv_error *err) RV_MUST_CHECK;
+/* From any thread. */
+enum rv_status extract_documents_row(struct extract_reading *reading, size_t table, const char *row,
+				     size_t len, struct rv_error *err) RV_MUST_CHECK;
+/* All rows are there: documents for the lake become objects. */
+enum rv_status extract_documents_stage(struct extract_reading *reading, struct rv_error *err) RV_MUST_CHECK;
+/* The others go to where they are kept. */
+enum rv_status extract_documents_send(struct extract_reading *reading, struct rv_error *err) RV_MUST_CHECK;
+/* Warns of what did not fit together. New reference. */
+json_t *extract_documents_summary(const struct extract_reading *reading);
+void extract_documents_release(struct extract_reading *reading);
 
 /* ---- extract_write.c: everything that can be seen ---- */
 

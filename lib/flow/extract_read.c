@@ -28,26 +28,45 @@ enum {
 #define PART_BYTES ((uint64_t)1 << 30)
 #define REJECTS_MAX_BYTES (256u << 20)
 
-void extract_reading_release(struct extract_reading *reading)
+enum rv_status extract_stage(struct extract_reading *reading, const char *ours, const char *folder,
+			     struct extract_object *object, struct rv_error *err)
 {
 	struct rv_store *lake = reading->params->lake;
 
-	for (size_t i = 0; i < reading->objects_count; i++) {
-		struct extract_object *o = &reading->objects[i];
+	if (lake->ops->stage)
+		return lake->ops->stage(lake, folder, &object->stage, &object->fd, err);
+	return rv_temporary_open(ours, 0600, &object->file, &object->fd, err);
+}
 
-		if (o->stage)
-			lake->ops->stage_discard(lake, o->stage);
-		else
-			rv_close_p(&o->fd);
-		if (o->file)
-			unlink(o->file);
-		free(o->file);
-		free(o->name);
-	}
+void extract_add_object(struct extract_reading *reading, const struct extract_object *object)
+{
+	RV_GROW(reading->objects, reading->objects_count, reading->objects_capacity);
+	reading->objects[reading->objects_count++] = *object;
+}
+
+void extract_drop_object(struct extract_reading *reading, struct extract_object *o)
+{
+	struct rv_store *lake = reading->params->lake;
+
+	if (o->stage)
+		lake->ops->stage_discard(lake, o->stage);
+	else
+		rv_close_p(&o->fd);
+	if (o->file)
+		unlink(o->file);
+	free(o->file);
+	free(o->name);
+}
+
+void extract_reading_release(struct extract_reading *reading)
+{
+	for (size_t i = 0; i < reading->objects_count; i++)
+		extract_drop_object(reading, &reading->objects[i]);
 	free(reading->objects);
 	for (size_t i = 0; reading->tables && i < reading->params->job->tables_count; i++)
 		free(reading->tables[i].members);
 	free(reading->tables);
+	extract_documents_release(reading);
 	rv_strbuf_release(&reading->rejects);
 	rv_strbuf_release(&reading->first_reject);
 	rv_zip_free(reading->zip);
@@ -58,6 +77,8 @@ void extract_reading_release(struct extract_reading *reading)
 /* Whether anything is made of a table's rows. */
 static bool is_wanted(const struct rv_job *job, size_t table)
 {
+	if (extract_documents_use(job, table))
+		return true;
 	for (size_t i = 0; i < job->loads_count; i++)
 		if (job->loads[i].table == table)
 			return true;
@@ -219,7 +240,6 @@ static enum rv_status open_part(struct member *m, struct writer *w, struct rv_er
 {
 	const struct extract_reading *reading = m->crew->reading;
 	const struct rv_job *job = reading->params->job;
-	struct rv_store *lake = reading->params->lake;
 	const struct rv_job_table *table = &job->tables[m->table];
 	RV_CLEANUP(rv_free_p)
 	char *folder = rv_asprintf("loads/%s/%.16s", job->name, reading->identity);
@@ -228,12 +248,11 @@ static enum rv_status open_part(struct member *m, struct writer *w, struct rv_er
 	w->object = (struct extract_object){ .load = w->load_index, .fd = -1 };
 	w->object.name = rv_asprintf("%s/%s-%04u-%04u.%s%s", folder, table->name, m->number, w->part,
 				     w->load->format == RV_JOB_CSV ? "csv" : "ndjson", ending(w->load));
-	if (w->load->to != RV_JOB_TO_STREAM && lake->ops->stage) {
-		if (lake->ops->stage(lake, folder, &w->object.stage, &w->object.fd, err) != RV_OK)
-			return err->status;
-	} else if (rv_temporary_open(m->crew->folder, 0600, &w->object.file, &w->object.fd, err) != RV_OK) {
+	/* a file of a stream's is pushed by its name */
+	if ((w->load->to == RV_JOB_TO_STREAM
+		     ? rv_temporary_open(m->crew->folder, 0600, &w->object.file, &w->object.fd, err)
+		     : extract_stage(m->crew->reading, m->crew->folder, folder, &w->object, err)) != RV_OK)
 		return err->status;
-	}
 	w->open = true;
 	w->text_bytes = w->written = w->rows = 0;
 	rv_compressor_begin(w->compressor, write_staged, w);
@@ -283,7 +302,7 @@ static enum rv_status take_row(void *arg, const char *row, size_t len, struct rv
 		if (w->text_bytes >= PART_BYTES && close_part(m, w, err) != RV_OK)
 			return err->status;
 	}
-	return RV_OK;
+	return extract_documents_row(m->crew->reading, m->table, row, len, err);
 }
 
 static enum rv_status take_reject(void *arg, const struct rv_table_reject *reject, struct rv_error *err)
@@ -391,21 +410,11 @@ static enum rv_status read_member(struct member *m, struct rv_error *err)
 
 static void release_writers(struct member *m)
 {
-	struct rv_store *lake = m->crew->reading->params->lake;
-
 	for (size_t i = 0; i < m->writers_count; i++) {
 		struct writer *w = &m->writers[i];
 
-		if (w->open) {
-			if (w->object.stage)
-				lake->ops->stage_discard(lake, w->object.stage);
-			else
-				rv_close_p(&w->object.fd);
-			if (w->object.file)
-				unlink(w->object.file);
-			free(w->object.file);
-			free(w->object.name);
-		}
+		if (w->open)
+			extract_drop_object(m->crew->reading, &w->object);
 		rv_compressor_free(w->compressor);
 		rv_strbuf_release(&w->block);
 	}
@@ -486,10 +495,9 @@ static enum rv_status gather(struct crew *crew, struct rv_error *err)
 	for (size_t i = 0; i < crew->count; i++) {
 		struct member *m = &crew->members[i];
 
-		for (size_t k = 0; k < m->objects_count; k++) {
-			RV_GROW(reading->objects, reading->objects_count, reading->objects_capacity);
-			reading->objects[reading->objects_count++] = m->objects[k];
-		}
+		for (size_t k = 0; k < m->objects_count; k++)
+			extract_add_object(reading, &m->objects[k]);
+
 		reading->tables[m->table].rows += m->counts.rows;
 		reading->tables[m->table].rejected += m->counts.rejected;
 		reading->rows += m->counts.rows;

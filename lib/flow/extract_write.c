@@ -49,7 +49,8 @@ enum rv_status extract_known(const struct rv_extract_params *params, const char 
 
 	if (rv_store_get_optional(params->lake, name, LEDGER_MAX_BYTES, &text, etag, ret, err) != RV_OK)
 		return err->status;
-	if (*ret || !extract_has_tables(params->job))
+	/* documents may have to be written still, and cannot be without its rows */
+	if (*ret || !extract_has_tables(params->job) || extract_documents_are_sent(params->job))
 		return RV_OK;
 	/* A run was killed behind its transaction; all but the lake's row is there. */
 	if (open_warehouse(params, &warehouse, err) != RV_OK ||
@@ -139,12 +140,15 @@ static enum rv_status remove_replaced(struct extract_reading *reading, struct rv
 /* ---- objects ---- */
 
 /* The manifest goes before its objects change, and comes when all of them are there. */
-static char *manifest_name(const struct extract_reading *reading, const struct rv_job_load *load)
+static char *manifest_name(const struct extract_reading *reading, size_t load)
 {
 	const struct rv_job *job = reading->params->job;
+	bool documents = load >= EXTRACT_DOCUMENTS;
 
-	return rv_asprintf("loads/%s/%.16s/%s.manifest", job->name, reading->identity,
-			   job->tables[load->table].name);
+	return rv_asprintf("loads/%s/%.16s/%s%s.manifest", job->name, reading->identity,
+			   documents ? "documents-" : "",
+			   documents ? job->documents[load - EXTRACT_DOCUMENTS].name
+				     : job->tables[job->loads[load].table].name);
 }
 
 static enum rv_status put_objects(struct extract_reading *reading, struct rv_error *err)
@@ -157,7 +161,8 @@ static enum rv_status put_objects(struct extract_reading *reading, struct rv_err
 		struct rv_store_body body = { .len = o->bytes, .fd = o->fd, .staged = o->stage };
 		const struct rv_store_put put = { 0 };
 
-		if (reading->params->job->loads[o->load].to == RV_JOB_TO_STREAM)
+		if (o->load < EXTRACT_DOCUMENTS &&
+		    reading->params->job->loads[o->load].to == RV_JOB_TO_STREAM)
 			continue;
 		enum rv_status status = lake->ops->put(lake, o->name, &body, &put, etag, err);
 
@@ -175,7 +180,7 @@ static enum rv_status put_objects(struct extract_reading *reading, struct rv_err
 static enum rv_status put_manifest(struct extract_reading *reading, size_t load, struct rv_error *err)
 {
 	RV_CLEANUP(rv_free_p)
-	char *name = manifest_name(reading, &reading->params->job->loads[load]);
+	char *name = manifest_name(reading, load);
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT, url = RV_STRBUF_INIT;
 	bool first = true;
 
@@ -282,6 +287,18 @@ static enum rv_status take_tables(struct extract_reading *reading, bool replace,
 	return RV_OK;
 }
 
+/* A run that was killed behind the transaction of the tables, before all documents were written. */
+static enum rv_status tables_taken(struct extract_reading *reading, bool *ret, struct rv_error *err)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf ignored = RV_STRBUF_INIT;
+	struct rv_warehouse *warehouse = NULL;
+
+	if (open_warehouse(reading->params, &warehouse, err) != RV_OK)
+		return err->status;
+	return warehouse->ops->extract_find(warehouse, reading->params->job->name, reading->identity, &ignored,
+					    ret, err);
+}
+
 /* ---- all of it ---- */
 
 enum rv_status extract_write(struct extract_reading *reading, bool replace, json_t *summary,
@@ -291,6 +308,7 @@ enum rv_status extract_write(struct extract_reading *reading, bool replace, json
 	const struct rv_job *job = params->job;
 	RV_CLEANUP(rv_free_p) char *ledger = ledger_name(job, reading->identity);
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
+	bool taken = false;
 
 	rv_json_dump(&text, summary);
 	rv_strbuf_putc(&text, '\n');
@@ -309,7 +327,12 @@ enum rv_status extract_write(struct extract_reading *reading, bool replace, json
 		if ((job->loads[i].to == RV_JOB_TO_STREAM ? push_load(reading, i, err)
 							  : put_manifest(reading, i, err)) != RV_OK)
 			return err->status;
-	if (extract_has_tables(job)) {
+	for (size_t i = 0; i < job->documents_count; i++)
+		if (!job->documents[i].dynamodb && put_manifest(reading, EXTRACT_DOCUMENTS + i, err) != RV_OK)
+			return err->status;
+	if (extract_has_tables(job) && !replace && tables_taken(reading, &taken, err) != RV_OK)
+		return err->status;
+	if (extract_has_tables(job) && !taken) {
 		json_t *repeated = json_object();
 		enum rv_status status = take_tables(reading, replace, text.bytes, repeated, err);
 
@@ -319,5 +342,13 @@ enum rv_status extract_write(struct extract_reading *reading, bool replace, json
 		if (status != RV_OK)
 			return status;
 	}
+	if (job->documents_count) {
+		if (extract_documents_send(reading, err) != RV_OK)
+			return err->status;
+		json_object_set_new(summary, "documents", extract_documents_summary(reading));
+	}
+	rv_strbuf_clear(&text);
+	rv_json_dump(&text, summary);
+	rv_strbuf_putc(&text, '\n');
 	return rv_store_put_bytes(params->lake, ledger, text.bytes, text.len, NULL, err);
 }
