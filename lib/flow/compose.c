@@ -10,7 +10,8 @@
 #include "base/memory.h"
 #include "base/number.h"
 
-enum { THREADS_MAX = 256, CHUNK_LEAST_BYTES = 4096, CHUNK_MOST_BYTES = 65536 };
+enum { THREADS_MAX = 256, CHUNK_LEAST_BYTES = 4096, CHUNK_MOST_BYTES = 65536,
+       THREAD_LEAST_BYTES = 4 << 20 };
 
 /* ---- keys ---- */
 
@@ -346,13 +347,16 @@ static void plan_memory(struct rv_compose *compose)
 
 	/* Every node has a chunk open in each group, and so has what a step deals into. */
 	compose->bits = max < 64 << 20 ? 4 : max < 256 << 20 ? 6 : 8;
-	uint64_t chunk = max / 8 / ((uint64_t)(compose->nodes_count + 2) << compose->bits);
+	uint64_t nodes = compose->nodes_count + 2, chunk;
 
-	compose->chunk_bytes = chunk > CHUNK_MOST_BYTES    ? CHUNK_MOST_BYTES
-			       : chunk < CHUNK_LEAST_BYTES ? CHUNK_LEAST_BYTES
-							   : (size_t)chunk;
+	while ((chunk = max / 8 / (nodes << compose->bits)) < CHUNK_LEAST_BYTES && compose->bits > 1)
+		compose->bits--;
+	compose->chunk_bytes = chunk > CHUNK_MOST_BYTES ? CHUNK_MOST_BYTES : (size_t)chunk;
 	compose->held_bytes = max / 8;
 	compose->memory.max_bytes = max;
+	/* Each has its part of the memory, which has to be of use. */
+	if (compose->params.threads > max / THREAD_LEAST_BYTES)
+		compose->params.threads = (unsigned)(max / THREAD_LEAST_BYTES);
 }
 
 static enum rv_status check_params(const struct rv_compose_params *params, struct rv_error *err)

@@ -81,7 +81,7 @@ struct rv_compose_spec {
 struct rv_compose_params {
 	uint64_t max_memory_bytes; /* Required; at least RV_COMPOSE_MEMORY_MIN */
 	const char *spill_folder;  /* Required; nothing is left in it */
-	unsigned threads;          /* of rv_compose_finish; 0: 1 */
+	unsigned threads; /* of rv_compose_finish; 0: 1. At most one for each 4 MiB of memory */
 	unsigned shard, shards;    /* one of so many; 0: all in one */
 	bool (*should_stop)(void); /* Optional; then RV_FAILED */
 };

@@ -14,8 +14,7 @@
 #include "base/memory.h"
 #include "base/number.h"
 
-enum { SPLIT_BITS = 4, INSERTION_MAX = 12 };
-#define SPLIT_CHUNK_BYTES 4096
+enum { SPLIT_BITS = 4, SPLIT_CHUNK_LEAST_BYTES = 1024, SPLIT_CHUNK_MOST_BYTES = 16384, INSERTION_MAX = 12 };
 
 uint64_t rv_compose_hash(const char *key, size_t len)
 {
@@ -495,7 +494,7 @@ static enum rv_status documents(struct rv_compose_worker *worker,
 			rv_compose_memory_take(memory, worker->json.capacity - worker->json_taken);
 			worker->json_taken = worker->json.capacity;
 		}
-		if (len > memory->max_bytes / 8)
+		if (len > memory->max_bytes / 8 / compose->params.threads)
 			return too_large(compose, root, own.key, own.key_len, len, err);
 		RV_GROW(worker->ready, worker->ready_count, worker->ready_capacity);
 		worker->ready[worker->ready_count++] = (struct rv_compose_ready){
@@ -599,7 +598,8 @@ static enum rv_status split(struct rv_compose_worker *worker, const struct rv_co
 	struct rv_compose *compose = worker->compose;
 	size_t count = step->set_count + 1, heaviest = 0;
 	unsigned used_bits = deals[0]->used_bits + deals[0]->bits;
-	uint64_t most = 0;
+	uint64_t most = 0, chunk;
+	unsigned bits = SPLIT_BITS;
 	enum rv_status status = RV_OK;
 
 	for (size_t i = step->to ? 1 : 0; i < count; i++)
@@ -612,12 +612,19 @@ static enum rv_status split(struct rv_compose_worker *worker, const struct rv_co
 
 	if (used_bits + SPLIT_BITS > 60)
 		return too_large_group(worker, node, deals[heaviest], group, need, err);
+	/* Fewer parts of it, where there are many nests and little memory. */
+	while ((chunk = compose->memory.max_bytes / 16 / compose->params.threads / (count << bits)) <
+		       SPLIT_CHUNK_LEAST_BYTES &&
+	       bits > 1)
+		bits--;
+	if (chunk > SPLIT_CHUNK_MOST_BYTES)
+		chunk = SPLIT_CHUNK_MOST_BYTES;
 	struct rv_compose_deal *parts = rv_calloc(count, sizeof(*parts));
 	struct rv_compose_deal **part_of = rv_calloc(count, sizeof(struct rv_compose_deal *));
 
 	for (size_t i = 0; i < count; i++) {
-		rv_compose_deal_init(&parts[i], &compose->memory, compose->folder, used_bits,
-				     SPLIT_BITS, SPLIT_CHUNK_BYTES);
+		rv_compose_deal_init(&parts[i], &compose->memory, compose->folder, used_bits, bits,
+				     (size_t)chunk);
 		part_of[i] = &parts[i];
 	}
 	for (size_t i = 0; i < count && status == RV_OK; i++) {

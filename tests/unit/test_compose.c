@@ -555,6 +555,93 @@ static void test_little_memory(void **state RV_UNUSED)
 	rows_release(&rows);
 }
 
+struct feeder {
+	struct rv_compose *compose;
+	const struct rows *rows;
+	size_t table;
+};
+static void *feed_table(void *arg)
+{
+	const struct feeder *feeder = arg;
+	struct rv_error err = RV_ERROR_INIT;
+
+	for (size_t i = 0; i < feeder->rows->count; i++) {
+		const struct row *row = &feeder->rows->items[i];
+
+		if (row->table == feeder->table &&
+		    rv_compose_row(feeder->compose, row->table, row->bytes, row->len, &err) != RV_OK)
+			return arg;
+	}
+	return NULL;
+}
+
+/* Each table from a thread of its own, while memory is short. */
+static void test_tables_from_several_threads(void **state RV_UNUSED)
+{
+	struct rows rows = { 0 };
+	struct documents expected = { 0 }, documents = { 0 };
+	struct feeder feeders[TABLES];
+	pthread_t threads[TABLES];
+	struct rv_error err = RV_ERROR_INIT;
+
+	seed = 31;
+	random_shop(&rows, 1500, 500);
+	rv_compose_free(composed(&shop, &rows, 256 * MIB, 1, &expected));
+	struct rv_compose *compose = composer(&shop, RV_COMPOSE_MEMORY_MIN, 2);
+
+	for (size_t i = 0; i < TABLES; i++) {
+		feeders[i] = (struct feeder){ compose, &rows, i };
+		assert_int_equal(pthread_create(&threads[i], NULL, feed_table, &feeders[i]), 0);
+	}
+	for (size_t i = 0; i < TABLES; i++) {
+		void *failed;
+
+		assert_int_equal(pthread_join(threads[i], &failed), 0);
+		assert_null(failed);
+	}
+	assert_int_equal(rv_compose_finish(compose, keep, &documents, &err), RV_OK);
+	assert_true(rv_compose_totals(compose)->spilled_bytes > 0);
+	assert_same(&expected, &documents);
+	rv_compose_free(compose);
+	documents_release(&expected);
+	documents_release(&documents);
+	rows_release(&rows);
+}
+
+/* Many nests do not take more: there are fewer groups instead. */
+static void test_many_nests(void **state RV_UNUSED)
+{
+	enum { MANY = 100 };
+	static char names[MANY][8];
+	struct rv_compose_nest nests[MANY];
+	struct rv_compose_spec spec = shop;
+	struct rows rows = { 0 };
+	struct documents documents = { 0 };
+	char text[64];
+
+	for (size_t i = 0; i < MANY; i++) {
+		snprintf(names[i], sizeof(names[i]), "n%zu", i);
+		nests[i] = customer_nests[0];
+		nests[i].field = names[i];
+	}
+	spec.nests = nests;
+	spec.nests_count = MANY;
+	for (unsigned i = 0; i < 500; i++) {
+		snprintf(text, sizeof(text), "%u,Ann", i);
+		add(&rows, shop_tables, CUSTOMERS, text);
+		snprintf(text, sizeof(text), "%u,%u,Here", i, i);
+		add(&rows, shop_tables, ADDRESSES, text);
+	}
+	struct rv_compose *compose = composed(&spec, &rows, RV_COMPOSE_MEMORY_MIN, 8, &documents);
+
+	assert_int_equal(documents.count, 500);
+	assert_true(strlen(documents.items[0]) > MANY * strlen("{\"id\":1,\"customer\":1,\"city\":\"Here\"}"));
+	assert_true(rv_compose_totals(compose)->peak_bytes <= RV_COMPOSE_MEMORY_MIN);
+	rv_compose_free(compose);
+	documents_release(&documents);
+	rows_release(&rows);
+}
+
 /* Shards are the whole, one behind the other. */
 static void test_shards(void **state RV_UNUSED)
 {
@@ -1024,6 +1111,8 @@ int main(void)
 		cmocka_unit_test(test_as_the_simplest_composer),
 		cmocka_unit_test(test_any_order_of_rows),
 		cmocka_unit_test(test_little_memory),
+		cmocka_unit_test(test_tables_from_several_threads),
+		cmocka_unit_test(test_many_nests),
 		cmocka_unit_test(test_shards),
 		cmocka_unit_test(test_keys_of_several_columns),
 		cmocka_unit_test(test_order_of_children),
