@@ -339,8 +339,8 @@ static void advise(struct rv_snowflake *snowflake, const struct rv_snowflake_fai
 		break;
 	case ON_NO_WAREHOUSE:
 		if (warehouse)
-			rv_hint(err, "there is no warehouse %s, or %s has no USAGE on it: grant that, or set "
-				     "warehouse.warehouse of the profile to another", warehouse, role);
+			rv_hint(err, "there is no warehouse %s, or %s has no USAGE on it, or it is suspended and "
+				     "does not resume by itself: river doctor says which", warehouse, role);
 		else
 			rv_hint(err, "set warehouse.warehouse of the profile to one that %s has USAGE on",
 				role);

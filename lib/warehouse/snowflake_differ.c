@@ -154,8 +154,8 @@ bool snow_collides(const struct snow_comparing *c, const struct rv_stream *strea
 		    strcasecmp(fact->schema, text->schema) != 0)
 			continue;
 		snow_add_conflict(c, stream, text,
-			 rv_asprintf("schema %s.%s is there, which differs from %s in case alone",
-				     c->w->params.database, fact->schema, text->schema),
+			 rv_asprintf("collides with %s.%s, which differs in case alone",
+				     c->w->params.database, fact->schema),
 			 "rename one of the two: ALTER SCHEMA ... RENAME TO ...");
 		return true;
 	}
@@ -164,8 +164,8 @@ bool snow_collides(const struct snow_comparing *c, const struct rv_stream *strea
 	if (!other)
 		return false;
 	snow_add_conflict(c, stream, text,
-		 rv_asprintf("%s.%s.%s is there, which differs from %s in case alone",
-			     c->w->params.database, text->schema, other, text->plain),
+		 rv_asprintf("collides with %s.%s.%s, which differs in case alone",
+			     c->w->params.database, text->schema, other),
 		 "rename it, or create the stream under another name");
 	return true;
 }

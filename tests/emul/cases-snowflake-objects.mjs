@@ -86,6 +86,13 @@ export async function whoMayWhat() {
 	assert.equal(await may('SELECT * FROM D.WEB.MINE', reader), '002003');
 	assert.equal(await may('GRANT SELECT ON TABLE D.WEB.MINE TO ROLE D_RO', writer), 'none'); // its owner
 	assert.equal(await may('SELECT * FROM D.WEB.MINE', reader), 'none');
+	// who was given it with the option to pass it on does so, and nothing else
+	assert.equal(await may('GRANT DELETE ON TABLE D.WEB.RAW TO ROLE D_RO', writer), '003001');
+	await many('GRANT DELETE ON TABLE D.WEB.RAW TO ROLE D_RW WITH GRANT OPTION', 'GRANT DELETE ON TABLE D.WEB.RAW TO ROLE D_RW');
+	assert.equal(await may('GRANT DELETE, INSERT ON TABLE D.WEB.RAW TO ROLE D_RO', writer), '003001');
+	assert.equal(await may('GRANT DELETE ON TABLE D.WEB.RAW TO ROLE D_RO', writer), 'none');
+	assert.equal(await may('REVOKE DELETE ON TABLE D.WEB.RAW FROM ROLE D_RW', writer), '003001');
+	await many('REVOKE DELETE ON TABLE D.WEB.RAW FROM ROLE D_RO', 'REVOKE DELETE ON TABLE D.WEB.RAW FROM ROLE D_RW');
 	await many('REVOKE SELECT ON TABLE D.WEB.RAW FROM ROLE D_RO', 'GRANT SELECT ON FUTURE TABLES IN SCHEMA D.WEB TO ROLE D_RO',
 		'CREATE TABLE D.WEB.LATER (A NUMBER)');
 	assert.equal(await may(select, reader), '002003');

@@ -45,16 +45,18 @@ export function grant(engine, session, reader) {
 	const role = reader.part();
 	if (!session.account.roles.has(role))
 		throw missing('ROLE', shown(role));
-	reader.take('WITH', 'GRANT', 'OPTION');
+	const grantable = reader.take('WITH', 'GRANT', 'OPTION');
 	reader.take('COPY', 'CURRENT', 'GRANTS') || reader.take('REVOKE', 'CURRENT', 'GRANTS');
 	reader.take('CASCADE') || reader.take('RESTRICT');
 	reader.end();
 	for (const object of targets) {
 		const closure = engine.catalog.roles(session);
-		if (!closure.has('SECURITYADMIN') || engine.catalog.denied(session, 'OWNERSHIP', object))
+		const passesOn = giving && privileges.every(privilege => object.grants.some(g => g.grantable && closure.has(g.role) &&
+			g.privilege === privilege));
+		if (!closure.has('SECURITYADMIN') && !passesOn || engine.catalog.denied(session, 'OWNERSHIP', object))
 			engine.catalog.demand(session, 'OWNERSHIP', object);
 		for (const privilege of privileges)
-			giving ? give(object, privilege, role, session) : take(object, privilege, role);
+			giving ? give(object, privilege, role, session, Boolean(grantable)) : take(object, privilege, role);
 	}
 	if (future) {
 		future.outer.future ??= [];
@@ -74,7 +76,7 @@ const ALL = { TABLE: ['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFER
 		'CREATE STREAM', 'CREATE TASK', 'CREATE FILE FORMAT', 'CREATE DYNAMIC TABLE', 'CREATE MASKING POLICY'],
 			DATABASE: ['USAGE', 'MODIFY', 'MONITOR', 'CREATE SCHEMA'], WAREHOUSE: ['USAGE', 'OPERATE', 'MONITOR', 'MODIFY'],
 			INTEGRATION: ['USAGE'] };
-function give(object, privilege, role, session) {
+function give(object, privilege, role, session, grantable) {
 	if (privilege === 'OWNERSHIP') {
 		object.owner = role;
 		return;
@@ -84,8 +86,10 @@ function give(object, privilege, role, session) {
 		!/^(CREATE|MONITOR|APPLY|OPERATE|MODIFY|ADD|EVOLVE|IMPORTED)/.test(privilege))
 		throw new SqlError('003032', '42601', `SQL compilation error:\nInvalid privilege '${privilege}' for object type '${object.kind}'`);
 	for (const one of privilege === 'ALL' ? known ?? [] : [privilege])
-		if (!object.grants.some(g => g.privilege === one && g.role === role))
-			object.grants.push({ privilege: one, role, by: session.role });
+		if (!object.grants.some(g => g.privilege === one && g.role === role && (g.grantable || !grantable))) {
+			take(object, one, role);
+			object.grants.push({ privilege: one, role, by: session.role, grantable });
+		}
 }
 function take(object, privilege, role) {
 	object.grants = object.grants.filter(g => !(g.role === role && (privilege === 'ALL' || g.privilege === privilege)));

@@ -214,10 +214,10 @@ test_expect_success 'names that differ in case alone are a conflict, and named' 
 	fresh &&
 	sf_sql "CREATE DATABASE RIVER; CREATE SCHEMA RIVER.\"web\"" >/dev/null &&
 	test_expect_code 6 river stream create web/clicks >out 2>err &&
-	test_grep "schema RIVER.web is there, which differs from WEB in case alone" err &&
+	test_grep "schema RIVER.WEB collides with RIVER.web, which differs in case alone" err &&
 	sf_sql "DROP SCHEMA RIVER.\"web\"; CREATE SCHEMA RIVER.WEB; CREATE TABLE RIVER.WEB.\"Clicks\" (A NUMBER)" >/dev/null &&
 	test_expect_code 6 river stream create web/clicks >out 2>err &&
-	test_grep "RIVER.WEB.Clicks is there, which differs from CLICKS in case alone" err &&
+	test_grep "RIVER.WEB.CLICKS collides with RIVER.WEB.Clicks, which differs in case alone" err &&
 	test_expect_code 5 river stream show web/clicks
 '
 test_expect_success 'a stage that stands for another place is a conflict' '

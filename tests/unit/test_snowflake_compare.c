@@ -436,7 +436,7 @@ static void test_case(void **state)
 	snow_seen_add(&world->seen, "table", "SHOP", "Orders", "TABLE", "");
 	snow_seen_sort(&world->seen);
 	compare(world, 2, &changes);
-	only(&changes, RV_CHANGE_CONFLICT, "ORDERS", "differs from ORDERS in case alone");
+	only(&changes, RV_CHANGE_CONFLICT, "ORDERS", "which differs in case alone");
 }
 
 /* Rows that tasks have merged are not thrown away for another key. */

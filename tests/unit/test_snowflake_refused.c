@@ -24,7 +24,7 @@ static void test_sql_refused(void **state RV_UNUSED)
 		  "RIVER_RW (user loader) lacks a privilege");
 	says("schema 'WEB'", NULL);
 	SQL_FAILS("000606", "No active warehouse selected in the current session.", RV_BAD_CONFIG,
-		  "there is no warehouse LOAD_WH, or RIVER_RW has no USAGE on it");
+		  "there is no warehouse LOAD_WH, or RIVER_RW has no USAGE on it, or it is suspended");
 	SQL_FAILS("090105", "Cannot perform CREATE TABLE. This session does not have a current database.",
 		  RV_BAD_CONFIG, "set warehouse.database");
 	SQL_FAILS("090073", "Warehouse 'W' cannot be resumed because resource monitor 'M' has exceeded its quota.",
