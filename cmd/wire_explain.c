@@ -109,7 +109,8 @@ static bool explain_credentials(struct explain *x)
 			    tried.len ? "; not configured before it: " : "", tried.bytes);
 		} else if (strcmp(state, "failed") == 0) {
 			good = false;
-			say(x, "credentials", RV_EXPLAIN_FAIL, hint, "%s: %s", name, detail);
+			say(x, "credentials", RV_EXPLAIN_FAIL, hint, "%s: %s%s%s", name, detail,
+			    tried.len ? "; not configured before it: " : "", tried.bytes);
 		} else if (strcmp(state, "not configured") == 0) {
 			rv_strbuf_printf(&tried, "%s%s", tried.len ? ", " : "", name);
 		}

@@ -60,6 +60,11 @@ static const char *const clock_codes[] = {
 static const char *const expired_codes[] = {
 	"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", NULL
 };
+/* More permissions would not help: nobody has this key, secret or token. */
+static const char *const wrong_key_codes[] = {
+	"InvalidAccessKeyId", "UnrecognizedClientException", "InvalidClientTokenId",
+	"SignatureDoesNotMatch", "InvalidSignatureException", "InvalidToken", NULL
+};
 /* clang-format on */
 
 static bool is_one_of(const char *code, const char *const *codes)
@@ -238,6 +243,14 @@ bool rv_aws_failure_is_expired(const struct rv_aws_failure *failure)
 	return is_one_of(failure->code, expired_codes);
 }
 
+/* Services other than S3 refuse a signature for another region by the code of a wrong one, and say so in
+ * words alone. */
+static bool is_scope(const struct rv_aws_failure *failure)
+{
+	return is_one_of(failure->code, wrong_key_codes) &&
+	       strstr(failure->message, "Credential should be scoped to a valid region");
+}
+
 static void hint(const struct rv_aws_failure *failure, struct rv_error *err)
 {
 	const char *code = failure->code;
@@ -250,9 +263,10 @@ static void hint(const struct rv_aws_failure *failure, struct rv_error *err)
 		rv_hint(err, "the credentials have expired: get new ones (for SSO: aws sso login)");
 	else if (!strcmp(code, "NoSuchBucket"))
 		rv_hint(err, "make the bucket, or set 'lake' of the profile to one that exists");
-	else if (!strcmp(code, "InvalidAccessKeyId") || !strcmp(code, "UnrecognizedClientException") ||
-		 !strcmp(code, "InvalidClientTokenId") || !strcmp(code, "SignatureDoesNotMatch") ||
-		 !strcmp(code, "InvalidSignatureException"))
+	else if (is_scope(failure))
+		rv_hint(err, "the endpoint is another region's: look at aws.region and aws.endpoint_url of "
+			     "the profile");
+	else if (is_one_of(code, wrong_key_codes))
 		rv_hint(err, "these are not the right keys: 'river doctor' says where they come from");
 	else if (err->status == RV_AUTH)
 		rv_hint(err, "these credentials need permission for it; 'river doctor' says whose they are");

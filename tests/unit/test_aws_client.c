@@ -257,16 +257,38 @@ static void test_36_the_clock_of_other_services(void **state RV_UNUSED)
 	world_stop(&w);
 }
 
+/* The keys are right: who is told otherwise makes new ones. */
+static void test_a_region_of_other_services(void **state RV_UNUSED)
+{
+	static const struct step steps[] = {
+		{ "POST / ", .status = 403,
+		  .body = "{\"__type\":\"InvalidSignatureException\",\"message\":"
+			  "\"Credential should be scoped to a valid region, not 'us-west-2'. \"}" },
+	};
+	RV_CLEANUP(rv_aws_client_free_p) struct rv_aws_client *client = NULL;
+	json_t *in = json_object(), *out = NULL;
+
+	WORLD(&w, steps);
+	assert_int_equal(rv_aws_client_new(w.aws, "firehose", &client, &err), RV_OK);
+	assert_int_equal(rv_aws_json(client, "Firehose_20150804.X", in, &out, &err), RV_AUTH);
+	says("scoped to a valid region", "look at aws.region and aws.endpoint_url");
+	json_decref(in);
+	world_stop(&w);
+}
+
 static void test_a_clock_that_is_right_is_left_alone(void **state RV_UNUSED)
 {
 	static const struct step steps[] = {
 		{ "GET /b/k ", .status = 403, .body = XML_ERROR("SignatureDoesNotMatch") },
+		{ "GET /b/k ", .status = 400, .body = XML_ERROR("InvalidToken") },
 		{ "GET /b/k ", .status = 403, .body = XML_ERROR("AccessDenied") },
 	};
 
 	WORLD(&w, steps);
 	assert_int_equal(get_k(), RV_AUTH);
 	says("403 SignatureDoesNotMatch", "these are not the right keys");
+	assert_int_equal(get_k(), RV_AUTH);
+	says("400 InvalidToken", "these are not the right keys");
 	assert_int_equal(get_k(), RV_AUTH);
 	says("403 AccessDenied: no", "need permission");
 	assert_string_equal(err.service_code, "AccessDenied");
@@ -521,6 +543,7 @@ int main(void)
 		cmocka_unit_test(test_33_redirects),
 		cmocka_unit_test(test_36_the_clock),
 		cmocka_unit_test(test_36_the_clock_of_other_services),
+		cmocka_unit_test(test_a_region_of_other_services),
 		cmocka_unit_test(test_a_clock_that_is_right_is_left_alone),
 		cmocka_unit_test(test_34_credentials_that_expired),
 		cmocka_unit_test(test_keys_that_never_change_are_not_fetched_again),

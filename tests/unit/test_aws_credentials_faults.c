@@ -271,6 +271,17 @@ static void test_failed_refresh(void **state)
 	assert_int_equal(atomic_load(&w->tokens), before + 1);
 }
 
+/* Elsewhere than on EC2 something may answer as well, and it is asked when all else had nothing. */
+static void test_instance_refuses(void **state)
+{
+	struct world *w = *state;
+	use_instance(w);
+	open_chain(w);
+	atomic_store(&w->instance_status, 403);
+	struct rv_error err = refuses_later(w, 0, "answer 403");
+	assert_non_null(strstr(err.hint, "river help aws"));
+}
+
 /* Metadata that nothing answers for means no EC2 at first, and an outage later. */
 static void test_instance_goes_away(void **state)
 {
@@ -479,6 +490,7 @@ int main(void)
 		TEST(test_over_already),
 		TEST(test_same_again),
 		TEST(test_failed_refresh),
+		TEST(test_instance_refuses),
 		TEST(test_instance_goes_away),
 		TEST(test_instance_without_token),
 		TEST(test_refusal_in_200),
