@@ -194,6 +194,8 @@ static enum rv_status cut_off(const struct rv_http_end *end, const char *host,
 			end->text);
 	else
 		rv_fail(err, RV_FAILED, "the answer of %s was cut off: %s", host, end->text);
+	if (!end->again && end->received == 0 && rv_starts_with(host, "http://"))
+		rv_hint(err, "if that is a port for https, the endpoint must begin with https://");
 	return transient(err);
 }
 
@@ -260,7 +262,12 @@ enum rv_status rv_http_explain(const struct rv_curl_api *api, CURL *easy,
 		rv_hint(err, "check the endpoint's scheme and port");
 		return transient(err);
 	case CURLE_OUT_OF_MEMORY:
-		return rv_fail(err, RV_FAILED, "libcurl has no memory for a request to %s", host);
+		/* libcurl's word for a line of headers over its limit of 100 KiB, too. */
+		rv_fail(err, RV_FAILED, "libcurl has no memory for a request to %s, or for the headers of "
+			"its answer", host);
+		rv_hint(err, "when memory is free, check the endpoint: its headers are nothing the service "
+			     "would send");
+		return transient(err);
 	case CURLE_PARTIAL_FILE:
 	case CURLE_GOT_NOTHING:
 	case CURLE_SEND_ERROR:

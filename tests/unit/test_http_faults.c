@@ -293,6 +293,17 @@ static void script_large_headers(struct peer *peer)
 	peer_say(peer, "Content-Length: 0\r\n\r\n");
 }
 
+static void script_long_header(struct peer *peer)
+{
+	RV_CLEANUP(rv_free_p) char *value = rv_calloc(1, 300001);
+
+	memset(value, 'a', 300000);
+	peer_read(peer);
+	peer_say(peer, "HTTP/1.1 200 OK\r\nX-A: ");
+	peer_say(peer, value);
+	peer_say(peer, "\r\nContent-Length: 0\r\n\r\n");
+}
+
 static void script_many_headers(struct peer *peer)
 {
 	peer_read(peer);
@@ -365,6 +376,7 @@ static void test_64_bad_answers(void **state)
 		const char *says;
 	} cases[] = {
 		{ script_large_headers, "headers of more than 64 KiB" },
+		{ script_long_header, "headers" },
 		{ script_many_headers, "more than 200 lines of headers" },
 		{ script_interim_flood, "more than 200 lines of headers" },
 		{ script_trailer_flood, "more than 200 lines of headers" },
@@ -406,6 +418,26 @@ static void test_64_body_limit(void **state)
 	request.max_body_bytes = 1;
 	assert_int_equal(once(&w, &request), RV_FAILED);
 	assert_says(&w, "a body of more than 1 bytes");
+	close_world(&w);
+}
+
+static void script_no_answer(struct peer *peer)
+{
+	peer_read(peer);
+}
+
+/* What a port for TLS does with a request in plain text. */
+static void test_no_answer_over_http(void **state)
+{
+	struct rv_http_request request = GET;
+	struct world w;
+	(void)state;
+
+	open_world(&w, script_no_answer);
+	assert_int_equal(once(&w, &request), RV_FAILED);
+	assert_says(&w, "closed the connection without an answer");
+	assert_non_null(strstr(w.err.hint, "must begin with https://"));
+	assert_true(w.err.transient);
 	close_world(&w);
 }
 
@@ -844,6 +876,7 @@ int main(void)
 		cmocka_unit_test(test_body_cannot_be_read),
 		cmocka_unit_test(test_64_bad_answers),
 		cmocka_unit_test(test_64_body_limit),
+		cmocka_unit_test(test_no_answer_over_http),
 		cmocka_unit_test(test_65_no_content_length),
 		cmocka_unit_test(test_early_answer),
 		cmocka_unit_test(test_stall),
