@@ -187,6 +187,9 @@ static enum rv_status location_value(const char *text, const char *folder, char 
 				     struct rv_error *err)
 {
 	const char *scheme = strstr(text, "://");
+	/* With a slash too few it would be a folder, and data in it believed to be on S3. */
+	if (rv_starts_with(text, "s3:") && scheme != text + 2)
+		return rv_fail(err, RV_BAD_CONFIG, "'%s': a lake on S3 is s3://bucket/prefix", text);
 	if (!scheme || memchr(text, '/', (size_t)(scheme - text)))
 		return path_value(text, folder, ret_value, err);
 	if (!rv_starts_with(text, "s3://"))

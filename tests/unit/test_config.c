@@ -249,6 +249,8 @@ static void test_paths(void **state RV_UNUSED)
 	refused(NULL, "lake=$HOME/z", RV_USAGE, "variables are not replaced");
 	refused(NULL, "lake=gs://b/p", RV_USAGE, "s3://bucket/prefix");
 	refused(NULL, "lake=s3://B", RV_USAGE, "not the name of a bucket");
+	refused(NULL, "lake=s3:/acme-lake", RV_USAGE, "s3://bucket/prefix");
+	refused(NULL, "lake=s3:acme-lake/river", RV_USAGE, "s3://bucket/prefix");
 	refused(NULL, "lake=", RV_USAGE, "empty");
 	refused(NULL, "lake", RV_USAGE, "not key=value");
 }
