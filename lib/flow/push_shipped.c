@@ -98,11 +98,14 @@ static enum rv_status check_waiting(void *arg, const char *name, struct rv_error
 	for (size_t i = 0; i < run->batches_count; i++) {
 		const struct rv_batch_entry *b = &run->batches[i];
 		for (size_t j = 0; b->state == RV_BATCH_WAITING && j < b->extents_count; j++)
-			if (strcmp(rv_run_file(run, b->extents[j].file)->key, check->key) == 0)
-				return rv_fail(err, RV_FAILED,
-					       "bytes %" PRIu64 " to %" PRIu64
-					       " are accepted but not in the lake yet (run %s)",
-					       b->extents[j].from, b->extents[j].to, run->name);
+			if (strcmp(rv_run_file(run, b->extents[j].file)->key, check->key) == 0) {
+				rv_fail(err, RV_FAILED,
+					"bytes %" PRIu64 " to %" PRIu64
+					" are accepted but not in the lake yet (run %s)",
+					b->extents[j].from, b->extents[j].to, run->name);
+				rv_hint(err, "keep it; 'river spool flush' or the next push delivers them");
+				return err->status;
+			}
 	}
 	return RV_OK;
 }
@@ -176,11 +179,12 @@ static enum rv_status shipped_file(const struct rv_push_params *params, const st
 	if (rv_file_key(input->fd, input->path, key, err) != RV_OK ||
 	    rv_checkpoint_load(state, key, &c, &found, err) != RV_OK)
 		return err->status;
-	if (!found)
-		return rv_fail(err, RV_FAILED, "it has not been pushed to this stream from here");
+	/* A first push that got no batch through has left its promise and no checkpoint. */
 	struct waiting_check waiting = { state, key };
 	if (rv_run_each(state, check_waiting, &waiting, err) != RV_OK)
 		return err->status;
+	if (!found)
+		return rv_fail(err, RV_FAILED, "it has not been pushed to this stream from here");
 	if (input->compression == RV_COMPRESSION_NONE) {
 		if (rv_checkpoint_matches(&c, input->fd, &matches, err) != RV_OK)
 			return err->status;
@@ -235,8 +239,9 @@ enum rv_status rv_push_shipped(const struct rv_push_params *params, const char *
 	}
 	if (status == RV_FAILED) {
 		rv_context(err, "%s is not in the lake whole", file);
-		rv_hint(err, "keep it; 'river push' sends what was never pushed, --again sends it whole once "
-			     "more");
+		if (!err->hint[0])
+			rv_hint(err, "keep it; 'river push' sends what was never pushed, --again sends it "
+				     "whole once more");
 	}
 	return status;
 }

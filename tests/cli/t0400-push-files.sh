@@ -195,6 +195,17 @@ test_expect_success '--shipped: 0 when every byte is in the lake, 1 when not' '
 	test_grep "not in the lake" err
 '
 
+# The folder of its day is a file: a push that never got a batch through has no checkpoint, but a promise.
+test_expect_success '--shipped of a push that waits says so' '
+	fresh &&
+	printf "{\"n\":%d}\n" 1 2 >a.ndjson &&
+	mkdir -p lake/data/web/clicks && : >"lake/data/web/clicks/dt=$(date -u +%F)" &&
+	test_must_fail river push --retry-for 0 web/clicks a.ndjson &&
+	test_expect_code 1 river push --shipped web/clicks a.ndjson 2>err &&
+	test_grep "bytes 0 to 16 are accepted but not in the lake yet" err && test_grep "river spool flush" err &&
+	rm lake/data/web/clicks/dt=* && river spool flush && river push --shipped web/clicks a.ndjson
+'
+
 test_expect_success '--shipped notices another content of the same length' '
 	fresh &&
 	printf "{\"n\":%d}\n" 1 2 >a.ndjson && push_json a.ndjson &&
