@@ -186,11 +186,16 @@ static void topic_aws(struct rv_strbuf *sb)
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 		rv_help_entry(sb, others[i][0], others[i][1], 16);
 	rv_strbuf_putc(sb, '\n');
-	paragraph(sb, "When Firehose or S3 cannot be reached, throttles, or refuses credentials in the "
-		      "middle of a push, what was accepted is kept in the spool, or in its file, and the "
-		      "push ends with 8: do not send it again, the next push or 'river spool flush' does. "
-		      "A push that cannot read the stream's definition at its start has accepted nothing, "
-		      "and ends with 1, 4 or 5: run it again.");
+	paragraph(sb, "When Firehose or S3 cannot be reached or throttles in the middle of a push, what was "
+		      "accepted is kept in the spool, or in its file, and the push ends with 8: do not send "
+		      "it again, the next push or 'river spool flush' does. What somebody has to mend is told "
+		      "at once: refused or expired credentials end it with 4, a deleted bucket or delivery "
+		      "stream with 5, and what was accepted is kept as well.");
+	paragraph(sb, "A push that cannot read the stream's definition at its start has accepted nothing, and "
+		      "ends with 1, 4 or 5. So behind 4 and 5 a pipe's message tells which it is: 'accepted "
+		      "and spooled' is not to be sent again. A program asks for --output json, which prints "
+		      "the counts (\"accepted\") when the push had begun and nothing when it had not. A file, "
+		      "and a pipe with --run, may be pushed again in every case.");
 	paragraph(sb, "When it is not known whether Firehose took a batch, it is sent again under the same "
 		      "stamps, and the clean table keeps one of each.");
 	paragraph(sb, "Firehose bills each of its records rounded up to 5 KiB. 'delivery.packing: lines' lets "

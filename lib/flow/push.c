@@ -677,9 +677,12 @@ static enum rv_status judge(struct rv_push_state *push, enum rv_status status, s
 		uint64_t left = result->accepted - result->landed - result->sent;
 		rv_context(err, "%" PRIu64 " record%s accepted and spooled but not in the lake", left,
 			   left == 1 ? " is" : "s are");
-		rv_hint(err, "do not send them again; 'river spool flush' or the next push delivers them");
 		/* These two want somebody to do something; the data is as safe as with any other. */
 		bool asks = err->status == RV_AUTH || err->status == RV_NOT_FOUND;
+		char what[sizeof(err->hint)];
+		snprintf(what, sizeof(what), "%s", asks ? err->hint : "");
+		rv_hint(err, "do not send them again; 'river spool flush' or the next push delivers them%s%s",
+			*what ? " when this is mended: " : "", what);
 		return err->status = asks ? err->status : RV_KEPT;
 	}
 	if (push->skipped_inputs) {

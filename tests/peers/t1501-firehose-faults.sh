@@ -157,7 +157,8 @@ test_expect_success 't0037 denied: fast, kept, and sent when it is allowed' '
 	test "$(requests)" -le 8 && sent_by_a_second_push "$in" &&
 	firehose_fresh && fault all "\"do\":\"status\",\"status\":403,\"code\":\"AccessDeniedException\"" &&
 	{ river push web/clicks <"$in" 2>err; code=$?; true; } && test "$code" -ne 0 &&
-	test_grep AccessDenied err && kept_and_sent_later "$in"
+	test_grep AccessDenied err && test_grep "do not send them again; .* when this is mended: .*permission" err &&
+	kept_and_sent_later "$in"
 '
 
 test_expect_success 't0037 the delivery stream is gone: said with the next step, and kept' '
