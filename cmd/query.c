@@ -229,11 +229,12 @@ static enum rv_status load_pending(struct rv_command_context *cx, struct rv_stor
 
 	rv_progress_end(&progress);
 	if (sum.streams_failed)
-		rv_warn("%llu streams could not be loaded; first %s",
-			(unsigned long long)sum.streams_failed, sum.first_stream_failed);
+		rv_warn("%llu stream%s could not be loaded; first %s",
+			(unsigned long long)sum.streams_failed, sum.streams_failed == 1 ? "" : "s",
+			sum.first_stream_failed);
 	if (sum.failed)
-		rv_warn("%llu objects could not be loaded; first %s", (unsigned long long)sum.failed,
-			sum.first_failed);
+		rv_warn("%llu object%s could not be loaded; first %s", (unsigned long long)sum.failed,
+			sum.failed == 1 ? "" : "s", sum.first_failed);
 	if (sum.objects)
 		rv_verbose("loaded %llu objects, %llu rows", (unsigned long long)sum.objects,
 			   (unsigned long long)sum.rows);

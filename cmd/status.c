@@ -103,8 +103,8 @@ static enum rv_status load_pending(struct status *s, const struct rv_stream *str
 		       : rv_load_all(lake, warehouse, load_progress, &progress, &sum, err);
 	rv_progress_end(&progress);
 	if (sum.streams_failed)
-		rv_warn("%" PRIu64 " streams could not be loaded; first %s", sum.streams_failed,
-			sum.first_stream_failed);
+		rv_warn("%" PRIu64 " stream%s could not be loaded; first %s", sum.streams_failed,
+			sum.streams_failed == 1 ? "" : "s", sum.first_stream_failed);
 	if (sum.objects)
 		rv_verbose("loaded %" PRIu64 " objects, %" PRIu64 " rows", sum.objects, sum.rows);
 	if (status == RV_OK && should_stop())

@@ -250,7 +250,7 @@ test_expect_success 'a stream that cannot be loaded is warned of; the others are
 	test_grep "2 streams could not be loaded; first web/aaa: " err &&
 	rm lake/_river/streams/web/aaa.json &&
 	river --output csv query "select count(*) n from web.zebra" >out 2>err &&
-	test_grep "1 streams could not be loaded; first web/broken: " err &&
+	test_grep "1 stream could not be loaded; first web/broken: " err &&
 	rm -r lake/_river/streams/web/broken.json lake/data/web/broken
 '
 
