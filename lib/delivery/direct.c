@@ -10,34 +10,13 @@ struct direct {
 	struct rv_store *lake;
 };
 
-/* The name holds run, sequence, count and set hash: an object that has it is this batch, put by an
- * attempt whose answer was not heard. But it has to be there: a refusal alone keeps nothing. */
-static enum rv_status see_it(struct rv_store *lake, const struct rv_delivery_batch *batch,
-			     struct rv_error *err)
-{
-	struct rv_store_object object;
-	enum rv_status status = lake->ops->head(lake, batch->name, &object, err);
-	if (status == RV_OK && (object.bytes > 0 || batch->body.len == 0))
-		return RV_OK;
-	if (status != RV_OK && status != RV_NOT_FOUND)
-		return status;
-	rv_fail(err, RV_FAILED, "%s says that %s is there already, and %s", lake->url, batch->name,
-		status == RV_OK ? "it is empty" : "does not have it");
-	err->transient = true;
-	return err->status;
-}
-
 static enum rv_status direct_send(struct rv_delivery *base, const struct rv_delivery_batch *batch,
 				  struct rv_delivery_result *ret, struct rv_error *err)
 {
 	struct direct *direct = (struct direct *)base;
 	*ret = (struct rv_delivery_result){ .level = RV_DELIVERED_NONE };
-	struct rv_store_put conditions = { .if_absent = true };
-	char etag[RV_ETAG_TEXT];
-	enum rv_status status = direct->lake->ops->put(direct->lake, batch->name, &batch->body,
-						       &conditions, etag, err);
-	if (status == RV_CONFLICT)
-		status = see_it(direct->lake, batch, err);
+	/* The name holds run, sequence, count and set hash. */
+	enum rv_status status = rv_store_put_once(direct->lake, batch->name, &batch->body, NULL, err);
 	if (status == RV_OK)
 		ret->level = RV_DELIVERED_LANDED;
 	return status;

@@ -371,11 +371,7 @@ enum rv_status rv_deliver_batch(struct rv_deliver *deliver, struct rv_run *run, 
 	deliver->opened = run;
 	if (entry.rejected) {
 		struct rv_store_body bytes = store_body(rejects);
-		struct rv_store_put conditions = { .if_absent = true };
-		char etag[RV_ETAG_TEXT];
-		enum rv_status status = deliver->lake->ops->put(deliver->lake, entry.rejects_name,
-								&bytes, &conditions, etag, err);
-		if (status != RV_OK && status != RV_CONFLICT)
+		if (rv_store_put_once(deliver->lake, entry.rejects_name, &bytes, NULL, err) != RV_OK)
 			return rv_context(err, "keep the rejects of batch %" PRIu64, seq);
 	}
 	enum rv_delivery_level level = RV_DELIVERED_LANDED;

@@ -128,14 +128,14 @@ static void name_of(const struct rv_stream *stream, const struct rv_run *run,
 }
 
 static enum rv_status put_document(struct rv_store *lake, const char *name, json_t *document,
-				   struct rv_error *err)
+				   bool *ret_there, struct rv_error *err)
 {
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
 	rv_json_dump(&text, document);
 	json_decref(document);
 	rv_strbuf_putc(&text, '\n');
-	struct rv_store_put conditions = { .if_absent = true };
-	return rv_store_put_bytes(lake, name, text.bytes, text.len, &conditions, err);
+	const struct rv_store_body body = { .bytes = text.bytes, .len = text.len, .fd = -1 };
+	return rv_store_put_once(lake, name, &body, ret_there, err);
 }
 
 enum rv_status rv_receipt_put_open(struct rv_store *lake, const struct rv_stream *stream,
@@ -145,9 +145,7 @@ enum rv_status rv_receipt_put_open(struct rv_store *lake, const struct rv_stream
 	char text[RV_OBJECT_NAME_MAX];
 	name_of(stream, run, &name);
 	rv_receipt_name_format(&name, text);
-	enum rv_status status = put_document(lake, text, rv_receipt_json(stream, run, "open"), err);
-	*ret_there = status == RV_CONFLICT;
-	return status == RV_CONFLICT ? RV_OK : status;
+	return put_document(lake, text, rv_receipt_json(stream, run, "open"), ret_there, err);
 }
 
 struct closed_search {
@@ -248,9 +246,7 @@ enum rv_status rv_receipt_put_closed(struct rv_store *lake, const struct rv_stre
 				       "run %s was closed before with another number of records",
 				       run->name);
 	}
-	enum rv_status status =
-		put_document(lake, text, rv_receipt_json(stream, run, "closed"), err);
-	if (status != RV_OK && status != RV_CONFLICT)
-		return status;
+	if (put_document(lake, text, rv_receipt_json(stream, run, "closed"), NULL, err) != RV_OK)
+		return err->status;
 	return lake->ops->remove(lake, open_text, NULL, err);
 }

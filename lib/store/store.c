@@ -53,3 +53,24 @@ enum rv_status rv_store_put_bytes(struct rv_store *store, const char *name, cons
 	return store->ops->put(store, name, &body, conditions ? conditions : &unconditional, etag,
 			       err);
 }
+
+enum rv_status rv_store_put_once(struct rv_store *store, const char *name,
+				 const struct rv_store_body *body, bool *ret_there, struct rv_error *err)
+{
+	static const struct rv_store_put absent = { .if_absent = true };
+	struct rv_store_object object;
+	char etag[RV_ETAG_TEXT];
+	enum rv_status status = store->ops->put(store, name, body, &absent, etag, err);
+	bool there = status == RV_CONFLICT;
+	if (there)
+		status = store->ops->head(store, name, &object, err);
+	if (there && (status == RV_NOT_FOUND || (status == RV_OK && !object.bytes && body->len))) {
+		rv_fail(err, RV_FAILED, "%s says that %s is there already, and %s", store->url, name,
+			status == RV_OK ? "it is empty" : "does not have it");
+		err->transient = true;
+		return err->status;
+	}
+	if (status == RV_OK && ret_there)
+		*ret_there = there;
+	return status;
+}

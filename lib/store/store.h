@@ -110,6 +110,12 @@ enum rv_status rv_store_get_optional(struct rv_store *store, const char *name, s
 enum rv_status rv_store_put_bytes(struct rv_store *store, const char *name, const void *p,
 				  size_t len, const struct rv_store_put *conditions,
 				  struct rv_error *err) RV_MUST_CHECK;
+/* Puts an object whose name says what it holds, so that one that is there already is this one, put by an
+ * attempt whose answer was not heard: RV_OK, and `ret_there` (may be NULL) is true. It is looked at, for a
+ * refusal alone keeps nothing: one that is not there, or empty, is RV_FAILED and transient. */
+enum rv_status rv_store_put_once(struct rv_store *store, const char *name,
+				 const struct rv_store_body *body, bool *ret_there,
+				 struct rv_error *err) RV_MUST_CHECK;
 
 /* A folder as a store. `root` must be absolute; it is made by the first put. Modes follow the
  * umask and setgid bits (a lake may be shared). Locks for if_etag live in <root>/_river/locks. */

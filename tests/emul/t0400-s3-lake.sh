@@ -84,6 +84,26 @@ test_expect_success 'refused as there already, and not there: kept, and sent by 
 	done
 '
 
+# All that a run leaves behind it in the lake: who believes the refusal has removed the only other copy.
+test_expect_success 'so are receipts and rejects' '
+	{ cat in.ndjson && echo junk; } >rejected.ndjson &&
+	for what in "-open.json" "/receipts/.*-a1000-" "/_river/rejects/"
+	do
+		n=$((n + 1)) &&
+		river stream create web/s$n &&
+		emul_script "{\"match\": {\"op\": \"PutObject\", \"key\": \"$what\", \"count\": \"all\"},
+			\"do\": \"status\", \"status\": 412, \"code\": \"PreconditionFailed\"}" &&
+		test_must_fail river push web/s$n rejected.ndjson 2>err &&
+		test_grep "does not have it" err &&
+		emul_no_script &&
+		river spool flush &&
+		river rejects show web/s$n >out && test_grep junk out &&
+		river query --output csv "select count(*) as n from web.s$n" >out &&
+		printf "n\n1000\n" >expected && test_cmp expected out &&
+		river status --check web/s$n || return 1
+	done
+'
+
 test_expect_success 'reading: cut short, and slowed down' '
 	n=$((n + 1)) &&
 	river stream create web/s$n && river push web/s$n <in.ndjson &&

@@ -1,4 +1,5 @@
-/* A store around another one that counts requests and fails reads in their middle, where a test says. */
+/* A store around another one that counts requests, fails reads in their middle and refuses puts, where a
+ * test says. */
 #ifndef TESTS_FLAKY_STORE_H
 #define TESTS_FLAKY_STORE_H
 
@@ -15,6 +16,7 @@ struct flaky {
 	const char *bad;             /* reads of names that hold this text fail halfway; NULL: none */
 	unsigned bad_times;          /* so many times */
 	enum rv_status bad_status;
+	unsigned refuse_puts;        /* so many are told that the object is there; nothing is put */
 };
 
 struct flaky_read {
@@ -65,6 +67,19 @@ static inline enum rv_status flaky_head(struct rv_store *base, const char *name,
 	return f->inner->ops->head(f->inner, name, ret, err);
 }
 
+static inline enum rv_status flaky_put(struct rv_store *base, const char *name,
+				       const struct rv_store_body *body, const struct rv_store_put *params,
+				       char ret_etag[RV_ETAG_TEXT], struct rv_error *err)
+{
+	struct flaky *f = (struct flaky *)base;
+
+	if (f->refuse_puts) {
+		f->refuse_puts--;
+		return rv_fail(err, RV_CONFLICT, "object %s exists already", name);
+	}
+	return f->inner->ops->put(f->inner, name, body, params, ret_etag, err);
+}
+
 static inline enum rv_status flaky_list(struct rv_store *base, const struct rv_store_list *params,
 					enum rv_status (*each)(void *arg,
 							       const struct rv_store_object *,
@@ -82,6 +97,7 @@ static const struct rv_store_ops flaky_ops = {
 	.get = flaky_get,
 	.read = flaky_read,
 	.head = flaky_head,
+	.put = flaky_put,
 	.list = flaky_list,
 };
 

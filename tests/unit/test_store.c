@@ -13,6 +13,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "flaky_store.h"
+
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
@@ -150,6 +152,29 @@ static void test_put_from_a_file(void **state)
 	body.len = 3;
 	assert_int_not_equal(store->ops->put(store, "a/y", &body, &conditions, etag, &err), RV_OK);
 	expect_list(store, &(struct rv_store_list){ .prefix = "" }, "a/x|");
+}
+
+/* "It is there" is believed when it has been seen. */
+static void test_once(void **state)
+{
+	struct rv_store *store = *state;
+	struct flaky flaky;
+	const struct rv_store_body one = { .bytes = "one", .len = 3, .fd = -1 };
+	bool there = true;
+
+	flaky_init(&flaky, store);
+	flaky.refuse_puts = 1;
+	assert_int_equal(rv_store_put_once(&flaky.base, "a/b", &one, NULL, &err), RV_FAILED);
+	assert_true(err.transient);
+	assert_non_null(strstr(err.message, "does not have it"));
+	assert_ok(rv_store_put_once(&flaky.base, "a/b", &one, &there, &err));
+	assert_false(there);
+	assert_ok(rv_store_put_once(&flaky.base, "a/b", &one, &there, &err));
+	assert_true(there);
+	expect(store, "a/b", "one");
+	assert_ok(rv_store_put_bytes(store, "a/b", "", 0, NULL, &err));
+	assert_int_equal(rv_store_put_once(&flaky.base, "a/b", &one, NULL, &err), RV_FAILED);
+	assert_non_null(strstr(err.message, "it is empty"));
 }
 
 static void test_if_absent(void **state)
@@ -667,6 +692,7 @@ int main(void)
 		ON_BOTH(test_get_and_put),
 		ON_BOTH(test_put_from_a_file),
 		ON_BOTH(test_if_absent),
+		ON_BOTH(test_once),
 		ON_BOTH(test_if_etag),
 		ON_BOTH(test_head),
 		ON_BOTH(test_read),
