@@ -119,6 +119,16 @@ static enum rv_status promise(struct rv_sender *sender, struct rv_run *run, stru
 	return err->status;
 }
 
+/* What passes is no failure of a push that the same command goes on with. */
+static enum rv_status keep(struct rv_error *err)
+{
+	if (err->status == RV_FAILED && rv_retry_helps(err)) {
+		rv_hint(err, "nothing is lost: run the same command again, it goes on where this one ended");
+		err->status = RV_KEPT;
+	}
+	return err->status;
+}
+
 /* A file keeps what it holds: it is worth a while of trying, and then the same command goes on. */
 static enum rv_status deliver_file_batch(struct rv_sender *sender, struct rv_run *run, uint64_t seq,
 					 struct rv_finished *finished, struct rv_error *err)
@@ -134,11 +144,21 @@ static enum rv_status deliver_file_batch(struct rv_sender *sender, struct rv_run
 			return RV_OK;
 		}
 	} while (again && try_again(sender, &attempts, err));
-	if (err->status == RV_FAILED && rv_retry_helps(err)) {
-		rv_hint(err, "nothing is lost: run the same command again, it goes on where this one ended");
-		err->status = RV_KEPT;
-	}
-	return err->status;
+	return keep(err);
+}
+
+/* All of it is in the lake, or taken for it, and the receipt is what the counts are proved by. */
+static enum rv_status finish_file_run(struct rv_sender *sender, struct rv_run *run, struct rv_error *err)
+{
+	struct attempts attempts = { .failures = 0 };
+	do {
+		*err = (struct rv_error)RV_ERROR_INIT;
+		if (rv_deliver_finish(sender->deliver, run, err) == RV_OK) {
+			went_well(sender, &attempts);
+			return RV_OK;
+		}
+	} while (err->status == RV_FAILED && try_again(sender, &attempts, err));
+	return keep(err);
 }
 
 static enum rv_status do_batch(struct rv_sender *sender, struct job *job, struct rv_error *err)
@@ -183,7 +203,7 @@ static enum rv_status do_end_run(struct rv_sender *sender, struct job *job, stru
 	if (totals.waiting)
 		return RV_OK;
 	return run->named && !job->complete ? rv_run_remove(run, err)
-					    : rv_deliver_finish(sender->deliver, run, err);
+					    : finish_file_run(sender, run, err);
 }
 
 /* A run that nobody goes on with: the courier may be at it. */
