@@ -13,6 +13,7 @@
 #include "context.h"
 #include "delivery/delivery.h"
 #include "delivery/documents.h"
+#include "extract_infer.h"
 #include "flow/catalog.h"
 #include "flow/extract.h"
 #include "flow/push.h"
@@ -21,7 +22,7 @@
 
 struct extract_options {
 	bool check;
-	const char *date, *since, *event;
+	const char *date, *since, *event, *infer;
 	uint64_t max_rejects, threads, max_memory, max_wcu;
 	int64_t deadline;
 };
@@ -29,6 +30,9 @@ struct extract_options {
 static const struct rv_opt extract_options_table[] = {
 	OPT_FLAG(struct extract_options, 'n', "check", check,
 		 "say what the job does and which extracts it would take; change nothing"),
+	OPT_STRING(struct extract_options, 0, "infer", infer, "archive",
+		   "print a first job file for this archive, with the reason for each guess; load nothing",
+		   .complete = RV_COMPLETE_FILE),
 	OPT_STRING(struct extract_options, 0, "date", date, "day",
 		   "take the extracts of this day (2026-11-20) anew: they replace what they brought before"),
 	OPT_STRING(struct extract_options, 0, "since", since, "day",
@@ -50,6 +54,7 @@ static const struct rv_opt extract_options_table[] = {
 };
 
 static const struct rv_example extract_examples[] = {
+	{ "river extract-load --infer /drop/ext-0001.zip", "a first job file, from what is in an archive" },
 	{ "river extract-load orders.yaml", "take the extracts that are new; for cron" },
 	{ "river extract-load orders.yaml --check", "what would a run do?" },
 	{ "river extract-load orders.yaml /drop/ext-0001.zip", "this archive" },
@@ -370,9 +375,15 @@ static enum rv_status extract_run(struct rv_command_context *cx, void *options, 
 	const struct extract_options *o = options;
 	struct rv_string_list named = { 0 };
 	struct rv_job job = { 0 };
+	if (o->infer) {
+		if (count || o->check || o->date || o->since || o->event)
+			return rv_fail(err, RV_USAGE, "--infer looks into its archive alone: no job file, and no "
+						      "option of a run");
+		return rv_extract_infer_command(cx, o->infer, err);
+	}
 	if (count < 1) {
 		rv_fail(err, RV_USAGE, "extract-load needs a job file");
-		rv_hint(err, "river extract-load <job.yaml>; river-job(5) says what is in one");
+		rv_hint(err, "river extract-load <job.yaml>; --infer FILE.zip prints a first one");
 		return err->status;
 	}
 	if (check_day("date", o->date, err) != RV_OK || check_day("since", o->since, err) != RV_OK)
