@@ -377,6 +377,9 @@ json_t *rv_wire_policies(const struct rv_profile *profile, const struct rv_strea
 		.lake_prefix = profile->lake_prefix,
 		.region = region,
 		.firehose = delivers ? rv_stream_firehose(stream, firehose) : NULL,
+		/* a stage that is there reads with whatever it was made with */
+		.snowflake = strcmp(profile->warehouse_type, "snowflake") == 0 &&
+			     !profile->snowflake_stage,
 		.role_arn = profile->delivery_role_arn,
 		.notify_arn = profile->notify_arn,
 		.notify_landing_arn = profile->notify_landing_arn,

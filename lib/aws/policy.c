@@ -350,6 +350,19 @@ static json_t *notify_policy(const struct maker *m, const char *to)
 	return policy;
 }
 
+/* "Configuring a Snowflake storage integration to access Amazon S3", Snowflake's user guide, for reading
+ * alone. Whom the role trusts is known once the integration is made. */
+static json_t *snowflake_policy(const struct maker *m)
+{
+	static const char *const read[] = { "data/*", NULL };
+	json_t *policy = document();
+
+	allow(policy, "Read", "s3:GetObject s3:GetObjectVersion", objects(m, read));
+	allow(policy, "Location", "s3:GetBucketLocation", bucket(m));
+	allow_listing(policy, m, LIST, read);
+	return policy;
+}
+
 json_t *rv_policy_json(const struct rv_policy_params *params)
 {
 	struct maker m;
@@ -366,6 +379,8 @@ json_t *rv_policy_json(const struct rv_policy_params *params)
 		json_object_set_new(all, "firehose_role", role_policy(&m));
 		json_object_set_new(all, "firehose_trust", trust_policy(&m));
 	}
+	if (params->snowflake)
+		json_object_set_new(all, "snowflake_role", snowflake_policy(&m));
 	if (params->notify_arn && strcmp(params->notify_arn, "eventbridge") != 0)
 		json_object_set_new(all, "notify", notify_policy(&m, params->notify_arn));
 	if (params->notify_landing_arn && strcmp(params->notify_landing_arn, "eventbridge") != 0)

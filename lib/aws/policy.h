@@ -9,6 +9,8 @@
 #ifndef RV_AWS_POLICY_H
 #define RV_AWS_POLICY_H
 
+#include <stdbool.h>
+
 #include <jansson.h>
 
 struct rv_policy_params {
@@ -16,6 +18,7 @@ struct rv_policy_params {
 	const char *bucket, *lake_prefix; /* the prefix "" or without slashes at its ends */
 	const char *region;               /* Optional: "*" is written then */
 	const char *firehose;             /* the delivery stream's name; NULL: direct delivery */
+	bool snowflake;                   /* reads the lake, with a role of its own */
 	const char *role_arn;             /* Optional: Firehose's role; tells account and partition */
 	const char *notify_arn, *notify_landing_arn; /* Optional; ARNs, or "eventbridge" */
 };
@@ -25,6 +28,7 @@ struct rv_policy_params {
  *   load     for readers and loaders            delete   for stream delete --data
  *   landing  for river landing process      doctor   for river doctor, on top of the others
  *   firehose_role, firehose_trust               of the role Firehose writes with (with `firehose`)
+ *   snowflake_role                              of the role Snowflake reads with (with `snowflake`)
  *   notify, notify_landing                      resource policies of where notifications go
  */
 json_t *rv_policy_json(const struct rv_policy_params *params);

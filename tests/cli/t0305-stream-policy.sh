@@ -27,6 +27,18 @@ test_expect_success 'with Firehose, all policies' '
 	test_grep "^{\"v\":1,\"stream\":\"web/clicks\",\"policies\":{\"push\":{\"Version\":\"2012-10-17\"" one
 '
 
+test_expect_success 'for Snowflake, the role that reads the lake, unless a stage has one already' '
+	snowflake="-c warehouse.type=snowflake" &&
+	river $snowflake stream create web/clicks --print-policy >actual &&
+	jq -c "[.policies.snowflake_role.Statement[] | [.Action, .Resource, .Condition]]" actual >statements &&
+	cat >expected <<-\JSON &&
+	[[["s3:GetObject","s3:GetObjectVersion"],["arn:aws:s3:::acme-lake/river/data/*"],null],[["s3:GetBucketLocation"],"arn:aws:s3:::acme-lake",null],[["s3:ListBucket"],"arn:aws:s3:::acme-lake",{"StringLikeIfExists":{"s3:prefix":["river/data/*"]}}]]
+	JSON
+	test_cmp expected statements &&
+	river $snowflake -c warehouse.stage=a.b.c stream create web/clicks --print-policy >actual &&
+	test_grep ! snowflake_role actual
+'
+
 # Neither credentials nor a network: no call that opens a socket.
 test_expect_success 'nobody is asked' '
 	AWS_ACCESS_KEY_ID=x AWS_SECRET_ACCESS_KEY=x \
