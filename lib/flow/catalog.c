@@ -104,6 +104,12 @@ static enum rv_status ensure_format(struct rv_store *lake, int64_t now_ms, struc
 /* ---- reading ----------------------------------------------------------------------------------
  */
 
+static void hint_at_other_hands(const struct rv_stream *name, struct rv_error *err)
+{
+	rv_hint(err, "river did not write this: put the definition back that was there, or remove it and run "
+		     "'river stream create %s/%s --adopt' with its columns", name->business, name->name);
+}
+
 static enum rv_status read_definition(struct rv_store *lake, const struct rv_stream *name,
 				      struct rv_stream *ret, char *ret_etag, bool *ret_found,
 				      struct rv_error *err)
@@ -121,12 +127,17 @@ static enum rv_status read_definition(struct rv_store *lake, const struct rv_str
 		return rv_context(err, "lake %s", lake->url);
 	if (!*ret_found)
 		return RV_OK;
-	if (rv_definition_from_json(object, text.bytes, text.len, &stream, err) != RV_OK)
+	if (rv_definition_from_json(object, text.bytes, text.len, &stream, err) != RV_OK) {
+		if (err->status == RV_DAMAGED)
+			hint_at_other_hands(name, err);
 		return rv_context(err, "lake %s", lake->url);
+	}
 	if (strcmp(stream.business, name->business) != 0 || strcmp(stream.name, name->name) != 0) {
 		*ret_found = false;
-		return rv_fail(err, RV_DAMAGED, "lake %s: %s is the definition of %s/%s", lake->url,
-			       object, stream.business, stream.name);
+		rv_fail(err, RV_DAMAGED, "lake %s: %s is the definition of %s/%s", lake->url, object,
+			stream.business, stream.name);
+		hint_at_other_hands(name, err);
+		return err->status;
 	}
 	rv_stream_release(ret);
 	*ret = stream;

@@ -222,6 +222,7 @@ static void definitions_that_are_not(void **state RV_UNUSED)
 			 RV_OK);
 	put(lake, "_river/streams/web/clicks.json", text.bytes);
 	assert_int_equal(rv_catalog_get(lake, "web/clicks", &stream, NULL, &err), RV_DAMAGED);
+	assert_non_null(strstr(err.hint, "river stream create web/clicks --adopt"));
 	assert_non_null(strstr(err.message, "is the definition of web/views"));
 }
 
