@@ -354,21 +354,6 @@ static enum rv_status run_job(struct rv_command_context *cx, const struct extrac
 	return status;
 }
 
-/* What is accumulated over extracts is not composed yet. */
-static enum rv_status no_history(const struct rv_job *job, struct rv_error *err)
-{
-	for (size_t i = 0; i < job->documents_count; i++) {
-		if (job->documents[i].scope != RV_JOB_SCOPE_HISTORY)
-			continue;
-		rv_fail(err, RV_BAD_CONFIG, "documents.%s: `scope: history` is not there yet",
-			job->documents[i].name);
-		rv_hint(err, "where every extract holds whole documents: scope: extract, complete: true");
-		rv_error_at(err, job->file, job->documents[i].line, job->documents[i].column);
-		return err->status;
-	}
-	return RV_OK;
-}
-
 static enum rv_status extract_run(struct rv_command_context *cx, void *options, int count,
 				  char **operands, struct rv_error *err)
 {
@@ -395,9 +380,7 @@ static enum rv_status extract_run(struct rv_command_context *cx, void *options, 
 	if (rv_job_read(operands[0], &job, err) != RV_OK)
 		return err->status;
 	RV_CLEANUP(rv_free_p) char *folder = rv_path_parent(operands[0]);
-	enum rv_status status = no_history(&job, err);
-	if (status == RV_OK)
-		status = rv_wire_profile(cx, job.profile, folder, err);
+	enum rv_status status = rv_wire_profile(cx, job.profile, folder, err);
 	if (status == RV_OK && o->event)
 		status = read_event(o->event, &named, err);
 	/* an event that names nothing is nothing to do, not the whole source */

@@ -19,7 +19,8 @@
  *   documents:
  *     order:
  *       root: orders
- *       scope: history
+ *       scope: extract
+ *       complete: true
  *       target: { dynamodb: orders, ttl: { attribute: expires_at, from: placed, after: 9 months } }
  *       nest: { lines: { table: lines, on: [order_id], many: true, order_by: [line_no] } }
  *   limits: { max_rejects: 0, max_bytes: 200GiB, max_ratio: 200 }

@@ -13,8 +13,10 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "flow/compose_job.h"
+#include "flow/table_value.h"
 #include "format/compress.h"
 #include "format/json_text.h"
+#include "format/packed_row.h"
 
 #define PART_BYTES ((uint64_t)1 << 30)
 #define BLOCK_BYTES (256u << 10)
@@ -25,7 +27,8 @@ struct extract_document {
 	const struct rv_job_document *document;
 	struct rv_compose_job job;
 	struct rv_compose *compose;
-	bool *uses;               /* tables of the job */
+	bool *uses;               /* tables of the job whose rows it takes as they are read */
+	size_t in_warehouse;      /* HISTORY: its number there */
 	pthread_mutex_t *mutexes; /* of each table: the composer takes one thread per table */
 	uint64_t refused, expired, written;
 	struct rv_strbuf refusals;
@@ -69,6 +72,7 @@ enum rv_status extract_documents_begin(struct extract_reading *reading, struct r
 	const struct rv_extract_params *params = reading->params;
 	const struct rv_job *job = params->job;
 	RV_CLEANUP(rv_free_p) char *folder = NULL;
+	size_t histories = 0;
 
 	if (!job->documents_count)
 		return RV_OK;
@@ -92,8 +96,12 @@ enum rv_status extract_documents_begin(struct extract_reading *reading, struct r
 		d->mutexes = rv_calloc(job->tables_count, sizeof(*d->mutexes));
 		for (size_t t = 0; t < job->tables_count; t++)
 			pthread_mutex_init(&d->mutexes[t], NULL);
-		d->uses[d->document->root] = true;
-		mark_nests(d->uses, d->document->nests, d->document->nests_count);
+		if (d->document->scope == RV_JOB_SCOPE_EXTRACT) {
+			d->uses[d->document->root] = true;
+			mark_nests(d->uses, d->document->nests, d->document->nests_count);
+		} else {
+			d->in_warehouse = histories++;
+		}
 		rv_compose_job_init(&d->job, job, d->document);
 		if (rv_compose_new(&d->job.spec, &compose, &d->compose, err) != RV_OK)
 			return rv_context(err, "documents.%s", d->document->name);
@@ -252,6 +260,7 @@ struct sender {
 	struct extract_reading *reading;
 	struct extract_document *document;
 	struct rv_documents *documents;
+	uint64_t version;
 };
 
 static void settled(void *arg, const struct rv_document_result *result)
@@ -271,11 +280,9 @@ static enum rv_status send_document(void *arg, const struct rv_compose_document 
 				    struct rv_error *err)
 {
 	struct sender *s = arg;
-	const struct extract_archive *archive = s->reading->archive;
-	/* the extract's time is the version: what an older extract says never goes over a newer one's */
 	const struct rv_document document = { .json = composed->json, .len = composed->len,
-					      .version = (uint64_t)archive->modified_ms,
-					      .extract_ms = archive->modified_ms };
+					      .version = s->version,
+					      .extract_ms = s->reading->archive->modified_ms };
 
 	return s->documents->ops->put(s->documents, &document, err);
 }
@@ -283,7 +290,9 @@ static enum rv_status send_document(void *arg, const struct rv_compose_document 
 static enum rv_status send(struct extract_reading *reading, struct extract_document *d, struct rv_error *err)
 {
 	const struct rv_extract_params *params = reading->params;
-	struct sender s = { .reading = reading, .document = d };
+	/* the extract's time is the version: what an older extract says never goes over a newer one's */
+	struct sender s = { .reading = reading, .document = d,
+			    .version = (uint64_t)reading->archive->modified_ms };
 	struct rv_error ignored = RV_ERROR_INIT;
 
 	if (!params->documents)
@@ -301,7 +310,125 @@ static enum rv_status send(struct extract_reading *reading, struct extract_docum
 	return status;
 }
 
-enum rv_status extract_documents_send(struct extract_reading *reading, struct rv_error *err)
+/* ---- over all extracts ---- */
+
+/* Rows of the warehouse on their way to the composer. */
+struct history {
+	struct sender sender;
+	const struct extract_tables *tables;
+	struct rv_packed_column *key; /* of the root */
+	struct rv_strbuf row, json;
+};
+
+static enum rv_status pack_cells(const struct rv_job_table *table, const struct rv_str *cells, size_t count,
+				 struct rv_strbuf *row, struct rv_error *err)
+{
+	char reason[RV_CUT_REASON];
+
+	rv_strbuf_clear(row);
+	for (size_t i = 0; i < count; i++) {
+		/* what the warehouse gives is in river's own form, whatever the member's was */
+		struct rv_column column = table->columns[i];
+
+		column.format = column.timezone = NULL;
+		if (!cells[i].p)
+			rv_packed_put_null(row);
+		else if (!rv_table_value(&column, cells[i], row, reason))
+			return rv_fail(err, RV_DAMAGED, "the warehouse holds a value of %s.%s that %s", table->name,
+				       column.name, reason);
+	}
+	return RV_OK;
+}
+
+static enum rv_status take_changed(void *arg, size_t table, const struct rv_str *cells, size_t count,
+				   struct rv_error *err)
+{
+	struct history *h = arg;
+	size_t of_job = h->tables->job_tables[table];
+	const struct rv_job *job = h->sender.reading->params->job;
+
+	if (pack_cells(&job->tables[of_job], cells, count, &h->row, err) != RV_OK)
+		return err->status;
+	return rv_compose_row(h->sender.document->compose, of_job, h->row.bytes, h->row.len, err);
+}
+
+static enum rv_status take_gone(void *arg, const struct rv_str *key, size_t count, struct rv_error *err)
+{
+	struct history *h = arg;
+	const struct rv_job *job = h->sender.reading->params->job;
+	const struct rv_job_table *root = &job->tables[h->sender.document->document->root];
+	char reason[RV_CUT_REASON];
+
+	rv_strbuf_clear(&h->row);
+	for (size_t i = 0; i < count; i++) {
+		struct rv_column column = *rv_job_column(root, root->key.items[i]);
+
+		column.format = column.timezone = NULL;
+		if (!rv_table_value(&column, key[i], &h->row, reason))
+			return rv_fail(err, RV_DAMAGED, "the warehouse holds a key of %s that %s", root->name, reason);
+	}
+	rv_strbuf_clear(&h->json);
+	rv_strbuf_putc(&h->json, '{');
+	if (!rv_packed_row_json(h->key, count, h->row.bytes, h->row.len, &h->json))
+		rv_bug("a packed key that is none");
+	rv_strbuf_putc(&h->json, '}');
+	const struct rv_document document = { .json = h->json.bytes, .len = h->json.len, .remove = true,
+					      .version = h->sender.version,
+					      .extract_ms = h->sender.reading->archive->modified_ms };
+
+	return h->sender.documents->ops->put(h->sender.documents, &document, err);
+}
+
+/* The list of changed roots, to its end; also what an earlier run has left of it. */
+static enum rv_status send_history(struct extract_reading *reading, size_t number,
+				   const struct extract_tables *tables, struct rv_error *err)
+{
+	struct extract_document *d = &reading->documents[number];
+	const struct rv_job_table *root = &reading->params->job->tables[d->document->root];
+	struct history h = { .sender = { .reading = reading, .document = d }, .tables = tables,
+			     .row = RV_STRBUF_INIT, .json = RV_STRBUF_INIT };
+	const struct rv_extract_changes changes = { .row = take_changed, .gone = take_gone, .arg = &h };
+	struct rv_warehouse *warehouse = tables->warehouse;
+	size_t document = d->in_warehouse;
+
+	if (!reading->params->documents)
+		return rv_fail(err, RV_USAGE, "there is no way to DynamoDB here");
+	h.key = rv_calloc(root->key.count, sizeof(*h.key));
+	for (size_t i = 0; i < root->key.count; i++)
+		rv_packed_column_init(&h.key[i], root->key.items[i],
+				      rv_table_is_literal(rv_job_column(root, root->key.items[i])));
+	enum rv_status status = warehouse->ops->extract_number(warehouse, &h.sender.version, err);
+
+	if (status == RV_OK)
+		status = reading->params->documents(reading->params->arg, d->document, settled, d,
+						    &h.sender.documents, err);
+	if (status == RV_OK)
+		status = warehouse->ops->extract_changed(warehouse, &tables->extract, document, &changes, err);
+	if (status == RV_OK)
+		status = rv_compose_finish(d->compose, send_document, &h.sender, err);
+	if (h.sender.documents) {
+		struct rv_error later = RV_ERROR_INIT;
+
+		/* what is in flight is settled, whatever came of the rest */
+		if (h.sender.documents->ops->flush(h.sender.documents, &later) != RV_OK && status == RV_OK) {
+			*err = later;
+			status = later.status;
+		}
+		rv_documents_free(h.sender.documents);
+	}
+	if (status == RV_OK)
+		status = warehouse->ops->extract_settled(warehouse, &tables->extract, document,
+							 h.sender.version, err);
+	for (size_t i = 0; i < root->key.count; i++)
+		rv_packed_column_release(&h.key[i]);
+	free(h.key);
+	rv_strbuf_release(&h.row);
+	rv_strbuf_release(&h.json);
+	return status;
+}
+
+enum rv_status extract_documents_send(struct extract_reading *reading, const struct extract_tables *tables,
+				      struct rv_error *err)
 {
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf refusals = RV_STRBUF_INIT;
 	RV_CLEANUP(rv_free_p)
@@ -313,7 +440,8 @@ enum rv_status extract_documents_send(struct extract_reading *reading, struct rv
 
 		if (!d->document->dynamodb)
 			continue;
-		if (send(reading, d, err) != RV_OK)
+		if ((d->document->scope == RV_JOB_SCOPE_HISTORY ? send_history(reading, i, tables, err)
+								: send(reading, d, err)) != RV_OK)
 			return rv_context(err, "documents.%s", d->document->name);
 		rv_strbuf_add(&refusals, d->refusals.bytes, d->refusals.len);
 		reading->rejected += d->refused;
@@ -346,10 +474,14 @@ json_t *extract_documents_summary(const struct extract_reading *reading)
 		const struct rv_compose_totals *t = rv_compose_totals(d->compose);
 		json_t *nests = json_object();
 
-		tell(reading, d, t->repeated_roots, "rows with the key of another root", "", &t->repeated);
+		if (d->document->scope == RV_JOB_SCOPE_EXTRACT)
+			tell(reading, d, t->repeated_roots, "rows with the key of another root", "", &t->repeated);
 		for (size_t k = 0; k < t->nests_count; k++) {
 			const struct rv_compose_nest_totals *n = &t->nests[k];
 
+			/* of a history the rows of changed documents alone are looked at */
+			if (d->document->scope == RV_JOB_SCOPE_HISTORY)
+				continue;
 			tell(reading, d, n->orphans, "rows without parent", n->path, &n->orphan);
 			tell(reading, d, n->missing, "that found no row", n->path, &n->missed);
 			tell(reading, d, n->several, "keys with several rows where one may be", n->path,

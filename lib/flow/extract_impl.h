@@ -88,6 +88,14 @@ enum rv_status extract_stage(struct extract_reading *reading, const char *ours, 
 void extract_add_object(struct extract_reading *reading, const struct extract_object *object);
 void extract_drop_object(struct extract_reading *reading, struct extract_object *object);
 
+/* The tables of the job and its documents over all extracts, as the warehouse takes them. */
+struct extract_tables {
+	struct rv_warehouse *warehouse; /* NULL: there are no tables */
+	struct rv_extract extract;
+	size_t *job_tables;    /* of each, its number in the job */
+	char **objects;
+};
+
 /* ---- extract_documents.c ---- */
 
 bool extract_documents_use(const struct rv_job *job, size_t table);
@@ -99,7 +107,8 @@ enum rv_status extract_documents_row(struct extract_reading *reading, size_t tab
 /* All rows are there: documents for the lake become objects. */
 enum rv_status extract_documents_stage(struct extract_reading *reading, struct rv_error *err) RV_MUST_CHECK;
 /* The others go to where they are kept. */
-enum rv_status extract_documents_send(struct extract_reading *reading, struct rv_error *err) RV_MUST_CHECK;
+enum rv_status extract_documents_send(struct extract_reading *reading, const struct extract_tables *tables,
+				      struct rv_error *err) RV_MUST_CHECK;
 /* Warns of what did not fit together. New reference. */
 json_t *extract_documents_summary(const struct extract_reading *reading);
 void extract_documents_release(struct extract_reading *reading);

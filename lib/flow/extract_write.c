@@ -230,73 +230,149 @@ static enum rv_status push_load(struct extract_reading *reading, size_t load, st
 	return params->push(params->arg, job->loads[load].name, run, files, count, err);
 }
 
-static enum rv_status take_tables(struct extract_reading *reading, bool replace, const char *summary,
-				  json_t *tables, struct rv_error *err)
+/* Index of a table of the job among those of the warehouse. */
+static size_t in_warehouse(const struct extract_tables *tables, size_t job_table)
 {
-	const struct rv_extract_params *params = reading->params;
-	const struct rv_job *job = params->job;
-	RV_CLEANUP(rv_free_p)
-	struct rv_extract_table *t = rv_calloc(job->loads_count + 1, sizeof(*t));
-	RV_CLEANUP(rv_free_p) char **objects = rv_calloc(reading->objects_count + 1, sizeof(*objects));
-	struct rv_warehouse *warehouse = NULL;
-	size_t count = 0, used = 0;
+	for (size_t i = 0; i < tables->extract.tables_count; i++)
+		if (tables->job_tables[i] == job_table)
+			return i;
+	rv_bug("a document of a table that is not in the warehouse");
+}
 
+static void add_nests(const struct extract_tables *tables, const struct rv_job_nest *nests, size_t count,
+		      size_t parent, struct rv_extract_document *document)
+{
+	for (size_t i = 0; i < count; i++) {
+		size_t index = document->nodes_count++;
+
+		document->nodes = rv_realloc_array(document->nodes, index + 1, sizeof(*document->nodes));
+		struct rv_extract_node *node = &document->nodes[index];
+
+		*node = (struct rv_extract_node){ .table = in_warehouse(tables, nests[i].table),
+						  .parent = parent, .touch = nests[i].touch,
+						  .on_count = nests[i].on_count };
+		node->on = rv_calloc(node->on_count, sizeof(*node->on));
+		for (size_t k = 0; k < node->on_count; k++)
+			node->on[k] = (struct rv_extract_on){ nests[i].on[k].child, nests[i].on[k].parent };
+		add_nests(tables, nests[i].nests, nests[i].nests_count, index, document);
+	}
+}
+
+static void tables_release(struct extract_tables *tables)
+{
+	for (size_t i = 0; i < tables->extract.documents_count; i++) {
+		struct rv_extract_document *document = &tables->extract.documents[i];
+
+		for (size_t n = 0; n < document->nodes_count; n++)
+			free(document->nodes[n].on);
+		free(document->nodes);
+	}
+	free(tables->extract.documents);
+	free(tables->extract.tables);
+	free(tables->job_tables);
+	free(tables->objects);
+}
+
+static void tables_init(struct extract_tables *tables, struct extract_reading *reading, bool replace,
+			const char *summary)
+{
+	const struct rv_job *job = reading->params->job;
+	size_t used = 0;
+
+	*tables = (struct extract_tables){
+		.extract = { .job = job->name, .identity = reading->identity, .name = reading->archive->name,
+			     .order = reading->archive->order, .summary = summary, .replace = replace },
+		.job_tables = rv_calloc(job->loads_count + 1, sizeof(size_t)),
+		.objects = rv_calloc(reading->objects_count + 1, sizeof(char *)) };
+	struct rv_extract *extract = &tables->extract;
+
+	extract->tables = rv_calloc(job->loads_count + 1, sizeof(*extract->tables));
 	for (size_t i = 0; i < job->loads_count; i++) {
 		const struct rv_job_load *load = &job->loads[i];
 		const struct rv_job_table *table = &job->tables[load->table];
 
 		if (load->to != RV_JOB_TO_TABLE)
 			continue;
-		t[count] = (struct rv_extract_table){
+		struct rv_extract_table *t = &extract->tables[extract->tables_count];
+
+		tables->job_tables[extract->tables_count++] = load->table;
+		*t = (struct rv_extract_table){
 			.schema = load->schema, .name = load->name, .columns = table->columns,
 			.columns_count = table->columns_count, .key = &table->key,
 			.merge = table->mode == RV_JOB_MERGE, .delete_column = table->delete_column,
-			.delete_equals = table->delete_equals, .objects = objects + used };
+			.delete_equals = table->delete_equals, .objects = tables->objects + used };
 		for (size_t k = 0; k < reading->objects_count; k++) {
 			if (reading->objects[k].load != i)
 				continue;
-			objects[used++] = reading->objects[k].name;
-			t[count].objects_count++;
-			t[count].rows += reading->objects[k].rows;
+			tables->objects[used++] = reading->objects[k].name;
+			t->objects_count++;
+			t->rows += reading->objects[k].rows;
 		}
-		count++;
 	}
-	struct rv_extract extract = { .job = job->name, .identity = reading->identity,
-				      .name = reading->archive->name, .order = reading->archive->order,
-				      .summary = summary, .replace = replace, .tables = t,
-				      .tables_count = count };
+	extract->documents = rv_calloc(job->documents_count + 1, sizeof(*extract->documents));
+	for (size_t i = 0; i < job->documents_count; i++) {
+		const struct rv_job_document *document = &job->documents[i];
 
-	if (open_warehouse(params, &warehouse, err) != RV_OK)
-		return err->status;
-	if (warehouse->ops->extract_take(warehouse, &extract, err) != RV_OK) {
+		if (document->scope != RV_JOB_SCOPE_HISTORY)
+			continue;
+		struct rv_extract_document *d = &extract->documents[extract->documents_count++];
+
+		d->name = document->name;
+		d->nodes = rv_calloc(1, sizeof(*d->nodes));
+		d->nodes[0] = (struct rv_extract_node){ .table = in_warehouse(tables, document->root),
+							.touch = true };
+		d->nodes_count = 1;
+		add_nests(tables, document->nests, document->nests_count, 0, d);
+	}
+}
+
+static enum rv_status take_tables(struct extract_reading *reading, struct extract_tables *tables,
+				  json_t *repeated, struct rv_error *err)
+{
+	struct rv_warehouse *warehouse = tables->warehouse;
+
+	if (warehouse->ops->extract_take(warehouse, &tables->extract, err) != RV_OK) {
 		/* what river wrote itself is not what the archive had wrong */
 		if (err->status == RV_BAD_DATA)
 			err->status = RV_DAMAGED;
 		return err->status;
 	}
-	for (size_t i = 0; i < count; i++)
-		if (t[i].repeated) {
-			extract_say(params->warn, params->arg,
-				    "%s: %" PRIu64 " rows of %s.%s have a key that another row of the extract has "
-				    "too; the last one counts", reading->archive->shown, t[i].repeated,
-				    t[i].schema, t[i].name);
-			RV_CLEANUP(rv_free_p) char *name = rv_asprintf("%s.%s", t[i].schema, t[i].name);
+	for (size_t i = 0; i < tables->extract.tables_count; i++) {
+		const struct rv_extract_table *t = &tables->extract.tables[i];
 
-			json_object_set_new(tables, name, json_integer((json_int_t)t[i].repeated));
-		}
+		if (!t->repeated)
+			continue;
+		extract_say(reading->params->warn, reading->params->arg,
+			    "%s: %" PRIu64 " rows of %s.%s have a key that another row of the extract has too; "
+			    "the last one counts", reading->archive->shown, t->repeated, t->schema, t->name);
+		RV_CLEANUP(rv_free_p) char *name = rv_asprintf("%s.%s", t->schema, t->name);
+
+		json_object_set_new(repeated, name, json_integer((json_int_t)t->repeated));
+	}
 	return RV_OK;
 }
 
-/* A run that was killed behind the transaction of the tables, before all documents were written. */
-static enum rv_status tables_taken(struct extract_reading *reading, bool *ret, struct rv_error *err)
+/* The rows and the ledger's row, unless a run that was killed behind them has left only documents to do. */
+static enum rv_status write_tables(struct extract_reading *reading, struct extract_tables *tables,
+				   json_t *summary, struct rv_error *err)
 {
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf ignored = RV_STRBUF_INIT;
-	struct rv_warehouse *warehouse = NULL;
+	bool taken = false;
 
-	if (open_warehouse(reading->params, &warehouse, err) != RV_OK)
+	if (open_warehouse(reading->params, &tables->warehouse, err) != RV_OK ||
+	    (!tables->extract.replace &&
+	     tables->warehouse->ops->extract_find(tables->warehouse, tables->extract.job, reading->identity,
+						  &ignored, &taken, err) != RV_OK))
 		return err->status;
-	return warehouse->ops->extract_find(warehouse, reading->params->job->name, reading->identity, &ignored,
-					    ret, err);
+	if (taken)
+		return RV_OK;
+	json_t *repeated = json_object();
+	enum rv_status status = take_tables(reading, tables, repeated, err);
+
+	if (status == RV_OK && json_object_size(repeated))
+		json_object_set(summary, "repeated_keys", repeated);
+	json_decref(repeated);
+	return status;
 }
 
 /* ---- all of it ---- */
@@ -308,7 +384,6 @@ enum rv_status extract_write(struct extract_reading *reading, bool replace, json
 	const struct rv_job *job = params->job;
 	RV_CLEANUP(rv_free_p) char *ledger = ledger_name(job, reading->identity);
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
-	bool taken = false;
 
 	rv_json_dump(&text, summary);
 	rv_strbuf_putc(&text, '\n');
@@ -330,23 +405,18 @@ enum rv_status extract_write(struct extract_reading *reading, bool replace, json
 	for (size_t i = 0; i < job->documents_count; i++)
 		if (!job->documents[i].dynamodb && put_manifest(reading, EXTRACT_DOCUMENTS + i, err) != RV_OK)
 			return err->status;
-	if (extract_has_tables(job) && !replace && tables_taken(reading, &taken, err) != RV_OK)
-		return err->status;
-	if (extract_has_tables(job) && !taken) {
-		json_t *repeated = json_object();
-		enum rv_status status = take_tables(reading, replace, text.bytes, repeated, err);
+	struct extract_tables tables;
 
-		if (status == RV_OK && json_object_size(repeated))
-			json_object_set(summary, "repeated_keys", repeated);
-		json_decref(repeated);
-		if (status != RV_OK)
-			return status;
-	}
-	if (job->documents_count) {
-		if (extract_documents_send(reading, err) != RV_OK)
-			return err->status;
+	tables_init(&tables, reading, replace, text.bytes);
+	enum rv_status status = extract_has_tables(job) ? write_tables(reading, &tables, summary, err) : RV_OK;
+
+	if (status == RV_OK && job->documents_count)
+		status = extract_documents_send(reading, &tables, err);
+	tables_release(&tables);
+	if (status != RV_OK)
+		return status;
+	if (job->documents_count)
 		json_object_set_new(summary, "documents", extract_documents_summary(reading));
-	}
 	rv_strbuf_clear(&text);
 	rv_json_dump(&text, summary);
 	rv_strbuf_putc(&text, '\n');

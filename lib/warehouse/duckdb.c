@@ -931,6 +931,9 @@ static const struct rv_warehouse_ops duck_ops = {
 	.drop = duck_drop,
 	.extract_find = duck_extract_find,
 	.extract_take = duck_extract_take,
+	.extract_changed = duck_extract_changed,
+	.extract_number = duck_extract_number,
+	.extract_settled = duck_extract_settled,
 	.query = duck_query,
 	.free = duck_free,
 };

@@ -21,7 +21,7 @@
 
 /* ---- names ---- */
 
-static void add_table(struct rv_strbuf *sql, const struct rv_extract_table *t)
+void duck_extract_table(struct rv_strbuf *sql, const struct rv_extract_table *t)
 {
 	rv_strbuf_puts(sql, "river.");
 	duck_name(sql, t->schema);
@@ -34,7 +34,7 @@ static char *rows_name(const struct rv_extract_table *t)
 	return rv_asprintf("%s.%s/rows", t->schema, t->name);
 }
 
-static void add_rows(struct rv_strbuf *sql, const struct rv_extract_table *t)
+void duck_extract_rows(struct rv_strbuf *sql, const struct rv_extract_table *t)
 {
 	RV_CLEANUP(rv_free_p) char *name = rows_name(t);
 
@@ -52,7 +52,7 @@ static void add_columns(struct rv_strbuf *sql, const struct rv_extract_table *t,
 	}
 }
 
-static void add_key(struct rv_strbuf *sql, const struct rv_extract_table *t, const char *before)
+void duck_extract_key(struct rv_strbuf *sql, const struct rv_extract_table *t, const char *before)
 {
 	for (size_t i = 0; i < t->key->count; i++) {
 		rv_strbuf_puts(sql, i ? ", " : "");
@@ -146,20 +146,20 @@ static enum rv_status make_table(struct rv_duckdb *d, const struct rv_extract_ta
 	rv_strbuf_puts(&sql, "CREATE SCHEMA IF NOT EXISTS river.");
 	duck_name(&sql, t->schema);
 	rv_strbuf_puts(&sql, "; CREATE TABLE ");
-	add_rows(&sql, t);
+	duck_extract_rows(&sql, t);
 	rv_strbuf_printf(&sql, "(%s\"river extract\" BIGINT NOT NULL, \"river row\" BIGINT NOT NULL,"
 			       " \"river deleted\" BOOLEAN NOT NULL);", columns.bytes);
 	if (t->merge) {
 		rv_strbuf_puts(&sql, "CREATE TABLE ");
-		add_table(&sql, t);
+		duck_extract_table(&sql, t);
 		rv_strbuf_printf(&sql, "(%.*s)", (int)columns.len - 2, columns.bytes);
 	} else {
 		rv_strbuf_puts(&sql, "CREATE VIEW ");
-		add_table(&sql, t);
+		duck_extract_table(&sql, t);
 		rv_strbuf_puts(&sql, " AS SELECT ");
 		add_columns(&sql, t, "");
 		rv_strbuf_puts(&sql, " FROM ");
-		add_rows(&sql, t);
+		duck_extract_rows(&sql, t);
 	}
 	return duck_run(d, sql.bytes, NULL, err);
 }
@@ -220,9 +220,9 @@ static enum rv_status fit_table(struct rv_duckdb *d, const struct rv_extract_tab
 			for (int k = 0; k < (t->merge ? 2 : 1); k++) {
 				rv_strbuf_puts(&sql, "ALTER TABLE ");
 				if (k)
-					add_table(&sql, t);
+					duck_extract_table(&sql, t);
 				else
-					add_rows(&sql, t);
+					duck_extract_rows(&sql, t);
 				rv_strbuf_puts(&sql, " ADD COLUMN ");
 				duck_name(&sql, column->name);
 				rv_strbuf_printf(&sql, " %s;", type);
@@ -237,10 +237,10 @@ static enum rv_status fit_table(struct rv_duckdb *d, const struct rv_extract_tab
 	}
 	if (added && !t->merge) {
 		rv_strbuf_puts(&sql, "CREATE OR REPLACE VIEW ");
-		add_table(&sql, t);
+		duck_extract_table(&sql, t);
 		rv_strbuf_puts(&sql, " AS SELECT * EXCLUDE (\"river extract\", \"river row\", \"river deleted\")"
 				     " FROM ");
-		add_rows(&sql, t);
+		duck_extract_rows(&sql, t);
 	}
 	return sql.len ? duck_run(d, sql.bytes, NULL, err) : RV_OK;
 }
@@ -309,7 +309,7 @@ static enum rv_status insert_rows(struct rv_duckdb *d, const struct rv_extract_t
 	for (size_t i = 0; i < t->objects_count; i++)
 		objects[i] = (struct duck_feed_object){ .name = t->objects[i], .foreign = true };
 	rv_strbuf_puts(&sql, "INSERT INTO ");
-	add_rows(&sql, t);
+	duck_extract_rows(&sql, t);
 	rv_strbuf_puts(&sql, " BY NAME SELECT ");
 	for (size_t i = 0; i < t->columns_count; i++) {
 		rv_strbuf_puts(&sql, "c.");
@@ -359,50 +359,50 @@ static enum rv_status insert_rows(struct rv_duckdb *d, const struct rv_extract_t
 
 /* The keys whose rows are in the extract, into a temporary table; called before rows go and after rows
  * came. */
-static enum rv_status note_touched(struct rv_duckdb *d, const struct rv_extract_table *t, const char *which,
-				   bool first, struct rv_error *err)
+static enum rv_status note_touched(struct rv_duckdb *d, const struct rv_extract_table *t, size_t index,
+				   const char *which, bool first, struct rv_error *err)
 {
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf sql = RV_STRBUF_INIT;
 
-	rv_strbuf_puts(&sql, first ? "CREATE OR REPLACE TEMP TABLE \"river touched\" AS SELECT DISTINCT "
-				   : "INSERT INTO temp.\"river touched\" SELECT DISTINCT ");
-	add_key(&sql, t, "");
+	rv_strbuf_printf(&sql, first ? "CREATE OR REPLACE TEMP TABLE \"river touched %zu\" AS SELECT DISTINCT "
+				     : "INSERT INTO temp.\"river touched %zu\" SELECT DISTINCT ", index);
+	duck_extract_key(&sql, t, "");
 	rv_strbuf_puts(&sql, " FROM ");
-	add_rows(&sql, t);
+	duck_extract_rows(&sql, t);
 	rv_strbuf_printf(&sql, " WHERE \"river extract\" IN (%s)", which);
 	return duck_run(d, sql.bytes, NULL, err);
 }
 
 /* The touched keys of the table, made of the versions that are there. */
-static enum rv_status merge(struct rv_duckdb *d, struct rv_extract_table *t, uint64_t number,
+static enum rv_status merge(struct rv_duckdb *d, struct rv_extract_table *t, size_t index, uint64_t number,
 			    struct rv_error *err)
 {
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf sql = RV_STRBUF_INIT, repeated = RV_STRBUF_INIT;
 
 	rv_strbuf_puts(&sql, "DELETE FROM ");
-	add_table(&sql, t);
+	duck_extract_table(&sql, t);
 	rv_strbuf_puts(&sql, " WHERE (");
-	add_key(&sql, t, "");
+	duck_extract_key(&sql, t, "");
 	rv_strbuf_puts(&sql, ") IN (SELECT (");
-	add_key(&sql, t, "");
-	rv_strbuf_puts(&sql, ") FROM temp.\"river touched\"); INSERT INTO ");
-	add_table(&sql, t);
+	duck_extract_key(&sql, t, "");
+	rv_strbuf_printf(&sql, ") FROM temp.\"river touched %zu\"); INSERT INTO ", index);
+	duck_extract_table(&sql, t);
 	rv_strbuf_puts(&sql, " BY NAME SELECT * EXCLUDE (\"river extract\", \"river row\", \"river deleted\","
 			     " \"river rank\") FROM (SELECT r.*, row_number() OVER (PARTITION BY ");
-	add_key(&sql, t, "r.");
+	duck_extract_key(&sql, t, "r.");
 	rv_strbuf_puts(&sql, " ORDER BY e.\"order\" DESC, e.number DESC, r.\"river row\" DESC)"
 			     " AS \"river rank\" FROM ");
-	add_rows(&sql, t);
+	duck_extract_rows(&sql, t);
 	rv_strbuf_puts(&sql, " r JOIN " LEDGER " e ON e.number = r.\"river extract\" WHERE (");
-	add_key(&sql, t, "r.");
+	duck_extract_key(&sql, t, "r.");
 	rv_strbuf_puts(&sql, ") IN (SELECT (");
-	add_key(&sql, t, "");
-	rv_strbuf_puts(&sql, ") FROM temp.\"river touched\")) WHERE \"river rank\" = 1 AND NOT"
-			     " \"river deleted\"; DROP TABLE temp.\"river touched\"");
+	duck_extract_key(&sql, t, "");
+	rv_strbuf_printf(&sql, ") FROM temp.\"river touched %zu\")) WHERE \"river rank\" = 1 AND NOT"
+			       " \"river deleted\"", index);
 	rv_strbuf_puts(&repeated, "SELECT (count(*) - count(DISTINCT (");
-	add_key(&repeated, t, "");
+	duck_extract_key(&repeated, t, "");
 	rv_strbuf_puts(&repeated, ")))::BIGINT FROM ");
-	add_rows(&repeated, t);
+	duck_extract_rows(&repeated, t);
 	rv_strbuf_printf(&repeated, " WHERE \"river extract\" = %" PRIu64, number);
 	if (duck_number(d, repeated.bytes, &t->repeated, err) != RV_OK)
 		return err->status;
@@ -441,10 +441,8 @@ static enum rv_status remove_replaced(struct rv_duckdb *d, const struct rv_extra
 {
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf sql = RV_STRBUF_INIT;
 
-	if (t->merge && note_touched(d, t, replaced, true, err) != RV_OK)
-		return err->status;
 	rv_strbuf_puts(&sql, "DELETE FROM ");
-	add_rows(&sql, t);
+	duck_extract_rows(&sql, t);
 	rv_strbuf_printf(&sql, " WHERE \"river extract\" IN (%s)", replaced);
 	return duck_run(d, sql.bytes, NULL, err);
 }
@@ -475,17 +473,30 @@ static enum rv_status take_entered(struct rv_duckdb *d, struct rv_extract *extra
 	rv_strbuf_puts(&sql, ")");
 	if (duck_run(d, sql.bytes, NULL, err) != RV_OK)
 		return err->status;
+	for (size_t i = 0; i < extract->tables_count; i++)
+		if (prepare_table(d, &extract->tables[i], err) != RV_OK ||
+		    (replaced.len && extract->tables[i].merge &&
+		     note_touched(d, &extract->tables[i], i, replaced.bytes, true, err) != RV_OK))
+			return err->status;
+	/* what is replaced changes the documents it was in; afterwards nothing tells which */
+	if (replaced.len && duck_history_note(d, extract, number, err) != RV_OK)
+		return err->status;
 	for (size_t i = 0; i < extract->tables_count; i++) {
 		struct rv_extract_table *t = &extract->tables[i];
 
-		if (prepare_table(d, t, err) != RV_OK ||
-		    (replaced.len && remove_replaced(d, t, replaced.bytes, err) != RV_OK) ||
+		if ((replaced.len && remove_replaced(d, t, replaced.bytes, err) != RV_OK) ||
 		    insert_rows(d, t, cuts[i], number, err) != RV_OK)
 			return err->status;
-		if (t->merge && (note_touched(d, t, text, !replaced.len, err) != RV_OK ||
-				 merge(d, t, number, err) != RV_OK))
+		if (t->merge && (note_touched(d, t, i, text, !replaced.len, err) != RV_OK ||
+				 merge(d, t, i, number, err) != RV_OK))
 			return err->status;
 	}
+	if (duck_history_note(d, extract, number, err) != RV_OK)
+		return err->status;
+	for (size_t i = 0; i < extract->tables_count; i++)
+		if (extract->tables[i].merge &&
+		    duck_runf(d, err, "DROP TABLE temp.\"river touched %zu\"", i) != RV_OK)
+			return err->status;
 	if (!replaced.len)
 		return RV_OK;
 	return duck_runf(d, err, "DELETE FROM " LEDGER " WHERE number IN (%s)", replaced.bytes);

@@ -138,6 +138,20 @@ enum rv_status duck_extract_find(struct rv_warehouse *w, const char *job, const 
 				 struct rv_error *err) RV_MUST_CHECK;
 enum rv_status duck_extract_take(struct rv_warehouse *w, struct rv_extract *extract,
 				 struct rv_error *err) RV_MUST_CHECK;
+/* duckdb_history.c */
+enum rv_status duck_extract_changed(struct rv_warehouse *w, const struct rv_extract *extract, size_t document,
+				    const struct rv_extract_changes *changes, struct rv_error *err) RV_MUST_CHECK;
+enum rv_status duck_extract_number(struct rv_warehouse *w, uint64_t *ret, struct rv_error *err) RV_MUST_CHECK;
+enum rv_status duck_extract_settled(struct rv_warehouse *w, const struct rv_extract *extract, size_t document,
+				    uint64_t number, struct rv_error *err) RV_MUST_CHECK;
+/* Within the transaction of an extract, when all tables are merged and their touched keys are in
+ * temp."river touched <table>". */
+enum rv_status duck_history_note(struct rv_duckdb *d, const struct rv_extract *extract, uint64_t number,
+				 struct rv_error *err) RV_MUST_CHECK;
+/* river.dw.orders, river._river."dw.orders/rows", and its key columns with `before` in front. */
+void duck_extract_table(struct rv_strbuf *sql, const struct rv_extract_table *t);
+void duck_extract_rows(struct rv_strbuf *sql, const struct rv_extract_table *t);
+void duck_extract_key(struct rv_strbuf *sql, const struct rv_extract_table *t, const char *before);
 /* duckdb_query.c */
 enum rv_status duck_query(struct rv_warehouse *w, const char *sql, bool writable,
 			  enum rv_status (*sink)(void *arg, const struct rv_rows *,

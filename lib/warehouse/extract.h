@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/error.h"
+#include "base/strbuf.h"
 #include "config/stream.h"
 
 struct rv_extract_table {
@@ -27,6 +29,21 @@ struct rv_extract_table {
 	/* Filled: keys that were in the extract more than once, of which the last row counts. */
 	uint64_t repeated;
 };
+/* A document, as a tree over these tables: the root first, each nested table behind the one around it. */
+struct rv_extract_on {
+	const char *child, *parent; /* columns of the nested table, and of the one around it */
+};
+struct rv_extract_node {
+	size_t table, parent;     /* index of the table, and of the node around it */
+	struct rv_extract_on *on; /* none for the root */
+	size_t on_count;
+	bool touch;               /* a changed row changes the documents it is in */
+};
+struct rv_extract_document {
+	const char *name;
+	struct rv_extract_node *nodes;
+	size_t nodes_count;
+};
 struct rv_extract {
 	const char *job;
 	const char *identity;     /* of what is in it */
@@ -36,6 +53,20 @@ struct rv_extract {
 	bool replace;             /* the same extract, or another one of that name, gives way to this one */
 	struct rv_extract_table *tables;
 	size_t tables_count;
+	/* Optional. The keys of the roots whose documents are others after this extract are noted with it, from
+	 * the old and the new rows. Tables of documents are merged. */
+	struct rv_extract_document *documents;
+	size_t documents_count;
+};
+
+/* What changed documents are made of. A cell without bytes (NULL) is null; texts as table_value.h reads them. */
+struct rv_extract_changes {
+	/* A row, once, of the table of this index. */
+	enum rv_status (*row)(void *arg, size_t table, const struct rv_str *cells, size_t count,
+			      struct rv_error *err);
+	/* The key of a root that is not there any more. */
+	enum rv_status (*gone)(void *arg, const struct rv_str *key, size_t count, struct rv_error *err);
+	void *arg;
 };
 
 #endif

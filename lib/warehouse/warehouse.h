@@ -181,7 +181,7 @@ struct rv_warehouse_ops {
 				  void *arg, struct rv_error *err);
 	/* Forget tables and ledger of the stream (rebuild, delete --data). */
 	enum rv_status (*drop)(struct rv_warehouse *, const struct rv_stream *, struct rv_error *err);
-	/* Optional, both or none: tables of extracts (warehouse/extract.h). Whether this extract of the job
+	/* Optional, all or none: tables of extracts (warehouse/extract.h). Whether this extract of the job
 	 * was taken, and the summary it was taken with (appended). */
 	enum rv_status (*extract_find)(struct rv_warehouse *, const char *job, const char *identity,
 				       struct rv_strbuf *ret_summary, bool *ret_found,
@@ -190,6 +190,14 @@ struct rv_warehouse_ops {
 	 * there and not of extracts, or its columns are others; the extract was taken already and is not to
 	 * be replaced. RV_BAD_DATA: the objects do not hold what they should. Nothing has changed then. */
 	enum rv_status (*extract_take)(struct rv_warehouse *, struct rv_extract *, struct rv_error *err);
+	/* The documents (number `document` of `extract`) that changed and were not settled yet; */
+	enum rv_status (*extract_changed)(struct rv_warehouse *, const struct rv_extract *, size_t document,
+					  const struct rv_extract_changes *changes, struct rv_error *err);
+	/* The number of the latest extract in the ledger: what is read now is of this version. */
+	enum rv_status (*extract_number)(struct rv_warehouse *, uint64_t *ret, struct rv_error *err);
+	/* They are written, those that changed up to this extract. */
+	enum rv_status (*extract_settled)(struct rv_warehouse *, const struct rv_extract *, size_t document,
+					  uint64_t number, struct rv_error *err);
 	/* Run SQL; `writable` false refuses anything that changes data (RV_USAGE). Rows go to `sink`
 	 * in batches, at least one batch (perhaps of no rows) for each statement that has a result. */
 	enum rv_status (*query)(struct rv_warehouse *, const char *sql, bool writable,

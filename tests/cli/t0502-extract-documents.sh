@@ -95,7 +95,7 @@ test_expect_success '139: orphans, missing parents and several where one may be 
 	grep "\"lines\":{\"orphans\":1," out && grep "\"documents\":3" out
 '
 
-test_expect_success 'extract without complete, history: refused' '
+test_expect_success 'extract without complete, history without tables: refused' '
 	sed "/complete/d" shop.yaml >slip.yaml &&
 	test_expect_code 3 river extract-load slip.yaml 2>err && grep "needs .complete: true" err &&
 	sed "/complete/d; s/scope: extract/scope: history/" shop.yaml >slip.yaml &&

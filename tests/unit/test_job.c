@@ -29,10 +29,10 @@ static const char whole[] =
 	"    member: lines/*.tsv\n"
 	"    optional: true\n"
 	"    dialect: { delimiter: tab, quote: none, names: [a, order_id, line_no], line_end: lf, null: NULL }\n"
-	"    columns: { order_id: string, line_no: integer, sku: { from: a } }\n"
+	"    key: [order_id, line_no]\n    mode: merge\n    columns: { order_id: string, line_no: integer, sku: { from: a } }\n"
 	"loads:\n"
 	"  orders: { to: table dw.orders, format: ndjson, compression: gzip }\n"
-	"  lines: { to: stream dw/lines }\n"
+	"  lines: { to: table dw.lines }\n"
 	"documents:\n"
 	"  order:\n"
 	"    root: orders\n"
@@ -80,7 +80,7 @@ static void test_whole_shape(void **state RV_UNUSED)
 	assert_int_equal(job.loads[0].to, RV_JOB_TO_TABLE);
 	assert_string_equal(job.loads[0].schema, "dw");
 	assert_int_equal(job.loads[0].compression, RV_OUTPUT_GZIP);
-	assert_string_equal(job.loads[1].name, "dw/lines");
+	assert_string_equal(job.loads[1].name, "lines");
 	const struct rv_job_document *d = &job.documents[0];
 
 	assert_string_equal(d->dynamodb, "orders-v1");
@@ -141,6 +141,7 @@ static void test_members(void **state RV_UNUSED)
 #define TABLES "tables: { t: { member: t.csv, key: id, columns: { id: string, at: date, n: integer } }, " \
 	       "u: { member: u, columns: { id: string, n: integer } } }\n"
 #define LOADS "loads: { t: {} }\n"
+#define EXTRACT "scope: extract, complete: true"
 static const struct {
 	const char *text, *message, *hint;
 	unsigned line;
@@ -190,11 +191,14 @@ static const struct {
 	{ TABLES "documents:\n  d: { root: t, target: { lake: true, ttl: { attribute: x, from: n, after: 1 day } } }\n", "not a date or timestamp", NULL, 3 },
 	{ TABLES "documents:\n  d: { root: t, target: { lake: true, ttl: { attribute: at, after: 1 day } } }\n", "has a column of that name", NULL, 3 },
 	{ TABLES "documents:\n  d: { root: t, target: { lake: true, ttl: { attribute: x, after: soon } } }\n", "is not a time to keep", "9 months", 3 },
-	{ TABLES "documents:\n  d: { root: t, target: { lake: true }, nest: { u: {} } }\n", "by which columns", NULL, 3 },
-	{ TABLES "documents:\n  d: { root: t, target: { lake: true }, nest: { u: { on: n, many: true, order_by: idd } } }\n", "keeps no column 'idd'", "did you mean 'id'?", 3 },
-	{ TABLES "documents:\n  d: { root: t, target: { lake: true }, nest: { u: { on: { n: id } } } }\n", "u.n is a integer", "one type", 3 },
-	{ TABLES "documents:\n  d: { root: t, target: { lake: true }, nest: { n: { table: u, on: id } } }\n", "has a column of that name", NULL, 3 },
-	{ TABLES "documents:\n  d: { root: t, target: { lake: true }, nest: { u: { on: id, order_by: n } } }\n", "is for `many: true`", NULL, 3 },
+	{ TABLES "documents:\n  d: { root: t, " EXTRACT ", target: { lake: true }, nest: { u: {} } }\n", "by which columns", NULL, 3 },
+	{ TABLES "documents:\n  d: { root: t, " EXTRACT ", target: { lake: true }, nest: { u: { on: n, many: true, order_by: idd } } }\n", "keeps no column 'idd'", "did you mean 'id'?", 3 },
+	{ TABLES "documents:\n  d: { root: t, " EXTRACT ", target: { lake: true }, nest: { u: { on: { n: id } } } }\n", "u.n is a integer", "one type", 3 },
+	{ TABLES "documents:\n  d: { root: t, " EXTRACT ", target: { lake: true }, nest: { n: { table: u, on: id } } }\n", "has a column of that name", NULL, 3 },
+	{ TABLES "documents:\n  d: { root: t, " EXTRACT ", target: { lake: true }, nest: { u: { on: id, order_by: n } } }\n", "is for `many: true`", NULL, 3 },
+	{ TABLES "documents:\n  d: { root: t, target: { lake: true } }\n", "objects of the lake are not changed", NULL, 3 },
+	{ TABLES "documents:\n  d: { root: t, target: { dynamodb: abc } }\n", "the table t is not kept in the warehouse", "to: table dw.t", 3 },
+	{ TABLES "loads: { t: { to: table a.b } }\ndocuments:\n  d: { root: t, target: { dynamodb: abc } }\n", "the table t is not merged", "mode: merge", 4 },
 	{ "a: 1\n---\nb: 2\n", "holds one job, not 2", NULL, 0 },
 };
 
