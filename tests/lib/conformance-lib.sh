@@ -7,7 +7,7 @@
 #	normalise                standard input without times, runs, places
 
 conformance_data () {
-	"$RIVER_BUILD/tests/bench/gen_events" 3000 >events.ndjson
+	"$RIVER_BUILD/tests/bench/gen_events" 3000 >events.ndjson || test_bug "gen_events is not built: make check-build"
 	printf '{"id":1,"price":"1.10"}\n{"id":2,"price":"x"}\n{"id":1,"price":"2.20"}\nnot json\n{"id":3}\n' >orders.ndjson
 	printf 'id,name\n1,"a ""b"""\n2,c\n' >people.csv
 }
