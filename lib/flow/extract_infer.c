@@ -19,6 +19,7 @@ enum {
 	TABLE_BYTES = 256 << 20,
 	MAX_ROW_BYTES = 16 << 20,
 	KEYS_KEPT = 4 << 20, /* values of the keys of all tables */
+	SAMPLE_LEAST = 64,   /* values of another column */
 };
 
 static void table_release(struct rv_infer_table *table)
@@ -232,7 +233,11 @@ static enum rv_status sample_table(struct rv_infer *infer, struct rv_infer_table
 	}
 	if (status != RV_OK)
 		return status;
-	rv_infer_key_end(table, KEYS_KEPT / infer->tables_count);
+	/* the more tables, the fewer values of each stay for the relations */
+	size_t kept = KEYS_KEPT / infer->tables_count, sample = kept / 64;
+
+	sample = sample < SAMPLE_LEAST ? SAMPLE_LEAST : sample;
+	rv_infer_key_end(table, kept);
 	for (size_t i = 0; i < table->columns_count; i++) {
 		struct rv_infer_column *column = &table->columns[i];
 
@@ -242,6 +247,8 @@ static enum rv_status sample_table(struct rv_infer *infer, struct rv_infer_table
 		/* only these refer to anything */
 		if (column->type.type != RV_COLUMN_STRING && column->type.type != RV_COLUMN_INTEGER)
 			rv_infer_set_release(&column->sample);
+		else
+			rv_infer_set_shrink(&column->sample, sample);
 	}
 	return RV_OK;
 }

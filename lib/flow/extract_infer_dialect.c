@@ -285,7 +285,8 @@ static bool has_header(struct cutter *c, struct rv_infer_head *head, const struc
 				head->header_why = "a cell of the first row is a value further down";
 				return false;
 			}
-			typed_below |= cell->len && rv_infer_type_is_typed(cell->p, cell->len);
+			typed_below = typed_below ||
+				      (cell->len && rv_infer_type_is_typed(cell->p, cell->len));
 		}
 	head->header_why = typed_below ? "the first row holds names, numbers or dates follow"
 				       : "the first row holds names, as it seems";
@@ -314,30 +315,34 @@ static void guess_nulls(struct cutter *c, struct rv_infer_head *head, size_t wid
 					     "n/a", "#N/A", "None", "NaN", "nan" };
 	enum { WORDS = sizeof(words) / sizeof(*words) };
 	struct column {
-		size_t words[WORDS], typed, others;
+		size_t words[WORDS];
+		bool any, typed, others;
 	};
 	RV_CLEANUP(rv_free_p) struct column *columns = rv_calloc(width, sizeof(*columns));
 
-	cutter_start(c, head);
-	if (head->dialect.header)
-		cut_row(c);
-	while (cut_row(c))
-		for (size_t i = 0; i < width && i < c->count; i++) {
-			const struct rv_infer_cell *cell = &c->cells[i];
-			size_t k = 0;
+	/* words first; then what else there is in the columns that have some */
+	for (int pass = 0; pass < 2; pass++) {
+		cutter_start(c, head);
+		if (head->dialect.header)
+			cut_row(c);
+		while (cut_row(c))
+			for (size_t i = 0; i < width && i < c->count; i++) {
+				const struct rv_infer_cell *cell = &c->cells[i];
+				size_t k = 0;
 
-			if (!cell->len)
-				continue;
-			while (k < WORDS && (cell->quoted || cell->len != strlen(words[k]) ||
-					     memcmp(cell->p, words[k], cell->len) != 0))
-				k++;
-			if (k < WORDS)
-				columns[i].words[k]++;
-			else if (rv_infer_type_is_typed(cell->p, cell->len))
-				columns[i].typed++;
-			else
-				columns[i].others++;
-		}
+				if (!cell->len || (pass && (!columns[i].any || columns[i].others)))
+					continue;
+				while (k < WORDS && (cell->quoted || cell->len != strlen(words[k]) ||
+						     memcmp(cell->p, words[k], cell->len) != 0))
+					k++;
+				if (k < WORDS)
+					columns[i].any = ++columns[i].words[k];
+				else if (pass && rv_infer_type_is_typed(cell->p, cell->len))
+					columns[i].typed = true;
+				else if (pass)
+					columns[i].others = true;
+			}
+	}
 	for (size_t k = 0; k < WORDS; k++)
 		for (size_t i = 0; i < width; i++)
 			if (columns[i].words[k] && (k == 0 || (columns[i].typed && !columns[i].others))) {

@@ -355,23 +355,18 @@ enum rv_status rv_infer_add_member(struct rv_infer *infer, size_t i, struct rv_e
 
 /* ---- globs ---- */
 
-static bool is_member(const struct rv_infer_table *table, size_t entry)
-{
-	for (size_t i = 0; i < table->members_count; i++)
-		if (table->members[i] == entry)
-			return true;
-	return false;
-}
-
 /* A member that the glob matches and that is none of the table's; NULL: there is none. */
 static const char *matches_also(const struct rv_infer *infer, const struct rv_infer_table *table)
 {
 	const struct rv_job_table as_job = { .member = table->glob };
+	RV_CLEANUP(rv_free_p) bool *own = rv_calloc(rv_zip_count(infer->zip), sizeof(*own));
 
+	for (size_t i = 0; i < table->members_count; i++)
+		own[table->members[i]] = true;
 	for (size_t i = 0; i < rv_zip_count(infer->zip); i++) {
 		const struct rv_zip_entry *entry = rv_zip_entry(infer->zip, i);
 
-		if (rv_job_member_is(&as_job, entry->name) && !is_member(table, i))
+		if (!own[i] && rv_job_member_is(&as_job, entry->name))
 			return entry->shown;
 	}
 	return NULL;

@@ -30,9 +30,10 @@ void rv_infer_set_shrink(struct rv_infer_set *set, size_t most);
 bool rv_infer_set_has(const struct rv_infer_set *set, uint64_t hash);
 /* How many different ones came, about: exact as long as the threshold is UINT64_MAX. */
 double rv_infer_set_distinct(const struct rv_infer_set *set);
-/* Of the hashes of `part` below both thresholds, how many there are, and how many `whole` has. */
+/* Of the hashes of `part` below both thresholds, how many there are, and how many `whole` has; with
+ * `only_all` no more of them are compared once one is missing. */
 size_t rv_infer_set_within(const struct rv_infer_set *part, const struct rv_infer_set *whole,
-			   size_t *ret_compared);
+			   bool only_all, size_t *ret_compared);
 
 /* ---- types (extract_infer_type.c) ---- */
 

@@ -377,11 +377,14 @@ static bool consider(const struct rv_infer *infer, size_t child, size_t i, size_
 	    (column->type.type != RV_COLUMN_STRING && column->type.type != RV_COLUMN_INTEGER))
 		return false;
 	*ret = (struct match){ .table = p, .score = name_score(column->name, parent, key->name) };
-	ret->within = rv_infer_set_within(&column->sample, &key->all, &ret->compared);
+	/* any small number is in a table of many */
+	if (!ret->score && column->type.type == RV_COLUMN_INTEGER)
+		return false;
+	ret->within = rv_infer_set_within(&column->sample, &key->all, ret->score < 3, &ret->compared);
 	if (!ret->compared)
 		return false;
 	if (ret->within == ret->compared)
-		return ret->score || (column->type.type == RV_COLUMN_STRING && ret->within >= 20);
+		return ret->score || ret->within >= 20;
 	/* an extract holds what is new: parents may have come with an earlier one */
 	return ret->score >= 3 && ret->within * 2 >= ret->compared;
 }

@@ -69,8 +69,9 @@ void rv_infer_set_shrink(struct rv_infer_set *set, size_t most)
 {
 	size_t room = 16;
 
-	set->most = most;
-	while (set->count > most) {
+	if (most < set->most)
+		set->most = most;
+	while (set->count > set->most) {
 		set->threshold /= 2;
 		rebuild(set, set->room);
 	}
@@ -91,12 +92,12 @@ double rv_infer_set_distinct(const struct rv_infer_set *set)
 }
 
 size_t rv_infer_set_within(const struct rv_infer_set *part, const struct rv_infer_set *whole,
-			   size_t *ret_compared)
+			   bool only_all, size_t *ret_compared)
 {
 	uint64_t threshold = part->threshold < whole->threshold ? part->threshold : whole->threshold;
 	size_t within = 0, compared = 0;
 
-	for (size_t i = 0; i < part->room; i++)
+	for (size_t i = 0; i < part->room && !(only_all && within < compared); i++)
 		if (part->slots[i] && part->slots[i] <= threshold) {
 			compared++;
 			within += rv_infer_set_has(whole, part->slots[i]);

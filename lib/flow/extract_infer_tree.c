@@ -207,8 +207,9 @@ void rv_infer_print_documents(const struct rv_infer *infer, struct rv_strbuf *sb
 				rv_strbuf_puts(sb, "\n# Documents that these relations allow. Take the marks away "
 						   "from one, and say where it goes.\n#documents:\n");
 			rv_strbuf_printf(sb, "#  %.*s:\n", (int)rv_infer_singular(name), name);
-			rv_strbuf_printf(sb, "#    root: %s\n#    scope: history\n", name);
-			rv_strbuf_puts(sb, "#    target: { lake: true }\n");
+			rv_strbuf_printf(sb, "#    root: %s\n", name);
+			rv_strbuf_puts(sb, "#    scope: history  # extract, with `complete: true`, where each "
+					   "extract holds whole documents\n#    target: { lake: true }\n");
 			print_nests(infer, &path, 1, sb);
 			below[best] = 0;
 		}

@@ -17,7 +17,7 @@ static const char *const formats[] = {
 	"", "%Y%m%d%H%M%S", "%F %H:%M", CLOCKS("%d.%m.%Y"), CLOCKS("%d/%m/%Y"), CLOCKS("%m/%d/%Y"),
 	CLOCKS("%d-%m-%Y"), CLOCKS("%m-%d-%Y"), CLOCKS("%Y/%m/%d"),
 };
-enum { DATES = 13, RFC3339 = DATES, FORMATS = sizeof(formats) / sizeof(*formats) };
+enum { DATES = 13, RFC3339 = DATES, DATE_DIGITS = 1, TIME_DIGITS = 14, FORMATS = sizeof(formats) / sizeof(*formats) };
 _Static_assert(FORMATS <= 64, "a bit for each");
 
 void rv_infer_type_init(struct rv_infer_type *type)
@@ -110,8 +110,7 @@ static bool fits(size_t format, struct rv_str s)
 {
 	char reason[RV_CUT_REASON];
 	int64_t value;
-	bool digits = strcmp(formats[format], "%Y%m%d") == 0 ||
-		      strcmp(formats[format], "%Y%m%d%H%M%S") == 0;
+	bool digits = format == DATE_DIGITS || format == TIME_DIGITS;
 
 	if (digits && (s.len != (format < DATES ? 8 : 14) || !all_digits(s.p, s.len)))
 		return false;
@@ -211,7 +210,7 @@ static void say_time(const struct rv_infer_type *type, struct rv_column *ret, st
 		rv_strbuf_puts(why, "each says its zone");
 	else if (format >= DATES)
 		rv_strbuf_puts(why, "without zone: `timezone` is a guess");
-	else if (strcmp(text, "%Y%m%d") == 0)
+	else if (format == DATE_DIGITS)
 		rv_strbuf_puts(why, "8 digits, all of them days; an identifier? then string");
 	for (; rest; rest &= rest - 1) {
 		const char *other = formats[__builtin_ctzll(rest)];

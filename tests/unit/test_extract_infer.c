@@ -580,15 +580,17 @@ static void sets_keep_an_even_sample(void **state RV_UNUSED)
 	}
 	assert_int_equal(up.threshold, down.threshold);
 	assert_int_equal(up.count, down.count);
-	assert_int_equal(rv_infer_set_within(&up, &down, &compared), up.count);
+	assert_int_equal(rv_infer_set_within(&up, &down, false, &compared), up.count);
 	assert_int_equal(compared, up.count);
 	assert_in_range(up.count, 400, 1000);
 	assert_in_range((uint64_t)rv_infer_set_distinct(&up), 90000, 110000);
-	size_t within = rv_infer_set_within(&part, &up, &compared);
+	size_t within = rv_infer_set_within(&part, &up, false, &compared);
 
 	assert_int_equal(within, compared);
 	assert_true(compared > 0);
-	assert_true(rv_infer_set_within(&up, &part, &compared) < compared);
+	assert_true(rv_infer_set_within(&up, &part, false, &compared) < compared);
+	within = rv_infer_set_within(&up, &part, true, &compared);
+	assert_int_equal(compared, within + 1);
 	rv_infer_set_shrink(&up, 10);
 	assert_in_range(up.count, 1, 10);
 	assert_in_range(up.room, 16, 32);
@@ -612,6 +614,24 @@ static void rows_that_are_refused_are_said(void **state RV_UNUSED)
 	assert_int_equal(infer(zip, &params, &err), RV_OK);
 	assert_says("1 row would be refused; the first: line 5, 3 fields where there are 2 columns");
 	rv_zip_free(zip);
+}
+
+/* Of very many members the first ones are looked into; the rows of all are read, up to the limit. */
+static void many_members_are_one_table(void **state RV_UNUSED)
+{
+	struct zip z = { 0 };
+	char name[64], csv[64];
+
+	for (int i = 0; i < 300; i++) {
+		snprintf(name, sizeof(name), "part-%05d.csv", i);
+		snprintf(csv, sizeof(csv), "id,v\n%d,%s\n", i, i == 299 ? "x" : "1");
+		add_file(&z, name, csv, strlen(csv));
+	}
+	assert_int_equal(make_job(&z), 300);
+	assert_int_equal(job.tables_count, 1);
+	assert_string_equal(table_of("part")->member, "part-[0-9]*.csv");
+	assert_type("part", "v", "string");
+	assert_says("# 300 members, 300 rows in all");
 }
 
 static void without_a_table_there_is_no_job(void **state RV_UNUSED)
@@ -676,6 +696,7 @@ int main(void)
 		cmocka_unit_test(only_so_much_is_read),
 		cmocka_unit_test(sets_keep_an_even_sample),
 		cmocka_unit_test(rows_that_are_refused_are_said),
+		cmocka_unit_test(many_members_are_one_table),
 		cmocka_unit_test(without_a_table_there_is_no_job),
 		cmocka_unit_test(damage_is_no_guess),
 	};
