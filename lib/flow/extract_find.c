@@ -142,6 +142,20 @@ static enum rv_status add_object(void *arg, const struct rv_store_object *object
 	return RV_OK;
 }
 
+/* What of a pattern stands before its first sign that means something, without backslashes. */
+static char *plain_start(const char *pattern)
+{
+	char *plain = rv_strdup(pattern), *o = plain;
+
+	for (const char *c = pattern; *c && !strchr("*?[", *c); c++) {
+		if (*c == '\\' && c[1])
+			c++;
+		*o++ = *c;
+	}
+	*o = '\0';
+	return plain;
+}
+
 static enum rv_status add_bucket(const struct rv_extract_params *params,
 				 struct extract_archives *archives, const char *url, struct rv_error *err)
 {
@@ -150,7 +164,7 @@ static enum rv_status add_bucket(const struct rv_extract_params *params,
 	if (!key || key == url + 5)
 		return rv_fail(err, RV_USAGE, "%s names no object", url);
 	RV_CLEANUP(rv_free_p) char *bucket = rv_strndup(url + 5, (size_t)(key - url - 5));
-	RV_CLEANUP(rv_free_p) char *prefix = rv_strndup(key + 1, strcspn(key + 1, "*?["));
+	RV_CLEANUP(rv_free_p) char *prefix = plain_start(key + 1);
 	/* a prefix that ends in a slash is a folder of archives */
 	RV_CLEANUP(rv_free_p)
 	char *pattern = rv_ends_with(key, "/") ? rv_asprintf("%s*.[zZ][iI][pP]", key + 1)
