@@ -205,11 +205,15 @@ void rv_infer_print_documents(const struct rv_infer *infer, struct rv_strbuf *sb
 
 			if (!printed++)
 				rv_strbuf_puts(sb, "\n# Documents that these relations allow. Take the marks away "
-						   "from one, and say where it goes.\n#documents:\n");
+						   "from one, and say where it goes.\n"
+						   "# Where rows of a document come in several extracts, it is `scope: history`: "
+						   "into dynamodb, and\n# its tables are merged into the warehouse "
+						   "(loads: `to: table`).\n#documents:\n");
 			rv_strbuf_printf(sb, "#  %.*s:\n", (int)rv_infer_singular(name), name);
 			rv_strbuf_printf(sb, "#    root: %s\n", name);
-			rv_strbuf_puts(sb, "#    scope: history  # extract, with `complete: true`, where each "
-					   "extract holds whole documents\n#    target: { lake: true }\n");
+			rv_strbuf_puts(sb, "#    scope: extract\n"
+					   "#    complete: true  # every extract holds whole documents; is it so?\n"
+					   "#    target: { lake: true }  # or { dynamodb: <table> }\n");
 			print_nests(infer, &path, 1, sb);
 			below[best] = 0;
 		}
