@@ -179,6 +179,11 @@ static bool has_parent(const struct rv_infer *infer, size_t t)
 	return false;
 }
 
+static const char heading[] =
+	"\n# Documents that these relations allow. Take the marks away from one, and say where it goes.\n"
+	"# Where rows of a document come in several extracts, it is `scope: history`: into dynamodb, and\n"
+	"# its tables are merged into the warehouse (loads: `to: table`).\n#documents:\n";
+
 void rv_infer_print_documents(const struct rv_infer *infer, struct rv_strbuf *sb)
 {
 	RV_CLEANUP(rv_free_p) size_t *below = rv_calloc(infer->tables_count, sizeof(*below));
@@ -204,15 +209,10 @@ void rv_infer_print_documents(const struct rv_infer *infer, struct rv_strbuf *sb
 			const char *name = infer->tables[best].name;
 
 			if (!printed++)
-				rv_strbuf_puts(sb, "\n# Documents that these relations allow. Take the marks away "
-						   "from one, and say where it goes.\n"
-						   "# Where rows of a document come in several extracts, it is `scope: history`: "
-						   "into dynamodb, and\n# its tables are merged into the warehouse "
-						   "(loads: `to: table`).\n#documents:\n");
+				rv_strbuf_puts(sb, heading);
 			rv_strbuf_printf(sb, "#  %.*s:\n", (int)rv_infer_singular(name), name);
-			rv_strbuf_printf(sb, "#    root: %s\n", name);
-			rv_strbuf_puts(sb, "#    scope: extract\n"
-					   "#    complete: true  # every extract holds whole documents; is it so?\n"
+			rv_strbuf_printf(sb, "#    root: %s\n#    scope: extract\n", name);
+			rv_strbuf_puts(sb, "#    complete: true  # each extract holds whole documents; is it so?\n"
 					   "#    target: { lake: true }  # or { dynamodb: <table> }\n");
 			print_nests(infer, &path, 1, sb);
 			below[best] = 0;
