@@ -30,6 +30,14 @@ struct field {
 	bool doubled;      /* holds quotes or escapes that stand for others */
 	bool escape;       /* of the bytes that JSON escapes */
 };
+/* Bytes that end what is passed over: three, and '\n', and '\r' too. */
+struct stops {
+#ifdef __SSE2__
+	__m128i all[3];
+#endif
+	char bytes[3];
+	bool cr;
+};
 struct reader {
 	const struct rv_job_table *table;
 	const char *label;
@@ -54,6 +62,8 @@ struct reader {
 	size_t header_len;
 
 	char delimiter, quote, escape;
+	struct stops plain, quoted;
+	size_t null_max;           /* length of the longest null token */
 	bool cr_ends, lf_ends, crlf_ends; /* which line ends there are */
 	struct rv_strbuf row, text;
 	bool started;
@@ -136,48 +146,56 @@ static enum rv_status fill(struct reader *r, struct rv_error *err)
 
 /* ---- a row into fields ---- */
 
-struct stops {
-	char a, b, c, d, e;
-};
+static void set_stops(struct stops *s, char a, char b, char c, bool cr)
+{
+	*s = (struct stops){ .bytes = { a, b, c }, .cr = cr };
+#ifdef __SSE2__
+	for (unsigned i = 0; i < 3; i++)
+		s->all[i] = _mm_set1_epi8(s->bytes[i]);
+#endif
+}
 
-/* The first of the stop bytes at or behind p (there is one of them, or zeros, behind the window's
- * end: `end` is looked at by the caller). Notes what was passed. */
+static inline bool is_stop(const struct stops *s, char c)
+{
+	return c == s->bytes[0] || c == '\n' || (c == '\r' && s->cr) || c == s->bytes[1] || c == s->bytes[2];
+}
+
+/* The first of the stop bytes at or behind p, or `end`. Notes what was passed: bytes that JSON escapes are
+ * looked for with the stops, for most of them are. */
 static inline const char *find_stop(const char *p, const char *end, const struct stops *s, bool *escape,
 				    bool *high)
 {
 #ifdef __SSE2__
-	const __m128i a = _mm_set1_epi8(s->a), b = _mm_set1_epi8(s->b), c = _mm_set1_epi8(s->c),
-		      d = _mm_set1_epi8(s->d), e = _mm_set1_epi8(s->e);
-
-	for (; p < end; p += 16) {
+	while (p < end) {
 		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-		unsigned stop = (unsigned)_mm_movemask_epi8(
-			_mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, a), _mm_cmpeq_epi8(v, b)),
-				     _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, c), _mm_cmpeq_epi8(v, d)),
-				     _mm_cmpeq_epi8(v, e))));
-		unsigned special = (unsigned)_mm_movemask_epi8(_mm_or_si128(
-			_mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(0x1f)), v),
-			_mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')),
-				     _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')))));
+		__m128i stop = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, s->all[0]),
+							 _mm_cmpeq_epi8(v, s->all[1])),
+					    _mm_cmpeq_epi8(v, s->all[2]));
+		__m128i special = _mm_or_si128(_mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(0x1f)), v),
+					       _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')),
+							    _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))));
+		unsigned hit = (unsigned)_mm_movemask_epi8(_mm_or_si128(stop, special));
 		unsigned above = (unsigned)_mm_movemask_epi8(v);
 
-		if (stop) {
-			unsigned n = (unsigned)__builtin_ctz(stop), before = (1u << n) - 1;
-
-			*escape |= (special & before) != 0;
-			*high |= (above & before) != 0;
-			return p + n < end ? p + n : end;
+		if (!hit) {
+			/* behind the end are zeros, which would have been hit */
+			*high |= above != 0;
+			p += 16;
+			continue;
 		}
-		*escape |= special != 0;
-		*high |= above != 0;
+		*high |= (above & (hit ^ (hit - 1)) >> 1) != 0;
+		p += __builtin_ctz(hit);
+		if (p >= end || is_stop(s, *p))
+			break;
+		*escape = true;
+		p++;
 	}
-	return end;
+	return p < end ? p : end;
 #else
 	for (; p < end; p++) {
 		unsigned char u = (unsigned char)*p;
 
-		if (*p == s->a || *p == s->b || *p == s->c || *p == s->d ||
-		    *p == s->e)
+		if (is_stop(s, *p))
 			return p;
 		*escape |= u < 0x20 || u == '"' || u == '\\';
 		*high |= u >= 0x80;
@@ -232,9 +250,6 @@ static enum cut cut_row(struct reader *r, struct cut_row *ret)
 {
 	const char *const start = r->window + r->pos, *const end = r->window + r->end;
 	const char *p = start;
-	const struct stops plain = { r->delimiter, '\n', '\r', r->quote ? r->quote : r->delimiter,
-				     r->escape ? r->escape : r->delimiter };
-	const struct stops quoted = { r->quote, '\n', r->escape ? r->escape : r->quote, '\n', '\n' };
 	struct cut_row row = { .quote_at = SIZE_MAX };
 
 	r->fields_count = 0;
@@ -250,7 +265,7 @@ static enum cut cut_row(struct reader *r, struct cut_row *ret)
 			f->quoted = true;
 			f->p = p;
 			for (;;) {
-				p = find_stop(p, end, &quoted, &f->escape, &row.high);
+				p = find_stop(p, end, &r->quoted, &f->escape, &row.high);
 				if (p == end) {
 					row.quote_at = (size_t)(open - start);
 					if (!r->eof) {
@@ -307,7 +322,7 @@ static enum cut cut_row(struct reader *r, struct cut_row *ret)
 		} else {
 		unquoted:
 			for (;;) {
-				p = find_stop(p, end, &plain, &f->escape, &row.high);
+				p = find_stop(p, end, &r->plain, &f->escape, &row.high);
 				if (p == end)
 					break;
 				if (*p == r->delimiter)
@@ -373,7 +388,7 @@ static struct rv_str text_of(struct reader *r, const struct field *f)
 	if (!f->doubled)
 		return (struct rv_str){ f->p, f->len };
 	rv_strbuf_clear(&r->text);
-	rv_strbuf_reserve(&r->text, f->len + 1);
+	rv_strbuf_reserve(&r->text, f->len + SLACK);
 	char *o = r->text.bytes;
 
 	for (size_t i = 0; i < f->len; i++) {
@@ -532,15 +547,16 @@ static enum rv_status reject(struct reader *r, size_t len, const char *code, con
 	return r->sink->reject(r->sink->arg, &what, err);
 }
 
-static bool is_null(const struct rv_job_dialect *dialect, const struct field *f)
+static inline bool is_null(const struct reader *r, const struct field *f)
 {
-	if (f->quoted)
-		return false;
-	for (size_t i = 0; i < dialect->nulls.count; i++) {
-		const char *null = dialect->nulls.items[i];
-		size_t len = strlen(null);
+	const struct rv_string_list *nulls = &r->table->dialect.nulls;
 
-		if (len == f->len && memcmp(null, f->p, len) == 0)
+	if (f->quoted || f->len > r->null_max)
+		return false;
+	for (size_t i = 0; i < nulls->count; i++) {
+		const char *null = nulls->items[i];
+
+		if (strlen(null) == f->len && memcmp(null, f->p, f->len) == 0)
 			return true;
 	}
 	return false;
@@ -551,10 +567,8 @@ static enum rv_status put_cell(struct reader *r, const struct rv_column *column,
 			       const struct cut_row *row, bool *ret_good, struct rv_error *err)
 {
 	char reason[RV_CUT_REASON];
-	struct rv_packed_cell cell = { .p = "", .null = true };
-
 	*ret_good = true;
-	if (!is_null(&r->table->dialect, f)) {
+	if (!is_null(r, f)) {
 		struct rv_str text = text_of(r, f);
 
 		if (f->escape && memchr(text.p, 0, text.len)) {
@@ -576,17 +590,18 @@ static enum rv_status put_cell(struct reader *r, const struct rv_column *column,
 					      (int)(text.len < 60 ? text.len : 60), text.p);
 			}
 		} else {
-			cell = (struct rv_packed_cell){ .p = text.p, .len = text.len };
 			/* what was passed over may have been quotes of the dialect alone */
-			cell.escape = f->escape && rv_packed_needs_escape(text.p, text.len);
+			rv_packed_put_near(&r->row, text.p, text.len,
+					   f->escape && rv_packed_needs_escape(text.p, text.len));
+			return RV_OK;
 		}
 	}
-	if (cell.null && column->required) {
+	if (column->required) {
 		*ret_good = false;
 		return reject(r, row->content, "missing_value", column->name, err, "%s is missing",
 			      column->name);
 	}
-	rv_packed_put_cell(&r->row, &cell);
+	rv_packed_put_null(&r->row);
 	return RV_OK;
 }
 
@@ -749,7 +764,15 @@ enum rv_status rv_table_csv_read(const struct rv_job_table *table, uint64_t max_
 		.cr_ends = end == RV_LINE_END_CR,
 	};
 
+	set_stops(&r.plain, r.delimiter, r.quote ? r.quote : r.delimiter, r.escape ? r.escape : r.delimiter,
+		  true);
+	set_stops(&r.quoted, r.quote, r.quote, r.escape ? r.escape : r.quote, false);
 	*ret = (struct rv_table_counts){ 0 };
+	for (size_t i = 0; i < table->dialect.nulls.count; i++) {
+		size_t len = strlen(table->dialect.nulls.items[i]);
+
+		r.null_max = len > r.null_max ? len : r.null_max;
+	}
 	enum rv_status status = read_rows(&r, err);
 
 	rv_strbuf_release(&r.raw);

@@ -152,6 +152,56 @@ static char *put_day(char *o, const struct rv_date *date)
 	return put_digits(o, date->day, 2);
 }
 
+/* Which digits and separators "2026-11-20" and "2026-11-20?16:58:51" have: eight bytes at a time, a byte of
+ * text without the template's is at most 9 where the template has a digit, else 0. */
+static inline bool has_form(const char *p, const char template[8])
+{
+	uint64_t text, form, most = 0;
+	unsigned char add[8];
+
+	memcpy(&text, p, 8);
+	memcpy(&form, template, 8);
+	for (unsigned i = 0; i < 8; i++)
+		add[i] = template[i] == '0' ? 0x7f - 9 : 0x7f;
+	memcpy(&most, add, 8);
+	text ^= form;
+	return ((text | (text + most)) & 0x8080808080808080) == 0;
+}
+
+static unsigned two(const char *p)
+{
+	return (unsigned)(p[0] - '0') * 10 + (unsigned)(p[1] - '0');
+}
+
+/* "2026-11-20" of the calendar; p has ten bytes. */
+static bool is_day(const char *p)
+{
+	if (!has_form(p, "0000-00-") || p[8] < '0' || p[8] > '9' || p[9] < '0' || p[9] > '9')
+		return false;
+	unsigned month = two(p + 5), day = two(p + 8);
+
+	return month >= 1 && month <= 12 && day >= 1 &&
+	       (day <= 28 || day <= rv_days_in_month(two(p) * 100 + two(p + 2), month));
+}
+
+/* "2026-11-20 16:58:51" that needs no other zone, or with a Z: copied. All others are read. */
+static bool copy_timestamp(const struct rv_column *column, struct rv_str s, struct rv_strbuf *row)
+{
+	char text[20];
+
+	if (column->format ||
+	    (s.len == 20 ? s.p[19] != 'Z' && s.p[19] != 'z'
+			 : s.len != 19 || !column->timezone || strcmp(column->timezone, "UTC") != 0) ||
+	    (s.p[10] != ' ' && s.p[10] != 'T' && s.p[10] != 't') || !has_form(s.p + 11, "00:00:00") ||
+	    two(s.p + 11) > 23 || two(s.p + 14) > 59 || two(s.p + 17) > 59 || !is_day(s.p))
+		return false;
+	memcpy(text, s.p, 19);
+	text[10] = 'T';
+	text[19] = 'Z';
+	rv_packed_put_literal(row, text, sizeof(text));
+	return true;
+}
+
 static bool put_date(const struct rv_column *column, struct rv_str s, struct rv_strbuf *row,
 		     char *reason)
 {
@@ -159,6 +209,10 @@ static bool put_date(const struct rv_column *column, struct rv_str s, struct rv_
 	struct rv_date date;
 	int64_t days;
 
+	if (s.len == 10 && !column->format && is_day(s.p)) {
+		rv_packed_put_literal(row, s.p, s.len);
+		return true;
+	}
 	if (!rv_cut_date(s, column->format, &days, reason))
 		return false;
 	rv_date_from_ms(days * 86400000, &date);
@@ -175,6 +229,8 @@ static bool put_timestamp(const struct rv_column *column, struct rv_str s, struc
 	struct rv_date date;
 	int64_t us;
 
+	if (copy_timestamp(column, s, row))
+		return true;
 	if (!rv_cut_timestamp(s, column->format, column->timezone, &us, reason))
 		return false;
 	int64_t ms = us / 1000 - (us % 1000 < 0);

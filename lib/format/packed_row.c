@@ -10,7 +10,44 @@
 #include "format/text_copy.h"
 
 /* Room behind what is needed, for copies in whole chunks. */
-enum { SLACK = 32 };
+enum { SLACK = RV_PACKED_CHUNK };
+
+/* Most values are shorter than a call of memcpy is worth. Reads and writes these bytes alone. */
+static inline void copy_exact(char *o, const char *p, size_t len)
+{
+	if (len > 16) {
+		memcpy(o, p, len);
+	} else if (len >= 8) {
+		uint64_t first, last;
+
+		memcpy(&first, p, 8);
+		memcpy(&last, p + len - 8, 8);
+		memcpy(o, &first, 8);
+		memcpy(o + len - 8, &last, 8);
+	} else if (len >= 4) {
+		uint32_t first, last;
+
+		memcpy(&first, p, 4);
+		memcpy(&last, p + len - 4, 4);
+		memcpy(o, &first, 4);
+		memcpy(o + len - 4, &last, 4);
+	} else if (len) {
+		char middle = p[len / 2], last = p[len - 1];
+
+		o[0] = p[0];
+		o[len / 2] = middle;
+		o[len - 1] = last;
+	}
+}
+
+/* The same where RV_PACKED_CHUNK bytes can be read and written, however long the value is. */
+static inline void copy_chunk(char *o, const char *p, size_t len)
+{
+	if (len <= RV_PACKED_CHUNK)
+		memcpy(o, p, RV_PACKED_CHUNK);
+	else
+		memcpy(o, p, len);
+}
 
 static inline char *room(struct rv_strbuf *sb, size_t need)
 {
@@ -38,8 +75,7 @@ static void put(struct rv_strbuf *row, const char *p, size_t len, bool escape)
 	char *o = room(row, RV_PACKED_HEAD_BYTES + len);
 
 	o += rv_packed_head(o, rv_packed_head_of(len, escape));
-	if (len)
-		memcpy(o, p, len);
+	copy_exact(o, p, len);
 	close_row(row, o + len);
 }
 
@@ -75,6 +111,8 @@ void rv_packed_column_init(struct rv_packed_column *ret, const char *name, bool 
 
 	rv_strbuf_json(&prefix, name, strlen(name));
 	rv_strbuf_putc(&prefix, ':');
+	rv_strbuf_reserve(&prefix, RV_PACKED_CHUNK);
+	memset(prefix.bytes + prefix.len, 0, RV_PACKED_CHUNK);
 	*ret = (struct rv_packed_column){ .prefix_len = prefix.len, .literal = literal };
 	ret->prefix = rv_strbuf_take(&prefix);
 }
@@ -85,8 +123,8 @@ void rv_packed_column_release(struct rv_packed_column *column)
 	*column = (struct rv_packed_column){ 0 };
 }
 
-/* Writes the value at `o`, which has room for six times its bytes. */
-static inline char *write_value(const struct rv_packed_cell *cell, bool literal, char *o)
+/* Writes the value at `o`, which has room for six times its bytes; so many bytes can be read of it. */
+static inline __attribute__((always_inline)) char *write_value(const struct rv_packed_cell *cell, size_t readable, bool literal, char *o)
 {
 	if (cell->null) {
 		memcpy(o, "null", 4);
@@ -98,7 +136,10 @@ static inline char *write_value(const struct rv_packed_cell *cell, bool literal,
 		for (size_t i = 0; i < cell->len; i++)
 			o += rv_copy_escaped(cell->p[i], o);
 	else {
-		memcpy(o, cell->p, cell->len);
+		if (readable >= RV_PACKED_CHUNK)
+			copy_chunk(o, cell->p, cell->len);
+		else
+			copy_exact(o, cell->p, cell->len);
 		o += cell->len;
 	}
 	if (!literal)
@@ -115,7 +156,7 @@ void rv_packed_cell_json(const struct rv_packed_cell *cell, bool literal, struct
 {
 	char *o = room(out, room_of(cell));
 
-	close_row(out, write_value(cell, literal, o));
+	close_row(out, write_value(cell, cell->len, literal, o));
 }
 
 bool rv_packed_row_json(const struct rv_packed_column *columns, size_t count, const char *row,
@@ -124,19 +165,27 @@ bool rv_packed_row_json(const struct rv_packed_column *columns, size_t count, co
 	struct rv_packed_cursor cursor = rv_packed_cursor_of(row, len);
 	struct rv_packed_cell cell;
 	size_t start = out->len;
+	char *o = room(out, 0);
+	const char *limit = out->bytes + out->capacity - SLACK;
 
 	for (size_t i = 0; i < count; i++) {
 		if (!rv_packed_next(&cursor, &cell)) {
-			rv_strbuf_truncate(out, start);
+			close_row(out, out->bytes + start);
 			return false;
 		}
-		char *o = room(out, columns[i].prefix_len + room_of(&cell));
+		size_t need = 3 + columns[i].prefix_len + room_of(&cell);
 
+		if (o > limit || need > (size_t)(limit - o)) {
+			out->len = (size_t)(o - out->bytes);
+			o = room(out, need);
+			limit = out->bytes + out->capacity - SLACK;
+		}
 		if (i)
 			*o++ = ',';
-		memcpy(o, columns[i].prefix, columns[i].prefix_len);
-		o = write_value(&cell, columns[i].literal, o + columns[i].prefix_len);
-		close_row(out, o);
+		copy_chunk(o, columns[i].prefix, columns[i].prefix_len);
+		o = write_value(&cell, (size_t)(cursor.end - cell.p), columns[i].literal,
+				o + columns[i].prefix_len);
 	}
+	close_row(out, o);
 	return true;
 }

@@ -16,11 +16,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/strbuf.h"
 
 /* The most bytes that h takes. */
 #define RV_PACKED_HEAD_BYTES 10
+/* What is copied at once where there is room for it. */
+#define RV_PACKED_CHUNK 32
 
 struct rv_packed_cell {
 	const char *p; /* never NULL */
@@ -56,6 +59,23 @@ void rv_packed_put_literal(struct rv_strbuf *row, const char *p, size_t len);
 void rv_packed_put_text(struct rv_strbuf *row, const char *p, size_t len);
 /* As it was read. */
 void rv_packed_put_cell(struct rv_strbuf *row, const struct rv_packed_cell *cell);
+/* A text, where RV_PACKED_CHUNK bytes can be read from p on, whatever they are. */
+static inline void rv_packed_put_near(struct rv_strbuf *row, const char *p, size_t len, bool escape)
+{
+	size_t need = RV_PACKED_HEAD_BYTES + len + RV_PACKED_CHUNK;
+
+	if (row->capacity - row->len < need || !row->capacity)
+		rv_strbuf_reserve(row, need + row->len / 2);
+	char *o = row->bytes + row->len;
+
+	o += rv_packed_head(o, rv_packed_head_of(len, escape));
+	if (len <= RV_PACKED_CHUNK)
+		memcpy(o, p, RV_PACKED_CHUNK);
+	else
+		memcpy(o, p, len);
+	o[len] = '\0';
+	row->len = (size_t)(o + len - row->bytes);
+}
 /* Whether JSON must escape something: a control character, a quote, a backslash. */
 bool rv_packed_needs_escape(const char *p, size_t len);
 

@@ -398,6 +398,25 @@ static void test_125_times(void **state RV_UNUSED)
 	value("timestamp", "1969-12-31T23:59:59.999999Z", "1969-12-31T23:59:59.999999Z");
 	value("timestamp", "2024-01-01T24:00:00Z", "! is no time of day");
 	value("timestamp", "2024-01-01T23:59:60Z", "! is no time of day");
+	/* as they should be written but for a letter, and almost so */
+	value("timestamp", "2024-02-29t23:59:59z", "2024-02-29T23:59:59Z");
+	value("{ type: timestamp, timezone: UTC }", "2024-02-29 23:59:59", "2024-02-29T23:59:59Z");
+	value("{ type: timestamp, timezone: UTC }", "0000-01-31 00:00:00", "0000-01-31T00:00:00Z");
+	value("{ type: timestamp, timezone: UTC }", "2023-02-29 23:59:59", "! is no day of the calendar");
+	value("{ type: timestamp, timezone: UTC }", "2023-13-01 23:59:59", "! is no day of the calendar");
+	value("{ type: timestamp, timezone: UTC }", "2023-01-00 23:59:59", "! is no day of the calendar");
+	value("{ type: timestamp, timezone: UTC }", "2023-12-31 24:00:00", "! is no time of day");
+	value("{ type: timestamp, timezone: UTC }", "2023-12-31 00:60:00", "! is no time of day");
+	for (size_t i = 0; i < 19; i++) {
+		char text[] = "2023-12-31 10:10:10";
+
+		text[i] = i == 10 ? '_' : text[i] == '1' ? ':' : '\xb1';
+		value("{ type: timestamp, timezone: UTC }", text, "! is not a time as 2026-11-20T16:58:51Z");
+		if (i > 9)
+			continue;
+		text[10] = '\0';
+		value("date", text, "! is not a date as %Y-%m-%d");
+	}
 	value("timestamp", "2024-01-01 00:00:00",
 	      "! has no zone, and neither has the column: set its timezone, as in timezone: UTC");
 	value("{ type: timestamp, timezone: \"+02:00\" }", "2024-01-01 00:00:00", "2023-12-31T22:00:00Z");
