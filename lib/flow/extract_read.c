@@ -168,6 +168,7 @@ struct crew {
 	char *folder;           /* of files of ours */
 	pthread_mutex_t mutex;  /* for what follows, and for calls to the outside */
 	struct member *members;
+	size_t *turns;          /* largest members first, so that none is left alone at the end */
 	size_t count, next;
 	bool stop;
 	uint64_t rejected, done_bytes, rows;
@@ -431,7 +432,7 @@ static void *work(void *arg)
 
 	for (;;) {
 		pthread_mutex_lock(&crew->mutex);
-		struct member *m = !crew->stop && crew->next < crew->count ? &crew->members[crew->next++]
+		struct member *m = !crew->stop && crew->next < crew->count ? &crew->members[crew->turns[crew->next++]]
 									   : NULL;
 
 		pthread_mutex_unlock(&crew->mutex);
@@ -486,6 +487,27 @@ static void plan_members(struct crew *crew)
 	}
 }
 
+static uint64_t bytes_of(const struct crew *crew, size_t member)
+{
+	return rv_zip_entry(crew->reading->zip, crew->members[member].entry)->bytes;
+}
+
+static int compare_turns(const void *a, const void *b, void *arg)
+{
+	size_t x = *(const size_t *)a, y = *(const size_t *)b;
+	uint64_t bytes = bytes_of(arg, x), others = bytes_of(arg, y);
+
+	return bytes != others ? (bytes < others) - (bytes > others) : (x > y) - (x < y);
+}
+
+static void plan_turns(struct crew *crew)
+{
+	crew->turns = rv_calloc(crew->count + 1, sizeof(*crew->turns));
+	for (size_t i = 0; i < crew->count; i++)
+		crew->turns[i] = i;
+	qsort_r(crew->turns, crew->count, sizeof(*crew->turns), compare_turns, crew);
+}
+
 /* What the members made, in their order. */
 static enum rv_status gather(struct crew *crew, struct rv_error *err)
 {
@@ -528,6 +550,7 @@ enum rv_status extract_read(struct extract_reading *reading, struct rv_error *er
 		return err->status;
 	allow_files();
 	plan_members(&crew);
+	plan_turns(&crew);
 	while (started + 1 < params->threads && started < 63 && started + 1 < crew.count &&
 	       pthread_create(&threads[started], NULL, work, &crew) == 0)
 		started++;
@@ -548,6 +571,7 @@ enum rv_status extract_read(struct extract_reading *reading, struct rv_error *er
 	}
 	free(crew.columns);
 	free(crew.members);
+	free(crew.turns);
 	free(crew.folder);
 	pthread_mutex_destroy(&crew.mutex);
 	return status;
