@@ -721,53 +721,7 @@ versions () {
 	echo
 }
 
-# Tables of an extract to NDJSON, to DuckDB reading the members that were unpacked for it, which counts too. The
-# rows are the same; river writes numbers as they were written.
-bench_extract () {
-	need_duckdb || return 0
-	zip=$(command -v zip) && unzip=$(command -v unzip) || {
-		skip 'there is no zip or unzip'
-		return 0
-	}
-	folder=$work/extract customers=${BENCH_CUSTOMERS:-180000}
-	tables='customers addresses products orders order_lines payments shipments'
-	rm -rf "$folder" && mkdir -p "$folder/csv" "$folder/theirs" &&
-	"$tools/gen_warehouse" "$folder/csv" "$customers" >"$folder/counts.json" &&
-	(cd "$folder/csv" && "$zip" -q -1 ../extract.zip ./*.csv) || return 1
-	bytes=$(cd "$folder/csv" && for table in $tables; do cat $table.csv; done | wc -c)
-	rm -rf "$folder/csv"
-	printf 'profiles:\n  local: { lake: ./lake, state: ./state }\n' >"$folder/river.yaml"
-	for kind in gzip zstd
-	do
-		{
-			sed '/^documents:/,$d; s/^job: .*/job: bench/' "$here/documents.yaml" && echo loads: &&
-			for table in $tables
-			do
-				echo "  $table: { to: lake, compression: $kind }"
-			done
-		} >"$folder/$kind.yaml" &&
-		for table in $tables
-		do
-			printf "COPY (FROM read_csv('%s')) TO '%s' (FORMAT json, COMPRESSION %s);" \
-				"$folder/theirs/$table.csv" "$folder/theirs/$table.json" $kind
-		done >"$folder/$kind.sql" || return 1
-	done
-	about "$customers customers, $bytes bytes of CSV in seven tables, of a ZIP archive"
-	ours="cd '$folder' && '$river' extract-load"
-	theirs="'$unzip' -qo '$folder/extract.zip' -d '$folder/theirs' && '$bare' sql :memory:"
-	measure -n "$rounds" --gb "$(awk -v n="$bytes" 'BEGIN { print n / 1e9 }')" \
-		--before "rm -rf '$folder/lake' '$folder/state' '$folder/theirs' && mkdir '$folder/theirs'" \
-		--bar 'gzip, CPU, to DuckDB=cpu 1/2 <= 0.08' --bar 'zstd, CPU, to DuckDB=cpu 3/4 <= 0.28' \
-		--bar 'zstd, wall, to DuckDB=wall 3/4 <= 0.4' --bar 'resident memory=rss 3 <= 256' \
-		"river, gzip=$ours gzip.yaml extract.zip" \
-		"unzip and DuckDB, gzip=$theirs \"\$(cat '$folder/gzip.sql')\"" \
-		"river, zstd=$ours zstd.yaml extract.zip" \
-		"unzip and DuckDB, zstd=$theirs \"\$(cat '$folder/zstd.sql')\""
-	code=$?
-	rm -rf "$folder"
-	return $code
-}
-
+. "$here/extract.sh"
 
 mkdir -p "$work/home" || exit 1
 : >"$work/bars"
