@@ -164,6 +164,8 @@ static enum rv_status push_files(struct run *run, const char *name, const char *
 	    rv_catalog_get(cx->lake, name, &stream, NULL, err) != RV_OK ||
 	    rv_wire_delivery(cx->profile, cx->lake, &delivery, err) != RV_OK)
 		return err->status;
+	if (!count)
+		return RV_OK;
 	const struct rv_push_params params = {
 		.stream = &stream,
 		.lake = cx->lake,
@@ -369,6 +371,11 @@ static enum rv_status extract_run(struct rv_command_context *cx, void *options, 
 	if (count < 1) {
 		rv_fail(err, RV_USAGE, "extract-load needs a job file");
 		rv_hint(err, "river extract-load <job.yaml>; --infer FILE.zip prints a first one");
+		return err->status;
+	}
+	if (rv_ends_with(operands[0], ".zip")) {
+		rv_fail(err, RV_USAGE, "%s is an archive; the job file comes first", operands[0]);
+		rv_hint(err, "river extract-load <job.yaml> %s", operands[0]);
 		return err->status;
 	}
 	if (check_day("date", o->date, err) != RV_OK || check_day("since", o->since, err) != RV_OK)

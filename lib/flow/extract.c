@@ -79,7 +79,7 @@ static enum rv_status read_archive(struct extract_reading *reading, bool replace
 	const struct rv_extract_params *params = reading->params;
 	struct stat before;
 	int fd = -1;
-	bool known = false;
+	enum extract_known known = EXTRACT_NEW;
 
 	if (extract_open(params, reading->archive, &reading->zip, &fd, err) != RV_OK)
 		return err->status;
@@ -88,11 +88,14 @@ static enum rv_status read_archive(struct extract_reading *reading, bool replace
 	if (rv_zip_identity(reading->zip, reading->identity, err) != RV_OK ||
 	    (!replace && extract_known(params, reading->identity, &known, err) != RV_OK))
 		return err->status;
-	if (known) {
+	if (known == EXTRACT_TAKEN) {
 		result->known++;
 		return RV_OK;
 	}
-	if (extract_match(reading, err) != RV_OK || extract_documents_begin(reading, err) != RV_OK ||
+	if (known == EXTRACT_TORN)
+		replace = true;
+	if (extract_match(reading, err) != RV_OK ||
+	    (!result->taken && extract_preflight(reading, err) != RV_OK) || extract_documents_begin(reading, err) != RV_OK ||
 	    extract_read(reading, err) != RV_OK || extract_documents_stage(reading, err) != RV_OK ||
 	    check_unchanged(reading->archive, fd, &before, err) != RV_OK)
 		return err->status;
@@ -188,8 +191,10 @@ static enum rv_status run_locked(const struct rv_extract_params *params, struct 
 	struct rv_error first = RV_ERROR_INIT;
 	enum rv_status status = extract_find(params, &archives, err);
 
-	if (status == RV_OK && !params->date && !params->since)
-		status = extract_remember(params, &archives, err);
+	/* Taking anew may be cut short, and then it is the next run that has to look at them again. */
+	if (status == RV_OK)
+		status = params->date || params->since ? extract_forget(params, err)
+						       : extract_remember(params, &archives, err);
 	for (size_t i = 0; status == RV_OK && i < archives.count; i++) {
 		struct extract_archive *archive = &archives.items[i];
 
@@ -256,7 +261,7 @@ static enum rv_status check_archive(const struct rv_extract_params *params,
 	struct extract_reading reading = { .params = params, .archive = archive, .rejects = RV_STRBUF_INIT,
 					   .first_reject = RV_STRBUF_INIT };
 	int fd = -1;
-	bool known = false;
+	enum extract_known known = EXTRACT_NEW;
 	char size[RV_NUMBER_TEXT];
 	enum rv_status status = extract_open(params, archive, &reading.zip, &fd, err);
 
@@ -264,16 +269,12 @@ static enum rv_status check_archive(const struct rv_extract_params *params,
 		status = rv_zip_identity(reading.zip, reading.identity, err);
 	if (status == RV_OK)
 		status = extract_match(&reading, err);
-	if (status == RV_OK && params->lake) {
-		RV_CLEANUP(rv_free_p)
-		char *name = rv_asprintf("_river/extracts/%s/%s.json", params->job->name, reading.identity);
-		RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
-		char etag[RV_ETAG_TEXT];
-
-		status = rv_store_get_optional(params->lake, name, 16u << 20, &text, etag, &known, err);
-	}
+	if (status == RV_OK && params->lake)
+		status = extract_known_lake(params, reading.identity, &known, err);
 	if (status == RV_OK) {
-		rv_strbuf_printf(ret, "%s: %s\n", archive->shown, known ? "was taken" : "would be taken");
+		rv_strbuf_printf(ret, "%s: %s\n", archive->shown,
+				 known == EXTRACT_TAKEN && !params->date && !params->since ? "was taken"
+											   : "would be taken");
 		for (size_t t = 0; t < params->job->tables_count; t++)
 			for (size_t i = 0; i < reading.tables[t].members_count; i++) {
 				const struct rv_zip_entry *e =
@@ -293,10 +294,27 @@ enum rv_status rv_extract_check(const struct rv_extract_params *params, struct r
 	struct extract_archives archives = { 0 };
 	enum rv_status status = extract_find(params, &archives, err);
 
-	for (size_t i = 0; i < archives.count && status == RV_OK; i++)
+	struct rv_error first = RV_ERROR_INIT;
+
+	for (size_t i = 0; i < archives.count && status == RV_OK; i++) {
 		status = check_archive(params, &archives.items[i], ret, err);
+		if (status != RV_BAD_DATA)
+			continue;
+		/* a run goes on behind one that it refuses, and so does this */
+		rv_strbuf_printf(ret, "%s: would be refused\n", archives.items[i].shown);
+		if (first.status == RV_OK)
+			first = *err;
+		else
+			extract_say(params->warn, params->arg, "%s", err->message);
+		*err = (struct rv_error)RV_ERROR_INIT;
+		status = RV_OK;
+	}
 	if (status == RV_OK && !archives.count)
 		rv_strbuf_puts(ret, "there is no extract\n");
 	extract_archives_release(&archives);
+	if (status == RV_OK && first.status != RV_OK) {
+		*err = first;
+		return err->status;
+	}
 	return status;
 }

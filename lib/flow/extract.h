@@ -41,7 +41,7 @@ struct rv_extract_params {
 	/* Each opened when it is needed, and the caller's to free; `ret` is borrowed until the run has ended. */
 	enum rv_status (*warehouse)(void *arg, struct rv_warehouse **ret, struct rv_error *err);
 	enum rv_status (*bucket)(void *arg, const char *bucket, struct rv_store **ret, struct rv_error *err);
-	/* Sends the NDJSON files to a stream under this run name. */
+	/* Sends the NDJSON files to a stream under this run name. Without files: only whether it is there. */
 	enum rv_status (*push)(void *arg, const char *stream, const char *run, char **files,
 			       size_t count, struct rv_error *err);
 	/* Opens where a document is kept. */

@@ -101,6 +101,15 @@ static enum rv_status add_path(const struct rv_extract_params *params, struct ex
 	}
 	if (!strpbrk(path, "*?["))
 		return add_file(params, archives, path, err);
+	/* A folder that is not there has no archives either, but is a slip or a mount that is missing. */
+	RV_CLEANUP(rv_free_p) char *plain = rv_strndup(path, strcspn(path, "*?["));
+	char *slash = strrchr(plain, '/');
+
+	if (slash && slash != plain) {
+		*slash = '\0';
+		if (stat(plain, &st) != 0)
+			return rv_fail_errno(err, errno == ENOENT ? RV_NOT_FOUND : RV_LOCAL_IO, "%s", plain);
+	}
 	glob_t found = { 0 };
 	int failed = glob(path, GLOB_NOSORT, NULL, &found);
 	enum rv_status status = RV_OK;
@@ -356,6 +365,19 @@ enum rv_status extract_remember(const struct rv_extract_params *params, struct e
 		}
 		json_decref(o);
 	}
+	return RV_OK;
+}
+
+enum rv_status extract_forget(const struct rv_extract_params *params, struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p) char *folder = NULL;
+
+	if (extract_folder(params, &folder, err) != RV_OK)
+		return err->status;
+	RV_CLEANUP(rv_free_p) char *path = seen_file(folder);
+
+	if (unlink(path) != 0 && errno != ENOENT)
+		return rv_fail_errno(err, RV_LOCAL_IO, "%s", path);
 	return RV_OK;
 }
 

@@ -35,6 +35,8 @@ enum rv_status extract_open(const struct rv_extract_params *params, const struct
 /* Marks those as seen that this host has taken as they are now. */
 enum rv_status extract_remember(const struct rv_extract_params *params, struct extract_archives *archives,
 				struct rv_error *err) RV_MUST_CHECK;
+/* Nothing is remembered any more: the next run asks the ledger. */
+enum rv_status extract_forget(const struct rv_extract_params *params, struct rv_error *err) RV_MUST_CHECK;
 /* Writes down those that are seen now. */
 enum rv_status extract_keep(const struct rv_extract_params *params, const struct extract_archives *archives,
 			    struct rv_error *err) RV_MUST_CHECK;
@@ -115,10 +117,20 @@ void extract_documents_release(struct extract_reading *reading);
 
 /* ---- extract_write.c: everything that can be seen ---- */
 
-/* Whether the extract is in the ledger of the lake, or in that of the warehouse, whose row is then copied to
- * the lake. */
-enum rv_status extract_known(const struct rv_extract_params *params, const char *identity, bool *ret,
-			     struct rv_error *err) RV_MUST_CHECK;
+/* What the ledger knows of an extract. */
+enum extract_known {
+	EXTRACT_NEW,
+	EXTRACT_TAKEN,
+	EXTRACT_TORN, /* a run was killed while it replaced what the extract had brought: it is to be replaced */
+};
+/* Asks the ledger of the lake, then that of the warehouse, whose row is copied to the lake. */
+enum rv_status extract_known(const struct rv_extract_params *params, const char *identity,
+			     enum extract_known *ret, struct rv_error *err) RV_MUST_CHECK;
+/* The ledger of the lake alone, and nothing is changed. */
+enum rv_status extract_known_lake(const struct rv_extract_params *params, const char *identity,
+				  enum extract_known *ret, struct rv_error *err) RV_MUST_CHECK;
+/* Whether streams and tables are there and fit the job, before anything is read. */
+enum rv_status extract_preflight(struct extract_reading *reading, struct rv_error *err) RV_MUST_CHECK;
 /* `summary` goes into the ledgers. */
 enum rv_status extract_write(struct extract_reading *reading, bool replace, json_t *summary,
 			     struct rv_error *err) RV_MUST_CHECK;

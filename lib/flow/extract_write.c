@@ -11,6 +11,7 @@
 #include "format/json_text.h"
 
 #define LEDGER_MAX_BYTES (16u << 20)
+#define REPLACING "replacing"
 
 bool extract_has_tables(const struct rv_job *job)
 {
@@ -39,24 +40,46 @@ static enum rv_status open_warehouse(const struct rv_extract_params *params, str
 	return err->status;
 }
 
-enum rv_status extract_known(const struct rv_extract_params *params, const char *identity, bool *ret,
-			     struct rv_error *err)
+enum rv_status extract_known_lake(const struct rv_extract_params *params, const char *identity,
+				  enum extract_known *ret, struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p) char *name = ledger_name(params->job, identity);
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
+	char etag[RV_ETAG_TEXT];
+	bool found;
+
+	if (rv_store_get_optional(params->lake, name, LEDGER_MAX_BYTES, &text, etag, &found, err) != RV_OK)
+		return err->status;
+	json_t *row = found ? json_loadb(text.bytes, text.len, 0, NULL) : NULL;
+	const char *status = json_string_value(json_object_get(row, "status"));
+
+	*ret = !found ? EXTRACT_NEW : status && strcmp(status, REPLACING) == 0 ? EXTRACT_TORN : EXTRACT_TAKEN;
+	json_decref(row);
+	return RV_OK;
+}
+
+enum rv_status extract_known(const struct rv_extract_params *params, const char *identity,
+			     enum extract_known *ret, struct rv_error *err)
 {
 	RV_CLEANUP(rv_free_p) char *name = ledger_name(params->job, identity);
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
 	struct rv_warehouse *warehouse = NULL;
-	char etag[RV_ETAG_TEXT];
+	bool there = false;
 
-	if (rv_store_get_optional(params->lake, name, LEDGER_MAX_BYTES, &text, etag, ret, err) != RV_OK)
+	if (extract_known_lake(params, identity, ret, err) != RV_OK)
 		return err->status;
 	/* documents may have to be written still, and cannot be without its rows */
-	if (*ret || !extract_has_tables(params->job) || extract_documents_are_sent(params->job))
+	if (*ret != EXTRACT_NEW || !extract_has_tables(params->job) ||
+	    extract_documents_are_sent(params->job))
 		return RV_OK;
 	/* A run was killed behind its transaction; all but the lake's row is there. */
 	if (open_warehouse(params, &warehouse, err) != RV_OK ||
-	    warehouse->ops->extract_find(warehouse, params->job->name, identity, &text, ret, err) != RV_OK)
+	    warehouse->ops->extract_find(warehouse, params->job->name, identity, &text, &there, err) != RV_OK)
 		return err->status;
-	return *ret ? rv_store_put_bytes(params->lake, name, text.bytes, text.len, NULL, err) : RV_OK;
+	if (!there)
+		return RV_OK;
+	*ret = EXTRACT_TAKEN;
+	return rv_store_put_bytes(params->lake, name, text.bytes, text.len, NULL, err);
 }
 
 /* ---- what is replaced ---- */
@@ -111,7 +134,21 @@ static enum rv_status remove_loads(struct rv_store *lake, const char *prefix, st
 	return status;
 }
 
-/* Loads and ledger row of this extract, and of others that came under its name, go. */
+/* From here on it is not what it was, and not yet what it will be. */
+static enum rv_status put_torn(const struct extract_reading *reading, const char *ledger,
+			       json_t *summary, struct rv_error *err)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
+	json_t *row = json_copy(summary);
+
+	json_object_set_new(row, "status", json_string(REPLACING));
+	rv_json_dump(&text, row);
+	rv_strbuf_putc(&text, '\n');
+	json_decref(row);
+	return rv_store_put_bytes(reading->params->lake, ledger, text.bytes, text.len, NULL, err);
+}
+
+/* Loads of this extract go, and loads and ledger rows of others that came under its name. */
 static enum rv_status remove_replaced(struct extract_reading *reading, struct rv_error *err)
 {
 	const struct rv_job *job = reading->params->job;
@@ -129,8 +166,8 @@ static enum rv_status remove_replaced(struct extract_reading *reading, struct rv
 		RV_CLEANUP(rv_free_p) char *row = ledger_name(job, replaced.identities.items[i]);
 
 		status = remove_loads(lake, loads, err);
-		/* the row last: a run that is killed finds it again */
-		if (status == RV_OK)
+		/* the row last: a run that is killed finds it again; its own one says that it is torn */
+		if (status == RV_OK && i)
 			status = lake->ops->remove(lake, row, NULL, err);
 	}
 	rv_string_list_release(&replaced.identities);
@@ -377,6 +414,28 @@ static enum rv_status write_tables(struct extract_reading *reading, struct extra
 
 /* ---- all of it ---- */
 
+enum rv_status extract_preflight(struct extract_reading *reading, struct rv_error *err)
+{
+	const struct rv_extract_params *params = reading->params;
+	const struct rv_job *job = params->job;
+	struct extract_tables tables;
+
+	for (size_t i = 0; i < job->loads_count; i++)
+		if (job->loads[i].to == RV_JOB_TO_STREAM && params->push &&
+		    params->push(params->arg, job->loads[i].name, NULL, NULL, 0, err) != RV_OK)
+			return err->status;
+	if (!extract_has_tables(job))
+		return RV_OK;
+	tables_init(&tables, reading, false, NULL);
+	tables.extract.check_only = true;
+	enum rv_status status = open_warehouse(params, &tables.warehouse, err);
+
+	if (status == RV_OK)
+		status = tables.warehouse->ops->extract_take(tables.warehouse, &tables.extract, err);
+	tables_release(&tables);
+	return status;
+}
+
 enum rv_status extract_write(struct extract_reading *reading, bool replace, json_t *summary,
 			     struct rv_error *err)
 {
@@ -387,7 +446,8 @@ enum rv_status extract_write(struct extract_reading *reading, bool replace, json
 
 	rv_json_dump(&text, summary);
 	rv_strbuf_putc(&text, '\n');
-	if ((replace && remove_replaced(reading, err) != RV_OK) ||
+	if ((replace && (put_torn(reading, ledger, summary, err) != RV_OK ||
+			 remove_replaced(reading, err) != RV_OK)) ||
 	    put_objects(reading, err) != RV_OK)
 		return err->status;
 	if (reading->rejects.len) {

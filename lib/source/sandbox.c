@@ -316,8 +316,15 @@ static _Noreturn void child_main(const struct rv_sandbox_params *params, int cha
 	report.state.limits = set_limits(params, mapped);
 	if (no_privileges && !params->no_seccomp)
 		report.state.seccomp = set_seccomp();
-	if (write(CHANNEL_FD, &report, sizeof(report)) != (ssize_t)sizeof(report))
-		_exit(1);
+	for (size_t sent = 0; sent < sizeof(report);) {
+		ssize_t n = write(CHANNEL_FD, (const char *)&report + sent, sizeof(report) - sent);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			_exit(1);
+		sent += (size_t)n;
+	}
 	int code = params->run(params->arg, params->file < 0 ? -1 : FILE_FD, CHANNEL_FD);
 
 	/* Past whatever a sanitizer does at the end, which needs more calls than there are. */

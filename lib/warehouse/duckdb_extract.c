@@ -502,6 +502,15 @@ static enum rv_status take_entered(struct rv_duckdb *d, struct rv_extract *extra
 	return duck_runf(d, err, "DELETE FROM " LEDGER " WHERE number IN (%s)", replaced.bytes);
 }
 
+static enum rv_status check_tables(struct rv_duckdb *d, const struct rv_extract *extract,
+				   struct rv_error *err)
+{
+	for (size_t i = 0; i < extract->tables_count; i++)
+		if (prepare_table(d, &extract->tables[i], err) != RV_OK)
+			return err->status;
+	return RV_OK;
+}
+
 enum rv_status duck_extract_take(struct rv_warehouse *w, struct rv_extract *extract, struct rv_error *err)
 {
 	struct rv_duckdb *d = (struct rv_duckdb *)w;
@@ -518,6 +527,12 @@ enum rv_status duck_extract_take(struct rv_warehouse *w, struct rv_extract *extr
 			return err->status;
 	if (duck_run(d, "BEGIN", NULL, err) != RV_OK)
 		return err->status;
+	if (extract->check_only) {
+		enum rv_status status = check_tables(d, extract, err);
+
+		duck_rollback(d);
+		return status;
+	}
 	if (take_entered(d, extract, cuts, err) != RV_OK || duck_commit(d, err) != RV_OK) {
 		duck_rollback(d);
 		return err->status;

@@ -50,6 +50,7 @@ struct rv_extract {
 	const char *name;         /* of the archive; for people, and for `replace` */
 	const char *order;        /* among the extracts of the job, bytewise */
 	const char *summary;      /* JSON, kept in the ledger */
+	bool check_only;          /* whether the tables can be made or fit; nothing is changed */
 	bool replace;             /* the same extract, or another one of that name, gives way to this one */
 	struct rv_extract_table *tables;
 	size_t tables_count;

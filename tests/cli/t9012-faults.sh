@@ -13,15 +13,16 @@ untrue () {
 			echo "$number: '$words' does not have the number"
 		case $file in
 		# one that no list of the file has does not compile
+		tests/lib/make_zip.c) grep -Fqs "{ \"$words\"" "$RIVER_SOURCE/$file" ;;
 		tests/unit/*) grep -Eqs "^static void $words\(" "$RIVER_SOURCE/$file" ;;
 		*) grep -F "$words" "$RIVER_SOURCE/$file" 2>/dev/null | grep -q "test_expect_success" ;;
 		esac || echo "$number: $file has no test '$words'"
 	done
 }
 
-test_expect_success 'every number from 1 to 65 is there, in order, and no other' '
+test_expect_success 'every number from 1 to 65 and from 76 to 163 is there, in order, and no other' '
 	grep -v -e "^#" -e "^\$" "$table" | awk "{ print \$1 }" >numbers && sort -n -c numbers &&
-	uniq numbers >actual && seq 1 65 >expected && test_cmp expected actual
+	uniq numbers >actual && { seq 1 65; seq 76 163; } >expected && test_cmp expected actual
 '
 
 test_expect_success 'every test that is named is there' '

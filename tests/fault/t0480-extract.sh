@@ -67,10 +67,168 @@ test_expect_success 'a run that nobody disturbs' '
 	grep "^1,U,9.00$" want && grep "^4,I,4.00$" want && test_line_count -gt 10 want
 '
 
-test_expect_success '1, 84, 146: SIGKILL at every call of a run' '
+test_expect_success '1, 84, 132, 146: SIGKILL at every call of a run' '
 	new_world &&
 	walk_kills fresh "whole extract-load orders.yaml" river extract-load orders.yaml &&
 	test $walk_points -gt 20
+'
+
+test_expect_success '1: SIGKILL at every call of taking them anew, and then cron' '
+	new_world && river extract-load orders.yaml && keep_world && walk_max=12 &&
+	walk_kills fresh "whole extract-load orders.yaml" \
+		river extract-load orders.yaml --since 2020-01-01 &&
+	test $walk_points -gt 5
+'
+
+# An hour old: one that is refused is not taken for one that is on its way.
+printf 'id,op,total\n1,U,8\n4,I,5\n' >orders.csv
+printf 'event_id,n\nd,4\n' >clicks.csv
+mkdir other
+"$make_zip" --pack corrected.zip orders.csv clicks.csv
+touch -d '1 hour ago' corrected.zip
+
+test_expect_success '1, 79: SIGKILL at every call of replacing one by a corrected one' '
+	test_when_finished "rm drop/ext-2.zip; mv other/ext-2.zip drop/" &&
+	new_world && river extract-load orders.yaml && keep_world && state >want.first &&
+	mv drop/ext-2.zip other/ && cp -p corrected.zip drop/ext-2.zip &&
+	river extract-load orders.yaml --since 2020-01-01 && mv want want.kept && state >want &&
+	grep "^1,U,8.00$" want && grep "^3,I,3.00$" want && walk_max=8 &&
+	walk_kills fresh "whole extract-load orders.yaml --since 2020-01-01" \
+		river extract-load orders.yaml --since 2020-01-01 &&
+	mv want.kept want
+'
+
+# fails CLASS HOW: once and for ever
+fails () {
+	for when in once forever
+	do
+		walk_fails $1 $2 $when fresh "code_is_known && whole extract-load orders.yaml" \
+			river extract-load orders.yaml || return 1
+	done
+}
+
+test_expect_success '5: EIO from fsync and write' '
+	new_world && walk_max=3 && walk_path=/w/ && test_when_finished "unset walk_path" &&
+	fails fsync EIO && fails write EIO
+'
+
+test_expect_success '45, 113: no space at any write or new name' '
+	new_world && walk_max=3 && walk_path=/w/ && test_when_finished "unset walk_path" &&
+	fails write ENOSPC && fails create ENOSPC && fails mkdir ENOSPC && fails rename EDQUOT
+'
+
+test_expect_success '11: SIGTERM at every call of a run' '
+	new_world && walk_max=6 &&
+	walk_signals TERM fresh "whole extract-load orders.yaml" river extract-load orders.yaml
+'
+
+test_expect_success '76: ten runs at once: one works, the others say so' '
+	new_world && pids= && worked=0 &&
+	for one in 1 2 3 4 5 6 7 8 9 10
+	do
+		river extract-load orders.yaml >out.$one 2>&1 & pids="$pids $!"
+	done &&
+	for pid in $pids
+	do
+		wait $pid
+		case $? in
+		0) worked=$((worked + 1)) ;;
+		11) ;;
+		*) cat out.*; return 1 ;;
+		esac
+	done &&
+	test $worked -gt 0 && whole extract-load orders.yaml
+'
+
+test_expect_success '78: two hosts at once' '
+	for i in 1 2 3
+	do
+		new_world && pids= &&
+		for host in 1 2
+		do
+			RIVER_STATE_DIR=$PWD/w/state.$host river extract-load orders.yaml >out.$host 2>&1 &
+			pids="$pids $!"
+		done &&
+		for pid in $pids
+		do
+			# the one that comes second may find the tables or the run taken
+			wait $pid
+			case $? in
+			0|6|11) ;;
+			*) cat out.*; return 1 ;;
+			esac
+		done &&
+		whole extract-load orders.yaml || { cat out.*; return 1; }
+	done
+'
+
+# stalled COMMAND...: the run has opened ext-1.zip and waits for the warehouse while this is done
+stalled () {
+	new_world && river query "select 1" >/dev/null &&
+	rm -f hold held && mkfifo hold held &&
+	: >>w/warehouse.duckdb.lock &&
+	{ "$RIVER_BUILD/tests/lib/hold_lock" w/warehouse.duckdb.lock <hold >held & } &&
+	exec 7>hold && read -r line <held &&
+	{ river extract-load orders.yaml >out 2>err 7>&- & } && run=$! &&
+	while ! ls -l /proc/$run/fd 2>/dev/null | grep -q "ext-1.zip"
+	do
+		kill -0 $run 2>/dev/null || { cat err; return 1; }
+	done &&
+	"$@" && exec 7>&- && wait $run
+}
+another () {
+	cp -p corrected.zip new.zip && mv new.zip drop/ext-1.zip
+}
+in_place () {
+	cat corrected.zip >drop/ext-1.zip
+}
+cut_short () {
+	: >drop/ext-1.zip
+}
+cp -p drop/ext-1.zip ext-1.kept
+
+test_expect_success '82: an archive that is removed while it is read is loaded' '
+	test_when_finished "cp -p ext-1.kept drop/ext-1.zip" &&
+	stalled rm drop/ext-1.zip && state >have && test_cmp want have
+'
+
+test_expect_success '82: one that is replaced while it is read is loaded, and then the other one' '
+	test_when_finished "cp -p ext-1.kept drop/ext-1.zip" &&
+	stalled another && state >have && test_cmp want have &&
+	river extract-load orders.yaml --output json >out && grep "\"taken\":1,\"known\":1" out &&
+	read_lake && grep "\"d\"" got
+'
+
+test_expect_success '82, 131: one that is overwritten or cut while it is read is refused, then taken' '
+	for how in in_place cut_short
+	do
+		cp -p ext-1.kept drop/ext-1.zip &&
+		test_expect_code 9 stalled $how && test_grep "ext-1.zip" err &&
+		river query --no-load --output csv "SELECT count(*) FROM _river.extracts" >have &&
+		printf "count_star()\n1\n" >one && test_cmp one have &&
+		cp -p ext-1.kept drop/ext-1.zip && whole extract-load orders.yaml || return 1
+	done
+'
+
+test_expect_success '129, 158, 159: what does not fit is said before anything is there' '
+	new_world &&
+	sed "s|stream web/clicks|stream web/nothing|" orders.yaml >bad.yaml &&
+	test_expect_code 5 river extract-load bad.yaml 2>err && test_grep "web/nothing" err &&
+	test_path_is_missing w/lake/loads &&
+	river extract-load orders.yaml && cp -a w/lake before.lake &&
+	test_when_finished "rm -rf before.lake" &&
+	sed "s/id: integer/id: string/" orders.yaml >bad.yaml &&
+	test_expect_code 6 river extract-load bad.yaml 2>err && test_grep "the job says VARCHAR" err &&
+	diff -r before.lake w/lake
+'
+
+test_expect_success '11, 85: refused ones at the head and in the middle, stopped anywhere' '
+	test_when_finished "rm -f drop/ext-0.zip drop/ext-15.zip" &&
+	head -c 60 drop/ext-2.zip >drop/ext-0.zip && "$make_zip" 90-crc drop/ext-15.zip &&
+	touch -d "1 hour ago" drop/ext-0.zip drop/ext-15.zip &&
+	new_world && walk_max=6 &&
+	walk_signals TERM fresh "again 9 extract-load orders.yaml && state >have && test_cmp want have" \
+		river extract-load orders.yaml
 '
 
 test_done
