@@ -114,10 +114,6 @@ enum rv_status rv_aws_from_container(const struct rv_aws_asking *asking, struct 
 }
 
 /* ---- EC2 ---- */
-/* Whoever meant other credentials is here because those were not found. */
-static const char looked_at_last[] = "give the instance a role; where it should not have been asked, set up "
-				     "credentials: 'river help aws' has the order they are looked for in";
-
 static bool is_off(const char *variable)
 {
 	const char *value = rv_aws_env(variable);
@@ -203,7 +199,6 @@ static enum rv_status instance_token(const struct rv_aws_asking *asking, const c
 	if (no_v2 && allowed)
 		return RV_OK;
 	rv_fail(err, RV_AUTH, "EC2's instance metadata gave no token: answer %d", response.status);
-	rv_hint(err, "%s", looked_at_last);
 	err->http_status = response.status;
 	return err->status;
 }
@@ -222,11 +217,9 @@ static enum rv_status instance_role(const struct rv_aws_asking *asking, const ch
 	}
 	RV_CLEANUP(rv_free_p)
 	char *role = rv_strndup(response.body.bytes, strcspn(response.body.bytes, "\r\n"));
-	if (response.status != 200 || !*role) {
-		rv_fail(err, RV_AUTH, "EC2's instance metadata names no role: answer %d", response.status);
-		rv_hint(err, "%s", looked_at_last);
-		return err->status;
-	}
+	if (response.status != 200 || !*role)
+		return rv_fail(err, RV_AUTH, "EC2's instance metadata names no role: answer %d",
+			       response.status);
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf path = RV_STRBUF_INIT;
 	rv_strbuf_puts(&path, folder);
 	rv_http_encode(&path, role, strlen(role), false);

@@ -279,7 +279,7 @@ static void test_instance_refuses(void **state)
 	open_chain(w);
 	atomic_store(&w->instance_status, 403);
 	struct rv_error err = refuses_later(w, 0, "answer 403");
-	assert_non_null(strstr(err.hint, "river help aws"));
+	assert_non_null(strstr(err.hint, "EC2 is asked last"));
 }
 
 /* Metadata that nothing answers for means no EC2 at first, and an outage later. */
