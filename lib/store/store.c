@@ -54,23 +54,34 @@ enum rv_status rv_store_put_bytes(struct rv_store *store, const char *name, cons
 			       err);
 }
 
+/* One that another run had put and took away in between, as it does with open receipts, is put again. */
+#define ONCE_TRIES 3
+
 enum rv_status rv_store_put_once(struct rv_store *store, const char *name,
 				 const struct rv_store_body *body, bool *ret_there, struct rv_error *err)
 {
 	static const struct rv_store_put absent = { .if_absent = true };
 	struct rv_store_object object;
 	char etag[RV_ETAG_TEXT];
-	enum rv_status status = store->ops->put(store, name, body, &absent, etag, err);
-	bool there = status == RV_CONFLICT;
-	if (there)
-		status = store->ops->head(store, name, &object, err);
-	if (there && (status == RV_NOT_FOUND || (status == RV_OK && !object.bytes && body->len))) {
-		rv_fail(err, RV_FAILED, "%s says that %s is there already, and %s", store->url, name,
-			status == RV_OK ? "it is empty" : "does not have it");
-		err->transient = true;
-		return err->status;
+	/* a staged body is used up by the first put */
+	unsigned tries = body->staged ? 1 : ONCE_TRIES;
+
+	for (;;) {
+		enum rv_status status = store->ops->put(store, name, body, &absent, etag, err);
+		bool there = status == RV_CONFLICT;
+
+		if (there)
+			status = store->ops->head(store, name, &object, err);
+		if (there && status == RV_NOT_FOUND && --tries)
+			continue;
+		if (there && (status == RV_NOT_FOUND || (status == RV_OK && !object.bytes && body->len))) {
+			rv_fail(err, RV_FAILED, "%s says that %s is there already, and %s", store->url,
+				name, status == RV_OK ? "it is empty" : "does not have it");
+			err->transient = true;
+			return err->status;
+		}
+		if (status == RV_OK && ret_there)
+			*ret_there = there;
+		return status;
 	}
-	if (status == RV_OK && ret_there)
-		*ret_there = there;
-	return status;
 }

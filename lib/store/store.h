@@ -112,7 +112,8 @@ enum rv_status rv_store_put_bytes(struct rv_store *store, const char *name, cons
 				  struct rv_error *err) RV_MUST_CHECK;
 /* Puts an object whose name says what it holds, so that one that is there already is this one, put by an
  * attempt whose answer was not heard: RV_OK, and `ret_there` (may be NULL) is true. It is looked at, for a
- * refusal alone keeps nothing: one that is not there, or empty, is RV_FAILED and transient. */
+ * refusal alone keeps nothing: one that is not there is put again, and RV_FAILED and transient when it is
+ * said to be there again and again, or is empty. */
 enum rv_status rv_store_put_once(struct rv_store *store, const char *name,
 				 const struct rv_store_body *body, bool *ret_there,
 				 struct rv_error *err) RV_MUST_CHECK;
