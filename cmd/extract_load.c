@@ -24,7 +24,7 @@ struct extract_options {
 	bool check;
 	const char *date, *since, *event, *infer;
 	uint64_t max_rejects, threads, max_memory, max_wcu;
-	int64_t deadline;
+	int64_t deadline, retry_for;
 };
 
 static const struct rv_opt extract_options_table[] = {
@@ -48,6 +48,9 @@ static const struct rv_opt extract_options_table[] = {
 		 "what composing documents may take; default: max_memory of the profile", .def = "0"),
 	OPT_COUNT(struct extract_options, 0, "max-wcu", max_wcu, "n",
 		  "write at most so many capacity units of DynamoDB a second; 0: no limit", .def = "0"),
+	OPT_DURATION(struct extract_options, 0, "retry-for", retry_for, "time",
+		     "how long to try on when a stream's lake or delivery is out of reach; 0: one try",
+		     .def = "60s"),
 	OPT_COUNT(struct extract_options, 0, "threads", threads, "n",
 		  "members read at once; 0 is one for each core", .def = "0"),
 	OPT_END
@@ -72,6 +75,7 @@ struct run {
 	uint64_t threads, max_wcu;
 	const struct rv_job *job;
 	struct rv_progress progress;
+	int64_t retry_for_ms;
 };
 
 static void run_release(struct run *run)
@@ -181,7 +185,7 @@ static enum rv_status push_files(struct run *run, const char *name, const char *
 		.batch_bytes = stream.batch_bytes,
 		.batch_records = stream.batch_records,
 		.flush_after_ms = stream.batch_age_ms,
-		.retry_for_ms = 60000,
+		.retry_for_ms = run->retry_for_ms,
 		.max_rejects = 0,
 		.spool_max_bytes = cx->profile->spool_max_bytes,
 		.threads = (unsigned)run->threads,
@@ -302,7 +306,7 @@ static enum rv_status run_job(struct rv_command_context *cx, const struct extrac
 			      struct rv_error *err)
 {
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-	struct run run = { .cx = cx, .job = job, .max_wcu = o->max_wcu,
+	struct run run = { .cx = cx, .job = job, .max_wcu = o->max_wcu, .retry_for_ms = o->retry_for,
 			   .threads = o->threads ? o->threads : cores > 0 ? (uint64_t)cores : 1 };
 	/* Runs of a job do not queue up behind each other unless that is asked for. */
 	bool wait = cx->locks == RV_LOCKS_WAIT && cx->locks_typed;

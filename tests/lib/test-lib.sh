@@ -73,8 +73,8 @@ test -z "$test_deep" || RIVER_DEEP=$test_deep
 export LC_ALL LANG TZ PAGER TERM COLUMNS PATH RIVER_SOURCE RIVER_BUILD
 test -z "$test_deep" || export RIVER_DEEP
 # A push does not try on for a minute; the tests of outages say how long.
-RIVER_PUSH_RETRY_FOR=0
-export RIVER_PUSH_RETRY_FOR
+RIVER_PUSH_RETRY_FOR=0 RIVER_EXTRACT_LOAD_RETRY_FOR=0
+export RIVER_PUSH_RETRY_FOR RIVER_EXTRACT_LOAD_RETRY_FOR
 umask 022
 
 # A sanitizer's report ends with code 99, which no helper below takes for an ordinary failure.
