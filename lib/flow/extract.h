@@ -7,9 +7,9 @@
  * objects have no names. Then, in this order:
  *
  *   loads/<job>/<identity, 16 digits>/<table>-<member %04u>-<part %04u>.ndjson.zst   objects, per load
+ *   loads/<job>/<identity, 16 digits>/<table>.manifest        as Redshift reads it
  *   the streams' records, under a run name made of job, identity and table
  *   the rows of tables, and the warehouse's ledger row, in one transaction
- *   loads/<job>/<identity, 16 digits>/<table>.manifest        as Redshift reads it
  *   _river/extracts/<job>/<identity>.json                     taken; the lake's ledger
  *
  * Each step can be done again with the same result, so a run that was killed is done by the next one.
