@@ -217,6 +217,9 @@ const front = createServer(async (request, response) => {
 			'x-amz-crc32': answer.sum ?? crc32(answer.body), 'content-length': answer.body.length });
 		response.end(answer.body);
 	} catch (problem) {
+		// a client that was killed halfway through its request is not a bug of this program
+		if (request.socket.destroyed && !request.complete)
+			return;
 		console.error(`emul: ${problem.stack}`);
 		response.writeHead(599).end();
 	}

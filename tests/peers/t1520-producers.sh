@@ -33,17 +33,21 @@ keys_are_over () {
 }
 
 # The same input under its name until it goes through, killed at some time or other, while answers are lost
-# and records refused. Reproducible as far as a clock allows.
+# and records refused. Reproducible as far as a clock allows: the moments are spread over the time that the input takes
+# on this machine when nothing is in its way.
 kills=8
 test -z "$test_deep" || kills=500
 test_expect_success '2: SIGKILL at random times under load' '
+	firehose_fresh && make_records 1500 >in && before=$(date +%s%N) && river push web/clicks <in &&
+	whole_ms=$((($(date +%s%N) - before) / 1000000)) &&
 	firehose_fresh && : >all && killed=0 &&
 	emul_script "[{\"match\":{\"op\":\"PutRecordBatch\",\"every\":7,\"count\":\"all\"},\"do\":\"read_body_then_close\"},
 		{\"match\":{\"op\":\"PutRecordBatch\",\"every\":3,\"count\":\"all\"},\"do\":\"partial\",\"fraction\":0.3}]" &&
 	for i in $(seq 1 $kills)
 	do
 		make_records 1500 $((i * 10000)) >in && cat in >>all &&
-		for delay in $(awk -v seed=$i "BEGIN { srand(seed); for (k = 0; k < 3; k++) printf \"%.3f \", rand() * 0.3 }")
+		for delay in $(awk -v seed=$i -v whole_s=$whole_ms"e-3" \
+				"BEGIN { srand(seed); for (k = 0; k < 3; k++) printf \"%.4f \", rand() * whole_s }")
 		do
 			"$RIVER_BUILD/river" push web/clicks --run "run$i" <in 2>>err &
 			pid=$! && sleep $delay && kill -KILL $pid 2>/dev/null && killed=$((killed + 1))
@@ -51,7 +55,7 @@ test_expect_success '2: SIGKILL at random times under load' '
 		done
 		river push web/clicks --run "run$i" --retry-for 60s <in 2>>err || return 1
 	done &&
-	test $killed -gt $kills && emul_no_script && arrived all &&
+	test $killed -ge $((kills / 2)) && emul_no_script && arrived all &&
 	river spool flush >out && river spool list --output json >left && test_must_be_empty left
 '
 
