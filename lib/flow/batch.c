@@ -8,14 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
 #include "flow/rejects.h"
 #include "format/json_text.h"
 #include "format/stamp.h"
+#include "format/xxh3.h"
 
 /* Small batches never touch a file of their own; larger ones must not sit in memory. */
 #define MEMORY_BYTES (1u << 20)

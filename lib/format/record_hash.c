@@ -1,9 +1,8 @@
-/* XXH3 compiled in, so that the short records of a stream pay no call through a library. */
 #include "format/record_hash.h"
 
 #include <string.h>
-#define XXH_INLINE_ALL
-#include <xxhash.h>
+
+#include "format/xxh3.h"
 
 uint64_t rv_record_hash(const void *p, size_t len)
 {
