@@ -21,6 +21,7 @@ enum rv_lock_policy { RV_LOCKS_WAIT, RV_LOCKS_SKIP, RV_LOCKS_FAIL };
 struct rv_aws; /* aws/client.h */
 struct rv_config; /* config/config.h */
 struct rv_config_params;
+struct rv_parquet;
 struct rv_warehouse;
 struct rv_delivery;
 struct rv_resources;
@@ -116,6 +117,9 @@ enum rv_status rv_wire_region(const struct rv_profile *profile, char **ret,
  * Caller owns it. */
 json_t *rv_wire_policies(const struct rv_profile *profile, const struct rv_stream *stream,
 			 const char *region);
+/* What writes Parquet in the profile's warehouse.memory_limit, whatever its warehouse is. */
+enum rv_status rv_wire_parquet(const struct rv_profile *profile, struct rv_parquet **ret,
+			       struct rv_error *err) RV_MUST_CHECK;
 /* Files as tables, without profile and lake; `files` is borrowed until the warehouse is freed. */
 enum rv_status rv_wire_files(const char *const *files, size_t count, struct rv_warehouse **ret,
 			     struct rv_error *err) RV_MUST_CHECK;

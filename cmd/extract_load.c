@@ -18,6 +18,7 @@
 #include "flow/extract.h"
 #include "flow/push.h"
 #include "format/s3_event.h"
+#include "warehouse/parquet.h"
 #include "warehouse/warehouse.h"
 
 struct extract_options {
@@ -69,6 +70,7 @@ static const struct rv_example extract_examples[] = {
 struct run {
 	struct rv_command_context *cx;
 	struct rv_warehouse *warehouse;
+	struct rv_parquet *parquet;
 	struct rv_store **buckets;
 	char **names;
 	size_t buckets_count;
@@ -81,6 +83,7 @@ struct run {
 static void run_release(struct run *run)
 {
 	rv_warehouse_free(run->warehouse);
+	rv_parquet_free(run->parquet);
 	for (size_t i = 0; i < run->buckets_count; i++) {
 		rv_store_free(run->buckets[i]);
 		free(run->names[i]);
@@ -96,6 +99,15 @@ static enum rv_status open_warehouse(void *arg, struct rv_warehouse **ret, struc
 	    rv_wire_warehouse(run->cx->profile, run->cx->lake, &run->warehouse, err) != RV_OK)
 		return err->status;
 	*ret = run->warehouse;
+	return RV_OK;
+}
+
+static enum rv_status open_parquet(void *arg, struct rv_parquet **ret, struct rv_error *err)
+{
+	struct run *run = arg;
+	if (!run->parquet && rv_wire_parquet(run->cx->profile, &run->parquet, err) != RV_OK)
+		return err->status;
+	*ret = run->parquet;
 	return RV_OK;
 }
 
@@ -315,6 +327,7 @@ static enum rv_status run_job(struct rv_command_context *cx, const struct extrac
 		.lake = cx->lake,
 		.state_dir = cx->profile->state_dir,
 		.warehouse = open_warehouse,
+		.parquet = open_parquet,
 		.bucket = open_bucket,
 		.push = push,
 		.documents = open_documents,

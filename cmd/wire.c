@@ -387,6 +387,12 @@ json_t *rv_wire_policies(const struct rv_profile *profile, const struct rv_strea
 	return rv_policy_json(&params);
 }
 
+enum rv_status rv_wire_parquet(const struct rv_profile *profile, struct rv_parquet **ret,
+			       struct rv_error *err)
+{
+	return rv_parquet_duckdb_new(profile->warehouse_memory_limit_bytes, ret, err);
+}
+
 enum rv_status rv_wire_files(const char *const *files, size_t count, struct rv_warehouse **ret,
 			     struct rv_error *err)
 {

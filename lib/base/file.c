@@ -257,6 +257,22 @@ enum rv_status rv_new_file_publish(struct rv_new_file *file, const char *path, b
 	return status;
 }
 
+enum rv_status rv_unnamed_open(const char *folder, int *ret_fd, struct rv_error *err)
+{
+	struct rv_new_file file = RV_NEW_FILE_INIT;
+	if (rv_new_file_open(&file, folder, 0600, err) != RV_OK)
+		return err->status;
+	/* Where a file cannot be made without a name, it loses it now, and the lock that protected it. */
+	if (file.temporary) {
+		struct flock range = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
+		unlink(file.temporary);
+		free(file.temporary);
+		(void)fcntl(file.fd, F_OFD_SETLK, &range);
+	}
+	*ret_fd = file.fd;
+	return RV_OK;
+}
+
 void rv_new_file_discard(struct rv_new_file *file)
 {
 	if (file->temporary)

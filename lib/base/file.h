@@ -63,6 +63,8 @@ enum rv_status rv_new_file_open(struct rv_new_file *file, const char *folder, mo
 enum rv_status rv_new_file_publish(struct rv_new_file *file, const char *path, bool replace,
 				   struct rv_error *err) RV_MUST_CHECK;
 void rv_new_file_discard(struct rv_new_file *file); /* for RV_CLEANUP; fine after publish */
+/* A file in `folder` for reading and writing that never has a name, nor a lock. Caller closes it. */
+enum rv_status rv_unnamed_open(const char *folder, int *ret_fd, struct rv_error *err) RV_MUST_CHECK;
 
 /* Makes the folder and its parents, each made durable in its parent; existing ones are left as
  * they are. `mode` as in rv_replace_file, 0 meaning 0777 under the umask. */

@@ -46,6 +46,14 @@ const struct rv_column *rv_job_column(const struct rv_job_table *table, const ch
 	return NULL;
 }
 
+bool rv_job_has_parquet(const struct rv_job *job)
+{
+	for (size_t i = 0; i < job->loads_count; i++)
+		if (job->loads[i].format == RV_JOB_PARQUET)
+			return true;
+	return false;
+}
+
 bool rv_job_member_is(const struct rv_job_table *table, const char *member)
 {
 	return fnmatch(table->member, member, FNM_PATHNAME | FNM_NOESCAPE) == 0 ||
@@ -179,14 +187,48 @@ static enum rv_status parse_to(struct rv_def *p, const struct rv_yaml_node *node
 	return RV_OK;
 }
 
+static enum rv_status parse_format(struct rv_def *p, const struct rv_yaml_node *node,
+				   const struct rv_job *job, struct rv_job_load *load)
+{
+	static const char *const formats[] = { "ndjson", "csv", "parquet", NULL };
+	const struct rv_job_table *table = &job->tables[load->table];
+	int choice;
+
+	if (rv_def_parse_choice(p, node, "format", formats, &choice) != RV_OK)
+		return p->err->status;
+	load->format = (enum rv_job_format)choice;
+	if (load->to == RV_JOB_TO_STREAM && load->format != RV_JOB_NDJSON)
+		return rv_def_bad(p, node, "format: records of a stream are ndjson");
+	if (load->to == RV_JOB_TO_TABLE && load->format != RV_JOB_NDJSON) {
+		rv_def_bad(p, node, "format: a table is loaded from ndjson, which %s",
+			   load->format == RV_JOB_CSV ? "says what is null" : "keeps how numbers are written");
+		rv_hint(p->err, "%s is for `to: lake`", formats[load->format]);
+		return p->err->status;
+	}
+	/* a row is right or not for all that is made of it */
+	for (size_t i = 0; load->format == RV_JOB_PARQUET && i < table->columns_count; i++)
+		table->columns[i].exact = true;
+	return RV_OK;
+}
+
+static enum rv_status parse_pages(struct rv_def *p, const struct rv_yaml_node *node,
+				  enum rv_job_pages *ret)
+{
+	static const char *const words[] = { "zstd", "snappy", "gzip", "none", NULL };
+	int choice;
+
+	if (rv_def_parse_choice(p, node, "compression", words, &choice) != RV_OK)
+		return p->err->status;
+	*ret = (enum rv_job_pages)choice;
+	return RV_OK;
+}
+
 static enum rv_status parse_load(struct rv_def *p, const struct rv_yaml_node *name,
 				 const struct rv_yaml_node *node, struct rv_job *job)
 {
 	static const char *const known[] = { "to", "format", "compression", NULL };
-	static const char *const formats[] = { "ndjson", "csv", NULL };
 	struct rv_job_load *load = &job->loads[job->loads_count];
-	const struct rv_yaml_node *n, *compression;
-	int choice;
+	const struct rv_yaml_node *n;
 
 	*load = (struct rv_job_load){ .line = name->line, .column = name->column };
 	job->loads_count++;
@@ -196,24 +238,15 @@ static enum rv_status parse_load(struct rv_def *p, const struct rv_yaml_node *na
 		return p->err->status;
 	if ((n = rv_def_get(node, "to")) && parse_to(p, n, job, load) != RV_OK)
 		return p->err->status;
-	if ((n = rv_def_get(node, "format"))) {
-		if (rv_def_parse_choice(p, n, "format", formats, &choice) != RV_OK)
-			return p->err->status;
-		load->format = (enum rv_job_format)choice;
-		if (load->to == RV_JOB_TO_STREAM && load->format != RV_JOB_NDJSON)
-			return rv_def_bad(p, n, "format: records of a stream are ndjson");
-		if (load->to == RV_JOB_TO_TABLE && load->format == RV_JOB_CSV) {
-			rv_def_bad(p, n, "format: a table is loaded from ndjson, which says what is null");
-			rv_hint(p->err, "csv is for `to: lake`");
-			return p->err->status;
-		}
-	}
-	if ((compression = rv_def_get(node, "compression"))) {
-		if (load->to == RV_JOB_TO_STREAM)
-			return rv_def_bad(p, compression, "compression: a stream has its own");
-		return rv_job_parse_compression(p, compression, "compression", &load->compression);
-	}
-	return RV_OK;
+	if ((n = rv_def_get(node, "format")) && parse_format(p, n, job, load) != RV_OK)
+		return p->err->status;
+	if (!(n = rv_def_get(node, "compression")))
+		return RV_OK;
+	if (load->to == RV_JOB_TO_STREAM)
+		return rv_def_bad(p, n, "compression: a stream has its own");
+	return load->format == RV_JOB_PARQUET
+		       ? parse_pages(p, n, &load->pages)
+		       : rv_job_parse_compression(p, n, "compression", &load->compression);
 }
 
 /* ---- source and limits ---- */
@@ -445,8 +478,9 @@ static void explain_nests(const struct rv_job *job, const struct rv_job_nest *ne
 
 static void explain_load(const struct rv_job *job, const struct rv_job_load *load, struct rv_strbuf *sb)
 {
-	static const char *const formats[] = { "ndjson", "csv" };
+	static const char *const formats[] = { "ndjson", "csv", "parquet" };
 	static const char *const compressions[] = { "zstd", "gzip", "gzip:small", "none" };
+	static const char *const pages[] = { "zstd", "snappy", "gzip", "none" };
 	const struct rv_job_table *table = &job->tables[load->table];
 
 	rv_strbuf_printf(sb, "  %s: ", table->name);
@@ -455,7 +489,8 @@ static void explain_load(const struct rv_job *job, const struct rv_job_load *loa
 		return;
 	}
 	rv_strbuf_printf(sb, "loads/%s/<extract>/%s-*, %s, %s", job->name, table->name,
-			 formats[load->format], compressions[load->compression]);
+			 formats[load->format],
+			 load->format == RV_JOB_PARQUET ? pages[load->pages] : compressions[load->compression]);
 	if (load->to == RV_JOB_TO_TABLE)
 		rv_strbuf_printf(sb, "; %s the table %s.%s",
 				 table->mode == RV_JOB_MERGE ? "merged into" : "appended to", load->schema,

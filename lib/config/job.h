@@ -72,7 +72,9 @@ struct rv_job_table {
 	uint64_t line, column;           /* of its name in the file */
 };
 
-enum rv_job_format { RV_JOB_NDJSON, RV_JOB_CSV };
+enum rv_job_format { RV_JOB_NDJSON, RV_JOB_CSV, RV_JOB_PARQUET };
+/* What packs the pages inside a Parquet file, which is not packed as a whole. */
+enum rv_job_pages { RV_JOB_PAGES_ZSTD, RV_JOB_PAGES_SNAPPY, RV_JOB_PAGES_GZIP, RV_JOB_PAGES_NONE };
 enum rv_job_to { RV_JOB_TO_LAKE, RV_JOB_TO_TABLE, RV_JOB_TO_STREAM };
 struct rv_job_load {
 	size_t table;                    /* index into tables */
@@ -80,6 +82,7 @@ struct rv_job_load {
 	char *schema, *name;             /* TABLE: dw, orders; STREAM: schema is NULL, name "dw/orders" */
 	enum rv_job_format format;
 	enum rv_output_compression compression;
+	enum rv_job_pages pages;         /* of PARQUET, instead of `compression` */
 	uint64_t line, column;
 };
 
@@ -152,6 +155,8 @@ void rv_job_dialect_release(struct rv_job_dialect *dialect);
 
 const struct rv_job_table *rv_job_table(const struct rv_job *job, const char *name);
 const struct rv_column *rv_job_column(const struct rv_job_table *table, const char *name);
+/* Whether a load of it is Parquet, which the embedded engine writes. */
+bool rv_job_has_parquet(const struct rv_job *job);
 /* Whether a member's name is matched by a table's glob. */
 bool rv_job_member_is(const struct rv_job_table *table, const char *member);
 /* What a run does, in sentences, a line each. Appends. */

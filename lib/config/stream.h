@@ -32,6 +32,7 @@ struct rv_column {
 	enum rv_column_type type;
 	unsigned precision, scale;
 	bool required;            /* absent or null refuses the record */
+	bool exact;               /* a double that the text is not found again from is refused */
 	char *from;               /* dotted path or JSON Pointer; default: the name */
 	char *format;             /* Optional, date and timestamp: strptime-like, or epoch_s, _ms, _us */
 	char *timezone;           /* Optional: "UTC" or "+02:00" for times without a zone */

@@ -118,20 +118,8 @@ static enum rv_status place(struct rv_compose_deal *deal, size_t len, uint64_t *
 	enum rv_status status = RV_OK;
 
 	pthread_mutex_lock(&deal->file_lock);
-	if (deal->fd < 0) {
-		struct rv_new_file file = RV_NEW_FILE_INIT;
-
-		status = rv_new_file_open(&file, deal->folder, 0600, err);
-		if (status == RV_OK) {
-			/* Where a file cannot be made without a name, it loses it now. */
-			if (file.temporary)
-				unlink(file.temporary);
-			deal->fd = dup(file.fd);
-			if (deal->fd < 0)
-				status = rv_fail_errno(err, RV_LOCAL_IO, "%s", deal->folder);
-			rv_new_file_discard(&file);
-		}
-	}
+	if (deal->fd < 0)
+		status = rv_unnamed_open(deal->folder, &deal->fd, err);
 	*ret = deal->file_bytes;
 	deal->file_bytes += len;
 	pthread_mutex_unlock(&deal->file_lock);

@@ -95,6 +95,7 @@ static enum rv_status read_archive(struct extract_reading *reading, bool replace
 	if (known == EXTRACT_TORN)
 		replace = true;
 	if (extract_match(reading, err) != RV_OK ||
+	    extract_open_parquet(params, &reading->parquet, err) != RV_OK ||
 	    (!result->taken && extract_preflight(reading, err) != RV_OK) || extract_documents_begin(reading, err) != RV_OK ||
 	    extract_read(reading, err) != RV_OK || extract_documents_stage(reading, err) != RV_OK ||
 	    check_unchanged(reading->archive, fd, &before, err) != RV_OK)
@@ -115,9 +116,9 @@ static enum rv_status read_archive(struct extract_reading *reading, bool replace
 	result->rows += reading->rows;
 	result->rejected += reading->rejected;
 	result->input_bytes += reading->bytes;
-	for (size_t i = 0; i < reading->objects_count; i++) {
+	for (size_t i = 0; i < reading->objects.count; i++) {
 		result->objects++;
-		result->object_bytes += reading->objects[i].bytes;
+		result->object_bytes += reading->objects.items[i].bytes;
 	}
 	if (age_ms > result->oldest_age_ms)
 		result->oldest_age_ms = age_ms;
@@ -292,9 +293,14 @@ enum rv_status rv_extract_check(const struct rv_extract_params *params, struct r
 				struct rv_error *err)
 {
 	struct extract_archives archives = { 0 };
+	struct rv_error first = RV_ERROR_INIT;
+	struct rv_parquet *parquet;
+
+	/* what every run would fail for comes before what one archive is refused for */
+	if (extract_open_parquet(params, &parquet, err) != RV_OK)
+		return err->status;
 	enum rv_status status = extract_find(params, &archives, err);
 
-	struct rv_error first = RV_ERROR_INIT;
 
 	for (size_t i = 0; i < archives.count && status == RV_OK; i++) {
 		status = check_archive(params, &archives.items[i], ret, err);

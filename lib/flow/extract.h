@@ -7,6 +7,7 @@
  * objects have no names. Then, in this order:
  *
  *   loads/<job>/<identity, 16 digits>/<table>-<member %04u>-<part %04u>.ndjson.zst   objects, per load
+ *                                                             (or .csv.gz, .parquet ...)
  *   loads/<job>/<identity, 16 digits>/<table>.manifest        as Redshift reads it
  *   the streams' records, under a run name made of job, identity and table
  *   the rows of tables, and the warehouse's ledger row, in one transaction
@@ -28,6 +29,7 @@
 #include "config/job.h"
 #include "delivery/documents.h"
 #include "store/store.h"
+#include "warehouse/parquet.h"
 #include "warehouse/warehouse.h"
 
 struct rv_extract_progress {
@@ -40,6 +42,7 @@ struct rv_extract_params {
 	const char *state_dir;
 	/* Each opened when it is needed, and the caller's to free; `ret` is borrowed until the run has ended. */
 	enum rv_status (*warehouse)(void *arg, struct rv_warehouse **ret, struct rv_error *err);
+	enum rv_status (*parquet)(void *arg, struct rv_parquet **ret, struct rv_error *err);
 	enum rv_status (*bucket)(void *arg, const char *bucket, struct rv_store **ret, struct rv_error *err);
 	/* Sends the NDJSON files to a stream under this run name. Without files: only whether it is there. */
 	enum rv_status (*push)(void *arg, const char *stream, const char *run, char **files,

@@ -197,7 +197,7 @@ static enum rv_status close_part(struct lake_writer *w, struct rv_error *err)
 {
 	if (flush_block(w, err) != RV_OK || rv_compressor_end(w->compressor, err) != RV_OK)
 		return err->status;
-	extract_add_object(w->reading, &w->object);
+	extract_add_object(&w->reading->objects, &w->object);
 	w->open = false;
 	return RV_OK;
 }

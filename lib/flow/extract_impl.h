@@ -1,12 +1,13 @@
-/* Shared by the files of a run (extract.c, extract_find.c, extract_read.c, extract_write.c); nobody else
- * includes this. */
+/* Shared by the files of a run (extract*.c but for extract_infer*.c); nobody else includes this. */
 #ifndef RV_FLOW_EXTRACT_IMPL_H
 #define RV_FLOW_EXTRACT_IMPL_H
 
 #include "flow/extract.h"
 #include "flow/table_csv.h"
 #include "delivery/documents.h"
+#include "format/packed_row.h"
 #include "source/zip.h"
+#include "warehouse/parquet.h"
 
 /* ---- extract_find.c: archives ---- */
 
@@ -58,6 +59,10 @@ struct extract_object {
 	struct rv_store_stage *stage; /* NULL: a file of ours */
 	char *file;            /* a stream's: it has a name, to be removed */
 };
+struct extract_objects {
+	struct extract_object *items;
+	size_t count, capacity;
+};
 struct extract_table {
 	size_t *members;       /* entries of the archive */
 	size_t members_count;
@@ -69,8 +74,8 @@ struct extract_reading {
 	struct rv_zip *zip;
 	char identity[RV_ZIP_IDENTITY_TEXT];
 	struct extract_table *tables;  /* of the job */
-	struct extract_object *objects; /* in the order of loads, members and parts */
-	size_t objects_count, objects_capacity;
+	struct extract_objects objects; /* in the order of tables, members, loads and parts */
+	struct rv_parquet *parquet;    /* borrowed; NULL: no load is */
 	struct rv_strbuf rejects;      /* NDJSON, in the order of tables and members */
 	uint64_t rows, rejected, bytes;
 	uint64_t total_bytes;
@@ -87,8 +92,27 @@ void extract_reading_release(struct extract_reading *reading);
 /* A file for an object, below 'folder' of the lake or, where the lake has none, below 'ours'. */
 enum rv_status extract_stage(struct extract_reading *reading, const char *ours, const char *folder,
 			     struct extract_object *object, struct rv_error *err) RV_MUST_CHECK;
-void extract_add_object(struct extract_reading *reading, const struct extract_object *object);
+void extract_add_object(struct extract_objects *objects, const struct extract_object *object);
 void extract_drop_object(struct extract_reading *reading, struct extract_object *object);
+
+/* ---- extract_writer.c: the objects that one load has of one member ---- */
+
+struct extract_writer;
+struct extract_writer_params {
+	struct extract_reading *reading;
+	const char *ours;      /* folder of files of ours */
+	size_t load;           /* of the job */
+	unsigned member;       /* its number among those of the table, from 1 */
+	const struct rv_packed_column *columns;
+	struct extract_objects *objects; /* those that are finished are added */
+};
+enum rv_status extract_writer_new(const struct extract_writer_params *params, struct extract_writer **ret,
+				  struct rv_error *err) RV_MUST_CHECK;
+enum rv_status extract_writer_row(struct extract_writer *w, const char *row, size_t len,
+				  struct rv_error *err) RV_MUST_CHECK;
+enum rv_status extract_writer_end(struct extract_writer *w, struct rv_error *err) RV_MUST_CHECK;
+/* Drops what is not finished; takes NULL. */
+void extract_writer_free(struct extract_writer *w);
 
 /* The tables of the job and its documents over all extracts, as the warehouse takes them. */
 struct extract_tables {
@@ -129,6 +153,9 @@ enum rv_status extract_known(const struct rv_extract_params *params, const char 
 /* The ledger of the lake alone, and nothing is changed. */
 enum rv_status extract_known_lake(const struct rv_extract_params *params, const char *identity,
 				  enum extract_known *ret, struct rv_error *err) RV_MUST_CHECK;
+/* What writes Parquet; NULL where no load is. */
+enum rv_status extract_open_parquet(const struct rv_extract_params *params, struct rv_parquet **ret,
+				    struct rv_error *err) RV_MUST_CHECK;
 /* Whether streams and tables are there and fit the job, before anything is read. */
 enum rv_status extract_preflight(struct extract_reading *reading, struct rv_error *err) RV_MUST_CHECK;
 /* `summary` goes into the ledgers. */

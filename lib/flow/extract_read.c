@@ -16,16 +16,13 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "flow/table_value.h"
-#include "format/compress.h"
 #include "format/json_text.h"
 #include "format/packed_row.h"
 
 enum {
-	BLOCK = 256 << 10,      /* what the compressor gets at once */
 	REJECT_BYTES = 64 << 10, /* of a row that is kept aside */
+	THREADS_MAX = 64,
 };
-/* A part closes at so many bytes of text: some hundred MB packed at most, as warehouses like it. */
-#define PART_BYTES ((uint64_t)1 << 30)
 #define REJECTS_MAX_BYTES (256u << 20)
 
 enum rv_status extract_stage(struct extract_reading *reading, const char *ours, const char *folder,
@@ -38,10 +35,10 @@ enum rv_status extract_stage(struct extract_reading *reading, const char *ours, 
 	return rv_temporary_open(ours, 0600, &object->file, &object->fd, err);
 }
 
-void extract_add_object(struct extract_reading *reading, const struct extract_object *object)
+void extract_add_object(struct extract_objects *objects, const struct extract_object *object)
 {
-	RV_GROW(reading->objects, reading->objects_count, reading->objects_capacity);
-	reading->objects[reading->objects_count++] = *object;
+	RV_GROW(objects->items, objects->count, objects->capacity);
+	objects->items[objects->count++] = *object;
 }
 
 void extract_drop_object(struct extract_reading *reading, struct extract_object *o)
@@ -60,9 +57,9 @@ void extract_drop_object(struct extract_reading *reading, struct extract_object 
 
 void extract_reading_release(struct extract_reading *reading)
 {
-	for (size_t i = 0; i < reading->objects_count; i++)
-		extract_drop_object(reading, &reading->objects[i]);
-	free(reading->objects);
+	for (size_t i = 0; i < reading->objects.count; i++)
+		extract_drop_object(reading, &reading->objects.items[i]);
+	free(reading->objects.items);
 	for (size_t i = 0; reading->tables && i < reading->params->job->tables_count; i++)
 		free(reading->tables[i].members);
 	free(reading->tables);
@@ -135,27 +132,15 @@ enum rv_status extract_match(struct extract_reading *reading, struct rv_error *e
 
 /* ---- one member ---- */
 
-/* An object that is being written. */
-struct writer {
-	const struct rv_job_load *load;
-	size_t load_index;
-	struct rv_compressor *compressor;
-	struct rv_strbuf block;
-	uint64_t text_bytes, rows, written;
-	unsigned part;
-	bool open;
-	struct extract_object object;
-};
 struct crew;
 struct member {
 	struct crew *crew;
 	size_t table, entry;    /* of the job, of the archive */
 	unsigned number;        /* among the table's members, from 1 */
-	struct extract_object *objects;
-	size_t objects_count, objects_capacity;
+	struct extract_objects objects;
 	struct rv_strbuf rejects, first_reject;
 	struct rv_table_counts counts;
-	struct writer *writers;
+	struct extract_writer **writers;
 	size_t writers_count;
 	const struct rv_packed_column *columns;
 	uint64_t told_bytes, told_rows;
@@ -174,135 +159,13 @@ struct crew {
 	uint64_t rejected, done_bytes, rows;
 };
 
-static const char *ending(const struct rv_job_load *load)
-{
-	static const char *const packed[] = { ".zst", ".gz", ".gz", "" };
-
-	return load->to == RV_JOB_TO_STREAM ? ".zst" : packed[load->compression];
-}
-
-static enum rv_status write_staged(void *arg, const void *p, size_t len, struct rv_error *err)
-{
-	struct writer *w = arg;
-
-	w->written += len;
-	return rv_write_all(w->object.fd, p, len, w->object.name, err);
-}
-
-static enum rv_status flush_block(struct writer *w, struct rv_error *err)
-{
-	if (w->block.len &&
-	    rv_compressor_write(w->compressor, w->block.bytes, w->block.len, err) != RV_OK)
-		return err->status;
-	rv_strbuf_clear(&w->block);
-	return RV_OK;
-}
-
-static void csv_text(struct rv_strbuf *sb, const char *p, size_t len)
-{
-	bool plain = len > 0;
-
-	for (size_t i = 0; i < len && plain; i++)
-		plain = p[i] != '"' && p[i] != ',' && p[i] != '\n' && p[i] != '\r';
-	if (plain) {
-		rv_strbuf_add(sb, p, len);
-		return;
-	}
-	rv_strbuf_putc(sb, '"');
-	for (const char *quote; len && (quote = memchr(p, '"', len)); len -= (size_t)(quote + 1 - p), p = quote + 1) {
-		rv_strbuf_add(sb, p, (size_t)(quote + 1 - p));
-		rv_strbuf_putc(sb, '"');
-	}
-	rv_strbuf_add(sb, p, len);
-	rv_strbuf_putc(sb, '"');
-}
-
-static void csv_row(const struct rv_job_table *table, const char *row, size_t len, struct rv_strbuf *sb)
-{
-	struct rv_packed_cursor cursor = rv_packed_cursor_of(row, len);
-	struct rv_packed_cell cell;
-
-	for (size_t i = 0; rv_packed_next(&cursor, &cell); i++) {
-		if (i)
-			rv_strbuf_putc(sb, ',');
-		/* nothing is null, "" is the empty text */
-		if (cell.null)
-			continue;
-		if (rv_table_is_literal(&table->columns[i]) && table->columns[i].type != RV_COLUMN_JSON)
-			rv_strbuf_add(sb, cell.p, cell.len);
-		else
-			csv_text(sb, cell.p, cell.len);
-	}
-	rv_strbuf_putc(sb, '\n');
-}
-
-/* Starts the next part of a load. */
-static enum rv_status open_part(struct member *m, struct writer *w, struct rv_error *err)
-{
-	const struct extract_reading *reading = m->crew->reading;
-	const struct rv_job *job = reading->params->job;
-	const struct rv_job_table *table = &job->tables[m->table];
-	RV_CLEANUP(rv_free_p)
-	char *folder = rv_asprintf("loads/%s/%.16s", job->name, reading->identity);
-
-	w->part++;
-	w->object = (struct extract_object){ .load = w->load_index, .fd = -1 };
-	w->object.name = rv_asprintf("%s/%s-%04u-%04u.%s%s", folder, table->name, m->number, w->part,
-				     w->load->format == RV_JOB_CSV ? "csv" : "ndjson", ending(w->load));
-	/* a file of a stream's is pushed by its name */
-	if ((w->load->to == RV_JOB_TO_STREAM
-		     ? rv_temporary_open(m->crew->folder, 0600, &w->object.file, &w->object.fd, err)
-		     : extract_stage(m->crew->reading, m->crew->folder, folder, &w->object, err)) != RV_OK)
-		return err->status;
-	w->open = true;
-	w->text_bytes = w->written = w->rows = 0;
-	rv_compressor_begin(w->compressor, write_staged, w);
-	if (w->load->format == RV_JOB_CSV) {
-		for (size_t i = 0; i < table->columns_count; i++)
-			rv_strbuf_printf(&w->block, "%s%s", i ? "," : "", table->columns[i].name);
-		rv_strbuf_putc(&w->block, '\n');
-	}
-	return RV_OK;
-}
-
-static enum rv_status close_part(struct member *m, struct writer *w, struct rv_error *err)
-{
-	if (flush_block(w, err) != RV_OK || rv_compressor_end(w->compressor, err) != RV_OK)
-		return err->status;
-	w->object.bytes = w->written;
-	w->object.rows = w->rows;
-	RV_GROW(m->objects, m->objects_count, m->objects_capacity);
-	m->objects[m->objects_count++] = w->object;
-	w->open = false;
-	return RV_OK;
-}
-
 static enum rv_status take_row(void *arg, const char *row, size_t len, struct rv_error *err)
 {
 	struct member *m = arg;
-	const struct rv_job_table *table = &m->crew->reading->params->job->tables[m->table];
 
-	for (size_t i = 0; i < m->writers_count; i++) {
-		struct writer *w = &m->writers[i];
-		size_t before = w->block.len;
-
-		if (!w->open && open_part(m, w, err) != RV_OK)
+	for (size_t i = 0; i < m->writers_count; i++)
+		if (extract_writer_row(m->writers[i], row, len, err) != RV_OK)
 			return err->status;
-		if (w->load->format == RV_JOB_CSV) {
-			csv_row(table, row, len, &w->block);
-		} else {
-			rv_strbuf_putc(&w->block, '{');
-			if (!rv_packed_row_json(m->columns, table->columns_count, row, len, &w->block))
-				rv_bug("a packed row of %zu bytes that is none", len);
-			rv_strbuf_add(&w->block, "}\n", 2);
-		}
-		w->rows++;
-		w->text_bytes += w->block.len - before;
-		if (w->block.len >= BLOCK && flush_block(w, err) != RV_OK)
-			return err->status;
-		if (w->text_bytes >= PART_BYTES && close_part(m, w, err) != RV_OK)
-			return err->status;
-	}
 	return extract_documents_row(m->crew->reading, m->table, row, len, err);
 }
 
@@ -374,19 +237,15 @@ static enum rv_status make_writers(struct member *m, struct rv_error *err)
 
 	m->writers = rv_calloc(job->loads_count + 1, sizeof(*m->writers));
 	for (size_t i = 0; i < job->loads_count; i++) {
-		const struct rv_job_load *load = &job->loads[i];
+		const struct extract_writer_params params = {
+			.reading = m->crew->reading, .ours = m->crew->folder, .load = i,
+			.member = m->number, .columns = m->columns, .objects = &m->objects };
 
-		if (load->table != m->table)
+		if (job->loads[i].table != m->table)
 			continue;
-		struct writer *w = &m->writers[m->writers_count++];
-
-		*w = (struct writer){ .load = load, .load_index = i, .block = RV_STRBUF_INIT };
-		if (rv_compressor_new(load->to == RV_JOB_TO_STREAM ? RV_OUTPUT_ZSTD : load->compression, 0,
-				      &w->compressor, err) != RV_OK)
+		if (extract_writer_new(&params, &m->writers[m->writers_count], err) != RV_OK)
 			return err->status;
-		/* also of a member without rows: its load is there, and empty */
-		if (open_part(m, w, err) != RV_OK)
-			return err->status;
+		m->writers_count++;
 	}
 	return RV_OK;
 }
@@ -404,21 +263,15 @@ static enum rv_status read_member(struct member *m, struct rv_error *err)
 		    RV_OK)
 		return err->status;
 	for (size_t i = 0; i < m->writers_count; i++)
-		if (m->writers[i].open && close_part(m, &m->writers[i], err) != RV_OK)
+		if (extract_writer_end(m->writers[i], err) != RV_OK)
 			return err->status;
 	return RV_OK;
 }
 
 static void release_writers(struct member *m)
 {
-	for (size_t i = 0; i < m->writers_count; i++) {
-		struct writer *w = &m->writers[i];
-
-		if (w->open)
-			extract_drop_object(m->crew->reading, &w->object);
-		rv_compressor_free(w->compressor);
-		rv_strbuf_release(&w->block);
-	}
+	for (size_t i = 0; i < m->writers_count; i++)
+		extract_writer_free(m->writers[i]);
 	free(m->writers);
 	m->writers = NULL;
 	m->writers_count = 0;
@@ -517,8 +370,8 @@ static enum rv_status gather(struct crew *crew, struct rv_error *err)
 	for (size_t i = 0; i < crew->count; i++) {
 		struct member *m = &crew->members[i];
 
-		for (size_t k = 0; k < m->objects_count; k++)
-			extract_add_object(reading, &m->objects[k]);
+		for (size_t k = 0; k < m->objects.count; k++)
+			extract_add_object(&reading->objects, &m->objects.items[k]);
 
 		reading->tables[m->table].rows += m->counts.rows;
 		reading->tables[m->table].rejected += m->counts.rejected;
@@ -543,15 +396,18 @@ enum rv_status extract_read(struct extract_reading *reading, struct rv_error *er
 {
 	const struct rv_extract_params *params = reading->params;
 	struct crew crew = { .reading = reading, .mutex = PTHREAD_MUTEX_INITIALIZER };
-	pthread_t threads[64];
-	size_t started = 0;
+	pthread_t threads[THREADS_MAX];
+	size_t started = 0, most = params->threads < THREADS_MAX ? params->threads : THREADS_MAX;
 
 	if (extract_folder(params, &crew.folder, err) != RV_OK)
 		return err->status;
 	allow_files();
 	plan_members(&crew);
 	plan_turns(&crew);
-	while (started + 1 < params->threads && started < 63 && started + 1 < crew.count &&
+	/* a member is one file at a time, and what those take has a bound */
+	if (reading->parquet && reading->parquet->files_max < most)
+		most = reading->parquet->files_max;
+	while (started + 1 < most && started + 1 < crew.count &&
 	       pthread_create(&threads[started], NULL, work, &crew) == 0)
 		started++;
 	work(&crew);
@@ -560,7 +416,7 @@ enum rv_status extract_read(struct extract_reading *reading, struct rv_error *er
 	enum rv_status status = gather(&crew, err);
 
 	for (size_t i = 0; i < crew.count; i++) {
-		free(crew.members[i].objects);
+		free(crew.members[i].objects.items);
 		rv_strbuf_release(&crew.members[i].rejects);
 		rv_strbuf_release(&crew.members[i].first_reject);
 	}

@@ -192,8 +192,8 @@ static enum rv_status put_objects(struct extract_reading *reading, struct rv_err
 {
 	struct rv_store *lake = reading->params->lake;
 
-	for (size_t i = 0; i < reading->objects_count; i++) {
-		struct extract_object *o = &reading->objects[i];
+	for (size_t i = 0; i < reading->objects.count; i++) {
+		struct extract_object *o = &reading->objects.items[i];
 		char etag[RV_ETAG_TEXT];
 		struct rv_store_body body = { .len = o->bytes, .fd = o->fd, .staged = o->stage };
 		const struct rv_store_put put = { 0 };
@@ -222,8 +222,8 @@ static enum rv_status put_manifest(struct extract_reading *reading, size_t load,
 	bool first = true;
 
 	rv_strbuf_puts(&text, "{\"entries\":[");
-	for (size_t i = 0; i < reading->objects_count; i++) {
-		const struct extract_object *o = &reading->objects[i];
+	for (size_t i = 0; i < reading->objects.count; i++) {
+		const struct extract_object *o = &reading->objects.items[i];
 
 		if (o->load != load)
 			continue;
@@ -246,7 +246,7 @@ static enum rv_status push_load(struct extract_reading *reading, size_t load, st
 {
 	const struct rv_extract_params *params = reading->params;
 	const struct rv_job *job = params->job;
-	RV_CLEANUP(rv_free_p) char **files = rv_calloc(reading->objects_count + 1, sizeof(*files));
+	RV_CLEANUP(rv_free_p) char **files = rv_calloc(reading->objects.count + 1, sizeof(*files));
 	/* a run's name has 64 characters: the table may be what does not fit */
 	RV_CLEANUP(rv_free_p)
 	char *run = rv_asprintf("x-%.16s-%.44s", reading->identity, job->tables[job->loads[load].table].name);
@@ -257,9 +257,9 @@ static enum rv_status push_load(struct extract_reading *reading, size_t load, st
 			*c = '-';
 	while (rv_ends_with(run, "-"))
 		run[strlen(run) - 1] = '\0';
-	for (size_t i = 0; i < reading->objects_count; i++)
-		if (reading->objects[i].load == load && reading->objects[i].rows)
-			files[count++] = reading->objects[i].file;
+	for (size_t i = 0; i < reading->objects.count; i++)
+		if (reading->objects.items[i].load == load && reading->objects.items[i].rows)
+			files[count++] = reading->objects.items[i].file;
 	if (!count)
 		return RV_OK;
 	if (!params->push)
@@ -320,7 +320,7 @@ static void tables_init(struct extract_tables *tables, struct extract_reading *r
 		.extract = { .job = job->name, .identity = reading->identity, .name = reading->archive->name,
 			     .order = reading->archive->order, .summary = summary, .replace = replace },
 		.job_tables = rv_calloc(job->loads_count + 1, sizeof(size_t)),
-		.objects = rv_calloc(reading->objects_count + 1, sizeof(char *)) };
+		.objects = rv_calloc(reading->objects.count + 1, sizeof(char *)) };
 	struct rv_extract *extract = &tables->extract;
 
 	extract->tables = rv_calloc(job->loads_count + 1, sizeof(*extract->tables));
@@ -338,12 +338,12 @@ static void tables_init(struct extract_tables *tables, struct extract_reading *r
 			.columns_count = table->columns_count, .key = &table->key,
 			.merge = table->mode == RV_JOB_MERGE, .delete_column = table->delete_column,
 			.delete_equals = table->delete_equals, .objects = tables->objects + used };
-		for (size_t k = 0; k < reading->objects_count; k++) {
-			if (reading->objects[k].load != i)
+		for (size_t k = 0; k < reading->objects.count; k++) {
+			if (reading->objects.items[k].load != i)
 				continue;
-			tables->objects[used++] = reading->objects[k].name;
+			tables->objects[used++] = reading->objects.items[k].name;
 			t->objects_count++;
-			t->rows += reading->objects[k].rows;
+			t->rows += reading->objects.items[k].rows;
 		}
 	}
 	extract->documents = rv_calloc(job->documents_count + 1, sizeof(*extract->documents));
@@ -413,6 +413,17 @@ static enum rv_status write_tables(struct extract_reading *reading, struct extra
 }
 
 /* ---- all of it ---- */
+
+enum rv_status extract_open_parquet(const struct rv_extract_params *params, struct rv_parquet **ret,
+				    struct rv_error *err)
+{
+	*ret = NULL;
+	if (!rv_job_has_parquet(params->job))
+		return RV_OK;
+	if (!params->parquet)
+		return rv_fail(err, RV_USAGE, "there is nothing here that writes Parquet");
+	return params->parquet(params->arg, ret, err);
+}
 
 enum rv_status extract_preflight(struct extract_reading *reading, struct rv_error *err)
 {

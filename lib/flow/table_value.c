@@ -108,7 +108,42 @@ static bool put_number(const struct rv_column *column, struct rv_str s, struct r
 	return true;
 }
 
-static bool put_double(struct rv_str s, struct rv_strbuf *row, char *reason)
+/* The digits of a number that count, without the zeros around them; *ret_exponent: of the first one. */
+static size_t digits_that_count(const struct rv_cut_number *n, char *digits, int64_t *ret_exponent)
+{
+	size_t len = n->whole_len + n->fraction_len, zeros = 0;
+
+	memcpy(digits, n->whole, n->whole_len);
+	if (n->fraction_len)
+		memcpy(digits + n->whole_len, n->fraction, n->fraction_len);
+	while (zeros < len && digits[zeros] == '0')
+		zeros++;
+	while (len > zeros && digits[len - 1] == '0')
+		len--;
+	memmove(digits, digits + zeros, len - zeros);
+	*ret_exponent = n->exponent + (int64_t)n->whole_len - 1 - (int64_t)zeros;
+	return len - zeros;
+}
+
+/* Whether the number is found again from the double nearest to it, written with as many digits. */
+static bool holds(double value, const struct rv_cut_number *n)
+{
+	char digits[RV_CUT_NUMBER_MAX], text[RV_CUT_NUMBER_MAX + 32];
+	int64_t exponent;
+	size_t len = digits_that_count(n, digits, &exponent);
+
+	/* fifteen digits always are, unless the number is next to nothing */
+	if (!len || (len <= 15 && exponent > -290))
+		return true;
+	snprintf(text, sizeof(text), "%.*e", (int)len - 1, fabs(value));
+	/* d.ddde-dd */
+	const char *e = strchr(text, 'e');
+
+	return text[0] == digits[0] && (len == 1 || memcmp(text + 2, digits + 1, len - 1) == 0) &&
+	       strtol(e + 1, NULL, 10) == exponent;
+}
+
+static bool put_double(const struct rv_column *column, struct rv_str s, struct rv_strbuf *row, char *reason)
 {
 	struct rv_cut_number n;
 	char text[RV_CUT_NUMBER_MAX + 1];
@@ -118,8 +153,13 @@ static bool put_double(struct rv_str s, struct rv_strbuf *row, char *reason)
 		return false;
 	memcpy(text, s.p, s.len);
 	text[s.len] = '\0';
-	if (isinf(strtod(text, NULL)))
+	double value = strtod(text, NULL);
+
+	if (isinf(value))
 		return refuse(reason, "is beyond what a double holds");
+	if (column->exact && !holds(value, &n))
+		return refuse(reason, value == 0 ? "is nearer to 0 than a double can be"
+						 : "has more digits than a double holds");
 	while (n.whole_len > 1 && *n.whole == '0') {
 		n.whole++;
 		n.whole_len--;
@@ -304,7 +344,7 @@ bool rv_table_value(const struct rv_column *column, struct rv_str s, struct rv_s
 	case RV_COLUMN_DECIMAL:
 		return put_number(column, s, row, reason);
 	case RV_COLUMN_DOUBLE:
-		return put_double(s, row, reason);
+		return put_double(column, s, row, reason);
 	case RV_COLUMN_BOOLEAN:
 		if (!rv_cut_boolean(s, &yes, reason))
 			return false;

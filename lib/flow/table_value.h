@@ -4,7 +4,9 @@
  * Texts stay as they are. Numbers stay as they were written, as far as JSON can say them: a sign + and
  * leading zeros go, 1.10 stays 1.10, 1e3 becomes 1000 where the column is an integer or decimal. Dates
  * become 2026-11-20, times 2026-11-20T16:58:51.25Z, always UTC. Booleans are true and false. "" is null
- * unless the column is a string. The rules of what is exact are those of contracts (format/cut_text.h).
+ * unless the column is a string. The rules of what is exact are those of contracts (format/cut_text.h); of an
+ * `exact` double, a number is also refused that is not found again from the nearest double, written with as
+ * many digits.
  */
 #ifndef RV_FLOW_TABLE_VALUE_H
 #define RV_FLOW_TABLE_VALUE_H

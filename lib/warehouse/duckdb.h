@@ -40,6 +40,12 @@ struct rv_duckdb_params {
 struct rv_warehouse *rv_warehouse_duckdb_new(const struct rv_duckdb_params *params,
 					     struct rv_store *store);
 
+/* Writes Parquet; lib/warehouse/parquet.h. The library is loaded now (statuses as rv_duckdb_api), the engine
+ * started by the first file. 0: 1 GiB, which bounds how many files are written at once. */
+struct rv_parquet;
+enum rv_status rv_parquet_duckdb_new(uint64_t memory_limit_bytes, struct rv_parquet **ret,
+				     struct rv_error *err) RV_MUST_CHECK;
+
 /* For `river doctor`: where the library is and its version, each into a buffer of `size` bytes.
  * Statuses as rv_duckdb_api. */
 enum rv_status rv_duckdb_locate(char *ret_path, char *ret_version, size_t size,

@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "base/strbuf.h"
+#include "warehouse/parquet.h"
 
 void rv_load_release(struct rv_load *load)
 {
@@ -36,4 +37,10 @@ void rv_warehouse_free_p(struct rv_warehouse **warehouse)
 {
 	rv_warehouse_free(*warehouse);
 	*warehouse = NULL;
+}
+
+void rv_parquet_free(struct rv_parquet *parquet)
+{
+	if (parquet)
+		parquet->ops->free(parquet);
 }

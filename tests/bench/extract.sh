@@ -1,4 +1,4 @@
-# The section extract of run.sh, which reads this file.
+# The sections extract and parquet of run.sh, which reads this file.
 
 # peak_of COMMAND...: MiB that its process and those it starts have had resident, each at its most, together
 peak_of () {
@@ -19,7 +19,8 @@ peak_of () {
 	rm -f "$work/peaks" "$work/peak.log"
 }
 
-# sums_of PATTERN: rows, and sums of two columns, of each table whose files PATTERN (with @ for the table) names
+# sums_of FUNCTION PATTERN: rows, and sums of two columns, of each table whose files PATTERN (with @ for the table)
+# names, as FUNCTION reads them
 sums_of () {
 	for columns in customers,customer_id,credit addresses,address_id,customer_id \
 		products,product_id,product_id orders,order_id,gross order_lines,line_id,amount \
@@ -28,25 +29,31 @@ sums_of () {
 		table=${columns%%,*} key=${columns#*,}
 		"$bare" csv :memory: "SELECT '$table' AS name, count(*) AS n, sum(${key%,*})::BIGINT AS keys,
 			sum(${key#*,}::DECIMAL(18, 2))::VARCHAR AS total
-			FROM read_ndjson('$(echo "$1" | sed "s/@/$table/")')" | sed 1d || return 1
+			FROM $1('$(echo "$2" | sed "s/@/$table/")')" | sed 1d || return 1
 	done
 }
 
-# Tables of an extract to NDJSON, to DuckDB reading the members that were unpacked for it, which counts too. The
-# rows are the same; river writes numbers as they were written. A customer is 1587 bytes in all tables.
-bench_extract () {
-	need_duckdb || return 0
-	zip=$(command -v zip) && unzip=$(command -v unzip) || {
-		skip 'there is no zip or unzip'
-		return 0
-	}
-	folder=$work/extract customers=${BENCH_CUSTOMERS:-$((mb * 630))}
+# make_extract FOLDER: extract.zip in it, made anew; sets folder, customers, tables and bytes (of text). A customer is
+# 1587 bytes in all tables.
+make_extract () {
+	folder=$1 customers=${BENCH_CUSTOMERS:-$((mb * 630))}
 	tables='customers addresses products orders order_lines payments shipments'
 	rm -rf "$folder" && mkdir -p "$folder/csv" "$folder/theirs" &&
 	"$tools/gen_warehouse" "$folder/csv" "$customers" >"$folder/counts.json" &&
 	(cd "$folder/csv" && "$zip" -q -1 ../extract.zip ./*.csv) || return 1
 	bytes=$(cd "$folder/csv" && for table in $tables; do cat $table.csv; done | wc -c)
 	rm -rf "$folder/csv"
+}
+
+# Tables of an extract to NDJSON, to DuckDB reading the members that were unpacked for it, which counts too. The
+# rows are the same; river writes numbers as they were written.
+bench_extract () {
+	need_duckdb || return 0
+	zip=$(command -v zip) && unzip=$(command -v unzip) || {
+		skip 'there is no zip or unzip'
+		return 0
+	}
+	make_extract "$work/extract" || return 1
 	printf 'profiles:\n  local: { lake: ./lake, state: ./state }\n' >"$folder/river.yaml"
 	for kind in gzip zstd
 	do
@@ -75,8 +82,8 @@ bench_extract () {
 		test $kind = gzip || ending=zst
 		sh -c "$before" && peak_of sh -c "$ours $kind.yaml extract.zip" >"$folder/$kind.peak" &&
 		sh -c "$theirs \"\$(cat '$folder/$kind.sql')\"" >/dev/null &&
-		sums_of "$folder/lake/loads/bench/*/@-*.ndjson.$ending" >"$folder/have" &&
-		sums_of "$folder/theirs/@.json.$ending" >"$folder/want" && cmp "$folder/have" "$folder/want" &&
+		sums_of read_ndjson "$folder/lake/loads/bench/*/@-*.ndjson.$ending" >"$folder/have" &&
+		sums_of read_ndjson "$folder/theirs/@.json.$ending" >"$folder/want" && cmp "$folder/have" "$folder/want" &&
 		test "$(wc -l <"$folder/have")" -eq 7 || {
 			echo "extract: river has other rows than DuckDB, $kind" >&2
 			return 1
@@ -96,6 +103,52 @@ bench_extract () {
 		test "$processes" -gt 1 || { echo 'extract: no child was seen' >&2; code=1; }
 		hold "$kind, resident memory of $processes processes together" "$peak" MiB '<=' 256
 	done
+	rm -rf "$folder"
+	return $code
+}
+
+# The same tables to Parquet, to DuckDB reading unpacked members: what both write holds the same rows, and the
+# same sums of columns.
+bench_parquet () {
+	need_duckdb || return 0
+	zip=$(command -v zip) && unzip=$(command -v unzip) || {
+		skip 'there is no zip or unzip'
+		return 0
+	}
+	make_extract "$work/parquet" || return 1
+	printf 'profiles:\n  local: { lake: ./lake, state: ./state }\n' >"$folder/river.yaml"
+	{
+		sed '/^documents:/,$d; s/^job: .*/job: bench/' "$here/documents.yaml" && echo loads: &&
+		for table in $tables
+		do
+			echo "  $table: { to: lake, format: parquet }"
+		done
+	} >"$folder/job.yaml" &&
+	for table in $tables
+	do
+		printf "COPY (FROM read_csv('%s')) TO '%s' (FORMAT parquet, COMPRESSION zstd);" \
+			"$folder/theirs/$table.csv" "$folder/theirs/$table.parquet"
+	done >"$folder/job.sql" || return 1
+	about "$customers customers, $bytes bytes of CSV in seven tables, of a ZIP archive"
+	before="rm -rf '$folder/lake' '$folder/state' '$folder/theirs' && mkdir '$folder/theirs'"
+	ours="cd '$folder' && exec '$river' extract-load job.yaml extract.zip"
+	theirs="'$unzip' -qo '$folder/extract.zip' -d '$folder/theirs' && '$bare' sql :memory: \"\$(cat '$folder/job.sql')\""
+	sh -c "$before" && peak_of sh -c "$ours" >"$folder/peak" && sh -c "$theirs" >/dev/null &&
+	sums_of read_parquet "$folder/lake/loads/bench/*/@-*.parquet" >"$folder/have" &&
+	sums_of read_parquet "$folder/theirs/@.parquet" >"$folder/want" && cmp "$folder/have" "$folder/want" &&
+	test "$(wc -l <"$folder/have")" -eq 7 || {
+		echo 'extract: river has other rows than DuckDB, Parquet' >&2
+		return 1
+	}
+	echo "bytes of Parquet: river $(cat "$folder"/lake/loads/bench/*/*.parquet | wc -c)," \
+		"DuckDB $(cat "$folder"/theirs/*.parquet | wc -c)"
+	echo
+	measure -n "$rounds" --gb "$(awk -v n="$bytes" 'BEGIN { print n / 1e9 }')" --before "$before" \
+		--bar 'CPU, to DuckDB=cpu 1/2 <= 0.85' "river=$ours" "unzip and DuckDB=$theirs"
+	code=$?
+	read -r peak processes <"$folder/peak"
+	test "$processes" -gt 1 || { echo 'extract: no child was seen' >&2; code=1; }
+	hold "resident memory of $processes processes together" "$peak" MiB '<=' 256
 	rm -rf "$folder"
 	return $code
 }

@@ -35,7 +35,7 @@ done
 LC_ALL=C TZ=UTC HOME=$work/home RIVER_DUCKDB=$duckdb
 export LC_ALL TZ HOME RIVER_DUCKDB
 
-sections='validator push load query startup list streams firehose s3 dynamodb memory documents extract'
+sections='validator push load query startup list streams firehose s3 dynamodb memory documents extract parquet'
 failed=0 missed=0 skipped=0 sink=
 
 # ---- helpers ------------------------------------------------------------------------------------

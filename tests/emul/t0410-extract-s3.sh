@@ -71,4 +71,21 @@ test_expect_success 'a bucket that is not there' '
 	test_expect_code 5 river extract-load slip.yaml 2>err && grep NoSuchBucket err
 '
 
+test_expect_success 'Parquet goes to S3 as it is: the objects of the manifest, with their lengths' '
+	sed "s/^loads:.*/loads: { t: { to: lake, format: parquet } }/; s/^source:/job: pages\nsource:/" job.yaml >pages.yaml &&
+	river extract-load pages.yaml >out 2>err && test_must_be_empty out && test_must_be_empty err &&
+	s3 cp --recursive s3://lake/river/loads/pages have >/dev/null &&
+	ls have/*/*.parquet >files && test_line_count = $(ls have/*/*.manifest | wc -l) files &&
+	for file in have/*/*.parquet
+	do
+		grep "\"url\":\"s3://lake/river/loads/pages/${file#have/}\".*\"content_length\":$(wc -c <$file),\"record_count\":1}" \
+			${file%/*}/t.manifest || return 1
+	done &&
+	for file in have/*/*.parquet
+	do
+		river query --output csv --from $file "SELECT id FROM t" | tail -n +2 || return 1
+	done | sort >ids && printf "%s\n" 1 2 3 4 5 6 >want && test_cmp want ids &&
+	find state -type f ! -name "*.ndjson" ! -name "lock" >left && ! grep tmp left
+'
+
 test_done

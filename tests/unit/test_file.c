@@ -307,6 +307,21 @@ static void test_new_file_unpublished(void **state RV_UNUSED)
 	assert_int_equal(count_entries(folder), 0);
 }
 
+static void test_unnamed(void **state RV_UNUSED)
+{
+	struct stat st;
+	int fd;
+
+	assert_ok(rv_unnamed_open(folder, &fd, &err));
+	assert_ok(rv_write_all(fd, "x", 1, "x", &err));
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_nlink, 0);
+	assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+	close(fd);
+	assert_int_equal(count_entries(folder), 0);
+	assert_int_equal(rv_unnamed_open(in("none"), &fd, &err), RV_LOCAL_IO);
+}
+
 /* What rv_new_file_open falls back to where no unnamed file can be had. */
 static void open_named(struct rv_new_file *file, mode_t mode)
 {
@@ -787,6 +802,7 @@ int main(void)
 		TEST(test_create_and_replace),
 		TEST(test_names_that_cannot_be),
 		TEST(test_new_file_unpublished),
+		TEST(test_unnamed),
 		TEST(test_named_fallback),
 		TEST(test_without_proc),
 		TEST(test_sweep),

@@ -124,6 +124,34 @@ static void test_what_follows(void **state RV_UNUSED)
 	rv_job_release(&job);
 }
 
+static void test_parquet(void **state RV_UNUSED)
+{
+	static const char text[] = "tables:\n"
+				   "  t: { member: t, columns: { a: double, b: string } }\n"
+				   "  u: { member: u, columns: { a: double } }\n"
+				   "  v: { member: v, columns: { a: double } }\n"
+				   "loads:\n"
+				   "  t: { format: parquet }\n"
+				   "  u: { to: lake, format: parquet, compression: snappy }\n"
+				   "  v: { format: csv, compression: none }\n";
+	struct rv_error err = RV_ERROR_INIT;
+	struct rv_job job;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf words = RV_STRBUF_INIT;
+
+	if (rv_job_parse("/x/y.yaml", text, strlen(text), &job, &err) != RV_OK)
+		fail_msg("line %d: %s", (int)err.line, err.message);
+	assert_true(rv_job_has_parquet(&job));
+	assert_int_equal(job.loads[0].pages, RV_JOB_PAGES_ZSTD);
+	assert_int_equal(job.loads[1].pages, RV_JOB_PAGES_SNAPPY);
+	assert_true(job.tables[0].columns[0].exact);
+	assert_false(job.tables[2].columns[0].exact);
+	rv_job_explain(&job, &words);
+	assert_non_null(strstr(words.bytes, "t: loads/y/<extract>/t-*, parquet, zstd\n"));
+	assert_non_null(strstr(words.bytes, "u: loads/y/<extract>/u-*, parquet, snappy\n"));
+	assert_non_null(strstr(words.bytes, "v: loads/y/<extract>/v-*, csv, none\n"));
+	rv_job_release(&job);
+}
+
 static void test_members(void **state RV_UNUSED)
 {
 	struct rv_job_table table = { .member = (char[]){ "ORDERS_*.csv" } };
@@ -156,7 +184,12 @@ static const struct {
 	{ TABLES "loads: { t: { to: table a.b }, u: { to: table a.b } }\n", "rows of t go there already", NULL, 2 },
 	{ TABLES "loads: { t: { to: stream a/b, format: csv } }\n", "records of a stream are ndjson", NULL, 2 },
 	{ TABLES "loads: { t: { to: stream a/b, compression: zstd } }\n", "a stream has its own", NULL, 2 },
-	{ TABLES "loads: { t: { to: table a.b, format: csv } }\n", "loaded from ndjson", NULL, 2 },
+	{ TABLES "loads: { t: { to: table a.b, format: csv } }\n", "loaded from ndjson, which says what is null", NULL, 2 },
+	{ TABLES "loads: { t: { to: stream a/b, format: parquet } }\n", "records of a stream are ndjson", NULL, 2 },
+	{ TABLES "loads: { t: { to: table a.b, format: parquet } }\n", "loaded from ndjson, which keeps how numbers are",
+	  "parquet is for `to: lake`", 2 },
+	{ TABLES "loads: { t: { format: parquet, compression: \"gzip:small\" } }\n", "gzip:small", NULL, 2 },
+	{ TABLES "loads: { t: { format: ndjson, compression: snappy } }\n", "snappy", NULL, 2 },
 	{ "tables:\n  t: { columns: [a] }\n" LOADS, "which member is it?", "member: \"t*.csv\"", 2 },
 	{ "tables:\n  t: { member: t }\n" LOADS, "which columns are kept?", "--infer", 2 },
 	{ "tables:\n  t: { member: t, columns: { a: strin } }\n" LOADS, "'strin' is not a type", "did you mean string?", 2 },
@@ -232,7 +265,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_whole_shape), cmocka_unit_test(test_what_follows),
 		cmocka_unit_test(test_members),	    cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_files),	    cmocka_unit_test(test_parquet),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -384,6 +384,45 @@ static void test_124_decimals(void **state RV_UNUSED)
 	value("double", "NaN", "! is not a number");
 }
 
+static void exact(const char *text, const char *expected)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf row = RV_STRBUF_INIT;
+	const struct rv_column column = { .name = (char[]){ "a" }, .type = RV_COLUMN_DOUBLE, .exact = true };
+	char reason[RV_CUT_REASON] = "taken";
+
+	(void)!rv_table_value(&column, rv_str_of(text), &row, reason);
+	if (strcmp(reason, expected) != 0)
+		fail_msg("%s %s, must be: %s", text, reason, expected);
+}
+
+/* What a load holds as a double is found again from it. */
+static void test_124_doubles(void **state RV_UNUSED)
+{
+	static const char *const taken[] = {
+		"0", "-0", "0.0e5", "0.1", "-1.5", "+007.50", "123456789012345", "123456789012345000000", "1e22", "1e300",
+		"0.30000000000000004", "9007199254740992", "1.7976931348623157e308",
+		"2.2250738585072014e-308", "5e-324", "4.9406564584124654e-324", "1e-310", "0.1000000000000000055511151231257827",
+		"0.500000000000000000000000000000", "18446744073709551616",
+	};
+	static const char *const digits[] = {
+		"9007199254740993", "0.1000000000000000055511151231257828", "12345678901234567890.12", "0.12345678901234567890",
+		"1.2345678901e-315",
+	};
+	static const char *const tiny[] = { "1e-400", "-2e-324", "0.00000000000000000001e-305" };
+
+	for (size_t i = 0; i < sizeof(taken) / sizeof(*taken); i++)
+		exact(taken[i], "taken");
+	for (size_t i = 0; i < sizeof(digits) / sizeof(*digits); i++)
+		exact(digits[i], "has more digits than a double holds");
+	for (size_t i = 0; i < sizeof(tiny) / sizeof(*tiny); i++)
+		exact(tiny[i], "is nearer to 0 than a double can be");
+	exact("1e400", "is beyond what a double holds");
+	exact("1.5x", "is not a number");
+	/* where nothing says so, the text is what is kept */
+	value("double", "9007199254740993", "9007199254740993");
+	value("double", "1e-400", "1e-400");
+}
+
 static void test_125_times(void **state RV_UNUSED)
 {
 	value("date", "2024-02-29", "2024-02-29");
@@ -454,6 +493,7 @@ int main(void)
 		cmocka_unit_test(test_122_null_and_empty),
 		cmocka_unit_test(test_123_integers),
 		cmocka_unit_test(test_124_decimals),
+		cmocka_unit_test(test_124_doubles),
 		cmocka_unit_test(test_125_times),
 		cmocka_unit_test(test_126_formulas),
 		cmocka_unit_test(test_130_too_many_rejects),
