@@ -19,6 +19,7 @@
 enum rv_lock_policy { RV_LOCKS_WAIT, RV_LOCKS_SKIP, RV_LOCKS_FAIL };
 
 struct rv_aws; /* aws/client.h */
+struct rv_cli_args; /* cli/parse.h */
 struct rv_config; /* config/config.h */
 struct rv_config_params;
 struct rv_parquet;
@@ -38,6 +39,7 @@ struct rv_command_context {
 	struct rv_config *config;          /* NULL unless RV_NEEDS_CONFIG or PROFILE */
 	const struct rv_profile *profile;  /* NULL unless RV_NEEDS_PROFILE */
 	struct rv_store *lake;             /* NULL unless RV_NEEDS_LAKE */
+	const struct rv_cli_args *args;    /* what stands on the command line */
 	struct rv_out *out;
 	enum rv_out_format output;
 	bool quiet;

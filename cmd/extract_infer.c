@@ -11,6 +11,7 @@
 #include "source/zip.h"
 
 enum rv_status rv_extract_infer_command(struct rv_command_context *cx, const char *file,
+					const struct rv_zip_limits *limits,
 					struct rv_error *err)
 {
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
@@ -20,7 +21,7 @@ enum rv_status rv_extract_infer_command(struct rv_command_context *cx, const cha
 
 	if (fd < 0)
 		return rv_fail_errno(err, errno == ENOENT ? RV_NOT_FOUND : RV_LOCAL_IO, "%s", file);
-	if (rv_zip_open(fd, file, NULL, &zip, err) != RV_OK ||
+	if (rv_zip_open(fd, file, limits, &zip, err) != RV_OK ||
 	    rv_extract_infer(zip, &params, &text, err) != RV_OK)
 		return err->status;
 	if (cx->output == RV_OUT_JSON)

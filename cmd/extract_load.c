@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/number.h"
+#include "cli/parse.h"
 #include "config/job.h"
 #include "context.h"
 #include "delivery/delivery.h"
@@ -22,11 +23,13 @@
 #include "warehouse/warehouse.h"
 
 struct extract_options {
-	bool check;
-	const char *date, *since, *event, *infer;
-	uint64_t max_rejects, threads, max_memory, max_wcu;
+	bool check, allow_gaps;
+	const char *date, *since, *event, *infer, *shard;
+	uint64_t max_rejects, threads, max_memory, max_wcu, max_bytes, max_ratio;
 	int64_t deadline, retry_for;
 };
+
+enum { SHARDS_MAX = 1024 };
 
 static const struct rv_opt extract_options_table[] = {
 	OPT_FLAG(struct extract_options, 'n', "check", check,
@@ -38,17 +41,25 @@ static const struct rv_opt extract_options_table[] = {
 		   "take the extracts of this day (2026-11-20) anew: they replace what they brought before"),
 	OPT_STRING(struct extract_options, 0, "since", since, "day",
 		   "the same for this day and all later ones"),
+	OPT_FLAG(struct extract_options, 0, "allow-gaps", allow_gaps,
+		 "take extracts behind a missing number of the job's sequence too"),
 	OPT_STRING(struct extract_options, 0, "event", event, "file",
 		   "only the objects that this S3 event names; - is standard input",
 		   .complete = RV_COMPLETE_FILE),
 	OPT_COUNT(struct extract_options, 0, "max-rejects", max_rejects, "n",
 		  "rows of an extract that may be set aside; default: the job's, or none"),
+	OPT_SIZE(struct extract_options, 0, "max-bytes", max_bytes, "bytes",
+		 "what an archive may inflate to; default: the job's, or 1TiB"),
+	OPT_COUNT(struct extract_options, 0, "max-ratio", max_ratio, "n",
+		  "how often its packed bytes a member may inflate to; default: the job's, or 1000"),
 	OPT_DURATION(struct extract_options, 0, "deadline", deadline, "time",
 		     "warn and exit 1 when an extract is older than this once it is taken; default: the job's"),
 	OPT_SIZE(struct extract_options, 0, "max-memory", max_memory, "bytes",
 		 "what composing documents may take; default: max_memory of the profile", .def = "0"),
 	OPT_COUNT(struct extract_options, 0, "max-wcu", max_wcu, "n",
 		  "write at most so many capacity units of DynamoDB a second; 0: no limit", .def = "0"),
+	OPT_STRING(struct extract_options, 0, "shard", shard, "i/n",
+		   "write part i, from 1, of n of the documents over all extracts; the others are for other runs"),
 	OPT_DURATION(struct extract_options, 0, "retry-for", retry_for, "time",
 		     "how long to try on when a stream's lake or delivery is out of reach; 0: one try",
 		     .def = "60s"),
@@ -265,7 +276,7 @@ static enum rv_status read_event(const char *file, struct rv_string_list *ret, s
 static json_t *result_json(const struct rv_job *job, const struct rv_extract_result *r, int64_t took_ms,
 			   enum rv_status status)
 {
-	return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:I, s:O}", "job",
+	json_t *o = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:I, s:O}", "job",
 			 job->name, "status", rv_status_name(status), "found", (json_int_t)r->found, "taken",
 			 (json_int_t)r->taken, "known", (json_int_t)r->known, "refused",
 			 (json_int_t)r->failed, "waiting", (json_int_t)r->waiting, "rows",
@@ -273,6 +284,10 @@ static json_t *result_json(const struct rv_job *job, const struct rv_extract_res
 			 (json_int_t)r->objects, "object_bytes", (json_int_t)r->object_bytes, "text_bytes",
 			 (json_int_t)r->input_bytes, "oldest_age_ms", (json_int_t)r->oldest_age_ms, "late",
 			 (int)r->late, "took_ms", (json_int_t)took_ms, "extracts", r->extracts);
+
+	if (r->missing)
+		json_object_set(o, "missing", r->missing);
+	return o;
 }
 
 static void print_summary(const struct rv_command_context *cx, const struct rv_job *job,
@@ -314,8 +329,8 @@ static enum rv_status check(struct rv_command_context *cx, const struct rv_job *
 }
 
 static enum rv_status run_job(struct rv_command_context *cx, const struct extract_options *o,
-			      const struct rv_job *job, char *const *sources, size_t count,
-			      struct rv_error *err)
+			      const struct rv_job *job, const struct rv_extract_shard *shard,
+			      char *const *sources, size_t count, struct rv_error *err)
 {
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	struct run run = { .cx = cx, .job = job, .max_wcu = o->max_wcu, .retry_for_ms = o->retry_for,
@@ -335,12 +350,15 @@ static enum rv_status run_job(struct rv_command_context *cx, const struct extrac
 		.sources_count = count,
 		.date = o->date,
 		.since = o->since,
+		.shard = *shard,
+		.allow_gaps = o->allow_gaps || job->gaps,
 		.max_rejects = o->max_rejects == RV_OPT_NOT_GIVEN ? job->max_rejects : o->max_rejects,
 		.deadline_ms = o->deadline >= 0 ? o->deadline : job->deadline_ms,
 		.now_ms = rv_clock_ms(),
 		.max_memory_bytes = o->max_memory ? o->max_memory : cx->profile->max_memory_bytes,
 		.threads = (unsigned)(run.threads > 64 ? 64 : run.threads),
 		.lock_timeout_ms = wait ? cx->timeout_ms : 0,
+		.rows_timeout_ms = cx->timeout_ms,
 		.should_stop = should_stop,
 		.progress = show_progress,
 		.note = say,
@@ -373,18 +391,120 @@ static enum rv_status run_job(struct rv_command_context *cx, const struct extrac
 	return status;
 }
 
+static enum rv_status check_limits(const struct extract_options *o, struct rv_error *err)
+{
+	if (o->max_bytes && o->max_ratio)
+		return RV_OK;
+	return rv_fail(err, RV_USAGE, "--%s takes a number from 1", o->max_bytes ? "max-ratio" : "max-bytes");
+}
+
+/* What --infer would ignore is refused. The environment may hold options of runs. */
+static enum rv_status check_infer(const struct rv_command_context *cx, struct rv_error *err)
+{
+	static const char *const used[] = { "infer", "max-bytes", "max-ratio" };
+
+	for (size_t i = 0; i < cx->args->given_count; i++) {
+		const struct rv_opt *option = cx->args->given[i].option;
+		bool ours = false, known = false;
+
+		for (const struct rv_opt *o = extract_options_table; o->name; o++)
+			ours |= o == option;
+		for (size_t k = 0; k < sizeof(used) / sizeof(used[0]) && ours; k++)
+			known |= strcmp(used[k], option->name) == 0;
+		if (!ours || known)
+			continue;
+		rv_fail(err, RV_USAGE, "--%s is for a run; --infer looks into its archive alone", option->name);
+		rv_hint(err, "--max-bytes and --max-ratio hold for it too");
+		return err->status;
+	}
+	return RV_OK;
+}
+
+static enum rv_status infer(struct rv_command_context *cx, const struct extract_options *o,
+			    struct rv_error *err)
+{
+	const struct rv_zip_limits limits = {
+		.max_bytes = o->max_bytes == RV_OPT_NOT_GIVEN ? 0 : o->max_bytes,
+		.max_ratio = o->max_ratio == RV_OPT_NOT_GIVEN ? 0 : o->max_ratio,
+	};
+
+	return rv_extract_infer_command(cx, o->infer, &limits, err);
+}
+
+/* Records of a stream cannot be taken back, so taking an extract anew would add to them. */
+static enum rv_status check_replacing(const struct extract_options *o, const struct rv_job *job,
+				      struct rv_error *err)
+{
+	for (size_t i = 0; (o->date || o->since) && i < job->loads_count; i++) {
+		const struct rv_job_load *load = &job->loads[i];
+
+		if (load->to != RV_JOB_TO_STREAM)
+			continue;
+		rv_fail(err, RV_USAGE, "--%s replaces what extracts brought, and records of the stream %s stay",
+			o->date ? "date" : "since", load->name);
+		rv_hint(err, "leave the load of %s out of the job file for this run; or name a corrected archive: "
+			     "its records are added", job->tables[load->table].name);
+		return err->status;
+	}
+	return RV_OK;
+}
+
+static bool parse_shard(const char *text, struct rv_extract_shard *ret)
+{
+	const char *slash = strchr(text, '/');
+	uint64_t number, of;
+
+	if (!slash || !rv_parse_u64(text, (size_t)(slash - text), &number) ||
+	    !rv_parse_u64(slash + 1, strlen(slash + 1), &of) || number < 1 || number > of || of > SHARDS_MAX)
+		return false;
+	*ret = (struct rv_extract_shard){ (unsigned)number, (unsigned)of };
+	return true;
+}
+
+/* Only what is made of the warehouse's rows can be shared: an archive is read by one run. */
+static enum rv_status check_shard(const struct extract_options *o, const struct rv_job *job,
+				  struct rv_extract_shard *ret, struct rv_error *err)
+{
+	if (!o->shard)
+		return RV_OK;
+	if (!parse_shard(o->shard, ret)) {
+		rv_fail(err, RV_USAGE, "--shard takes part and parts, not '%s'", o->shard);
+		rv_hint(err, "write 1/4 to 4/4 for four runs, at most %d", SHARDS_MAX);
+		return err->status;
+	}
+	if (o->date || o->since) {
+		rv_fail(err, RV_USAGE, "--%s is for a run without --shard", o->date ? "date" : "since");
+		rv_hint(err, "what each shard took anew, the next one would take anew again");
+		return err->status;
+	}
+	if (!job->documents_count)
+		return rv_fail(err, RV_USAGE, "--shard divides documents, and the job %s has none", job->name);
+	for (size_t i = 0; i < job->documents_count; i++) {
+		const struct rv_job_document *document = &job->documents[i];
+
+		if (document->scope != RV_JOB_SCOPE_HISTORY)
+			return rv_fail(err, RV_USAGE, "--shard divides documents over all extracts; documents.%s is of "
+						      "one (`scope: extract`)", document->name);
+		if (document->exclusive)
+			return rv_fail(err, RV_USAGE, "--shard: `exclusive: true` of documents.%s says that one run writes "
+						      "alone", document->name);
+	}
+	return RV_OK;
+}
+
 static enum rv_status extract_run(struct rv_command_context *cx, void *options, int count,
 				  char **operands, struct rv_error *err)
 {
 	const struct extract_options *o = options;
 	struct rv_string_list named = { 0 };
 	struct rv_job job = { 0 };
-	if (o->infer) {
-		if (count || o->check || o->date || o->since || o->event)
-			return rv_fail(err, RV_USAGE, "--infer looks into its archive alone: no job file, and no "
-						      "option of a run");
-		return rv_extract_infer_command(cx, o->infer, err);
-	}
+	struct rv_extract_shard shard = { 0 };
+	if (check_limits(o, err) != RV_OK)
+		return err->status;
+	if (o->infer)
+		return count ? rv_fail(err, RV_USAGE, "--infer looks into its archive alone: no job file")
+		       : check_infer(cx, err) != RV_OK ? err->status
+						       : infer(cx, o, err);
 	if (count < 1) {
 		rv_fail(err, RV_USAGE, "extract-load needs a job file");
 		rv_hint(err, "river extract-load <job.yaml>; --infer FILE.zip prints a first one");
@@ -403,13 +523,21 @@ static enum rv_status extract_run(struct rv_command_context *cx, void *options, 
 		return rv_fail(err, RV_USAGE, "--event names the archives already");
 	if (rv_job_read(operands[0], &job, err) != RV_OK)
 		return err->status;
+	if (o->max_bytes != RV_OPT_NOT_GIVEN)
+		job.max_bytes = o->max_bytes;
+	if (o->max_ratio != RV_OPT_NOT_GIVEN)
+		job.max_ratio = o->max_ratio;
 	RV_CLEANUP(rv_free_p) char *folder = rv_path_parent(operands[0]);
-	enum rv_status status = rv_wire_profile(cx, job.profile, folder, err);
+	enum rv_status status = check_replacing(o, &job, err);
+	if (status == RV_OK)
+		status = check_shard(o, &job, &shard, err);
+	if (status == RV_OK)
+		status = rv_wire_profile(cx, job.profile, folder, err);
 	if (status == RV_OK && o->event)
 		status = read_event(o->event, &named, err);
 	/* an event that names nothing is nothing to do, not the whole source */
 	if (status == RV_OK && !(o->event && !named.count))
-		status = run_job(cx, o, &job, o->event ? named.items : operands + 1,
+		status = run_job(cx, o, &job, &shard, o->event ? named.items : operands + 1,
 				 o->event ? named.count : (size_t)count - 1, err);
 	rv_string_list_release(&named);
 	rv_job_release(&job);

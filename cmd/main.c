@@ -192,6 +192,7 @@ static enum rv_status run_command(const struct rv_command *command,
 	struct rv_command_context cx = {
 		.command = command,
 		.config_params = &params,
+		.args = args,
 		.output = (enum rv_out_format)globals->output,
 		.quiet = globals->quiet,
 		.verbose = globals->verbose,

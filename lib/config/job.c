@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/number.h"
+#include "format/number_pattern.h"
 
 void rv_job_release(struct rv_job *job)
 {
@@ -16,6 +17,7 @@ void rv_job_release(struct rv_job *job)
 	free(job->name);
 	free(job->profile);
 	free(job->source);
+	free(job->sequence);
 	for (size_t i = 0; i < job->tables_count; i++)
 		rv_job_table_release(&job->tables[i]);
 	free(job->tables);
@@ -251,11 +253,42 @@ static enum rv_status parse_load(struct rv_def *p, const struct rv_yaml_node *na
 
 /* ---- source and limits ---- */
 
+/* Which number an extract has, and what becomes of those behind one that is missing. */
+static enum rv_status parse_sequence(struct rv_def *p, const struct rv_yaml_node *node, struct rv_job *job)
+{
+	static const char *const words[] = { "hold", "take", NULL };
+	const struct rv_yaml_node *n = rv_def_get(node, "sequence"), *gaps = rv_def_get(node, "gaps");
+	int choice;
+
+	if (n) {
+		if (rv_def_parse_text(p, n, "source.sequence", 1024, &job->sequence) != RV_OK)
+			return p->err->status;
+		if (!rv_number_pattern_is_good(job->sequence, "number")) {
+			rv_def_bad(p, n, "source.sequence: '%.200s' does not say where the number is", job->sequence);
+			rv_hint(p->err, "write {number} there, once, and * for what may be anything: \"ext-{number}*.zip\"");
+			return p->err->status;
+		}
+	}
+	if (!job->sequence && job->source_order == RV_JOB_ORDER_NUMBER) {
+		rv_def_bad(p, rv_def_get(node, "order"), "source.order: number needs `sequence`, which says where it is");
+		rv_hint(p->err, "write sequence: \"ext-{number}.zip\"");
+		return p->err->status;
+	}
+	if (!gaps)
+		return RV_OK;
+	if (!job->sequence)
+		return rv_def_bad(p, gaps, "source.gaps: is for a source with a `sequence`");
+	if (rv_def_parse_choice(p, gaps, "source.gaps", words, &choice) != RV_OK)
+		return p->err->status;
+	job->gaps = choice == 1;
+	return RV_OK;
+}
+
 static enum rv_status parse_source(struct rv_def *p, const struct rv_yaml_node *node,
 				   struct rv_job *job)
 {
-	static const char *const known[] = { "path", "order", NULL };
-	static const char *const orders[] = { "name", "time", NULL };
+	static const char *const known[] = { "path", "order", "sequence", "gaps", NULL };
+	static const char *const orders[] = { "name", "time", "number", NULL };
 	const struct rv_yaml_node *n;
 	RV_CLEANUP(rv_free_p) char *path = NULL;
 	int choice;
@@ -288,7 +321,7 @@ static enum rv_status parse_source(struct rv_def *p, const struct rv_yaml_node *
 			return p->err->status;
 		job->source_order = (enum rv_job_source_order)choice;
 	}
-	return RV_OK;
+	return parse_sequence(p, node, job);
 }
 
 static enum rv_status parse_number(struct rv_def *p, const struct rv_yaml_node *node, const char *path,
@@ -400,6 +433,8 @@ static enum rv_status parse_root(struct rv_def *p, const struct rv_yaml_node *ro
 	}
 	if ((n = rv_def_get(root, "documents")) && rv_job_parse_documents(p, n, job) != RV_OK)
 		return p->err->status;
+	if (rv_job_keep_histories(p, job) != RV_OK)
+		return p->err->status;
 	if (!job->loads_count && !job->documents_count) {
 		rv_def_bad(p, root, "the job has neither `loads` nor `documents`: it would do nothing");
 		rv_hint(p->err, "write loads: { %s: { to: lake } }", job->tables[0].name);
@@ -492,27 +527,32 @@ static void explain_load(const struct rv_job *job, const struct rv_job_load *loa
 			 formats[load->format],
 			 load->format == RV_JOB_PARQUET ? pages[load->pages] : compressions[load->compression]);
 	if (load->to == RV_JOB_TO_TABLE)
-		rv_strbuf_printf(sb, "; %s the table %s.%s",
+		rv_strbuf_printf(sb, "; %s the table %s.%s%s",
 				 table->mode == RV_JOB_MERGE ? "merged into" : "appended to", load->schema,
-				 load->name);
+				 load->name, load->kept ? ", kept for documents" : "");
 	rv_strbuf_putc(sb, '\n');
 }
 
 void rv_job_explain(const struct rv_job *job, struct rv_strbuf *sb)
 {
 	static const char *const units[] = { "day", "week", "month", "year" };
+	static const char *const orders[] = { "name", "time", "number" };
 	char type[RV_COLUMN_TYPE_TEXT];
 
 	rv_strbuf_printf(sb, "job %s", job->name);
 	if (job->source)
-		rv_strbuf_printf(sb, ": extracts %s, by %s", job->source,
-				 job->source_order == RV_JOB_ORDER_NAME ? "name" : "time");
+		rv_strbuf_printf(sb, ": extracts %s, by %s", job->source, orders[job->source_order]);
+	if (job->sequence)
+		rv_strbuf_printf(sb, "; %s, %s", job->sequence,
+				 job->gaps ? "missing ones are told" : "those behind a missing one wait for it");
 	rv_strbuf_puts(sb, "\ntables\n");
 	for (size_t i = 0; i < job->tables_count; i++) {
 		const struct rv_job_table *table = &job->tables[i];
 
 		rv_strbuf_printf(sb, "  %s: members %s%s;", table->name, table->member,
 				 table->optional ? " (may be missing)" : "");
+		if (table->dialect.trailer)
+			rv_strbuf_printf(sb, " the last row is %s;", table->dialect.trailer);
 		for (size_t c = 0; c < table->columns_count; c++)
 			rv_strbuf_printf(sb, "%s%s %s", c ? ", " : " ", table->columns[c].name,
 					 rv_column_type_text(&table->columns[c], type));

@@ -55,6 +55,8 @@ struct rv_job_dialect {
 	struct rv_string_list names;     /* of a member without header */
 	struct rv_string_list nulls;     /* unquoted fields that are null; default: "" alone */
 	char *timezone;                  /* of times without a zone; NULL: they are refused */
+	char *trailer;                   /* the last row, "T|{count}" (format/number_pattern.h); NULL: none */
+	bool trailer_counts_all;         /* header and trailer as well */
 };
 
 enum rv_job_mode { RV_JOB_APPEND, RV_JOB_MERGE };
@@ -64,6 +66,7 @@ struct rv_job_table {
 	struct rv_job_dialect dialect;   /* the job's, where the table says nothing else */
 	struct rv_string_list key;
 	enum rv_job_mode mode;
+	bool mode_said;                  /* else it follows from the key where documents keep the table */
 	char *delete_column, *delete_equals; /* Optional, both or none; merge */
 	bool optional;                   /* an extract without it is fine */
 	/* `from` is the name in the header (NULL: the same, whatever its case); timezones are filled in. */
@@ -83,6 +86,7 @@ struct rv_job_load {
 	enum rv_job_format format;
 	enum rv_output_compression compression;
 	enum rv_job_pages pages;         /* of PARQUET, instead of `compression` */
+	bool kept;                       /* TABLE, which the job does not name: documents are made of it */
 	uint64_t line, column;
 };
 
@@ -126,13 +130,15 @@ struct rv_job_document {
 	uint64_t line, column;
 };
 
-enum rv_job_source_order { RV_JOB_ORDER_NAME, RV_JOB_ORDER_TIME };
+enum rv_job_source_order { RV_JOB_ORDER_NAME, RV_JOB_ORDER_TIME, RV_JOB_ORDER_NUMBER };
 struct rv_job {
 	char *file;                      /* as it was named, for messages */
 	char *name;
 	char *profile;                   /* Optional */
 	char *source;                    /* Optional: file, folder, glob or s3:// prefix, absolute */
 	enum rv_job_source_order source_order;
+	char *sequence;                  /* Optional: file names with numbers that follow each other, "ext-{number}.zip" */
+	bool gaps;                       /* extracts behind a missing number are taken */
 	struct rv_job_table *tables;
 	size_t tables_count;
 	struct rv_job_load *loads;

@@ -288,49 +288,6 @@ static enum rv_status parse_target(struct rv_def *p, const struct rv_yaml_node *
 	return RV_OK;
 }
 
-/* What is kept over extracts is kept in tables, in which the newest row of each key counts. */
-static enum rv_status check_kept(struct rv_def *p, const struct rv_yaml_node *node, const struct rv_job *job,
-				 size_t table)
-{
-	const struct rv_job_table *t = &job->tables[table];
-	bool loaded = false;
-
-	for (size_t i = 0; i < job->loads_count; i++)
-		loaded |= job->loads[i].table == table && job->loads[i].to == RV_JOB_TO_TABLE;
-	if (loaded && t->mode == RV_JOB_MERGE)
-		return RV_OK;
-	rv_def_bad(p, node, "`scope: history`: the table %s is not %s", t->name,
-		   loaded ? "merged" : "kept in the warehouse");
-	if (loaded)
-		rv_hint(p->err, "write key: [...] and mode: merge into it");
-	else
-		rv_hint(p->err, "write loads: { %s: { to: table dw.%s } }", t->name, t->name);
-	return p->err->status;
-}
-
-static enum rv_status check_nests_kept(struct rv_def *p, const struct rv_yaml_node *node,
-				       const struct rv_job *job, const struct rv_job_nest *nests, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (check_kept(p, node, job, nests[i].table) != RV_OK ||
-		    check_nests_kept(p, node, job, nests[i].nests, nests[i].nests_count) != RV_OK)
-			return p->err->status;
-	return RV_OK;
-}
-
-static enum rv_status check_history(struct rv_def *p, const struct rv_yaml_node *node,
-				    const struct rv_job *job, const struct rv_job_document *document)
-{
-	if (document->scope != RV_JOB_SCOPE_HISTORY)
-		return RV_OK;
-	if (!document->dynamodb)
-		return rv_def_bad(p, node, "`scope: history` is for `target: { dynamodb: ... }`: objects of the lake "
-					   "are not changed");
-	if (check_kept(p, node, job, document->root) != RV_OK)
-		return p->err->status;
-	return check_nests_kept(p, node, job, document->nests, document->nests_count);
-}
-
 /* ---- a document ---- */
 
 static enum rv_status parse_document(struct rv_def *p, const struct rv_yaml_node *name,
@@ -389,7 +346,7 @@ static enum rv_status parse_document(struct rv_def *p, const struct rv_yaml_node
 	if ((n = rv_def_get(node, "nest")) &&
 	    parse_nests(p, n, job, document->root, 1, &document->nests, &document->nests_count) != RV_OK)
 		return p->err->status;
-	return check_history(p, scope ? scope : name, job, document);
+	return RV_OK;
 }
 
 enum rv_status rv_job_parse_documents(struct rv_def *p, const struct rv_yaml_node *node,

@@ -1,4 +1,4 @@
-/* Shared by the files that read a job (job.c, job_table.c, job_document.c); nobody else includes this. */
+/* Shared by the files that read a job (job.c, job_table.c, job_document.c, job_history.c); nobody else includes this. */
 #ifndef RV_CONFIG_JOB_IMPL_H
 #define RV_CONFIG_JOB_IMPL_H
 
@@ -27,6 +27,8 @@ enum rv_status rv_job_parse_tables(struct rv_def *p, const struct rv_yaml_node *
 				   struct rv_job *job) RV_MUST_CHECK;
 enum rv_status rv_job_parse_documents(struct rv_def *p, const struct rv_yaml_node *node,
 				      struct rv_job *job) RV_MUST_CHECK;
+/* Tables of documents over all extracts are kept in the warehouse, merged; after all else was read. */
+enum rv_status rv_job_keep_histories(struct rv_def *p, struct rv_job *job) RV_MUST_CHECK;
 enum rv_status rv_job_parse_compression(struct rv_def *p, const struct rv_yaml_node *node,
 					const char *path,
 					enum rv_output_compression *ret) RV_MUST_CHECK;

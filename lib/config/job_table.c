@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "format/number_pattern.h"
 
 static void copy_list(const struct rv_string_list *from, struct rv_string_list *to)
 {
@@ -25,6 +26,7 @@ static void copy_dialect(const struct rv_job_dialect *from, struct rv_job_dialec
 	copy_list(&from->names, &to->names);
 	copy_list(&from->nulls, &to->nulls);
 	to->timezone = from->timezone ? rv_strdup(from->timezone) : NULL;
+	to->trailer = from->trailer ? rv_strdup(from->trailer) : NULL;
 }
 
 void rv_job_dialect_release(struct rv_job_dialect *dialect)
@@ -32,6 +34,7 @@ void rv_job_dialect_release(struct rv_job_dialect *dialect)
 	rv_string_list_release(&dialect->names);
 	rv_string_list_release(&dialect->nulls);
 	free(dialect->timezone);
+	free(dialect->trailer);
 	*dialect = (struct rv_job_dialect){ 0 };
 }
 
@@ -99,11 +102,43 @@ static enum rv_status parse_nulls(struct rv_def *p, const struct rv_yaml_node *n
 	return RV_OK;
 }
 
+/* "T|{count}", or { row: "T|{count}", counts: all }; none: there is none. */
+static enum rv_status parse_trailer(struct rv_def *p, const struct rv_yaml_node *node,
+				    struct rv_job_dialect *dialect)
+{
+	static const char *const known[] = { "row", "counts", NULL };
+	static const char *const counts[] = { "rows", "all", NULL };
+	const struct rv_yaml_node *row = node, *n;
+	int choice = 0;
+
+	free(rv_take(dialect->trailer));
+	dialect->trailer_counts_all = false;
+	if (node->kind == RV_YAML_SCALAR && strcmp(node->text, "none") == 0)
+		return RV_OK;
+	if (node->kind == RV_YAML_MAPPING) {
+		if (rv_def_check_keys(p, node, "trailer", known) != RV_OK)
+			return p->err->status;
+		if (!(row = rv_def_get(node, "row")))
+			return rv_def_bad(p, node, "trailer: `row`, how it is written, is missing");
+		if ((n = rv_def_get(node, "counts")) &&
+		    rv_def_parse_choice(p, n, "trailer.counts", counts, &choice) != RV_OK)
+			return p->err->status;
+		dialect->trailer_counts_all = choice == 1;
+	}
+	if (rv_def_parse_text(p, row, "trailer", 1024, &dialect->trailer) != RV_OK)
+		return p->err->status;
+	if (rv_number_pattern_is_good(dialect->trailer, "count"))
+		return RV_OK;
+	rv_def_bad(p, row, "trailer: '%.200s' does not say where the count is", dialect->trailer);
+	rv_hint(p->err, "write {count} there, once, and * for what may be anything: \"T|{count}|*\"");
+	return p->err->status;
+}
+
 enum rv_status rv_job_parse_dialect(struct rv_def *p, const struct rv_yaml_node *node,
 				    const char *path, struct rv_job_dialect *dialect)
 {
 	static const char *const known[] = { "delimiter", "quote", "escape", "header", "names", "encoding",
-					     "line_end", "null", "timezone", NULL };
+					     "line_end", "null", "timezone", "trailer", NULL };
 	static const char *const line_ends[] = { "any", "lf", "crlf", "cr", NULL };
 	const struct rv_yaml_node *n, *null = NULL;
 	int choice;
@@ -150,6 +185,8 @@ enum rv_status rv_job_parse_dialect(struct rv_def *p, const struct rv_yaml_node 
 	}
 	if ((n = rv_def_get(node, "timezone")) &&
 	    parse_zone(p, n, "timezone", &dialect->timezone) != RV_OK)
+		return p->err->status;
+	if ((n = rv_def_get(node, "trailer")) && parse_trailer(p, n, dialect) != RV_OK)
 		return p->err->status;
 	return null ? parse_nulls(p, null, "null", &dialect->nulls) : RV_OK;
 }
@@ -325,6 +362,7 @@ static enum rv_status parse_table(struct rv_def *p, const struct rv_yaml_node *n
 		if (rv_def_parse_choice(p, n, "mode", modes, &choice) != RV_OK)
 			return p->err->status;
 		table->mode = (enum rv_job_mode)choice;
+		table->mode_said = true;
 		if (table->mode == RV_JOB_MERGE && !table->key.count)
 			return rv_def_bad(p, n, "mode: merge needs a key");
 	}

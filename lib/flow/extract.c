@@ -1,5 +1,5 @@
 /* A run: the lock, one archive after the other in their order, and what is said of them. */
-#include "flow/extract_impl.h"
+#include "flow/extract_sequence.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -33,6 +33,7 @@ void extract_say(void (*say)(void *arg, const char *text), void *arg, const char
 void rv_extract_result_release(struct rv_extract_result *result)
 {
 	json_decref(result->extracts);
+	json_decref(result->missing);
 	*result = (struct rv_extract_result){ 0 };
 }
 
@@ -51,12 +52,17 @@ static json_t *summary_of(const struct extract_reading *reading, const char *sta
 					      (json_int_t)reading->tables[i].members_count, "rows",
 					      (json_int_t)reading->tables[i].rows, "rejected",
 					      (json_int_t)reading->tables[i].rejected));
-	return json_pack("{s:i, s:s, s:s, s:o, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o}", "v", 1, "job", job->name,
+	json_t *summary =
+		json_pack("{s:i, s:s, s:s, s:o, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o}", "v", 1, "job", job->name,
 			 "identity", reading->identity, "name", name ? name : rv_json_bytes(archive->name),
 			 "status", status, "modified", rv_format_time(archive->modified_ms, time), "taken_by",
 			 "river", "bytes", (json_int_t)archive->bytes, "text_bytes",
 			 (json_int_t)reading->bytes, "rows", (json_int_t)reading->rows, "rejected",
 			 (json_int_t)reading->rejected, "tables", tables);
+
+	if (reading->params->shard.of > 1)
+		json_object_set_new(summary, "shards", json_integer(reading->params->shard.of));
+	return summary;
 }
 
 /* Whether the file that was read is still what it was when it was opened. */
@@ -73,45 +79,123 @@ static enum rv_status check_unchanged(const struct extract_archive *archive, int
 	return RV_OK;
 }
 
-static enum rv_status read_archive(struct extract_reading *reading, bool replace,
-				   struct rv_extract_result *result, struct rv_error *err)
+/* One run at a time reads an archive and commits its rows. A run alone holds this lock from its beginning. */
+static enum rv_status lock_rows(const struct rv_extract_params *params, struct rv_lock *lock,
+				struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p) char *folder = NULL;
+
+	if (params->shard.of < 2)
+		return RV_OK;
+	if (extract_folder(params, &folder, err) != RV_OK)
+		return err->status;
+	RV_CLEANUP(rv_free_p) char *path = rv_path_join(folder, "lock");
+
+	if (rv_lock_take(lock, path, RV_LOCK_EXCLUSIVE, params->rows_timeout_ms, 0, err) == RV_OK)
+		return RV_OK;
+	return rv_context(err, "another shard of the job %s takes an extract", params->job->name);
+}
+
+/* Reads the archive, and brings everything but documents of histories to where it belongs. */
+static enum rv_status load_archive(struct extract_reading *reading, int fd, const struct stat *before,
+				   const struct rv_extract_result *result, bool replace, json_t **ret_summary,
+				   struct rv_error *err)
+{
+	if (extract_match(reading, err) != RV_OK ||
+	    extract_open_parquet(reading->params, &reading->parquet, err) != RV_OK ||
+	    (!result->taken && extract_preflight(reading, err) != RV_OK) ||
+	    extract_documents_begin(reading, err) != RV_OK || extract_read(reading, err) != RV_OK ||
+	    extract_documents_stage(reading, err) != RV_OK ||
+	    check_unchanged(reading->archive, fd, before, err) != RV_OK)
+		return err->status;
+	*ret_summary = summary_of(reading, reading->rejected ? "partial" : "taken");
+	return extract_write_rows(reading, replace, *ret_summary, err);
+}
+
+/* Its rows are in the warehouse: by a run that was killed behind them, or by another shard. */
+static enum rv_status go_on(struct extract_reading *reading, const json_t *summary, struct rv_error *err)
+{
+	const struct rv_extract_params *params = reading->params;
+	uint64_t shards = json_object_get(summary, "shards") ? rv_json_get_u64(summary, "shards") : 1;
+
+	if (shards != (params->shard.of > 1 ? params->shard.of : 1)) {
+		if (shards == 1) {
+			rv_fail(err, RV_CONFLICT, "%s: its documents are not divided into shards, and not all written",
+				reading->archive->shown);
+			rv_hint(err, "run the job once without --shard");
+		} else {
+			rv_fail(err, RV_CONFLICT, "%s: its documents are divided into %" PRIu64 " shards, and not all "
+						  "written", reading->archive->shown, shards);
+			rv_hint(err, "run --shard i/%" PRIu64 " for each of them; or take it anew with --date",
+				shards);
+		}
+		return err->status;
+	}
+	reading->rows = rv_json_get_u64(summary, "rows");
+	reading->rejected = rv_json_get_u64(summary, "rejected");
+	reading->bytes = rv_json_get_u64(summary, "text_bytes");
+	return extract_documents_begin(reading, err);
+}
+
+/* What the warehouse's ledger says decides: of hosts that read an archive at once, one has its rows. */
+static enum rv_status was_faster(const struct extract_reading *reading, enum extract_known *ret,
+				 json_t **ret_summary, struct rv_error *err)
+{
+	if (err->status != RV_CONFLICT || reading->params->shard.of < 2)
+		return err->status;
+	struct rv_error ignored = RV_ERROR_INIT;
+	json_t *other = NULL;
+
+	if (extract_known(reading->params, reading->identity, ret, &other, &ignored) != RV_OK ||
+	    *ret != EXTRACT_LOADED) {
+		json_decref(other);
+		return err->status;
+	}
+	json_decref(*ret_summary);
+	*ret_summary = other;
+	*err = (struct rv_error)RV_ERROR_INIT;
+	return RV_OK;
+}
+
+static enum rv_status take_rows(struct extract_reading *reading, int fd, bool replace,
+				const struct rv_extract_result *result, enum extract_known *ret,
+				json_t **ret_summary, struct rv_error *err)
 {
 	const struct rv_extract_params *params = reading->params;
 	struct stat before;
-	int fd = -1;
-	enum extract_known known = EXTRACT_NEW;
 
-	if (extract_open(params, reading->archive, &reading->zip, &fd, err) != RV_OK)
-		return err->status;
 	if (fstat(fd, &before) != 0)
 		return rv_fail_errno(err, RV_LOCAL_IO, "%s", reading->archive->shown);
 	if (rv_zip_identity(reading->zip, reading->identity, err) != RV_OK ||
-	    (!replace && extract_known(params, reading->identity, &known, err) != RV_OK))
+	    (!replace && extract_known(params, reading->identity, ret, ret_summary, err) != RV_OK))
 		return err->status;
-	if (known == EXTRACT_TAKEN) {
-		result->known++;
+	if (*ret == EXTRACT_TAKEN)
 		return RV_OK;
-	}
-	if (known == EXTRACT_TORN)
-		replace = true;
-	if (extract_match(reading, err) != RV_OK ||
-	    extract_open_parquet(params, &reading->parquet, err) != RV_OK ||
-	    (!result->taken && extract_preflight(reading, err) != RV_OK) || extract_documents_begin(reading, err) != RV_OK ||
-	    extract_read(reading, err) != RV_OK || extract_documents_stage(reading, err) != RV_OK ||
-	    check_unchanged(reading->archive, fd, &before, err) != RV_OK)
+	if (*ret == EXTRACT_TORN && params->shard.of > 1) {
+		rv_fail(err, RV_CONFLICT, "%s: a run that took it anew was killed", reading->archive->shown);
+		rv_hint(err, "run the job once without --shard");
 		return err->status;
-	json_t *summary = summary_of(reading, reading->rejected ? "partial" : "taken");
-	enum rv_status status = extract_write(reading, replace, summary, err);
-
-	if (status != RV_OK) {
-		json_decref(summary);
-		return status;
 	}
+	if (*ret != EXTRACT_LOADED &&
+	    load_archive(reading, fd, &before, result, replace || *ret == EXTRACT_TORN, ret_summary, err) != RV_OK &&
+	    was_faster(reading, ret, ret_summary, err) != RV_OK)
+		return err->status;
+	return *ret == EXTRACT_LOADED ? go_on(reading, *ret_summary, err) : RV_OK;
+}
+
+static void count_archive(const struct extract_reading *reading, bool whole, json_t *summary,
+			  struct rv_extract_result *result)
+{
+	const struct rv_extract_params *params = reading->params;
 	/* against the clock now: the time that it took counts */
 	int64_t age_ms = params->now_ms ? rv_clock_ms() - reading->archive->modified_ms : 0;
 
 	json_object_set_new(summary, "age_ms", json_integer(age_ms));
-	json_array_append_new(result->extracts, summary);
+	if (params->shard.of > 1) {
+		json_object_set_new(summary, "shard", json_integer(params->shard.number));
+		json_object_set_new(summary, "whole", json_boolean(whole));
+	}
+	json_array_append(result->extracts, summary);
 	result->taken++;
 	result->rows += reading->rows;
 	result->rejected += reading->rejected;
@@ -125,7 +209,8 @@ static enum rv_status read_archive(struct extract_reading *reading, bool replace
 	if (reading->rejected)
 		extract_say(params->warn, params->arg, "%s: %" PRIu64 " row%s set aside; the first: %s",
 			    reading->archive->shown, reading->rejected, reading->rejected == 1 ? "" : "s",
-			    reading->first_reject.bytes);
+			    reading->first_reject.len ? reading->first_reject.bytes
+						      : "see _river/extracts in the lake");
 	if (params->deadline_ms && age_ms > params->deadline_ms) {
 		char age[RV_NUMBER_TEXT], limit[RV_NUMBER_TEXT];
 
@@ -134,7 +219,52 @@ static enum rv_status read_archive(struct extract_reading *reading, bool replace
 			    reading->archive->shown, rv_format_duration(age_ms, age),
 			    rv_format_duration(params->deadline_ms, limit));
 	}
-	return RV_OK;
+}
+
+static enum rv_status read_archive(struct extract_reading *reading, bool replace,
+				   struct rv_extract_result *result, struct rv_error *err)
+{
+	const struct rv_extract_params *params = reading->params;
+	struct rv_lock lock = RV_LOCK_INIT;
+	enum extract_known known = EXTRACT_NEW;
+	json_t *summary = NULL;
+	int fd = -1;
+
+	if (extract_open(params, reading->archive, &reading->zip, &fd, err) != RV_OK ||
+	    lock_rows(params, &lock, err) != RV_OK)
+		return err->status;
+	enum rv_status status = take_rows(reading, fd, replace, result, &known, &summary, err);
+
+	rv_lock_release(&lock);
+	reading->whole = true;
+	if (status == RV_OK && known == EXTRACT_TAKEN) {
+		result->known++;
+	} else if (status == RV_OK) {
+		status = extract_write_documents(reading, summary, &reading->whole, err);
+		/* its part was written by an earlier run; others are not yet */
+		if (status == RV_OK && !reading->whole && known == EXTRACT_LOADED &&
+		    !extract_documents_written(reading))
+			result->known++;
+		else if (status == RV_OK)
+			count_archive(reading, reading->whole, summary, result);
+	}
+	json_decref(summary);
+	return status;
+}
+
+static void refuse(const struct rv_extract_params *params, const struct extract_archive *archive,
+		   struct rv_extract_result *result, struct rv_error *first, const struct rv_error *err)
+{
+	json_t *name = json_string(archive->name);
+
+	result->failed++;
+	json_array_append_new(result->extracts, json_pack("{s:o, s:s, s:s}", "name",
+							  name ? name : rv_json_bytes(archive->name), "status",
+							  "refused", "message", err->message));
+	if (first->status == RV_OK)
+		*first = *err;
+	else
+		extract_say(params->warn, params->arg, "%s", err->message);
 }
 
 /* RV_OK also when the archive is refused and the run goes on: `first` has the first refusal then. */
@@ -148,7 +278,7 @@ static enum rv_status take_archive(const struct rv_extract_params *params, struc
 	enum rv_status status = read_archive(&reading, replace, result, err);
 
 	if (status == RV_OK) {
-		archive->seen = true;
+		archive->seen = reading.whole;
 		memcpy(archive->identity, reading.identity, sizeof(archive->identity));
 	}
 	bool unreadable = !reading.zip;
@@ -167,17 +297,7 @@ static enum rv_status take_archive(const struct rv_extract_params *params, struc
 			    archive->shown);
 		result->waiting++;
 	} else {
-		result->failed++;
-		json_t *name = json_string(archive->name);
-
-		json_array_append_new(result->extracts,
-				      json_pack("{s:o, s:s, s:s}", "name",
-						name ? name : rv_json_bytes(archive->name), "status",
-						"refused", "message", err->message));
-		if (first->status == RV_OK)
-			*first = *err;
-		else
-			extract_say(params->warn, params->arg, "%s", err->message);
+		refuse(params, archive, result, first, err);
 	}
 	*err = (struct rv_error)RV_ERROR_INIT;
 	return RV_OK;
@@ -185,71 +305,183 @@ static enum rv_status take_archive(const struct rv_extract_params *params, struc
 
 /* ---- all of them ---- */
 
-static enum rv_status run_locked(const struct rv_extract_params *params, struct rv_extract_result *result,
-				 struct rv_error *err)
+/* What a run has at hand while it goes through the archives. */
+struct round {
+	const struct rv_extract_params *params;
+	struct rv_extract_result *result;
+	struct extract_archives archives;
+	struct extract_sequence sequence;
+	struct rv_error first;        /* the first archive that was refused */
+	struct rv_error gap;          /* the first that waits for a missing one */
+	uint64_t held;
+};
+
+static enum rv_status no_number(const struct rv_extract_params *params, const struct extract_archive *archive,
+				struct rv_error *err)
 {
-	struct extract_archives archives = { 0 };
-	struct rv_error first = RV_ERROR_INIT;
-	enum rv_status status = extract_find(params, &archives, err);
+	return rv_fail(err, RV_BAD_DATA, "%s has no number: the job's sequence is %s", archive->shown,
+		       params->job->sequence);
+}
+
+/* Whether an archive of a sequence may be taken now. */
+static bool is_due(struct round *p, const struct extract_archive *archive)
+{
+	const struct rv_extract_params *params = p->params;
+	struct extract_range gap;
+	struct rv_error err = RV_ERROR_INIT;
+	char text[EXTRACT_RANGE_TEXT];
+	uint64_t number;
+
+	if (!extract_sequence_number(params->job, archive->name, &number)) {
+		if (no_number(params, archive, &err) != RV_OK)
+			refuse(params, archive, p->result, &p->first, &err);
+		return false;
+	}
+	/* extracts of some days alone are asked for */
+	if (params->date || params->since ||
+	    !extract_sequence_gap(params, &p->sequence, &p->archives, number, &gap))
+		return true;
+	extract_range_text(&gap, text);
+	if (params->allow_gaps) {
+		extract_say(params->warn, params->arg, "%s is taken, and %s before it %s missing", archive->shown, text,
+			    gap.first == gap.last ? "is" : "are");
+		return true;
+	}
+	p->result->waiting++;
+	if (p->held++)
+		return false;
+	rv_fail(&p->gap, RV_FAILED, "%s waits: %s of the sequence %s %s missing", archive->shown, text,
+		params->job->sequence, gap.first == gap.last ? "is" : "are");
+	rv_hint(&p->gap, "--allow-gaps takes what there is; one that comes late is put in its place");
+	return false;
+}
+
+static enum rv_status visit(struct round *p, struct extract_archive *archive, struct rv_error *err)
+{
+	const struct rv_extract_params *params = p->params;
+	uint64_t number;
+
+	if (params->job->sequence && !is_due(p, archive))
+		return RV_OK;
+	if (take_archive(params, archive, p->result, &p->first, err) != RV_OK)
+		return err->status;
+	if (archive->seen && params->job->sequence && extract_sequence_number(params->job, archive->name, &number) &&
+	    extract_sequence_took(params, &p->sequence, number, err) != RV_OK)
+		return err->status;
+	/* after each, so that a run that is killed does not open them all again */
+	return archive->seen && !params->date && !params->since ? extract_keep(params, &p->archives, err) : RV_OK;
+}
+
+static enum rv_status visit_all(struct round *p, struct rv_error *err)
+{
+	const struct rv_extract_params *params = p->params;
+	enum rv_status status = extract_find(params, &p->archives, err);
 
 	/* Taking anew may be cut short, and then it is the next run that has to look at them again. */
 	if (status == RV_OK)
 		status = params->date || params->since ? extract_forget(params, err)
-						       : extract_remember(params, &archives, err);
-	for (size_t i = 0; status == RV_OK && i < archives.count; i++) {
-		struct extract_archive *archive = &archives.items[i];
+						       : extract_remember(params, &p->archives, err);
+	if (status == RV_OK && params->job->sequence)
+		status = extract_sequence_read(params, &p->archives, &p->sequence, err);
+	for (size_t i = 0; status == RV_OK && i < p->archives.count; i++) {
+		struct extract_archive *archive = &p->archives.items[i];
 
-		result->found++;
+		p->result->found++;
 		if (archive->seen) {
-			result->known++;
+			p->result->known++;
 			continue;
 		}
 		if (params->should_stop && params->should_stop())
 			break;
-		status = take_archive(params, archive, result, &first, err);
-		/* after each, so that a run that is killed does not open them all again */
-		if (status == RV_OK && archive->seen && !params->date && !params->since)
-			status = extract_keep(params, &archives, err);
+		status = visit(p, archive, err);
 	}
-	extract_archives_release(&archives);
-	if (status != RV_OK)
-		return status;
-	if (first.status != RV_OK) {
-		*err = first;
+	return status;
+}
+
+/* What a run that went to its end comes to: the worst first. */
+static enum rv_status conclude(const struct round *p, struct rv_error *err)
+{
+	const struct rv_extract_result *result = p->result;
+
+	if (p->first.status != RV_OK) {
+		if (p->held)
+			extract_say(p->params->warn, p->params->arg, "%s", p->gap.message);
+		*err = p->first;
 		if (result->failed > 1)
 			rv_context(err, "%" PRIu64 " extracts were refused; the first", result->failed);
+		return err->status;
+	}
+	if (p->held) {
+		*err = p->gap;
+		if (p->held > 1)
+			rv_context(err, "%" PRIu64 " extracts wait; the first", p->held);
 		return err->status;
 	}
 	if (result->late)
 		return rv_fail(err, RV_FAILED, "an extract was taken after the deadline");
 	if (result->rejected)
 		return rv_fail(err, RV_PARTIAL, "%" PRIu64 " row%s set aside in _river/extracts/%s",
-			       result->rejected, result->rejected == 1 ? " was" : "s were", params->job->name);
+			       result->rejected, result->rejected == 1 ? " was" : "s were", p->params->job->name);
 	return RV_OK;
+}
+
+static enum rv_status run_locked(const struct rv_extract_params *params, struct rv_extract_result *result,
+				 struct rv_error *err)
+{
+	struct round p = { .params = params, .result = result, .first = RV_ERROR_INIT, .gap = RV_ERROR_INIT };
+	enum rv_status status = visit_all(&p, err);
+
+	if (params->job->sequence)
+		result->missing = extract_sequence_missing(&p.sequence);
+	if (status == RV_OK)
+		status = conclude(&p, err);
+	extract_archives_release(&p.archives);
+	extract_sequence_release(&p.sequence);
+	return status;
+}
+
+/* Who may work beside whom: runs of different shards, but a run without shards alone. */
+static enum rv_status lock_run(const struct rv_extract_params *params, const char *folder,
+			       struct rv_lock *ret_shards, struct rv_lock *ret_own, struct rv_error *err)
+{
+	bool shard = params->shard.of > 1;
+	RV_CLEANUP(rv_free_p) char *shards = rv_path_join(folder, "shards.lock");
+	RV_CLEANUP(rv_free_p)
+	char *own = shard ? rv_asprintf("%s/shard-%u-of-%u.lock", folder, params->shard.number, params->shard.of)
+			  : rv_path_join(folder, "lock");
+
+	if (rv_lock_take(ret_shards, shards, shard ? RV_LOCK_SHARED : RV_LOCK_EXCLUSIVE, params->lock_timeout_ms,
+			 0, err) == RV_OK &&
+	    rv_lock_take(ret_own, own, RV_LOCK_EXCLUSIVE, params->lock_timeout_ms, 0, err) == RV_OK)
+		return RV_OK;
+	if (err->status != RV_LOCKED)
+		return err->status;
+	if (shard && ret_shards->fd >= 0)
+		rv_fail(err, RV_LOCKED, "another run of shard %u/%u of the job %s works", params->shard.number,
+			params->shard.of, params->job->name);
+	else
+		rv_fail(err, RV_LOCKED, "another run of the job %s works", params->job->name);
+	rv_hint(err, "--lock=wait waits for it, --lock=skip leaves the work to it");
+	return err->status;
 }
 
 enum rv_status rv_extract_run(const struct rv_extract_params *params, struct rv_extract_result *ret,
 			      struct rv_error *err)
 {
-	struct rv_lock lock = RV_LOCK_INIT;
+	struct rv_lock shards = RV_LOCK_INIT, own = RV_LOCK_INIT;
 	RV_CLEANUP(rv_free_p) char *folder = NULL;
 
 	*ret = (struct rv_extract_result){ .extracts = json_array() };
 	if (extract_folder(params, &folder, err) != RV_OK)
 		return err->status;
-	RV_CLEANUP(rv_free_p) char *path = rv_path_join(folder, "lock");
+	enum rv_status status = lock_run(params, folder, &shards, &own, err);
 
-	if (rv_lock_take(&lock, path, RV_LOCK_EXCLUSIVE, params->lock_timeout_ms, 0, err) != RV_OK) {
-		if (err->status != RV_LOCKED)
-			return err->status;
-		rv_fail(err, RV_LOCKED, "another run of the job %s works", params->job->name);
-		rv_hint(err, "--lock=wait waits for it, --lock=skip leaves the work to it");
-		return err->status;
+	if (status == RV_OK) {
+		rv_sweep_temporaries(folder);
+		status = run_locked(params, ret, err);
 	}
-	rv_sweep_temporaries(folder);
-	enum rv_status status = run_locked(params, ret, err);
-
-	rv_lock_release(&lock);
+	rv_lock_release(&own);
+	rv_lock_release(&shards);
 	return status;
 }
 
@@ -289,10 +521,33 @@ static enum rv_status check_archive(const struct rv_extract_params *params,
 	return status;
 }
 
+/* A run takes numbers one by one; here nothing is taken, so only what is not in the source is missing. */
+static enum rv_status check_number(const struct rv_extract_params *params,
+				   const struct extract_sequence *sequence,
+				   const struct extract_archives *archives,
+				   const struct extract_archive *archive, struct rv_strbuf *ret,
+				   struct rv_error *err)
+{
+	struct extract_range gap;
+	char text[EXTRACT_RANGE_TEXT];
+	uint64_t number;
+
+	if (!params->job->sequence)
+		return RV_OK;
+	if (!extract_sequence_number(params->job, archive->name, &number))
+		return no_number(params, archive, err);
+	if (extract_sequence_gap(params, sequence, archives, number, &gap))
+		rv_strbuf_printf(ret, "%s: %s before it %s missing%s\n", archive->shown,
+				 extract_range_text(&gap, text), gap.first == gap.last ? "is" : "are",
+				 params->allow_gaps ? "" : ", and it would wait");
+	return RV_OK;
+}
+
 enum rv_status rv_extract_check(const struct rv_extract_params *params, struct rv_strbuf *ret,
 				struct rv_error *err)
 {
 	struct extract_archives archives = { 0 };
+	struct extract_sequence sequence = { 0 };
 	struct rv_error first = RV_ERROR_INIT;
 	struct rv_parquet *parquet;
 
@@ -301,9 +556,12 @@ enum rv_status rv_extract_check(const struct rv_extract_params *params, struct r
 		return err->status;
 	enum rv_status status = extract_find(params, &archives, err);
 
-
+	if (status == RV_OK && params->job->sequence)
+		status = extract_sequence_read(params, &archives, &sequence, err);
 	for (size_t i = 0; i < archives.count && status == RV_OK; i++) {
-		status = check_archive(params, &archives.items[i], ret, err);
+		status = check_number(params, &sequence, &archives, &archives.items[i], ret, err);
+		if (status == RV_OK)
+			status = check_archive(params, &archives.items[i], ret, err);
 		if (status != RV_BAD_DATA)
 			continue;
 		/* a run goes on behind one that it refuses, and so does this */
@@ -318,6 +576,7 @@ enum rv_status rv_extract_check(const struct rv_extract_params *params, struct r
 	if (status == RV_OK && !archives.count)
 		rv_strbuf_puts(ret, "there is no extract\n");
 	extract_archives_release(&archives);
+	extract_sequence_release(&sequence);
 	if (status == RV_OK && first.status != RV_OK) {
 		*err = first;
 		return err->status;

@@ -11,6 +11,8 @@
  *   loads/<job>/<identity, 16 digits>/<table>.manifest        as Redshift reads it
  *   the streams' records, under a run name made of job, identity and table
  *   the rows of tables, and the warehouse's ledger row, in one transaction
+ *   documents, to where they are kept; of a history in the lake as
+ *   loads/<job>/<identity, 16 digits>/documents-<name>-v<version %09u>-<part %04u>.ndjson.zst
  *   _river/extracts/<job>/<identity>.json                     taken; the lake's ledger
  *
  * Each step can be done again with the same result, so a run that was killed is done by the next one.
@@ -36,6 +38,10 @@ struct rv_extract_progress {
 	const char *archive, *member;
 	uint64_t done_bytes, total_bytes, rows;
 };
+/* One of several runs that share the documents of a job among them. */
+struct rv_extract_shard {
+	unsigned number, of; /* from 1; 0, 0: there is but one */
+};
 struct rv_extract_params {
 	const struct rv_job *job;
 	struct rv_store *lake;
@@ -56,12 +62,15 @@ struct rv_extract_params {
 	size_t sources_count;
 	const char *date;            /* Optional, "2026-11-20": the extracts of that day, taken anew */
 	const char *since;           /* Optional, the same: of that day and later ones */
+	struct rv_extract_shard shard;
+	bool allow_gaps;             /* extracts behind a number of the sequence that is missing are taken */
 	uint64_t max_rejects;
 	int64_t deadline_ms;         /* 0: none; an extract older than this when it is taken is late */
 	int64_t now_ms;
 	uint64_t max_memory_bytes;   /* of composing documents */
 	unsigned threads;            /* members read at once */
 	int64_t lock_timeout_ms;     /* as rv_lock_take */
+	int64_t rows_timeout_ms;     /* the same: how long a shard waits while another one takes an extract */
 	bool (*should_stop)(void);   /* Optional */
 	/* Optional. */
 	void (*progress)(void *arg, const struct rv_extract_progress *progress);
@@ -70,15 +79,17 @@ struct rv_extract_params {
 	void *arg;
 };
 struct rv_extract_result {
-	uint64_t found, taken, known, failed, waiting; /* extracts; `waiting` are not whole yet */
+	uint64_t found, taken, known, failed, waiting; /* extracts; `waiting` are not whole yet, or behind a gap */
 	uint64_t rows, rejected, objects, object_bytes, input_bytes;
 	int64_t oldest_age_ms;       /* of those taken, when they were; 0: none */
 	bool late;                   /* one of them was older than the deadline */
+	json_t *missing;             /* numbers of the sequence, pairs of first and last: an array; NULL: there is none */
 	json_t *extracts;            /* what became of each that was not known: an array */
 };
 
 /* RV_OK: all is taken. RV_PARTIAL: so it is, and rejects were kept aside. RV_BAD_DATA: an extract is no
- * sound archive, or has more rejects than may be; the others were taken. RV_FAILED: late. RV_LOCKED: another
+ * sound archive, or has more rejects than may be; the others were taken. RV_FAILED: late, or held by
+ * a gap in their sequence. RV_LOCKED: another
  * run of the job works. Others end the run where they happen. `ret` is filled whatever comes out, and to be
  * released. */
 enum rv_status rv_extract_run(const struct rv_extract_params *params, struct rv_extract_result *ret,

@@ -1,5 +1,5 @@
 /* Which archives there are, in which order, and which of them were taken as they are. */
-#include "flow/extract_impl.h"
+#include "flow/extract_sequence.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -44,8 +44,15 @@ static void add(const struct rv_extract_params *params, struct extract_archives 
 	*a = (struct extract_archive){ .place = rv_strdup(place), .shown = rv_strdup(shown),
 				       .name = rv_strdup(rv_path_base(place)), .bucket = bucket,
 				       .bytes = bytes, .modified_ms = modified_ms };
+	uint64_t number = 0;
+
 	if (params->job->source_order == RV_JOB_ORDER_NAME)
 		a->order = rv_strdup(a->name);
+	else if (params->job->source_order == RV_JOB_ORDER_NUMBER)
+		/* one without a number is refused later */
+		a->order = extract_sequence_number(params->job, a->name, &number)
+				   ? rv_asprintf("%020" PRIu64 " %s", number, a->name)
+				   : rv_strdup(a->name);
 	else
 		a->order = rv_asprintf("%020" PRId64 " %s", modified_ms, a->name);
 }

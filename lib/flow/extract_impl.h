@@ -81,6 +81,7 @@ struct extract_reading {
 	uint64_t total_bytes;
 	struct rv_strbuf first_reject; /* in words */
 	struct extract_document *documents; /* of the job */
+	bool whole;                    /* no document is left to another shard */
 };
 /* Which member is which table. RV_BAD_DATA: a table has none, a member would be two. */
 enum rv_status extract_match(struct extract_reading *reading, struct rv_error *err) RV_MUST_CHECK;
@@ -124,8 +125,16 @@ struct extract_tables {
 
 /* ---- extract_documents.c ---- */
 
+/* What names of a document's objects start with, "documents-order-v000000012"; `version` 0: of an extract. Caller
+ * frees. */
+char *extract_documents_stem(const struct rv_job *job, size_t document, uint64_t version,
+			     const struct rv_extract_shard *shard);
+
 bool extract_documents_use(const struct rv_job *job, size_t table);
+/* Some are written behind the transaction of the rows; */
 bool extract_documents_are_sent(const struct rv_job *job);
+/* and these are made of the warehouse's rows alone, so the archive is not needed for them. */
+bool extract_documents_are_histories(const struct rv_job *job);
 enum rv_status extract_documents_begin(struct extract_reading *reading, struct rv_error *err) RV_MUST_CHECK;
 /* From any thread. */
 enum rv_status extract_documents_row(struct extract_reading *reading, size_t table, const char *row,
@@ -135,6 +144,8 @@ enum rv_status extract_documents_stage(struct extract_reading *reading, struct r
 /* The others go to where they are kept. */
 enum rv_status extract_documents_send(struct extract_reading *reading, const struct extract_tables *tables,
 				      struct rv_error *err) RV_MUST_CHECK;
+/* Whether any was, by this run. */
+bool extract_documents_written(const struct extract_reading *reading);
 /* Warns of what did not fit together. New reference. */
 json_t *extract_documents_summary(const struct extract_reading *reading);
 void extract_documents_release(struct extract_reading *reading);
@@ -145,11 +156,13 @@ void extract_documents_release(struct extract_reading *reading);
 enum extract_known {
 	EXTRACT_NEW,
 	EXTRACT_TAKEN,
+	EXTRACT_LOADED, /* its rows are, and of its documents those over all extracts may have to be written */
 	EXTRACT_TORN, /* a run was killed while it replaced what the extract had brought: it is to be replaced */
 };
-/* Asks the ledger of the lake, then that of the warehouse, whose row is copied to the lake. */
+/* Asks the ledger of the lake, then that of the warehouse, whose row is copied to the lake where it says all.
+ * LOADED: *ret_summary is what the extract was loaded with, a new reference. */
 enum rv_status extract_known(const struct rv_extract_params *params, const char *identity,
-			     enum extract_known *ret, struct rv_error *err) RV_MUST_CHECK;
+			     enum extract_known *ret, json_t **ret_summary, struct rv_error *err) RV_MUST_CHECK;
 /* The ledger of the lake alone, and nothing is changed. */
 enum rv_status extract_known_lake(const struct rv_extract_params *params, const char *identity,
 				  enum extract_known *ret, struct rv_error *err) RV_MUST_CHECK;
@@ -158,9 +171,18 @@ enum rv_status extract_open_parquet(const struct rv_extract_params *params, stru
 				    struct rv_error *err) RV_MUST_CHECK;
 /* Whether streams and tables are there and fit the job, before anything is read. */
 enum rv_status extract_preflight(struct extract_reading *reading, struct rv_error *err) RV_MUST_CHECK;
-/* `summary` goes into the ledgers. */
-enum rv_status extract_write(struct extract_reading *reading, bool replace, json_t *summary,
-			     struct rv_error *err) RV_MUST_CHECK;
+/* Objects, records and rows, with which `summary` goes into the warehouse's ledger. */
+enum rv_status extract_write_rows(struct extract_reading *reading, bool replace, json_t *summary,
+				  struct rv_error *err) RV_MUST_CHECK;
+/* Documents, and `summary`, which gets their counts, into the lake's ledger: unless documents of other shards are
+ * left. *ret_whole says whether none are. */
+enum rv_status extract_write_documents(struct extract_reading *reading, json_t *summary, bool *ret_whole,
+				       struct rv_error *err) RV_MUST_CHECK;
+
+/* Objects of the reading from `first` on, which one document of a history made, and their manifest, called
+ * `stem`; none is fine. */
+enum rv_status extract_put_later(struct extract_reading *reading, size_t first, const char *stem,
+				 struct rv_error *err) RV_MUST_CHECK;
 
 bool extract_has_tables(const struct rv_job *job);
 void extract_say(void (*say)(void *arg, const char *text), void *arg, const char *fmt, ...) RV_PRINTF(3, 4);

@@ -1,6 +1,7 @@
 /* What can be seen of an extract, in the order that a killed run can be done again from. */
 #include "flow/extract_impl.h"
 
+#include <fnmatch.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,11 +31,15 @@ static enum rv_status open_warehouse(const struct rv_extract_params *params, str
 				     struct rv_error *err)
 {
 	if (!params->warehouse)
-		return rv_fail(err, RV_BAD_CONFIG, "tables need a warehouse, and there is none");
+		return rv_fail(err, RV_BAD_CONFIG, "tables, and documents over all extracts, need a warehouse, and "
+						   "there is none");
 	if (params->warehouse(params->arg, ret, err) != RV_OK)
 		return err->status;
-	if ((*ret)->ops->extract_take)
+	if ((*ret)->ops->extract_take && (params->shard.of < 2 || (*ret)->ops->extract_left))
 		return RV_OK;
+	if ((*ret)->ops->extract_take)
+		return rv_fail(err, RV_BAD_CONFIG, "the warehouse %s does not divide documents into shards",
+			       (*ret)->ops->name);
 	rv_fail(err, RV_BAD_CONFIG, "the warehouse %s takes no tables of extracts", (*ret)->ops->name);
 	rv_hint(err, "load into a stream, or into the lake alone: the manifest of a table lists its objects");
 	return err->status;
@@ -59,7 +64,7 @@ enum rv_status extract_known_lake(const struct rv_extract_params *params, const 
 }
 
 enum rv_status extract_known(const struct rv_extract_params *params, const char *identity,
-			     enum extract_known *ret, struct rv_error *err)
+			     enum extract_known *ret, json_t **ret_summary, struct rv_error *err)
 {
 	RV_CLEANUP(rv_free_p) char *name = ledger_name(params->job, identity);
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
@@ -68,16 +73,24 @@ enum rv_status extract_known(const struct rv_extract_params *params, const char 
 
 	if (extract_known_lake(params, identity, ret, err) != RV_OK)
 		return err->status;
-	/* documents may have to be written still, and cannot be without its rows */
+	/* documents of the extract's own rows may have to be written still: it is read once more */
 	if (*ret != EXTRACT_NEW || !extract_has_tables(params->job) ||
-	    extract_documents_are_sent(params->job))
+	    (extract_documents_are_sent(params->job) && !extract_documents_are_histories(params->job)))
 		return RV_OK;
-	/* A run was killed behind its transaction; all but the lake's row is there. */
+	/* A run was killed behind its transaction, or another shard was first. */
 	if (open_warehouse(params, &warehouse, err) != RV_OK ||
 	    warehouse->ops->extract_find(warehouse, params->job->name, identity, &text, &there, err) != RV_OK)
 		return err->status;
 	if (!there)
 		return RV_OK;
+	if (extract_documents_are_sent(params->job)) {
+		*ret_summary = json_loadb(text.bytes, text.len, 0, NULL);
+		if (!*ret_summary)
+			return rv_fail(err, RV_DAMAGED, "the ledger of the warehouse: the summary of %s is no JSON",
+				       identity);
+		*ret = EXTRACT_LOADED;
+		return RV_OK;
+	}
 	*ret = EXTRACT_TAKEN;
 	return rv_store_put_bytes(params->lake, name, text.bytes, text.len, NULL, err);
 }
@@ -112,10 +125,17 @@ static enum rv_status look_at_entry(void *arg, const struct rv_store_object *obj
 	return RV_OK;
 }
 
+/* Versions of documents outlive the extract that made them: others may wait for nothing but these. */
+static bool is_version(const char *name)
+{
+	return fnmatch("documents-*-v[0-9]*", rv_path_base(name), 0) == 0;
+}
+
 static enum rv_status list_names(void *arg, const struct rv_store_object *object,
 				 struct rv_error *err RV_UNUSED)
 {
-	rv_string_list_add(arg, object->name, strlen(object->name));
+	if (!is_version(object->name))
+		rv_string_list_add(arg, object->name, strlen(object->name));
 	return RV_OK;
 }
 
@@ -188,11 +208,11 @@ static char *manifest_name(const struct extract_reading *reading, size_t load)
 				     : job->tables[job->loads[load].table].name);
 }
 
-static enum rv_status put_objects(struct extract_reading *reading, struct rv_error *err)
+static enum rv_status put_objects(struct extract_reading *reading, size_t first, struct rv_error *err)
 {
 	struct rv_store *lake = reading->params->lake;
 
-	for (size_t i = 0; i < reading->objects.count; i++) {
+	for (size_t i = first; i < reading->objects.count; i++) {
 		struct extract_object *o = &reading->objects.items[i];
 		char etag[RV_ETAG_TEXT];
 		struct rv_store_body body = { .len = o->bytes, .fd = o->fd, .staged = o->stage };
@@ -214,10 +234,9 @@ static enum rv_status put_objects(struct extract_reading *reading, struct rv_err
 
 /* {"entries":[{"url":...,"mandatory":true,"meta":{"content_length":...}}]} (Amazon Redshift, "Using a
  * manifest to specify data files"). */
-static enum rv_status put_manifest(struct extract_reading *reading, size_t load, struct rv_error *err)
+static enum rv_status put_manifest_as(struct extract_reading *reading, size_t load, const char *name,
+				      struct rv_error *err)
 {
-	RV_CLEANUP(rv_free_p)
-	char *name = manifest_name(reading, load);
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT, url = RV_STRBUF_INIT;
 	bool first = true;
 
@@ -238,6 +257,36 @@ static enum rv_status put_manifest(struct extract_reading *reading, size_t load,
 	}
 	rv_strbuf_puts(&text, "\n]}\n");
 	return rv_store_put_bytes(reading->params->lake, name, text.bytes, text.len, NULL, err);
+}
+
+static enum rv_status put_manifest(struct extract_reading *reading, size_t load, struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p) char *name = manifest_name(reading, load);
+
+	return put_manifest_as(reading, load, name, err);
+}
+
+enum rv_status extract_put_later(struct extract_reading *reading, size_t first, const char *stem,
+				 struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p)
+	char *name = rv_asprintf("loads/%s/%.16s/%s.manifest", reading->params->job->name, reading->identity, stem);
+
+	if (first == reading->objects.count)
+		return RV_OK;
+	if (put_objects(reading, first, err) != RV_OK)
+		return err->status;
+	return put_manifest_as(reading, reading->objects.items[first].load, name, err);
+}
+
+/* Whether the job itself loads the rows of this load's table elsewhere into the lake, under the same name. */
+static bool is_second(const struct rv_job *job, size_t load)
+{
+	for (size_t i = 0; i < job->loads_count; i++)
+		if (job->loads[load].kept && i != load && job->loads[i].table == job->loads[load].table &&
+		    job->loads[i].to == RV_JOB_TO_LAKE)
+			return true;
+	return false;
 }
 
 /* ---- streams and tables ---- */
@@ -318,7 +367,9 @@ static void tables_init(struct extract_tables *tables, struct extract_reading *r
 
 	*tables = (struct extract_tables){
 		.extract = { .job = job->name, .identity = reading->identity, .name = reading->archive->name,
-			     .order = reading->archive->order, .summary = summary, .replace = replace },
+			     .order = reading->archive->order, .summary = summary, .replace = replace,
+			     .shard = reading->params->shard.of ? reading->params->shard.number - 1 : 0,
+			     .shards = reading->params->shard.of },
 		.job_tables = rv_calloc(job->loads_count + 1, sizeof(size_t)),
 		.objects = rv_calloc(reading->objects.count + 1, sizeof(char *)) };
 	struct rv_extract *extract = &tables->extract;
@@ -447,8 +498,8 @@ enum rv_status extract_preflight(struct extract_reading *reading, struct rv_erro
 	return status;
 }
 
-enum rv_status extract_write(struct extract_reading *reading, bool replace, json_t *summary,
-			     struct rv_error *err)
+enum rv_status extract_write_rows(struct extract_reading *reading, bool replace, json_t *summary,
+				  struct rv_error *err)
 {
 	const struct rv_extract_params *params = reading->params;
 	const struct rv_job *job = params->job;
@@ -459,7 +510,7 @@ enum rv_status extract_write(struct extract_reading *reading, bool replace, json
 	rv_strbuf_putc(&text, '\n');
 	if ((replace && (put_torn(reading, ledger, summary, err) != RV_OK ||
 			 remove_replaced(reading, err) != RV_OK)) ||
-	    put_objects(reading, err) != RV_OK)
+	    put_objects(reading, 0, err) != RV_OK)
 		return err->status;
 	if (reading->rejects.len) {
 		RV_CLEANUP(rv_free_p)
@@ -470,25 +521,72 @@ enum rv_status extract_write(struct extract_reading *reading, bool replace, json
 			return err->status;
 	}
 	for (size_t i = 0; i < job->loads_count; i++)
-		if ((job->loads[i].to == RV_JOB_TO_STREAM ? push_load(reading, i, err)
+		if (!is_second(job, i) &&
+		    (job->loads[i].to == RV_JOB_TO_STREAM ? push_load(reading, i, err)
 							  : put_manifest(reading, i, err)) != RV_OK)
 			return err->status;
 	for (size_t i = 0; i < job->documents_count; i++)
-		if (!job->documents[i].dynamodb && put_manifest(reading, EXTRACT_DOCUMENTS + i, err) != RV_OK)
+		if (job->documents[i].scope == RV_JOB_SCOPE_EXTRACT && !job->documents[i].dynamodb &&
+		    put_manifest(reading, EXTRACT_DOCUMENTS + i, err) != RV_OK)
 			return err->status;
+	if (!extract_has_tables(job))
+		return RV_OK;
 	struct extract_tables tables;
 
 	tables_init(&tables, reading, replace, text.bytes);
-	enum rv_status status = extract_has_tables(job) ? write_tables(reading, &tables, summary, err) : RV_OK;
+	enum rv_status status = write_tables(reading, &tables, summary, err);
 
-	if (status == RV_OK && job->documents_count)
-		status = extract_documents_send(reading, &tables, err);
 	tables_release(&tables);
-	if (status != RV_OK)
-		return status;
-	if (job->documents_count)
+	return status;
+}
+
+/* Whether all shards have written what the extract changed. */
+static enum rv_status look_for_others(const struct extract_tables *tables, bool *ret_whole, struct rv_error *err)
+{
+	struct rv_warehouse *warehouse = tables->warehouse;
+
+	for (size_t i = 0; i < tables->extract.documents_count && *ret_whole; i++) {
+		uint64_t left;
+
+		if (warehouse->ops->extract_left(warehouse, &tables->extract, i, &left, err) != RV_OK)
+			return err->status;
+		*ret_whole = left == 0;
+	}
+	return RV_OK;
+}
+
+static enum rv_status write_documents(struct extract_reading *reading, bool *ret_whole, struct rv_error *err)
+{
+	const struct rv_extract_params *params = reading->params;
+	struct extract_tables tables;
+	enum rv_status status = RV_OK;
+
+	tables_init(&tables, reading, false, NULL);
+	if (extract_has_tables(params->job))
+		status = open_warehouse(params, &tables.warehouse, err);
+	if (status == RV_OK)
+		status = extract_documents_send(reading, &tables, err);
+	if (status == RV_OK && params->shard.of > 1)
+		status = look_for_others(&tables, ret_whole, err);
+	tables_release(&tables);
+	return status;
+}
+
+enum rv_status extract_write_documents(struct extract_reading *reading, json_t *summary, bool *ret_whole,
+				       struct rv_error *err)
+{
+	const struct rv_extract_params *params = reading->params;
+	RV_CLEANUP(rv_free_p) char *ledger = ledger_name(params->job, reading->identity);
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
+
+	*ret_whole = true;
+	if (params->job->documents_count) {
+		if (write_documents(reading, ret_whole, err) != RV_OK)
+			return err->status;
 		json_object_set_new(summary, "documents", extract_documents_summary(reading));
-	rv_strbuf_clear(&text);
+	}
+	if (!*ret_whole)
+		return RV_OK;
 	rv_json_dump(&text, summary);
 	rv_strbuf_putc(&text, '\n');
 	return rv_store_put_bytes(params->lake, ledger, text.bytes, text.len, NULL, err);

@@ -16,6 +16,7 @@
 #endif
 
 #include "base/memory.h"
+#include "flow/table_trailer.h"
 #include "flow/table_value.h"
 #include "format/packed_row.h"
 #include "format/text_copy.h"
@@ -66,6 +67,7 @@ struct reader {
 	size_t null_max;           /* length of the longest null token */
 	bool cr_ends, lf_ends, crlf_ends; /* which line ends there are */
 	struct rv_strbuf row, text;
+	struct rv_table_trailer trailer;
 	bool started;
 };
 
@@ -609,9 +611,15 @@ static enum rv_status take_row(struct reader *r, const struct cut_row *row, stru
 {
 	const char *p = r->window + r->pos;
 	enum rv_status status = RV_OK;
-	bool good = false;
+	bool good = false, trailer = false;
 
-	if (row->code)
+	if (r->table->dialect.trailer &&
+	    rv_table_trailer_row(&r->trailer, &r->table->dialect, r->label, r->line, p, row->content, &trailer, err) !=
+		    RV_OK)
+		return err->status;
+	if (trailer)
+		good = false;
+	else if (row->code)
 		status = reject(r, row->content, row->code, "", err, "%s at byte %zu of the row",
 				strcmp(row->code, "text_after_quote") == 0
 					? "text behind a closing quote"
@@ -742,7 +750,8 @@ static enum rv_status read_rows(struct reader *r, struct rv_error *err)
 		while (r->end < want && !r->eof);
 	}
 	if (r->width)
-		return RV_OK;
+		return rv_table_trailer_end(&r->trailer, &r->table->dialect, r->label,
+					    r->counts->rows + r->counts->rejected, err);
 	bad(r, err, "it is empty: not even a header is there");
 	return err->status;
 }

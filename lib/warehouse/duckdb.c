@@ -934,6 +934,7 @@ static const struct rv_warehouse_ops duck_ops = {
 	.extract_changed = duck_extract_changed,
 	.extract_number = duck_extract_number,
 	.extract_settled = duck_extract_settled,
+	.extract_left = duck_extract_left,
 	.query = duck_query,
 	.free = duck_free,
 };

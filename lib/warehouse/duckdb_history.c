@@ -35,6 +35,17 @@ static void add_on(struct rv_strbuf *sql, const struct rv_extract_node *node, co
 	}
 }
 
+/* Which roots are this shard's; `word` in front, nothing where there is one part alone. */
+static void add_shard(struct rv_strbuf *sql, const char *word, const struct rv_extract *extract,
+		      const struct rv_extract_document *document)
+{
+	if (extract->shards < 2)
+		return;
+	rv_strbuf_printf(sql, " %s hash(", word);
+	duck_extract_key(sql, &extract->tables[document->nodes[0].table], "");
+	rv_strbuf_printf(sql, ") %% %u = %u", extract->shards, extract->shard);
+}
+
 /* ---- noting ---- */
 
 /* Roots over the keys that were touched in the table of one node. */
@@ -141,6 +152,7 @@ static enum rv_status make_nodes(struct rv_duckdb *d, const struct rv_extract *e
 			duck_extract_key(&sql, table, "");
 			rv_strbuf_puts(&sql, ") FROM ");
 			add_roots(&sql, extract, document);
+			add_shard(&sql, "WHERE", extract, document);
 			rv_strbuf_putc(&sql, ')');
 		} else {
 			rv_strbuf_printf(&sql, " c SEMI JOIN temp.\"river node %zu\" p ON ", node->parent);
@@ -218,6 +230,7 @@ static enum rv_status give_gone(struct rv_duckdb *d, const struct rv_extract *ex
 	duck_extract_key(&sql, t, "");
 	rv_strbuf_puts(&sql, " FROM ");
 	add_roots(&sql, extract, document);
+	add_shard(&sql, "WHERE", extract, document);
 	rv_strbuf_puts(&sql, " EXCEPT SELECT ");
 	duck_extract_key(&sql, t, "");
 	rv_strbuf_puts(&sql, " FROM temp.\"river node 0\")");
@@ -279,5 +292,26 @@ enum rv_status duck_extract_settled(struct rv_warehouse *w, const struct rv_extr
 	rv_strbuf_puts(&sql, "DELETE FROM ");
 	add_roots(&sql, extract, &extract->documents[document]);
 	rv_strbuf_printf(&sql, " WHERE \"river extract\" <= %" PRIu64, number);
+	add_shard(&sql, "AND", extract, &extract->documents[document]);
 	return duck_run(d, sql.bytes, NULL, err);
+}
+
+enum rv_status duck_extract_left(struct rv_warehouse *w, const struct rv_extract *extract, size_t document,
+				 uint64_t *ret, struct rv_error *err)
+{
+	struct rv_duckdb *d = (struct rv_duckdb *)w;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf sql = RV_STRBUF_INIT;
+
+	if (duck_enter(d, false, err) != RV_OK)
+		return err->status;
+	RV_CLEANUP(leave_p) RV_UNUSED struct rv_duckdb *entered = d;
+
+	rv_strbuf_puts(&sql, "SELECT count(*) FROM ");
+	add_roots(&sql, extract, &extract->documents[document]);
+	rv_strbuf_puts(&sql, " WHERE \"river extract\" <= (SELECT max(number) FROM river._river.extracts WHERE job = ");
+	duck_literal(&sql, extract->job);
+	rv_strbuf_puts(&sql, " AND identity = ");
+	duck_literal(&sql, extract->identity);
+	rv_strbuf_putc(&sql, ')');
+	return duck_number(d, sql.bytes, ret, err);
 }

@@ -58,6 +58,9 @@ struct rv_extract {
 	 * the old and the new rows. Tables of documents are merged. */
 	struct rv_extract_document *documents;
 	size_t documents_count;
+	/* Of changed documents only this part, numbered from 0, of so many; 0: all of them. Whatever part a root is
+	 * in, it is in the same one for whoever asks this warehouse. */
+	unsigned shard, shards;
 };
 
 /* What changed documents are made of. A cell without bytes (NULL) is null; texts as table_value.h reads them. */

@@ -198,6 +198,10 @@ struct rv_warehouse_ops {
 	/* They are written, those that changed up to this extract. */
 	enum rv_status (*extract_settled)(struct rv_warehouse *, const struct rv_extract *, size_t document,
 					  uint64_t number, struct rv_error *err);
+	/* Optional: without it changed documents cannot be divided into shards. How many of all shards that changed
+	 * up to this extract are not settled. */
+	enum rv_status (*extract_left)(struct rv_warehouse *, const struct rv_extract *, size_t document,
+				       uint64_t *ret, struct rv_error *err);
 	/* Run SQL; `writable` false refuses anything that changes data (RV_USAGE). Rows go to `sink`
 	 * in batches, at least one batch (perhaps of no rows) for each statement that has a result. */
 	enum rv_status (*query)(struct rv_warehouse *, const char *sql, bool writable,

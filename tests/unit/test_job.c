@@ -152,6 +152,84 @@ static void test_parquet(void **state RV_UNUSED)
 	rv_job_release(&job);
 }
 
+static const struct rv_job_load *load_of(const struct rv_job *job, const char *table, enum rv_job_to to)
+{
+	for (size_t i = 0; i < job->loads_count; i++)
+		if (strcmp(job->tables[job->loads[i].table].name, table) == 0 && job->loads[i].to == to)
+			return &job->loads[i];
+	return NULL;
+}
+
+static void test_kept_tables(void **state RV_UNUSED)
+{
+	static const char text[] =
+		"job: j\n"
+		"tables:\n"
+		"  a: { member: a, key: id, columns: [id, b, c] }\n"
+		"  b: { member: b, key: id, columns: [id] }\n"
+		"  c: { member: c, key: id, columns: [id] }\n"
+		"  d: { member: d, key: id, columns: [id] }\n"
+		"  e: { member: e, key: id, columns: [id] }\n"
+		"loads: { a: { to: table dw.a }, b: { compression: gzip }, c: { format: csv }, e: {} }\n"
+		"documents:\n"
+		"  x:\n"
+		"    root: a\n"
+		"    target: { lake: true }\n"
+		"    nest: { bb: { table: b, on: { id: b } }, cc: { table: c, on: { id: c }, nest: { dd: { table: d, on: id }, again: { table: d, on: id } } } }\n";
+	struct rv_error err = RV_ERROR_INIT;
+	struct rv_job job;
+
+	if (rv_job_parse("x.yaml", text, strlen(text), &job, &err) != RV_OK)
+		fail_msg("line %d: %s", (int)err.line, err.message);
+	/* its key says that it is merged; what documents are not made of is as ever */
+	assert_int_equal(job.tables[0].mode, RV_JOB_MERGE);
+	assert_int_equal(job.tables[3].mode, RV_JOB_MERGE);
+	assert_int_equal(job.tables[4].mode, RV_JOB_APPEND);
+	const struct rv_job_load *load = load_of(&job, "a", RV_JOB_TO_TABLE);
+
+	assert_string_equal(load->schema, "dw");
+	assert_false(load->kept);
+	/* the same objects, and the table */
+	load = load_of(&job, "b", RV_JOB_TO_TABLE);
+	assert_string_equal(load->schema, "j");
+	assert_string_equal(load->name, "b");
+	assert_true(load->kept);
+	assert_int_equal(load->compression, RV_OUTPUT_GZIP);
+	assert_null(load_of(&job, "b", RV_JOB_TO_LAKE));
+	/* csv is not what a table is made of */
+	assert_true(load_of(&job, "c", RV_JOB_TO_TABLE)->kept);
+	assert_int_equal(load_of(&job, "c", RV_JOB_TO_LAKE)->format, RV_JOB_CSV);
+	assert_true(load_of(&job, "d", RV_JOB_TO_TABLE)->kept);
+	assert_null(load_of(&job, "e", RV_JOB_TO_TABLE));
+	assert_int_equal(job.loads_count, 6);
+	rv_job_release(&job);
+}
+
+static void test_sequence_and_trailer(void **state RV_UNUSED)
+{
+	static const char text[] = "source: { path: x, sequence: \"e-{number}.zip\", order: number, gaps: take }\n"
+				   "dialect: { trailer: \"T|{count}\" }\n"
+				   "tables:\n"
+				   "  t: { member: t.csv, columns: [a] }\n"
+				   "  u: { member: u.csv, dialect: { trailer: { row: \"#{count}\", counts: all } }, columns: [a] }\n"
+				   "  v: { member: v.csv, dialect: { trailer: none }, columns: [a] }\n"
+				   "loads: { t: {} }\n";
+	struct rv_error err = RV_ERROR_INIT;
+	struct rv_job job;
+
+	if (rv_job_parse("x.yaml", text, strlen(text), &job, &err) != RV_OK)
+		fail_msg("line %d: %s", (int)err.line, err.message);
+	assert_string_equal(job.sequence, "e-{number}.zip");
+	assert_int_equal(job.source_order, RV_JOB_ORDER_NUMBER);
+	assert_true(job.gaps);
+	assert_string_equal(job.tables[0].dialect.trailer, "T|{count}");
+	assert_false(job.tables[0].dialect.trailer_counts_all);
+	assert_string_equal(job.tables[1].dialect.trailer, "#{count}");
+	assert_true(job.tables[1].dialect.trailer_counts_all);
+	assert_null(job.tables[2].dialect.trailer);
+	rv_job_release(&job);
+}
+
 static void test_members(void **state RV_UNUSED)
 {
 	struct rv_job_table table = { .member = (char[]){ "ORDERS_*.csv" } };
@@ -229,9 +307,20 @@ static const struct {
 	{ TABLES "documents:\n  d: { root: t, " EXTRACT ", target: { lake: true }, nest: { u: { on: { n: id } } } }\n", "u.n is a integer", "one type", 3 },
 	{ TABLES "documents:\n  d: { root: t, " EXTRACT ", target: { lake: true }, nest: { n: { table: u, on: id } } }\n", "has a column of that name", NULL, 3 },
 	{ TABLES "documents:\n  d: { root: t, " EXTRACT ", target: { lake: true }, nest: { u: { on: id, order_by: n } } }\n", "is for `many: true`", NULL, 3 },
-	{ TABLES "documents:\n  d: { root: t, target: { lake: true } }\n", "objects of the lake are not changed", NULL, 3 },
-	{ TABLES "documents:\n  d: { root: t, target: { dynamodb: abc } }\n", "the table t is not kept in the warehouse", "to: table dw.t", 3 },
-	{ TABLES "loads: { t: { to: table a.b } }\ndocuments:\n  d: { root: t, target: { dynamodb: abc } }\n", "the table t is not merged", "mode: merge", 4 },
+	{ TABLES "documents:\n  d: { root: t, target: { dynamodb: abc }, nest: { u: { on: id } } }\n", "tables.u: documents.d is made of its newest rows, and it has no key", "write key: [...]", 1 },
+	{ "tables:\n  t: { member: t, key: a, mode: append, columns: [a] }\ndocuments: { d: { root: t, target: { lake: true } } }\n", "tables.t: documents.d is made of its newest rows, and it is appended", "mode: merge", 2 },
+	{ "job: k\ntables: { t: { member: t, key: a, columns: [a] }, v: { member: v, columns: [a] } }\nloads: { v: { to: table k.t } }\ndocuments: { d: { root: t, target: { lake: true } } }\n", "keeps it as k.t, where the rows of v go", "to: table dw.t", 2 },
+	{ "job: _river\ntables: { t: { member: t, key: a, columns: [a] } }\ndocuments: { d: { root: t, target: { lake: true } } }\n", "the schema _river, which is river's own", NULL, 2 },
+	{ "tables: { t: { member: t, key: a, columns: [a, _v] } }\ndocuments:\n  d: { root: t, target: { lake: true } }\n", "its member _v is river's own", NULL, 3 },
+	{ TABLES "documents:\n  d: { root: t, target: { lake: true }, nest: { _deleted: { table: t, on: id } } }\n", "its member _deleted is river's own", NULL, 3 },
+	{ "source: { path: x, sequence: \"ext-*.zip\" }\n" TABLES LOADS, "does not say where the number is", "{number}", 1 },
+	{ "source: { path: x, sequence: \"{number}-{number}\" }\n" TABLES LOADS, "does not say where the number is", NULL, 1 },
+	{ "source: { path: x, order: number }\n" TABLES LOADS, "order: number needs `sequence`", "sequence: ", 1 },
+	{ "source: { path: x, gaps: hold }\n" TABLES LOADS, "is for a source with a `sequence`", NULL, 1 },
+	{ "source: { path: x, sequence: \"{number}\", gaps: fill }\n" TABLES LOADS, "'fill' is not one of hold, take", NULL, 1 },
+	{ "dialect: { trailer: \"T|n\" }\n" TABLES LOADS, "does not say where the count is", "{count}", 1 },
+	{ "dialect: { trailer: { counts: all } }\n" TABLES LOADS, "`row`, how it is written, is missing", NULL, 1 },
+	{ "dialect: { trailer: { row: \"{count}\", counts: lines } }\n" TABLES LOADS, "'lines' is not one of rows, all", NULL, 1 },
 	{ "a: 1\n---\nb: 2\n", "holds one job, not 2", NULL, 0 },
 };
 
@@ -266,6 +355,8 @@ int main(void)
 		cmocka_unit_test(test_whole_shape), cmocka_unit_test(test_what_follows),
 		cmocka_unit_test(test_members),	    cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_files),	    cmocka_unit_test(test_parquet),
+		cmocka_unit_test(test_kept_tables),
+		cmocka_unit_test(test_sequence_and_trailer),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

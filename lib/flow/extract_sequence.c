@@ -1,0 +1,285 @@
+/* Which numbers were taken is kept as what is not: gaps are few. */
+#include "flow/extract_sequence.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "format/json_text.h"
+#include "format/number_pattern.h"
+
+#define SEQUENCE_MAX_BYTES (1u << 20)
+/* Others may write it meanwhile: runs of other shards. */
+#define ATTEMPTS 20
+
+bool extract_sequence_number(const struct rv_job *job, const char *name, uint64_t *ret)
+{
+	return rv_number_pattern_match(job->sequence, "number", name, strlen(name), ret);
+}
+
+void extract_sequence_release(struct extract_sequence *sequence)
+{
+	free(sequence->missing);
+	*sequence = (struct extract_sequence){ 0 };
+}
+
+const char *extract_range_text(const struct extract_range *range, char ret[EXTRACT_RANGE_TEXT])
+{
+	if (range->first == range->last)
+		snprintf(ret, EXTRACT_RANGE_TEXT, "%" PRIu64, range->first);
+	else
+		snprintf(ret, EXTRACT_RANGE_TEXT, "%" PRIu64 " %s %" PRIu64, range->first,
+			 range->last - range->first == 1 ? "and" : "to", range->last);
+	return ret;
+}
+
+json_t *extract_sequence_missing(const struct extract_sequence *sequence)
+{
+	json_t *all = json_array();
+
+	for (size_t i = 0; i < sequence->missing_count; i++)
+		json_array_append_new(all, json_pack("[I, I]", (json_int_t)sequence->missing[i].first,
+						     (json_int_t)sequence->missing[i].last));
+	return all;
+}
+
+/* ---- ranges ---- */
+
+static void add_missing(struct extract_sequence *sequence, uint64_t first, uint64_t last)
+{
+	RV_GROW(sequence->missing, sequence->missing_count, sequence->missing_capacity);
+	sequence->missing[sequence->missing_count++] = (struct extract_range){ first, last };
+}
+
+/* One that was missing is there. */
+static void remove_missing(struct extract_sequence *sequence, uint64_t number)
+{
+	for (size_t i = 0; i < sequence->missing_count; i++) {
+		struct extract_range *range = &sequence->missing[i];
+		const struct extract_range before = *range;
+
+		if (number < before.first || number > before.last)
+			continue;
+		memmove(range, range + 1, (sequence->missing_count - i - 1) * sizeof(*range));
+		sequence->missing_count--;
+		size_t at = i;
+
+		for (int half = 0; half < 2; half++) {
+			const struct extract_range part = half ? (struct extract_range){ number + 1, before.last }
+							       : (struct extract_range){ before.first, number - 1 };
+
+			if (half ? number == before.last : number == before.first)
+				continue;
+			add_missing(sequence, 0, 0);
+			memmove(&sequence->missing[at + 1], &sequence->missing[at],
+				(sequence->missing_count - 1 - at) * sizeof(part));
+			sequence->missing[at++] = part;
+		}
+		return;
+	}
+}
+
+/* Whether it changes anything that this number is taken. */
+static bool take(struct extract_sequence *sequence, uint64_t number)
+{
+	if (sequence->begun && number <= sequence->last) {
+		for (size_t i = 0; i < sequence->missing_count; i++)
+			if (number >= sequence->missing[i].first && number <= sequence->missing[i].last) {
+				remove_missing(sequence, number);
+				return true;
+			}
+		return false;
+	}
+	if (sequence->begun && number - sequence->last > 1)
+		add_missing(sequence, sequence->last + 1, number - 1);
+	sequence->begun = true;
+	sequence->last = number;
+	return true;
+}
+
+/* ---- what is kept ---- */
+
+static char *sequence_name(const struct rv_extract_params *params)
+{
+	return rv_asprintf("_river/extracts/%s/sequence.json", params->job->name);
+}
+
+static enum rv_status parse(const struct rv_strbuf *text, const char *name, struct extract_sequence *ret,
+			    struct rv_error *err)
+{
+	json_t *o = json_loadb(text->bytes, text->len, 0, NULL), *range;
+	size_t i;
+	bool good = json_is_integer(json_object_get(o, "last"));
+
+	ret->begun = true;
+	ret->last = rv_json_get_u64(o, "last");
+	json_array_foreach(json_object_get(o, "missing"), i, range) {
+		json_t *first = json_array_get(range, 0), *last = json_array_get(range, 1);
+
+		good = good && json_is_integer(first) && json_is_integer(last) && json_integer_value(first) >= 0 &&
+		       json_integer_value(first) <= json_integer_value(last);
+		if (good)
+			add_missing(ret, (uint64_t)json_integer_value(first), (uint64_t)json_integer_value(last));
+	}
+	json_decref(o);
+	if (good)
+		return RV_OK;
+	rv_fail(err, RV_DAMAGED, "%s in the lake is damaged", name);
+	rv_hint(err, "without it numbers begin anew with the extracts that are in the source");
+	return err->status;
+}
+
+static enum rv_status load(const struct rv_extract_params *params, struct extract_sequence *ret,
+			   char etag[RV_ETAG_TEXT], bool *ret_found, struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p) char *name = sequence_name(params);
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
+
+	*ret = (struct extract_sequence){ 0 };
+	if (rv_store_get_optional(params->lake, name, SEQUENCE_MAX_BYTES, &text, etag, ret_found, err) != RV_OK)
+		return err->status;
+	if (!*ret_found || parse(&text, name, ret, err) == RV_OK)
+		return RV_OK;
+	extract_sequence_release(ret);
+	return err->status;
+}
+
+static enum rv_status save(const struct rv_extract_params *params, const struct extract_sequence *sequence,
+			   const char *etag, bool found, struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p) char *name = sequence_name(params);
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
+	const struct rv_store_put put = { .if_absent = !found, .if_etag = found ? etag : NULL };
+
+	json_t *o = json_pack("{s:i, s:I, s:o}", "v", 1, "last", (json_int_t)sequence->last, "missing",
+			      extract_sequence_missing(sequence));
+
+	rv_json_dump(&text, o);
+	rv_strbuf_putc(&text, '\n');
+	json_decref(o);
+	return rv_store_put_bytes(params->lake, name, text.bytes, text.len, &put, err);
+}
+
+enum rv_status extract_sequence_took(const struct rv_extract_params *params, struct extract_sequence *sequence,
+				     uint64_t number, struct rv_error *err)
+{
+	for (unsigned attempt = 1;; attempt++) {
+		struct extract_sequence now;
+		struct rv_error failed = RV_ERROR_INIT;
+		char etag[RV_ETAG_TEXT];
+		bool found;
+
+		if (load(params, &now, etag, &found, err) != RV_OK)
+			return err->status;
+		/* where it begins was found out by this run */
+		if (found)
+			extract_sequence_release(sequence);
+		else
+			now = *sequence;
+		bool changed = take(&now, number) || !found;
+
+		*sequence = now;
+		if (!changed || save(params, &now, etag, found, &failed) == RV_OK)
+			return RV_OK;
+		if (attempt == ATTEMPTS || (failed.status != RV_CONFLICT && failed.status != RV_NOT_FOUND)) {
+			*err = failed;
+			return err->status;
+		}
+	}
+}
+
+/* ---- gaps ---- */
+
+static bool is_found(const struct rv_extract_params *params, const struct extract_archives *archives, uint64_t number)
+{
+	uint64_t other;
+
+	for (size_t i = 0; i < archives->count; i++)
+		if (extract_sequence_number(params->job, archives->items[i].name, &other) && other == number)
+			return true;
+	return false;
+}
+
+/* The lowest number in the source from `number` on, or `end`. */
+static uint64_t next_found(const struct rv_extract_params *params, const struct extract_archives *archives,
+			   uint64_t number, uint64_t end)
+{
+	uint64_t other;
+
+	for (size_t i = 0; i < archives->count; i++)
+		if (extract_sequence_number(params->job, archives->items[i].name, &other) && other >= number &&
+		    other < end)
+			end = other;
+	return end;
+}
+
+bool extract_sequence_gap(const struct rv_extract_params *params, const struct extract_sequence *sequence,
+			  const struct extract_archives *archives, uint64_t number, struct extract_range *ret)
+{
+	if (!sequence->begun || number <= sequence->last)
+		return false;
+	uint64_t first = sequence->last + 1;
+
+	while (first < number && is_found(params, archives, first))
+		first++;
+	if (first >= number)
+		return false;
+	*ret = (struct extract_range){ first, next_found(params, archives, first, number) - 1 };
+	return true;
+}
+
+static enum rv_status check_order(const struct rv_extract_params *params, const struct extract_archives *archives,
+				  struct rv_error *err)
+{
+	const struct extract_archive *before = NULL;
+	uint64_t highest = 0, number;
+
+	for (size_t i = 0; i < archives->count; i++) {
+		const struct extract_archive *a = &archives->items[i];
+
+		if (!extract_sequence_number(params->job, a->name, &number))
+			continue;
+		if (before && number < highest) {
+			rv_fail(err, RV_BAD_CONFIG, "%s comes before %s by name, and after it by number", before->name,
+				a->name);
+			rv_hint(err, "write source: { order: number } into %s", params->job->file);
+			return err->status;
+		}
+		before = a;
+		highest = number;
+	}
+	return RV_OK;
+}
+
+enum rv_status extract_sequence_read(const struct rv_extract_params *params,
+				     const struct extract_archives *archives, struct extract_sequence *ret,
+				     struct rv_error *err)
+{
+	char etag[RV_ETAG_TEXT];
+	bool found = false;
+
+	*ret = (struct extract_sequence){ 0 };
+	/* by time, one that was late has a lower number than those before it */
+	if (params->job->source_order == RV_JOB_ORDER_NAME && check_order(params, archives, err) != RV_OK)
+		return err->status;
+	if (params->lake && load(params, ret, etag, &found, err) != RV_OK)
+		return err->status;
+	if (found)
+		return RV_OK;
+	uint64_t lowest = next_found(params, archives, 0, UINT64_MAX);
+
+	if (lowest > 0 && lowest < UINT64_MAX) {
+		ret->begun = true;
+		ret->last = lowest - 1;
+	}
+	/* they were taken before the job said that they are a sequence */
+	for (size_t i = 0; i < archives->count; i++) {
+		uint64_t number;
+
+		if (archives->items[i].seen && extract_sequence_number(params->job, archives->items[i].name, &number))
+			take(ret, number);
+	}
+	return RV_OK;
+}

@@ -1,0 +1,324 @@
+#!/bin/sh
+test_description='extract-load: what a job may say of sequences, trailers, histories in the lake and shards'
+. "$(dirname "$0")/../lib/test-lib.sh"
+
+make_zip=$RIVER_BUILD/tests/lib/make_zip
+RIVER_STATE_DIR=$PWD/state
+export RIVER_STATE_DIR
+
+cat >river.yaml <<\YAML
+profiles:
+  local: { lake: ./lake, warehouse: { type: duckdb, path: ./w.duckdb } }
+  prod: { lake: ./lake, warehouse: { type: duckdb, path: ./w.duckdb } }
+YAML
+fresh () {
+	rm -rf lake drop state w.duckdb* && mkdir drop
+}
+
+# ---- the job of the manual, and tables that nobody named
+
+cat >orders.yaml <<\YAML
+job: orders                     # default: the file's name; names ledger and lock
+profile: prod                   # cron's working directory is HOME
+source: { path: "s3://drop/ext-*.zip", order: name }
+dialect: { delimiter: ",", quote: '"', header: true, encoding: utf-8, null: ["", "\\N"], timezone: UTC }
+tables:
+  orders:
+    member: "ORDERS_*.csv"
+    key: [order_id]
+    mode: merge                 # append
+    delete_when: { column: op, equals: D }
+    columns: { order_id: string, placed: { type: timestamp, format: "%d.%m.%Y %H:%M" }, total: "decimal(18,2)", op: string }
+  lines:
+    member: "LINES_*.csv"
+    key: [order_id, line_no]
+    columns: { order_id: string, line_no: integer, sku: string }
+loads: { orders: { to: table dw.orders, format: ndjson } }     # or: stream dw/orders
+documents:
+  order:
+    root: orders
+    scope: history              # extract (needs complete: true)
+    target: { dynamodb: orders, ttl: { attribute: expires_at, from: placed, after: 9 months } }
+    nest: { lines: { table: lines, on: [order_id], many: true, order_by: [line_no] } }
+limits: { max_rejects: 0, max_bytes: 200GiB, max_ratio: 200 }
+deadline: 1h
+YAML
+orders () {
+	{ echo order_id,placed,total,op && printf '%s\n' "$@"; } >ORDERS_1.csv
+}
+lines () {
+	{ echo order_id,line_no,sku && printf '%s\n' "$@"; } >LINES_1.csv
+}
+pack () {
+	"$make_zip" --pack drop/"$1" $(ls ORDERS_1.csv LINES_1.csv 2>/dev/null) && rm -f ORDERS_1.csv LINES_1.csv
+}
+
+test_expect_success 'a history keeps the tables that the job names nowhere, and --check says so' '
+	fresh && sed "s|s3://drop/ext-|drop/ext-|" orders.yaml >job.yaml &&
+	river extract-load job.yaml --check >out &&
+	grep "orders: loads/.*merged into the table dw.orders$" out &&
+	grep "lines: loads/.*merged into the table orders.lines, kept for documents$" out
+'
+
+test_expect_success 'a table of a history without a key: one error, at the table' '
+	sed "/key: \[order_id, line_no\]/d" orders.yaml >slip.yaml &&
+	test_expect_code 3 river extract-load slip.yaml --check 2>err &&
+	grep "slip.yaml:12:3" err && grep "tables.lines: documents.order is made of its newest rows, and it has no key" err &&
+	grep "write key:" err &&
+	sed "s/key: \[order_id, line_no\]/&\n    mode: append/" orders.yaml >slip.yaml &&
+	test_expect_code 3 river extract-load slip.yaml --check 2>err &&
+	grep "slip.yaml:12:3" err && grep "and it is appended" err
+'
+
+# ---- documents of a history in the lake
+
+test_expect_success 'the same job with its documents in the lake' '
+	sed "s|s3://drop/ext-|drop/ext-|; s|target: {.*|target: { lake: true }|; /^deadline/d" orders.yaml >lake.yaml
+'
+# every version, then what a reader makes of them
+versions () {
+	zstd -qdc lake/loads/orders/*/documents-order-v*.zst | sort
+}
+documents () {
+	versions | jq -cs "group_by(.order_id)[] | max_by(._v) | select(._deleted | not) | [.order_id, .total, [.lines[].sku]]"
+}
+
+test_expect_success 'versions of what changed, with _v; lines come before their order and after it' '
+	fresh && orders && lines A,1,a && pack ext-1.zip && river extract-load lake.yaml >out 2>err &&
+	test_must_be_empty out && test_must_be_empty err &&
+	find lake -name "documents-*" >left && test_must_be_empty left &&
+	orders "A,01.02.2026 10:00,1.50,I" "B,01.02.2026 10:00,2,I" && lines B,1,x && pack ext-2.zip &&
+	river extract-load lake.yaml && versions >have &&
+	cat >want <<-\JSON &&
+	{"order_id":"A","placed":"2026-02-01T10:00:00Z","total":1.50,"op":"I","lines":[{"line_no":1,"sku":"a"}],"_v":2}
+	{"order_id":"B","placed":"2026-02-01T10:00:00Z","total":2.00,"op":"I","lines":[{"line_no":1,"sku":"x"}],"_v":2}
+	JSON
+	test_cmp want have &&
+	grep documents-order-v000000002-0001 lake/loads/orders/*/documents-order-v000000002.manifest
+'
+
+test_expect_success 'what is deleted is marked; only what changed is written' '
+	orders "B,01.02.2026 10:00,2,D" && lines A,2,b && pack ext-3.zip && river extract-load lake.yaml --output json >out &&
+	jq -e ".extracts[0].documents.order | .written == 2 and .removed == 1" out &&
+	versions >have && grep "{\"order_id\":\"B\",\"_v\":3,\"_deleted\":true}" have && test_line_count = 4 have &&
+	documents >have && echo "[\"A\",1.5,[\"a\",\"b\"]]" >want && test_cmp want have
+'
+
+test_expect_success 'taking anew writes higher versions and removes none' '
+	cp lake/loads/orders/*/documents-order-v000000002-0001.ndjson.zst before && mv drop/ext-2.zip keep &&
+	orders "A,01.02.2026 10:00,7,I" && lines && pack ext-2.zip && touch -d "2026-02-01 12:00" drop/ext-2.zip &&
+	river extract-load lake.yaml drop/ext-2.zip --date 2026-02-01 &&
+	cmp before lake/loads/orders/*/documents-order-v000000002-0001.ndjson.zst &&
+	documents >have && echo "[\"A\",7,[\"a\",\"b\"]]" >want && test_cmp want have &&
+	versions >before && river extract-load lake.yaml && versions >have && test_cmp before have
+'
+
+test_expect_success 'the readers query of the manual' '
+	cat >query.sql <<-\SQL &&
+	SELECT order_id, total::DECIMAL(18,2) AS total, len(lines) AS n
+	FROM (SELECT * EXCLUDE (_v, _deleted)
+	FROM read_json('\''lake/loads/orders/*/documents-order-v*.ndjson.zst'\'',
+	  union_by_name = true)
+	QUALIFY row_number() OVER (PARTITION BY order_id ORDER BY _v DESC) = 1
+	  AND _deleted IS NOT true)
+	SQL
+	river query --no-load --write --output csv "$(cat query.sql)" >have && printf "order_id,total,n\nA,7.00,2\n" >want && test_cmp want have
+'
+
+test_expect_success 'a table that the job has in the lake is kept beside it' '
+	fresh && sed "s|^loads:.*|loads: { orders: { format: csv, compression: none }, lines: { to: lake } }|" lake.yaml >job.yaml &&
+	orders "A,01.02.2026 10:00,1.50,I" && lines A,1,a && pack ext-1.zip && river extract-load job.yaml &&
+	ls lake/loads/orders/*/ | sort >have &&
+	printf "%s\n" documents-order-v000000001-0001.ndjson.zst documents-order-v000000001.manifest lines-0001-0001.ndjson.zst \
+		lines.manifest orders-0001-0001.csv orders-0001-0001.ndjson.zst orders.manifest | sort >want && test_cmp want have &&
+	grep "orders-0001-0001.csv" lake/loads/orders/*/orders.manifest && ! grep "orders-0001-0001.ndjson" lake/loads/orders/*/orders.manifest &&
+	river query --no-load --output csv "SELECT sku FROM orders.lines" >have && printf "sku\na\n" >want && test_cmp want have
+'
+
+# ---- shards
+
+many () {
+	seq -f "o%03g,01.02.2026 10:00,1,I" 1 50 >rows && { echo order_id,placed,total,op && cat rows; } >ORDERS_1.csv &&
+	{ echo order_id,line_no,sku && seq -f "o%03g,1,a" 1 50; } >LINES_1.csv && pack ext-1.zip
+}
+
+test_expect_success 'shards: rows once, a part each, taken when all parts are written' '
+	fresh && many && river extract-load lake.yaml && documents >want && test_line_count = 50 want &&
+	fresh && many && river extract-load lake.yaml --shard 2/3 --output json >out &&
+	jq -e ".taken == 1 and .rows == 100 and (.extracts[0] | .shard == 2 and (.whole | not))" out &&
+	documents >part && test $(wc -l <part) -gt 5 && test $(wc -l <part) -lt 40 &&
+	find lake -path "*_river*" -type f >left && test_must_be_empty left &&
+	river extract-load lake.yaml --shard 2/3 --output json >out && jq -e ".taken == 0 and .known == 1" out &&
+	river extract-load lake.yaml --shard 1/3 --output json >out && jq -e ".extracts[0] | .shard == 1 and (.whole | not)" out &&
+	river extract-load lake.yaml --shard 3/3 --output json >out && jq -e ".extracts[0] | .shard == 3 and .whole" out &&
+	documents >have && test_cmp want have &&
+	versions | wc -l >count && echo 50 >fifty && test_cmp fifty count &&
+	test $(ls lake/_river/extracts/orders/*.json | wc -l) = 1 &&
+	river extract-load lake.yaml --shard 1/3 --output json >out && jq -e ".taken == 0 and .known == 1" out &&
+	river query --no-load --output csv "SELECT count(*) AS n FROM dw.orders" >n && printf "n\n50\n" >want && test_cmp want n
+'
+
+test_expect_success 'shards: another division before all is written is refused' '
+	fresh && many && river extract-load lake.yaml --shard 1/2 &&
+	test_expect_code 6 river extract-load lake.yaml --shard 1/3 2>err && grep "divided into 2 shards" err &&
+	test_expect_code 6 river extract-load lake.yaml 2>err && grep "divided into 2 shards" err && grep "shard i/2" err &&
+	river extract-load lake.yaml --shard 2/2 && river extract-load lake.yaml --output json >out && jq -e ".known == 1" out
+'
+
+test_expect_success 'shards: all at once' '
+	fresh && many && orders "o001,01.02.2026 10:00,5,U" && lines o002,2,b && pack ext-2.zip &&
+	for i in 1 2 3 4
+	do
+		river extract-load lake.yaml --shard $i/4 2>err.$i & eval "pid$i=\$!" || return 1
+	done &&
+	wait $pid1 && wait $pid2 && wait $pid3 && wait $pid4 &&
+	for i in 1 2 3 4
+	do
+		river extract-load lake.yaml --shard $i/4 || return 1
+	done &&
+	documents >have && test_line_count = 50 have && grep "\"o001\",5,\[\"a\"\]" have && grep "\"o002\",1,\[\"a\",\"b\"\]" have &&
+	test $(ls lake/_river/extracts/orders/*.json | wc -l) = 2
+'
+
+test_expect_success 'shards: the same one twice, and a run without, are locked apart' '
+	fresh && mkdir -p state/extracts/orders && : >state/extracts/orders/shard-1-of-2.lock && rm -f hold held && mkfifo hold held &&
+	{ "$RIVER_BUILD/tests/lib/hold_lock" state/extracts/orders/shard-1-of-2.lock <hold >held & } &&
+	exec 7>hold && read -r line <held &&
+	test_expect_code 11 river extract-load lake.yaml --shard 1/2 2>err && grep "another run of shard 1/2" err &&
+	river extract-load lake.yaml --shard 2/2 && exec 7>&- &&
+	rm -f hold held && mkfifo hold held &&
+	{ "$RIVER_BUILD/tests/lib/hold_lock" state/extracts/orders/shards.lock <hold >held & } &&
+	exec 7>hold && read -r line <held &&
+	test_expect_code 11 river extract-load lake.yaml --shard 2/2 2>err &&
+	test_expect_code 11 river extract-load lake.yaml 2>err && grep "another run of the job orders works" err &&
+	exec 7>&-
+'
+
+test_expect_success 'shards: what cannot be divided is refused' '
+	test_expect_code 2 river extract-load lake.yaml --shard 5/4 2>err && grep "write 1/4 to 4/4" err &&
+	test_expect_code 2 river extract-load lake.yaml --shard 0/4 2>err &&
+	test_expect_code 2 river extract-load lake.yaml --shard 1/2 --date 2026-02-01 2>err && grep "without --shard" err &&
+	sed "/^documents/,/nest:/d" lake.yaml >none.yaml && test_expect_code 2 river extract-load none.yaml --shard 1/2 2>err && grep "has none" err &&
+	sed "s/scope: history.*/scope: extract\n    complete: true/" lake.yaml >extract.yaml &&
+	test_expect_code 2 river extract-load extract.yaml --shard 1/2 2>err && grep "is of one" err &&
+	sed "s/dynamodb: orders,/dynamodb: orders, exclusive: true,/" orders.yaml >exclusive.yaml &&
+	test_expect_code 2 river extract-load exclusive.yaml --shard 1/2 2>err && grep "exclusive" err
+'
+
+# ---- sequences
+
+cat >seq.yaml <<\YAML
+source: { path: drop, sequence: "ext-{number}*.zip" }
+tables: { t: { member: t.csv, key: [id], mode: merge, columns: { id: integer, n: integer } } }
+loads: { t: { to: table dw.t } }
+YAML
+# ext NAME ID N
+ext () {
+	printf "id,n\n%s,%s\n" $2 $3 >t.csv && "$make_zip" --pack drop/$1 t.csv
+}
+rows () {
+	river query --no-load --output csv "SELECT id, n FROM dw.t ORDER BY id" | tail -n +2 | paste -sd" "
+}
+
+test_expect_success '80: extracts behind a missing one wait for it, and it is named' '
+	fresh && ext ext-007.zip 1 7 && ext ext-008.zip 1 8 && ext ext-011.zip 1 11 && ext ext-012.zip 2 12 &&
+	test_expect_code 1 river extract-load seq.yaml --output json >out 2>err &&
+	grep "2 extracts wait; the first: .*ext-011.zip waits: 9 and 10 of the sequence" err && grep "allow-gaps" err &&
+	jq -e ".taken == 2 and .waiting == 2" out && test "$(rows)" = 1,8 &&
+	river extract-load seq.yaml --check >out && grep "ext-011.zip: 9 and 10 before it are missing, and it would wait" out &&
+	ext ext-010.zip 1 10 &&
+	test_expect_code 1 river extract-load seq.yaml 2>err && grep "3 extracts wait; the first: .*ext-010.zip waits: 9 of the sequence .* is missing" err &&
+	ext ext-009.zip 1 9 && river extract-load seq.yaml --output json >out && jq -e ".taken == 4 and .missing == []" out &&
+	test "$(rows)" = "1,11 2,12"
+'
+
+test_expect_success '80: --allow-gaps goes on, what is missing is remembered, and the late one is merged in its place' '
+	ext ext-016.zip 1 16 && test_expect_code 1 river extract-load seq.yaml 2>err &&
+	river extract-load seq.yaml --allow-gaps --output json >out 2>err && jq -e ".taken == 1 and .missing == [[13,15]]" out &&
+	grep "ext-016.zip is taken, and 13 to 15 before it are missing" err &&
+	ext ext-017.zip 3 17 && river extract-load seq.yaml --output json >out 2>err && jq -e ".missing == [[13,15]]" out && test_must_be_empty err &&
+	printf "id,n\n1,14\n4,14\n" >t.csv && "$make_zip" --pack drop/ext-014.zip t.csv &&
+	river extract-load seq.yaml --output json >out && jq -e ".taken == 1 and .missing == [[13,13],[15,15]]" out &&
+	test "$(rows)" = "1,16 2,12 3,17 4,14" &&
+	rm -rf state && rm drop/ext-00* && river extract-load seq.yaml --output json >out && jq -e ".taken == 0 and .missing == [[13,13],[15,15]]" out
+'
+
+test_expect_success '80: gaps: take in the job; one that is refused or taken before holds nobody' '
+	sed "s/}\*.zip\"/&, gaps: take/" seq.yaml >take.yaml && fresh && ext ext-1.zip 1 1 && ext ext-3.zip 1 3 &&
+	river extract-load take.yaml 2>err && grep "2 before it is missing" err &&
+	fresh && ext ext-1.zip 1 1 && head -c 60 drop/ext-1.zip >drop/ext-2.zip && touch -d "1 hour ago" drop/ext-2.zip && ext ext-3.zip 1 3 &&
+	test_expect_code 9 river extract-load seq.yaml --output json >out 2>err && jq -e ".taken == 2 and .missing == [[2,2]]" out &&
+	fresh && sed "s/, sequence:.*zip\"//" seq.yaml >plain.yaml && cp plain.yaml seqs.yaml && ext ext-1.zip 1 1 && ext ext-2.zip 1 2 &&
+	river extract-load seqs.yaml && cp seq.yaml seqs.yaml && ext ext-3.zip 1 3 &&
+	river extract-load seqs.yaml --output json >out && jq -e ".taken == 1 and .missing == []" out
+'
+
+test_expect_success 'numbers: none, out of order by name, order: number' '
+	fresh && ext ext-9.zip 1 9 && ext ext-10.zip 1 10 && ext other.zip 1 1 &&
+	test_expect_code 3 river extract-load seq.yaml 2>err && grep "ext-10.zip comes before ext-9.zip by name" err && grep "order: number" err &&
+	sed "s/drop,/drop, order: number,/" seq.yaml >number.yaml &&
+	test_expect_code 9 river extract-load number.yaml 2>err && grep "other.zip has no number" err && test "$(rows)" = 1,10 &&
+	test_expect_code 9 river extract-load number.yaml --check >out 2>err && grep "other.zip: would be refused" out && grep "no number" err
+'
+
+test_expect_success 'a damaged note of the sequence is told' '
+	fresh && ext ext-1.zip 1 1 && river extract-load seq.yaml && echo "{}" >lake/_river/extracts/seq/sequence.json &&
+	ext ext-2.zip 1 2 && test_expect_code 12 river extract-load seq.yaml 2>err && grep "sequence.json in the lake is damaged" err
+'
+
+# ---- trailers
+
+cat >trail.yaml <<\YAML
+source: { path: drop }
+dialect: { delimiter: "|", trailer: "T|{count}|*" }
+tables: { t: { member: t.csv, columns: { id: integer, n: integer } } }
+loads: { t: { to: lake, compression: none } }
+YAML
+trail () {
+	printf "id|n\n1|1\n2|2\n" >t.csv && printf "$1" >>t.csv && rm -rf lake state drop && mkdir drop && "$make_zip" --pack drop/ext.zip t.csv
+}
+
+test_expect_success '127: the trailer is no row, and its count is right' '
+	fresh && trail "T|0002|20260101\n" && river extract-load trail.yaml >out 2>err && test_must_be_empty err &&
+	printf "{\"id\":1,\"n\":1}\n{\"id\":2,\"n\":2}\n" >want && cat lake/loads/trail/*/t-0001-0001.ndjson >have && test_cmp want have &&
+	trail "T|2|" && river extract-load trail.yaml &&
+	river extract-load trail.yaml --check >out && grep "the last row is T|{count}|\*" out
+'
+
+test_expect_success '127: a wrong count refuses the extract, both counts shown' '
+	trail "T|3|\n" && test_expect_code 9 river extract-load trail.yaml 2>err &&
+	grep "ext.zip: t.csv: its trailer says 3 rows, and 2 are there" err && find lake -name "t-*" >left && test_must_be_empty left &&
+	trail "" && test_expect_code 9 river extract-load trail.yaml 2>err && grep "its last row is no trailer .T|{count}|\*.; 2 rows are there" err &&
+	trail "T|2|\n3|3\n" && test_expect_code 9 river extract-load trail.yaml 2>err && grep "line 5 stands behind the trailer in line 4" err &&
+	trail "x|1\nT|3|\n" && test_expect_code 7 river extract-load trail.yaml --max-rejects 1 2>err
+'
+
+test_expect_success '127: header and trailer counted too; a table without' '
+	sed "s/trailer: .*}/trailer: { row: \"# {count}\", counts: all } }/" trail.yaml >all.yaml &&
+	trail "# 4\n" && river extract-load all.yaml && trail "# 2\n" && test_expect_code 9 river extract-load all.yaml 2>err &&
+	grep "says 2 rows, and 4 are there, with header and trailer" err &&
+	sed "s/member: t.csv,/& dialect: { trailer: none },/" trail.yaml >none.yaml && trail "" && river extract-load none.yaml
+'
+
+# ---- the command line
+
+test_expect_success '--date for a stream is refused, with what to do' '
+	sed "s|to: lake, compression: none|to: stream dw/t|" trail.yaml >stream.yaml &&
+	test_expect_code 2 river extract-load stream.yaml --date 2026-02-01 2>err &&
+	grep "records of the stream dw/t stay" err && grep "leave the load of t out of the job file" err &&
+	test_expect_code 2 river extract-load stream.yaml --since 2026-02-01 2>err
+'
+
+test_expect_success '--infer takes limits, and refuses what it would ignore' '
+	trail "" && river extract-load --infer drop/ext.zip --max-bytes 1MiB --max-ratio 10 >out && grep "^tables:" out &&
+	test_expect_code 9 river extract-load --infer drop/ext.zip --max-bytes 5 2>err && grep "ext.zip" err &&
+	for option in --threads=2 --max-rejects=1 --deadline=1h --max-wcu=5 --retry-for=60s --max-memory=1GiB --shard=1/2 --allow-gaps --check --date=2026-01-01
+	do
+		test_expect_code 2 river extract-load --infer drop/ext.zip $option 2>err && grep -e "${option%%=*} is for a run" err || return 1
+	done &&
+	RIVER_EXTRACT_LOAD_THREADS=2 river extract-load --infer drop/ext.zip >out &&
+	rm -rf lake state && test_expect_code 9 river extract-load trail.yaml drop/ext.zip --max-bytes 5 2>err &&
+	test_expect_code 2 river extract-load trail.yaml --max-ratio 0 2>err
+'
+
+test_done
