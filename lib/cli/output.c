@@ -107,6 +107,11 @@ static void flush_buffer(struct rv_out *out)
 	rv_strbuf_clear(&out->buffer);
 }
 
+void rv_out_flush(struct rv_out *out)
+{
+	flush_buffer(out);
+}
+
 void rv_out_write(struct rv_out *out, const void *p, size_t len)
 {
 	if (out->failed)

@@ -34,6 +34,8 @@ void rv_out_line(struct rv_out *out, const char *fmt, ...) RV_PRINTF(2, 3);
  * has failed later writes are dropped, rv_out_failed says so. */
 void rv_out_write(struct rv_out *out, const void *p, size_t len);
 bool rv_out_failed(const struct rv_out *out);
+/* Sends what was written so far, for commands that go on for long. */
+void rv_out_flush(struct rv_out *out);
 /* One JSON object a line with "v":1 first, keys in insertion order; nothing in text. Takes the
  * reference. */
 void rv_out_json(struct rv_out *out, json_t *object);

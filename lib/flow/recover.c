@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "flow/batch.h"
 #include "flow/input.h"
+#include "flow/intake.h"
 #include "flow/read_settings.h"
 #include "format/reader.h"
 #include "spool/checkpoint.h"
@@ -233,8 +234,10 @@ static enum rv_status set_run_aside(struct recovery *recovery, const char *name,
 static enum rv_status finish_run(struct recovery *recovery, struct rv_run *run, struct rv_error *err)
 {
 	struct rv_run_totals before;
+	enum rv_status status = rv_intake_recover(recovery->deliver, run, err);
 	rv_run_totals(run, &before);
-	enum rv_status status = run->pipe ? rv_deliver_checkpoints(recovery->deliver, run, err) : RV_OK;
+	if (status == RV_OK && run->pipe)
+		status = rv_deliver_checkpoints(recovery->deliver, run, err);
 	if (status == RV_OK)
 		status = run->pipe ? rv_deliver_spooled(recovery->deliver, run,
 							recovery->should_stop, err)

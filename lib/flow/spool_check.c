@@ -102,6 +102,9 @@ static bool is_needed(const struct rv_run *run, const char *name)
 	uint64_t seq;
 	if (strcmp(name, "journal") == 0)
 		return true;
+	/* What it was made of stays for a while, and goes with the run. */
+	if (run->intake && dot && strcmp(dot, ".intake") == 0)
+		return true;
 	if (!dot || (strcmp(dot, ".body") != 0 && strcmp(dot, ".rejects") != 0 &&
 		     strcmp(dot, ".sent") != 0) ||
 	    !rv_parse_u64(name, (size_t)(dot - name), &seq))

@@ -191,7 +191,9 @@ static const char *const stamps[] = { "none", "id", "full" };
 enum rv_status rv_run_begin(struct rv_run *run, struct rv_error *err)
 {
 	/* What an older river can finish, it may. */
-	int version = run->delivery[0] || run->stamp != RV_STAMP_NONE ? RV_RUN_VERSION : 1;
+	int version = run->intake					     ? RV_RUN_VERSION
+		      : run->delivery[0] || run->stamp != RV_STAMP_NONE ? 2
+									: 1;
 	json_t *entry = json_pack("{s:s, s:i, s:s, s:b, s:b, s:I, s:s, s:s}", "t", "run", "v",
 				  version, "run", run->name, "named", run->named, "pipe",
 				  run->pipe, "started", (json_int_t)run->started_ms, "folder",
@@ -204,6 +206,8 @@ enum rv_status rv_run_begin(struct rv_run *run, struct rv_error *err)
 		json_object_set_new(entry, "stamp", json_string(stamps[run->stamp]));
 	if (run->delivery[0])
 		json_object_set_new(entry, "delivery", json_string(run->delivery));
+	if (run->intake)
+		json_object_set_new(entry, "intake", json_true());
 	if (append(run, entry, true, err) != RV_OK)
 		return err->status;
 	/* The names journal and runs/<run> must be as durable as what is in them. */
@@ -538,6 +542,7 @@ static bool replay_run(struct rv_run *run, const json_t *o)
 	memcpy(run->lake_folder, folder, strlen(folder) + 1);
 	run->named = json_is_true(json_object_get(o, "named"));
 	run->pipe = json_is_true(json_object_get(o, "pipe"));
+	run->intake = json_is_true(json_object_get(o, "intake"));
 	run->started_ms = json_integer_value(json_object_get(o, "started"));
 	run->compression = strcmp(compression, ".zst") == 0  ? RV_OUTPUT_ZSTD
 			   : strcmp(compression, ".gz") == 0 ? RV_OUTPUT_GZIP

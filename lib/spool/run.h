@@ -9,8 +9,9 @@
  * runs/<run>/<seq>.sent says which records of a batch were acknowledged by attempts that failed in the
  * end (flow/acknowledged.h).
  *
- * Version 2. Entry types: run, file, batch, sending, sent, landed, dropped, closed. Version 1 had neither
- * sending nor sent, nor "stamp" and "delivery" in its first line; runs without them are still written so.
+ * Version 3. Entry types: run, file, batch, sending, sent, landed, dropped, closed. Version 1 had neither
+ * sending nor sent, nor "stamp" and "delivery" in its first line; version 2 had no "intake". Runs without
+ * them are still written so.
  *
  * One thread promises, and another one may note what became of promises (the functions that say so);
  * the run serialises itself.
@@ -28,7 +29,7 @@
 #include "flow/object_name.h"
 #include "spool/state.h"
 
-#define RV_RUN_VERSION 2
+#define RV_RUN_VERSION 3
 
 enum rv_batch_state {
 	RV_BATCH_WAITING, /* journaled, not known to be in the lake */
@@ -81,6 +82,7 @@ struct rv_run {
 	/* The plain fields: set before rv_run_begin, then constant. */
 	bool named;               /* --run */
 	bool pipe;                /* batches are spooled: <seq>.body, <seq>.rejects */
+	bool intake;              /* what no batch holds yet is accepted as well: <seq>.intake, see intake.h */
 	int64_t started_ms;
 	char lake_folder[24];     /* "dt=.../hr=..." */
 	char *source;             /* what was pushed, for people */

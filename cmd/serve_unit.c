@@ -1,0 +1,88 @@
+/* A socket and a service, with what this profile and stream need and nothing more. */
+#include "serve_unit.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "config/config.h"
+
+/* systemd.syntax(7): '%' begins a specifier. */
+static void add_word(struct rv_strbuf *out, const char *word)
+{
+	rv_strbuf_putc(out, '"');
+	for (; *word; word++) {
+		if (*word == '%' || *word == '$')
+			rv_strbuf_putc(out, *word);
+		if (*word == '"' || *word == '\\')
+			rv_strbuf_putc(out, '\\');
+		rv_strbuf_putc(out, *word);
+	}
+	rv_strbuf_putc(out, '"');
+}
+
+/* "*:8080" is what systemd calls "8080". */
+static const char *listen_stream(const char *address)
+{
+	if (address[0] == '*' && address[1] == ':')
+		return address + 2;
+	return address[0] == ':' ? address + 1 : address;
+}
+
+static void add_service(struct rv_strbuf *out, struct rv_command_context *cx, const char *name,
+			const char *stream)
+{
+	char program[4096] = "/usr/local/bin/river";
+	ssize_t n = readlink("/proc/self/exe", program, sizeof(program) - 1);
+	if (n > 0)
+		program[n] = '\0';
+	size_t files_count;
+	const char *const *files = rv_config_files(cx->config, &files_count);
+	rv_strbuf_printf(out, "# /etc/systemd/system/%s.service\n[Unit]\n"
+			 "Description=river collector of %s\nRequires=%s.socket\n"
+			 "After=network-online.target\nWants=network-online.target\n\n"
+			 "[Service]\nType=notify\nUser=river\n", name, stream, name);
+	if (files_count) {
+		rv_strbuf_puts(out, "Environment=");
+		RV_CLEANUP(rv_free_p) char *variable = rv_asprintf("RIVER_CONFIG=%s", files[0]);
+		add_word(out, variable);
+		rv_strbuf_putc(out, '\n');
+	}
+	rv_strbuf_puts(out, "ExecStart=");
+	add_word(out, program);
+	rv_strbuf_printf(out, " --profile %s serve --collect %s\n", cx->profile->name, stream);
+	rv_strbuf_puts(out, "ExecReload=/bin/kill -HUP $MAINPID\n"
+			    "Restart=always\nRestartSec=1\nTimeoutStopSec=30\n"
+			    "StateDirectory=river\nStateDirectoryMode=0700\nLimitNOFILE=65536\n"
+			    "NoNewPrivileges=yes\nProtectSystem=strict\nProtectHome=read-only\n"
+			    "PrivateTmp=yes\nPrivateDevices=yes\nProtectKernelTunables=yes\n"
+			    "ProtectControlGroups=yes\nRestrictSUIDSGID=yes\nLockPersonality=yes\n"
+			    "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6\n");
+	if (cx->profile->lake_is_folder) {
+		rv_strbuf_puts(out, "ReadWritePaths=");
+		add_word(out, cx->profile->lake);
+		rv_strbuf_putc(out, '\n');
+	}
+	rv_strbuf_puts(out, "\n[Install]\nWantedBy=multi-user.target\n");
+}
+
+enum rv_status river_print_unit(struct rv_command_context *cx, const struct rv_stream *stream,
+				struct rv_error *err)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
+	char stream_text[RV_STREAM_TEXT];
+	const char *listen = NULL, *origin;
+	rv_stream_text(stream, stream_text);
+	if (rv_config_get(cx->config, "collect.listen", &listen, &origin, err) != RV_OK)
+		return err->status;
+	RV_CLEANUP(rv_free_p) char *name = rv_asprintf("river-%s-%s", stream->business, stream->name);
+	rv_strbuf_printf(&text, "# /etc/systemd/system/%s.socket\n[Unit]\n"
+			 "Description=socket of the river collector of %s\n\n"
+			 "[Socket]\nListenStream=%s\nBacklog=4096\n\n"
+			 "[Install]\nWantedBy=sockets.target\n\n", name, stream_text,
+			 listen_stream(listen));
+	add_service(&text, cx, name, stream_text);
+	rv_out_write(cx->out, text.bytes, text.len);
+	return RV_OK;
+}

@@ -1,0 +1,26 @@
+/*
+ * From intake (spool/intake.h) to a promised batch: what a collector does with each file it has closed,
+ * and recovery with those that a killed one left.
+ */
+#ifndef RV_FLOW_INTAKE_H
+#define RV_FLOW_INTAKE_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "flow/deliver.h"
+
+/*
+ * Makes batch `seq` of the file of that number and promises it; nothing is done for one that is promised
+ * already. *ret_made false: the file holds nothing. The file stays.
+ *
+ * A damaged file is linked into <state>/damaged/ first, and noted as deliver->loss; what stands before the
+ * damage becomes the batch.
+ */
+enum rv_status rv_intake_promise(struct rv_deliver *deliver, struct rv_run *run, uint64_t seq,
+				 bool *ret_made, struct rv_error *err) RV_MUST_CHECK;
+/* All files of a run that is nobody's any more. */
+enum rv_status rv_intake_recover(struct rv_deliver *deliver, struct rv_run *run,
+				 struct rv_error *err) RV_MUST_CHECK;
+
+#endif

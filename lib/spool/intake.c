@@ -1,0 +1,209 @@
+/* Frames of intake files, written by one and read by another process. */
+#include "spool/intake.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/number.h"
+
+static uint64_t frame_hash(const struct rv_intake_frame *frame)
+{
+	uint64_t seed = (uint64_t)(unsigned char)frame->kind << 56 ^ frame->records << 28 ^ frame->bytes.len;
+	return XXH3_64bits_withSeed(frame->bytes.p, frame->bytes.len, seed);
+}
+
+void rv_intake_head(const struct rv_intake_frame *frame, char ret[RV_INTAKE_HEAD])
+{
+	char text[RV_INTAKE_HEAD + 32];
+	int n = snprintf(text, sizeof(text), "%016" PRIx64 " %c %08zx %08" PRIx64 "\n", frame_hash(frame),
+			 frame->kind, frame->bytes.len, frame->records);
+	if (n != RV_INTAKE_HEAD)
+		rv_bug("the head of a frame has %d bytes", n);
+	memcpy(ret, text, RV_INTAKE_HEAD);
+}
+
+void rv_intake_add_reject(struct rv_strbuf *out, const char *code, const char *reason,
+			  const char *source, struct rv_str bytes)
+{
+	char head[RV_INTAKE_HEAD] = { 0 };
+	size_t begin = out->len;
+	rv_strbuf_add(out, head, sizeof(head));
+	rv_strbuf_printf(out, "%s\n%s\n%s\n", code, reason, source);
+	rv_strbuf_add(out, bytes.p, bytes.len);
+	const struct rv_intake_frame frame = {
+		.kind = RV_INTAKE_REJECT,
+		.records = 1,
+		.bytes = { out->bytes + begin + sizeof(head), out->len - begin - sizeof(head) },
+	};
+	rv_intake_head(&frame, out->bytes + begin);
+}
+
+bool rv_intake_split_reject(char *bytes, size_t len, const char **code, const char **reason,
+			    const char **source, struct rv_str *ret)
+{
+	const char **texts[] = { code, reason, source };
+	for (size_t i = 0; i < 3; i++) {
+		char *end = memchr(bytes, '\n', len);
+		if (!end)
+			return false;
+		*end = '\0';
+		*texts[i] = bytes;
+		len -= (size_t)(end + 1 - bytes);
+		bytes = end + 1;
+	}
+	*ret = (struct rv_str){ bytes, len };
+	return true;
+}
+
+static bool parse_head(const char *p, struct rv_intake_frame *frame, uint64_t *hash)
+{
+	uint64_t len;
+	if (p[16] != ' ' || p[18] != ' ' || p[27] != ' ' || p[36] != '\n' ||
+	    (p[17] != RV_INTAKE_RECORDS && p[17] != RV_INTAKE_REJECT) || !rv_parse_hex64(p, 16, hash) ||
+	    !rv_parse_hex64(p + 19, 8, &len) || !rv_parse_hex64(p + 28, 8, &frame->records) ||
+	    len > RV_INTAKE_FRAME_MAX_BYTES)
+		return false;
+	frame->kind = p[17];
+	frame->bytes.len = (size_t)len;
+	return true;
+}
+
+static enum rv_status damaged(const char *path, uint64_t at, struct rv_error *err)
+{
+	return rv_fail(err, RV_DAMAGED, "%s is damaged from byte %" PRIu64, path, at);
+}
+
+/* As with a journal's last line: what was being written when the power went is not there, or zeros. */
+static bool is_torn(const char *p, size_t have, size_t wanted)
+{
+	return have < wanted || memmem(p, have, "\0\0", 2);
+}
+
+enum rv_status rv_intake_read(int fd, const char *path,
+			      enum rv_status (*each)(void *arg, struct rv_intake_frame *frame,
+						     struct rv_error *err),
+			      void *arg, struct rv_error *err)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf bytes = RV_STRBUF_INIT;
+	off_t size = lseek(fd, 0, SEEK_END);
+	if (size < 0)
+		return rv_fail_errno(err, RV_LOCAL_IO, "seek in %s", path);
+	for (uint64_t at = 0; at < (uint64_t)size;) {
+		char head[RV_INTAKE_HEAD];
+		struct rv_intake_frame frame = { .kind = 0 };
+		uint64_t hash = 0;
+		size_t n;
+		if (rv_pread_full(fd, head, sizeof(head), at, &n, path, err) != RV_OK)
+			return err->status;
+		if (n < sizeof(head) || !parse_head(head, &frame, &hash)) {
+			/* Zeros to the end of the file are what a cut power leaves, too. */
+			if (is_torn(head, n, sizeof(head)))
+				return RV_OK;
+			return damaged(path, at, err);
+		}
+		rv_strbuf_clear(&bytes);
+		rv_strbuf_reserve(&bytes, frame.bytes.len);
+		if (rv_pread_full(fd, bytes.bytes, frame.bytes.len, at + sizeof(head), &n, path, err) != RV_OK)
+			return err->status;
+		bool last = at + sizeof(head) + frame.bytes.len >= (uint64_t)size;
+		frame.bytes.p = bytes.bytes;
+		if (n < frame.bytes.len || frame_hash(&frame) != hash)
+			return last && is_torn(bytes.bytes, n, frame.bytes.len) ? RV_OK
+										: damaged(path, at, err);
+		at += sizeof(head) + frame.bytes.len;
+		if (each(arg, &frame, err) != RV_OK)
+			return err->status;
+	}
+	return RV_OK;
+}
+
+char *rv_run_intake_path(const struct rv_run *run, uint64_t seq)
+{
+	return rv_asprintf("%s/%06" PRIu64 ".intake", run->folder, seq);
+}
+
+struct numbers {
+	uint64_t *items;
+	size_t count, capacity;
+};
+
+static enum rv_status add_number(void *arg, const char *name, struct rv_error *err RV_UNUSED)
+{
+	struct numbers *numbers = arg;
+	const char *dot = strchr(name, '.');
+	uint64_t seq;
+	if (!dot || strcmp(dot, ".intake") != 0 || !rv_parse_u64(name, (size_t)(dot - name), &seq))
+		return RV_OK;
+	RV_GROW(numbers->items, numbers->count, numbers->capacity);
+	numbers->items[numbers->count++] = seq;
+	return RV_OK;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	return (x > y) - (x < y);
+}
+
+enum rv_status rv_run_intakes(const struct rv_run *run, uint64_t **ret, size_t *ret_count,
+			      struct rv_error *err)
+{
+	struct numbers numbers = { .count = 0 };
+	if (rv_each_entry(run->folder, add_number, &numbers, err) != RV_OK) {
+		free(numbers.items);
+		return err->status;
+	}
+	if (numbers.count)
+		qsort(numbers.items, numbers.count, sizeof(*numbers.items), by_number);
+	*ret = numbers.items;
+	*ret_count = numbers.count;
+	return RV_OK;
+}
+
+static enum rv_status count_frame(void *arg, struct rv_intake_frame *frame, struct rv_error *err RV_UNUSED)
+{
+	struct rv_intake_totals *totals = arg;
+	if (frame->kind == RV_INTAKE_RECORDS)
+		totals->records += frame->records;
+	else
+		totals->rejected++;
+	totals->bytes += RV_INTAKE_HEAD + frame->bytes.len;
+	return RV_OK;
+}
+
+enum rv_status rv_run_intake_totals(struct rv_run *run, struct rv_intake_totals *ret, struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p) uint64_t *seqs = NULL;
+	size_t count = 0;
+	*ret = (struct rv_intake_totals){ .files = 0 };
+	if (!run->intake)
+		return RV_OK;
+	if (rv_run_intakes(run, &seqs, &count, err) != RV_OK)
+		return err->status;
+	for (size_t i = 0; i < count; i++) {
+		struct rv_batch_entry entry;
+		RV_CLEANUP(rv_free_p) char *path = rv_run_intake_path(run, seqs[i]);
+		RV_CLEANUP(rv_close_p) int fd = -1;
+		if (rv_run_entry(run, seqs[i], &entry))
+			continue;
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+		if (fd < 0 && errno == ENOENT)
+			continue; /* it became a batch meanwhile */
+		if (fd < 0)
+			return rv_fail_errno(err, RV_LOCAL_IO, "open %s", path);
+		ret->files++;
+		enum rv_status status = rv_intake_read(fd, path, count_frame, ret, err);
+		if (status != RV_OK && status != RV_DAMAGED)
+			return status;
+	}
+	return RV_OK;
+}

@@ -1,0 +1,51 @@
+# For tests of `river serve --collect`; after test-lib.sh.
+#
+#	start_collector [options...]    sets $collector_pid, $port, $base and $url; ends it at the test's end
+#	stop_collector                  TERM, and its exit code has to be 0
+#	kill_collector                  KILL
+#	collected                       the z of every record in the lake and the spool's way there, sorted
+#
+# $stream is the stream (web/clicks); $collector_env holds assignments for its environment.
+stream=web/clicks
+collect_client=$RIVER_BUILD/tests/lib/collect_client
+
+start_collector () {
+	rm -f collector.out &&
+	{ env $collector_env river serve --collect "$stream" --listen "127.0.0.1:${port:-0}" "$@" \
+		>collector.out 2>>collector.err & } &&
+	collector_pid=$! &&
+	collector_tries=0 &&
+	while ! grep -q listening collector.out 2>/dev/null
+	do
+		kill -0 "$collector_pid" 2>/dev/null || { cat collector.err; return 1; }
+		collector_tries=$((collector_tries + 1))
+		test $collector_tries -lt 1200 || return 1
+		sleep 0.05
+	done &&
+	url=$(sed -n "s/^listening on //p" collector.out) &&
+	base=$(echo "$url" | sed "s,\(http://[^/]*\)/.*,\1,") &&
+	port=${base##*:}
+}
+
+stop_collector () {
+	kill "$collector_pid" && { wait "$collector_pid"; collector_code=$?; } &&
+	collector_pid= &&
+	test "$collector_code" -eq 0
+}
+
+kill_collector () {
+	kill -9 "$collector_pid"
+	wait "$collector_pid" 2>/dev/null
+	collector_pid=
+}
+
+end_collector () {
+	test -z "$collector_pid" || kill -9 "$collector_pid" 2>/dev/null
+	collector_pid=
+	return 0
+}
+
+collected () {
+	river --output csv query "select record->'request'->>'id' as z from $(echo "$stream" | tr / .) order by 1" |
+		tail -n +2
+}

@@ -1,0 +1,173 @@
+/*
+ * A client of the collector that does not give up: sends events 0..COUNT-1, each under a `z` of its own, on
+ * several connections, and again whenever it heard nothing or was asked to come back, until every one of
+ * them was answered by 2xx.
+ *
+ *	collect_client PORT PATH COUNT CONNECTIONS [--batch N] [--start N]
+ *
+ * Prints "acknowledged=N again=N" at the end; 1 when it took longer than two minutes. Knows nothing of river.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+static struct sockaddr_in address = { .sin_family = AF_INET };
+static const char *path;
+static long count, start, batch = 1;
+static atomic_long next, acknowledged, again;
+static time_t give_up;
+
+static int dial(void)
+{
+	const int on = 1;
+	const struct timeval patience = { .tv_sec = 20 };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/* The status of one answer; 0: none came. */
+static int read_answer(int fd)
+{
+	char text[65536];
+	size_t len = 0;
+	for (;;) {
+		ssize_t n = recv(fd, text + len, sizeof(text) - 1 - len, 0);
+		if (n <= 0)
+			return 0;
+		len += (size_t)n;
+		text[len] = '\0';
+		char *end = strstr(text, "\r\n\r\n");
+		if (!end)
+			continue;
+		const char *length = strstr(text, "Content-Length: ");
+		size_t body = length && length < end ? strtoul(length + 16, NULL, 10) : 0;
+		if (len >= (size_t)(end + 4 - text) + body)
+			return strncmp(text, "HTTP/1.1 ", 9) == 0 ? (int)strtol(text + 9, NULL, 10) : 0;
+	}
+}
+
+static size_t build(char *request, size_t size, long first, long n)
+{
+	size_t room = (size_t)n * 200 + 3, len = 0;
+	char *body = malloc(room);
+	if (!body)
+		exit(2);
+	if (batch > 1)
+		body[len++] = '[';
+	for (long i = first; i < first + n; i++)
+		len += (size_t)snprintf(body + len, room - len,
+					"%s{\"cid\":\"c%ld\",\"z\":\"z-%ld\",\"t\":\"pageview\",\"sr\":\"1920\u00d71080\"}",
+					i > first ? "," : "", i % 97, i);
+	if (batch > 1)
+		body[len++] = ']';
+	int head = snprintf(request, size,
+			    "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+			    "Content-Length: %zu\r\n\r\n%.*s",
+			    path, len, (int)len, body);
+	free(body);
+	if (head < 0 || (size_t)head >= size)
+		exit(2);
+	return (size_t)head;
+}
+
+static bool send_all(int fd, const char *p, size_t len)
+{
+	while (len) {
+		ssize_t n = send(fd, p, len, MSG_NOSIGNAL);
+		if (n <= 0)
+			return false;
+		p += n;
+		len -= (size_t)n;
+	}
+	return true;
+}
+
+static void *work(void *arg)
+{
+	(void)arg;
+	static const struct timespec pause = { .tv_nsec = 10000000 };
+	size_t size = (size_t)batch * 200 + 512;
+	char *request = malloc(size);
+	int fd = -1;
+	if (!request)
+		exit(2);
+	for (;;) {
+		long first = atomic_fetch_add(&next, batch);
+		if (first >= count)
+			break;
+		long n = count - first < batch ? count - first : batch;
+		size_t len = build(request, size, start + first, n);
+		for (;;) {
+			if (fd < 0)
+				fd = dial();
+			int status = fd >= 0 && send_all(fd, request, len) ? read_answer(fd) : 0;
+			if (status / 100 == 2)
+				break;
+			if (status / 100 == 4) {
+				fprintf(stderr, "answered %d\n", status);
+				exit(1);
+			}
+			if (time(NULL) > give_up) {
+				fprintf(stderr, "not acknowledged in time: %ld\n", start + first);
+				exit(1);
+			}
+			atomic_fetch_add(&again, n);
+			if (fd >= 0)
+				close(fd);
+			fd = -1;
+			nanosleep(&pause, NULL);
+		}
+		atomic_fetch_add(&acknowledged, n);
+	}
+	if (fd >= 0)
+		close(fd);
+	free(request);
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 5)
+		return 2;
+	address.sin_port = htons((unsigned short)strtoul(argv[1], NULL, 10));
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	path = argv[2];
+	count = strtol(argv[3], NULL, 10);
+	long connections = strtol(argv[4], NULL, 10);
+	for (int i = 5; i + 1 < argc; i += 2) {
+		if (strcmp(argv[i], "--batch") == 0)
+			batch = strtol(argv[i + 1], NULL, 10);
+		else if (strcmp(argv[i], "--start") == 0)
+			start = strtol(argv[i + 1], NULL, 10);
+		else
+			return 2;
+	}
+	give_up = time(NULL) + 120;
+	pthread_t threads[256];
+	if (connections < 1 || connections > 256 || batch < 1)
+		return 2;
+	for (long i = 0; i < connections; i++)
+		if (pthread_create(&threads[i], NULL, work, NULL))
+			return 2;
+	for (long i = 0; i < connections; i++)
+		pthread_join(threads[i], NULL);
+	printf("acknowledged=%ld again=%ld\n", atomic_load(&acknowledged), atomic_load(&again));
+	return atomic_load(&acknowledged) == count ? 0 : 1;
+}
