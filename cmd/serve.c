@@ -35,7 +35,7 @@ static const struct rv_opt serve_options_table[] = {
 		   "listen there, on a free port for :0; not used with sockets from systemd",
 		   .config_key = "collect.listen"),
 	OPT_FLAG(struct serve_options, 0, "print-unit", print_unit,
-		 "print units of systemd for this stream and do nothing else", .no_env = true),
+		 "print units of systemd for this stream and do nothing else"),
 	OPT_END
 };
 

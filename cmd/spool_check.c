@@ -16,6 +16,7 @@
 #include "format/json_text.h"
 #include "source/source.h"
 #include "spool.h"
+#include "spool/intake.h"
 #include "spool/run.h"
 
 /* ---- check ------------------------------------------------------------------------------------ */
@@ -248,6 +249,107 @@ static void say_where(struct rv_run *run, const struct rv_batch_entry *entry)
 	}
 }
 
+/* An intake file taken apart: records, and rejects as they stand in the lake. */
+struct taking_apart {
+	struct rv_strbuf records, rejects;
+	uint64_t records_count, rejects_count;
+};
+
+static enum rv_status take_frame(void *arg, struct rv_intake_frame *frame, struct rv_error *err RV_UNUSED)
+{
+	struct taking_apart *apart = arg;
+	const char *code, *reason, *source;
+	struct rv_str bytes;
+	if (frame->kind == RV_INTAKE_RECORDS) {
+		rv_strbuf_add(&apart->records, frame->bytes.p, frame->bytes.len);
+		apart->records_count += frame->records;
+		return RV_OK;
+	}
+	RV_CLEANUP(rv_free_p) char *text = rv_malloc(frame->bytes.len + 1);
+	memcpy(text, frame->bytes.p, frame->bytes.len);
+	if (!rv_intake_split_reject(text, frame->bytes.len, &code, &reason, &source, &bytes))
+		return RV_OK;
+	struct rv_strbuf *out = &apart->rejects;
+	rv_strbuf_puts(out, "{\"v\":1,\"code\":");
+	rv_strbuf_json(out, code, strlen(code));
+	rv_strbuf_puts(out, ",\"reason\":");
+	rv_strbuf_json(out, reason, strlen(reason));
+	rv_strbuf_puts(out, ",\"source\":");
+	rv_strbuf_json(out, source, strlen(source));
+	rv_strbuf_puts(out, ",\"line\":0,\"offset\":0,\"fault\":0,\"bytes\":\"");
+	rv_strbuf_base64(out, bytes.p, bytes.len);
+	rv_strbuf_printf(out, "\",\"length\":%zu}\n", bytes.len);
+	apart->rejects_count++;
+	return RV_OK;
+}
+
+static enum rv_status export_bytes(struct export *export, const char *name, const struct rv_strbuf *bytes,
+				   bool damaged, uint64_t records, struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p) char *to = rv_path_join(export->folder, name);
+	if (!bytes->len)
+		return RV_OK;
+	if (rv_make_folders(export->folder, 0, err) != RV_OK)
+		return err->status;
+	if (rv_create_file(to, bytes->bytes, bytes->len, 0600, err) != RV_OK) {
+		if (err->status == RV_CONFLICT)
+			rv_hint(err, "name another folder, or move it away: nothing is overwritten");
+		return err->status;
+	}
+	export->files++;
+	rv_out_printf(export->cx->out, "%s\n", to);
+	if (export->cx->output == RV_OUT_JSON)
+		rv_out_json(export->cx->out, json_pack("{s:o, s:I, s:b, s:I}", "file", rv_json_bytes(to),
+						       "bytes", (json_int_t)bytes->len, "damaged", damaged,
+						       "records", (json_int_t)records));
+	return RV_OK;
+}
+
+static enum rv_status export_intake(struct export *export, struct rv_run *run, uint64_t seq,
+				    struct rv_error *err)
+{
+	struct rv_batch_entry entry;
+	struct taking_apart apart = { .records = RV_STRBUF_INIT, .rejects = RV_STRBUF_INIT };
+	RV_CLEANUP(rv_free_p) char *path = rv_run_intake_path(run, seq);
+	if (rv_run_entry(run, seq, &entry))
+		return RV_OK;
+	RV_CLEANUP(rv_close_p) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return rv_fail_errno(err, RV_LOCAL_IO, "open %s", path);
+	enum rv_status status = rv_intake_read(fd, path, take_frame, &apart, err);
+	bool damaged = status == RV_DAMAGED;
+	const char *mark = damaged ? ".damaged" : "";
+	RV_CLEANUP(rv_free_p)
+	char *records = rv_asprintf("%s-%06" PRIu64 "%s.ndjson", run->name, seq, mark);
+	RV_CLEANUP(rv_free_p)
+	char *rejects = rv_asprintf("%s-%06" PRIu64 "%s.rejects.ndjson", run->name, seq, mark);
+	if (damaged) {
+		remember_damage(export, err);
+		status = RV_OK;
+	}
+	if (status == RV_OK)
+		status = export_bytes(export, records, &apart.records, damaged, apart.records_count, err);
+	if (status == RV_OK)
+		status = export_bytes(export, rejects, &apart.rejects, damaged, apart.rejects_count, err);
+	rv_strbuf_release(&apart.records);
+	rv_strbuf_release(&apart.rejects);
+	return status;
+}
+
+static enum rv_status export_intakes(struct export *export, struct rv_run *run, struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p) uint64_t *seqs = NULL;
+	size_t count = 0;
+	if (!run->intake)
+		return RV_OK;
+	if (rv_run_intakes(run, &seqs, &count, err) != RV_OK)
+		return err->status;
+	for (size_t i = 0; i < count; i++)
+		if (export_intake(export, run, seqs[i], err) != RV_OK)
+			return err->status;
+	return RV_OK;
+}
+
 struct loose {
 	struct export *export;
 	const char *folder, *run; /* run NULL: the names begin with it */
@@ -261,15 +363,17 @@ static enum rv_status export_loose(void *arg, const char *name, struct rv_error 
 	RV_CLEANUP(rv_free_p) char *path = rv_path_join(loose->folder, name);
 	bool body = dot && strcmp(dot, ".body") == 0, rejects = dot && strcmp(dot, ".rejects") == 0;
 	bool journal = loose->run && strcmp(name, "journal") == 0;
+	bool intake = dot && strcmp(dot, ".intake") == 0;
 	struct stat st;
-	if ((!body && !rejects && !journal) || stat(path, &st) < 0 || st.st_size == 0)
+	if ((!body && !rejects && !journal && !intake) || stat(path, &st) < 0 || st.st_size == 0)
 		return RV_OK;
 	RV_CLEANUP(rv_free_p)
 	char *stem = journal ? rv_strdup("journal") : rv_asprintf("%.*s", (int)(dot - name), name);
 	RV_CLEANUP(rv_free_p)
 	char *base = loose->run ? rv_asprintf("%s-%s", loose->run, stem) : rv_strdup(stem);
 	return export_file(loose->export, path, base, ".damaged",
-			   journal ? ".txt" : rejects ? ".rejects.ndjson" : NULL, 0, err);
+			   journal ? ".txt" : rejects ? ".rejects.ndjson" : intake ? ".intake" : NULL, 0,
+			   err);
 }
 
 static enum rv_status export_run(void *arg, const char *name, struct rv_error *err)
@@ -306,7 +410,7 @@ static enum rv_status export_run(void *arg, const char *name, struct rv_error *e
 			 (entry->rejected && export_part(export, run, entry, true, err) != RV_OK))
 			return err->status;
 	}
-	return RV_OK;
+	return export_intakes(export, run, err);
 }
 
 static enum rv_status export_aside(void *arg, const char *name, struct rv_error *err)

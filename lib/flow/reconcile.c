@@ -25,6 +25,7 @@
 #include "flow/landing.h"
 #include "flow/reconcile_impl.h"
 #include "format/json_text.h"
+#include "spool/intake.h"
 #include "spool/run.h"
 #include "spool/state.h"
 
@@ -277,17 +278,61 @@ static void note_batch(struct reconcile *r, uint32_t index, const struct rv_run 
 	};
 }
 
+/* What a collector has accepted and is in no batch yet. */
+static enum rv_status note_intakes(struct reconcile *r, uint32_t index, struct rv_run *run,
+				   const uint64_t *seqs, size_t count, struct rv_error *err)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct rv_intake_totals totals = { .files = 0 };
+		RV_CLEANUP(rv_free_p) char *path = rv_run_intake_path(run, seqs[i]);
+		if (rv_run_intake_add(run, seqs[i], &totals, err) != RV_OK)
+			return err->status;
+		if (!totals.records && !totals.rejected)
+			continue;
+		rc_run_at(r, index)->promised += totals.records;
+		rc_run_at(r, index)->promised_rejects += totals.rejected;
+		RV_GROW(r->waiting, r->waiting_count, r->waiting_capacity);
+		r->waiting[r->waiting_count++] = (struct rc_waiting){
+			.run = index,
+			.seq = seqs[i],
+			.records = totals.records,
+			.bytes = totals.bytes,
+			.since_ms = file_time_ms(path, run->started_ms),
+			.object = rv_strdup(""),
+		};
+	}
+	return RV_OK;
+}
+
 struct spool_look {
 	struct reconcile *r;
 	const struct rv_state *state;
 };
+
+/* Which files there are, and then the journal: what became a batch in between counts as one. */
+static enum rv_status open_run(const struct spool_look *look, const char *name, struct rv_run **ret,
+			       uint64_t **ret_seqs, size_t *ret_count, struct rv_error *err)
+{
+	RV_CLEANUP(rv_run_free_p) struct rv_run *run = NULL;
+	if (rv_run_open(look->state, name, false, &run, err) != RV_OK)
+		return err->status;
+	if (!run->intake) {
+		*ret = rv_take(run);
+		return RV_OK;
+	}
+	if (rv_run_intakes(run, ret_seqs, ret_count, err) != RV_OK)
+		return err->status;
+	return rv_run_open(look->state, name, false, ret, err);
+}
 
 static enum rv_status look_at_run(void *arg, const char *name, struct rv_error *err)
 {
 	struct spool_look *look = arg;
 	struct reconcile *r = look->r;
 	RV_CLEANUP(rv_run_free_p) struct rv_run *run = NULL;
-	enum rv_status status = rv_run_open(look->state, name, false, &run, err);
+	RV_CLEANUP(rv_free_p) uint64_t *seqs = NULL;
+	size_t seqs_count = 0;
+	enum rv_status status = open_run(look, name, &run, &seqs, &seqs_count, err);
 	if (status == RV_NOT_FOUND)
 		return RV_OK; /* finished meanwhile, or never begun */
 	if (status == RV_DAMAGED || status == RV_BAD_CONFIG) {
@@ -313,7 +358,7 @@ static enum rv_status look_at_run(void *arg, const char *name, struct rv_error *
 		mine->host = rv_strdup(run->host);
 	for (size_t i = 0; i < run->batches_count; i++)
 		note_batch(r, index, run, &run->batches[i]);
-	return RV_OK;
+	return note_intakes(r, index, run, seqs, seqs_count, err);
 }
 
 static enum rv_status look_at_damaged(void *arg, const char *name, struct rv_error *err RV_UNUSED)

@@ -543,7 +543,7 @@ static enum rv_status check_waiting(struct reconcile *r, struct rv_error *err)
 		}
 		const struct rc_run *run = rc_run_at(r, w->run);
 		struct rv_finding f = rc_about_run(run, RV_FINDING_SPOOLED);
-		f.object = w->object;
+		f.object = *w->object ? w->object : NULL;
 		f.has_seq = true;
 		f.seq = w->seq;
 		f.has_counts = true;

@@ -11,24 +11,25 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "base/crc.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/number.h"
 
-static uint64_t frame_hash(const struct rv_intake_frame *frame)
-{
-	uint64_t seed = (uint64_t)(unsigned char)frame->kind << 56 ^ frame->records << 28 ^ frame->bytes.len;
-	return XXH3_64bits_withSeed(frame->bytes.p, frame->bytes.len, seed);
-}
+/* Of the head, in front of what it is of. */
+#define CRC_TEXT 9
 
 void rv_intake_head(const struct rv_intake_frame *frame, char ret[RV_INTAKE_HEAD])
 {
-	char text[RV_INTAKE_HEAD + 32];
-	int n = snprintf(text, sizeof(text), "%016" PRIx64 " %c %08zx %08" PRIx64 "\n", frame_hash(frame),
-			 frame->kind, frame->bytes.len, frame->records);
-	if (n != RV_INTAKE_HEAD)
+	char text[RV_INTAKE_HEAD + 32], crc[CRC_TEXT + 1];
+	int n = snprintf(text, sizeof(text), "%016" PRIx64 " %c %08zx %08" PRIx64 "\n",
+			 (uint64_t)XXH3_64bits(frame->bytes.p, frame->bytes.len), frame->kind,
+			 frame->bytes.len, frame->records);
+	if (n != RV_INTAKE_HEAD - CRC_TEXT)
 		rv_bug("the head of a frame has %d bytes", n);
-	memcpy(ret, text, RV_INTAKE_HEAD);
+	snprintf(crc, sizeof(crc), "%08" PRIx32 " ", rv_crc32c(0, text, (size_t)n));
+	memcpy(ret, crc, CRC_TEXT);
+	memcpy(ret + CRC_TEXT, text, (size_t)n);
 }
 
 void rv_intake_add_reject(struct rv_strbuf *out, const char *code, const char *reason,
@@ -66,9 +67,12 @@ bool rv_intake_split_reject(char *bytes, size_t len, const char **code, const ch
 
 static bool parse_head(const char *p, struct rv_intake_frame *frame, uint64_t *hash)
 {
-	uint64_t len;
-	if (p[16] != ' ' || p[18] != ' ' || p[27] != ' ' || p[36] != '\n' ||
-	    (p[17] != RV_INTAKE_RECORDS && p[17] != RV_INTAKE_REJECT) || !rv_parse_hex64(p, 16, hash) ||
+	uint64_t crc, len;
+	if (p[8] != ' ' || !rv_parse_hex64(p, 8, &crc) ||
+	    crc != rv_crc32c(0, p + CRC_TEXT, RV_INTAKE_HEAD - CRC_TEXT))
+		return false;
+	p += CRC_TEXT;
+	if ((p[17] != RV_INTAKE_RECORDS && p[17] != RV_INTAKE_REJECT) || !rv_parse_hex64(p, 16, hash) ||
 	    !rv_parse_hex64(p + 19, 8, &len) || !rv_parse_hex64(p + 28, 8, &frame->records) ||
 	    len > RV_INTAKE_FRAME_MAX_BYTES)
 		return false;
@@ -116,7 +120,7 @@ enum rv_status rv_intake_read(int fd, const char *path,
 			return err->status;
 		bool last = at + sizeof(head) + frame.bytes.len >= (uint64_t)size;
 		frame.bytes.p = bytes.bytes;
-		if (n < frame.bytes.len || frame_hash(&frame) != hash)
+		if (n < frame.bytes.len || XXH3_64bits(frame.bytes.p, frame.bytes.len) != hash)
 			return last && is_torn(bytes.bytes, n, frame.bytes.len) ? RV_OK
 										: damaged(path, at, err);
 		at += sizeof(head) + frame.bytes.len;
@@ -180,6 +184,24 @@ static enum rv_status count_frame(void *arg, struct rv_intake_frame *frame, stru
 	return RV_OK;
 }
 
+enum rv_status rv_run_intake_add(struct rv_run *run, uint64_t seq, struct rv_intake_totals *totals,
+				 struct rv_error *err)
+{
+	struct rv_batch_entry entry;
+	RV_CLEANUP(rv_free_p) char *path = rv_run_intake_path(run, seq);
+	RV_CLEANUP(rv_close_p) int fd = -1;
+	if (rv_run_entry(run, seq, &entry))
+		return RV_OK;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 && errno == ENOENT)
+		return RV_OK;
+	if (fd < 0)
+		return rv_fail_errno(err, RV_LOCAL_IO, "open %s", path);
+	totals->files++;
+	enum rv_status status = rv_intake_read(fd, path, count_frame, totals, err);
+	return status == RV_DAMAGED ? RV_OK : status;
+}
+
 enum rv_status rv_run_intake_totals(struct rv_run *run, struct rv_intake_totals *ret, struct rv_error *err)
 {
 	RV_CLEANUP(rv_free_p) uint64_t *seqs = NULL;
@@ -189,21 +211,8 @@ enum rv_status rv_run_intake_totals(struct rv_run *run, struct rv_intake_totals 
 		return RV_OK;
 	if (rv_run_intakes(run, &seqs, &count, err) != RV_OK)
 		return err->status;
-	for (size_t i = 0; i < count; i++) {
-		struct rv_batch_entry entry;
-		RV_CLEANUP(rv_free_p) char *path = rv_run_intake_path(run, seqs[i]);
-		RV_CLEANUP(rv_close_p) int fd = -1;
-		if (rv_run_entry(run, seqs[i], &entry))
-			continue;
-		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-		if (fd < 0 && errno == ENOENT)
-			continue; /* it became a batch meanwhile */
-		if (fd < 0)
-			return rv_fail_errno(err, RV_LOCAL_IO, "open %s", path);
-		ret->files++;
-		enum rv_status status = rv_intake_read(fd, path, count_frame, ret, err);
-		if (status != RV_OK && status != RV_DAMAGED)
-			return status;
-	}
+	for (size_t i = 0; i < count; i++)
+		if (rv_run_intake_add(run, seqs[i], ret, err) != RV_OK)
+			return err->status;
 	return RV_OK;
 }

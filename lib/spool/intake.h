@@ -5,9 +5,9 @@
  *
  * The file is frames, each of them a head of RV_INTAKE_HEAD bytes and its bytes:
  *
- *   <hash %016x> <kind> <bytes %08x> <records %08x>\n
+ *   <crc %08x> <hash %016x> <kind> <bytes %08x> <records %08x>\n
  *
- * The hash is XXH3-64 of the bytes, seeded with what else the head says. Kinds: 'r', records of the stream,
+ * The CRC-32C is of the rest of the head, the hash XXH3-64 of the bytes. Kinds: 'r', records of the stream,
  * a line each; 'x', one reject: code, reason and source, a line each, then its bytes.
  *
  * A last frame that is not whole was never answered for (the power went while it was written) and is no
@@ -23,7 +23,7 @@
 #include "base/strbuf.h"
 #include "spool/run.h"
 
-#define RV_INTAKE_HEAD 37
+#define RV_INTAKE_HEAD 46
 #define RV_INTAKE_FRAME_MAX_BYTES (64u << 20)
 #define RV_INTAKE_RECORDS 'r'
 #define RV_INTAKE_REJECT 'x'
@@ -61,5 +61,8 @@ struct rv_intake_totals {
 };
 enum rv_status rv_run_intake_totals(struct rv_run *run, struct rv_intake_totals *ret,
 				    struct rv_error *err) RV_MUST_CHECK;
+/* Adds one file; nothing for one that is a batch by now. */
+enum rv_status rv_run_intake_add(struct rv_run *run, uint64_t seq, struct rv_intake_totals *totals,
+				 struct rv_error *err) RV_MUST_CHECK;
 
 #endif

@@ -56,7 +56,8 @@ for rule in \
 	'resource aws config format store' \
 	'spool config format' \
 	'warehouse config format snowflake source store' \
-	'flow config delivery format source spool store warehouse'
+	'flow config delivery format source spool store warehouse' \
+	'collect config delivery flow format http spool store'
 do
 	set -- $rule
 	folder=$1
@@ -78,7 +79,7 @@ done
 
 test_expect_success 'every folder of lib has its rule' '
 	(cd "$RIVER_SOURCE/lib" && ls -d */ | tr -d /) | sort >have &&
-	printf "%s\n" aws base cli config delivery flow format http resource snowflake source spool store \
+	printf "%s\n" aws base cli collect config delivery flow format http resource snowflake source spool store \
 		warehouse >want &&
 	test_cmp want have
 '

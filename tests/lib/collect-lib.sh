@@ -49,3 +49,42 @@ collected () {
 	river --output csv query "select record->'request'->>'id' as z from $(echo "$stream" | tr / .) order by 1" |
 		tail -n +2
 }
+
+# send METHOD TARGET [BODY] [field...]: one request on a connection of its own. The whole answer is in
+# `answer`, its body in `body`, its status on standard output.
+http_raw=$RIVER_BUILD/tests/lib/http_raw
+send () {
+	send_method=$1 send_target=$2 send_body=$3
+	shift; shift
+	test $# -eq 0 || shift
+	{
+		printf "%s %s HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n" "$send_method" "$send_target"
+		test -z "$send_body" || printf "Content-Length: %d\r\n" "$(printf "%s" "$send_body" | wc -c)"
+		for send_field
+		do
+			printf "%s\r\n" "$send_field"
+		done
+		printf "\r\n%s" "$send_body"
+	} >request
+	"$http_raw" "$port" <request >answer || return 1
+	sed -e "1,/^.\$/d" answer >body
+	head -n 1 answer | cut -d " " -f 2
+}
+# raw FORMAT [options]: bytes as printf writes them; the status of the first answer on standard output
+raw () {
+	raw_bytes=$1
+	shift
+	printf "$raw_bytes" >request && "$http_raw" "$port" "$@" <request >answer
+	head -n 1 answer | cut -d " " -f 2
+}
+# metric NAME
+metric () {
+	send GET /metrics >/dev/null && sed -n "s/^river_collect_$1 //p" body
+}
+# says EXPECTED COMMAND...
+says () {
+	says_want=$1
+	shift
+	says_got=$("$@")
+	test "$says_got" = "$says_want" || { echo "'$says_got', not '$says_want': $*"; cat answer; return 1; }
+}

@@ -1,0 +1,293 @@
+/* Intake files: round trip, ends that are not whole, damage at every byte, and the batch that is made of them. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "delivery/delivery.h"
+#include "flow/intake.h"
+#include "flow/recover.h"
+#include "spool/intake.h"
+#include "store/store.h"
+
+#define NOW 1795193931123 /* 2026-11-20T16:58:51.123Z */
+
+struct world {
+	char folder[64];
+	struct rv_stream stream;
+	struct rv_state state;
+	struct rv_store *lake;
+	struct rv_delivery *delivery;
+	struct rv_deliver deliver;
+	struct rv_run *run;
+};
+
+static int set_up(void **ret)
+{
+	struct world *w = rv_calloc(1, sizeof(*w));
+	struct rv_error err;
+	snprintf(w->folder, sizeof(w->folder), "%s/river-test-XXXXXX", P_tmpdir);
+	assert_non_null(mkdtemp(w->folder));
+	RV_CLEANUP(rv_free_p) char *lake = rv_path_join(w->folder, "lake");
+	rv_stream_init(&w->stream);
+	snprintf(w->stream.business, sizeof(w->stream.business), "web");
+	snprintf(w->stream.name, sizeof(w->stream.name), "clicks");
+	snprintf(w->stream.id, sizeof(w->stream.id), "01JCX0000000000000000000ZZ");
+	w->lake = rv_store_file_new(lake);
+	w->delivery = rv_delivery_direct_new(w->lake);
+	assert_int_equal(rv_state_open(&w->state, w->folder, w->lake->url, &w->stream, &err), RV_OK);
+	w->deliver = (struct rv_deliver){
+		.stream = &w->stream,
+		.state = &w->state,
+		.lake = w->lake,
+		.delivery = w->delivery,
+		.loss = RV_ERROR_INIT,
+	};
+	assert_int_equal(rv_run_create(&w->state, NULL, NOW, &w->run, &err), RV_OK);
+	w->run->pipe = w->run->intake = true;
+	assert_int_equal(rv_run_begin(w->run, &err), RV_OK);
+	*ret = w;
+	return 0;
+}
+
+static int tear_down(void **arg)
+{
+	struct world *w = *arg;
+	struct rv_error err;
+	rv_run_free(w->run);
+	rv_deliver_release(&w->deliver);
+	rv_delivery_free(w->delivery);
+	rv_store_free(w->lake);
+	assert_int_equal(rv_remove_tree(w->folder, &err), RV_OK);
+	rv_state_release(&w->state);
+	rv_stream_release(&w->stream);
+	free(w);
+	return 0;
+}
+
+static void add_records(struct rv_strbuf *out, const char *lines, uint64_t count)
+{
+	char head[RV_INTAKE_HEAD];
+	const struct rv_intake_frame frame = { RV_INTAKE_RECORDS, count, rv_str_of(lines) };
+	rv_intake_head(&frame, head);
+	rv_strbuf_add(out, head, sizeof(head));
+	rv_strbuf_puts(out, lines);
+}
+
+static void write_intake(struct world *w, uint64_t seq, const struct rv_strbuf *bytes)
+{
+	RV_CLEANUP(rv_free_p) char *path = rv_run_intake_path(w->run, seq);
+	RV_CLEANUP(rv_close_p) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	struct rv_error err;
+	assert_true(fd >= 0);
+	assert_int_equal(rv_write_all(fd, bytes->bytes, bytes->len, path, &err), RV_OK);
+}
+
+static enum rv_status note_frame(void *arg, struct rv_intake_frame *frame, struct rv_error *err)
+{
+	struct rv_strbuf *out = arg;
+	(void)err;
+	rv_strbuf_printf(out, "%c%d:%.*s|", frame->kind, (int)frame->records, (int)frame->bytes.len,
+			 frame->bytes.p);
+	return RV_OK;
+}
+
+static enum rv_status read_back(struct world *w, const struct rv_strbuf *bytes, struct rv_strbuf *ret)
+{
+	struct rv_error err;
+	write_intake(w, 99, bytes);
+	RV_CLEANUP(rv_free_p) char *path = rv_run_intake_path(w->run, 99);
+	RV_CLEANUP(rv_close_p) int fd = open(path, O_RDONLY);
+	rv_strbuf_clear(ret);
+	enum rv_status status = rv_intake_read(fd, path, note_frame, ret, &err);
+	unlink(path);
+	return status;
+}
+
+static void test_frames(void **arg)
+{
+	struct world *w = *arg;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf bytes = RV_STRBUF_INIT;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf seen = RV_STRBUF_INIT;
+	assert_int_equal(read_back(w, &bytes, &seen), RV_OK);
+	assert_string_equal(seen.bytes, "");
+	add_records(&bytes, "{\"a\":1}\n{}\n", 2);
+	size_t first = bytes.len;
+	rv_intake_add_reject(&bytes, "not_json", "it is none", "POST /collect from ::1", RV_STR("x\ny"));
+	size_t second = bytes.len;
+	add_records(&bytes, "{\"b\":2}\n", 1);
+	assert_int_equal(read_back(w, &bytes, &seen), RV_OK);
+	assert_string_equal(seen.bytes, "r2:{\"a\":1}\n{}\n|x1:not_json\nit is none\nPOST /collect from ::1\nx\ny|"
+					"r1:{\"b\":2}\n|");
+	/* Cut anywhere: the frames that are whole, and nothing is said. */
+	for (size_t len = 0; len < bytes.len; len++) {
+		RV_CLEANUP(rv_strbuf_release) struct rv_strbuf cut = RV_STRBUF_INIT;
+		rv_strbuf_add(&cut, bytes.bytes, len);
+		assert_int_equal(read_back(w, &cut, &seen), RV_OK);
+		size_t frames = 0;
+		for (const char *p = seen.bytes; (p = strchr(p, '|')); p++)
+			frames++;
+		assert_int_equal(frames, len < first ? 0 : len < second ? 1 : 2);
+	}
+	/* Zeros behind it are what a cut power leaves. */
+	for (size_t zeros = 1; zeros < 100; zeros += 7) {
+		RV_CLEANUP(rv_strbuf_release) struct rv_strbuf torn = RV_STRBUF_INIT;
+		rv_strbuf_add(&torn, bytes.bytes, second);
+		for (size_t i = 0; i < zeros; i++)
+			rv_strbuf_putc(&torn, '\0');
+		assert_int_equal(read_back(w, &torn, &seen), RV_OK);
+	}
+	/* A byte changed anywhere is noticed. */
+	for (size_t at = 0; at < bytes.len; at++) {
+		bytes.bytes[at] ^= 0x04;
+		assert_int_equal(read_back(w, &bytes, &seen), RV_DAMAGED);
+		bytes.bytes[at] ^= 0x04;
+	}
+	assert_int_equal(read_back(w, &bytes, &seen), RV_OK);
+}
+
+static void test_promise(void **arg)
+{
+	struct world *w = *arg;
+	struct rv_error err;
+	struct rv_batch_entry entry;
+	bool made;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf bytes = RV_STRBUF_INIT;
+	add_records(&bytes, "{\"a\":1}\n{}\n", 2);
+	rv_intake_add_reject(&bytes, "no_z", "z is missing", "POST /collect from ::1", RV_STR("{}"));
+	add_records(&bytes, "{\"b\":2}\n", 1);
+	write_intake(w, 0, &bytes);
+	struct rv_intake_totals totals;
+	assert_int_equal(rv_run_intake_totals(w->run, &totals, &err), RV_OK);
+	assert_int_equal(totals.records, 3);
+	assert_int_equal(totals.rejected, 1);
+	assert_int_equal(rv_intake_promise(&w->deliver, w->run, 0, &made, &err), RV_OK);
+	assert_true(made);
+	assert_true(rv_run_entry(w->run, 0, &entry));
+	assert_int_equal(entry.records, 3);
+	assert_int_equal(entry.rejected, 1);
+	assert_int_equal(entry.record_bytes, 7 + 2 + 7);
+	/* Once more changes nothing, and it counts as the batch's. */
+	assert_int_equal(rv_intake_promise(&w->deliver, w->run, 0, &made, &err), RV_OK);
+	assert_int_equal(w->run->batches_count, 1);
+	assert_int_equal(rv_run_intake_totals(w->run, &totals, &err), RV_OK);
+	assert_int_equal(totals.records, 0);
+	/* Of nothing no batch is made. */
+	rv_strbuf_clear(&bytes);
+	write_intake(w, 1, &bytes);
+	assert_int_equal(rv_intake_promise(&w->deliver, w->run, 1, &made, &err), RV_OK);
+	assert_false(made);
+	assert_int_equal(rv_intake_promise(&w->deliver, w->run, 7, &made, &err), RV_LOCAL_IO);
+}
+
+/* A collector was killed: whoever recovers makes the batches, in order, and brings them. */
+static void test_179_recover(void **arg)
+{
+	struct world *w = *arg;
+	struct rv_error err;
+	bool made;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf bytes = RV_STRBUF_INIT;
+	add_records(&bytes, "{\"a\":1}\n", 1);
+	write_intake(w, 0, &bytes);
+	assert_int_equal(rv_intake_promise(&w->deliver, w->run, 0, &made, &err), RV_OK);
+	add_records(&bytes, "{\"b\":1}\n", 1);
+	write_intake(w, 1, &bytes);
+	write_intake(w, 2, &bytes);
+	rv_run_free(rv_take(w->run));
+	struct rv_recover_result result;
+	assert_int_equal(rv_recover(&w->deliver, 0, NULL, &result, &err), RV_OK);
+	assert_int_equal(result.runs, 1);
+	assert_int_equal(result.batches, 3);
+	assert_int_equal(result.records, 5);
+	uint64_t left;
+	assert_int_equal(rv_spool_bytes(&w->state, &left, &err), RV_OK);
+	assert_int_equal(left, 0);
+}
+
+static void test_damaged(void **arg)
+{
+	struct world *w = *arg;
+	struct rv_error err;
+	struct rv_batch_entry entry;
+	bool made;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf bytes = RV_STRBUF_INIT;
+	add_records(&bytes, "{\"a\":1}\n", 1);
+	size_t second = bytes.len;
+	add_records(&bytes, "{\"b\":1}\n", 1);
+	add_records(&bytes, "{\"c\":1}\n", 1);
+	bytes.bytes[second + RV_INTAKE_HEAD] = 'x';
+	write_intake(w, 0, &bytes);
+	assert_int_equal(rv_intake_promise(&w->deliver, w->run, 0, &made, &err), RV_OK);
+	assert_true(made);
+	assert_true(rv_run_entry(w->run, 0, &entry));
+	assert_int_equal(entry.records, 1);
+	assert_int_equal(w->deliver.loss.status, RV_DAMAGED);
+	RV_CLEANUP(rv_free_p)
+	char *aside = rv_asprintf("%s/damaged/%s-000000.intake", w->state.folder, w->run->name);
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf kept = RV_STRBUF_INIT;
+	assert_int_equal(rv_read_file(aside, 1 << 20, &kept, &err), RV_OK);
+	assert_int_equal(kept.len, bytes.len);
+	assert_memory_equal(kept.bytes, bytes.bytes, bytes.len);
+}
+
+static void same_as_golden(const char *path, const char *name)
+{
+	struct rv_error err;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf now = RV_STRBUF_INIT;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf golden = RV_STRBUF_INIT;
+	RV_CLEANUP(rv_free_p)
+	char *copy = rv_asprintf("%s/tests/data/%s", getenv("RIVER_SOURCE") ? getenv("RIVER_SOURCE") : ".",
+				 name);
+	assert_int_equal(rv_read_file(path, 1 << 20, &now, &err), RV_OK);
+	assert_int_equal(rv_read_file(copy, 1 << 20, &golden, &err), RV_OK);
+	assert_string_equal(now.bytes, golden.bytes);
+}
+
+/* An older river must not take such a run for one it knows; what version 3 wrote is read for ever. */
+static void test_20_golden(void **arg)
+{
+	struct world *w = *arg;
+	struct rv_error err;
+	struct rv_run *run = NULL;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf bytes = RV_STRBUF_INIT;
+	assert_int_equal(rv_run_create(&w->state, "r1", NOW, &run, &err), RV_OK);
+	run->pipe = run->intake = true;
+	free(run->host);
+	run->host = rv_strdup("testhost");
+	free(run->source);
+	run->source = rv_strdup("http://127.0.0.1:8080/collect");
+	assert_int_equal(rv_run_begin(run, &err), RV_OK);
+	RV_CLEANUP(rv_free_p) char *journal = rv_path_join(run->folder, "journal");
+	same_as_golden(journal, "journal-v3");
+	add_records(&bytes, "{\"a\":1}\n{}\n", 2);
+	rv_intake_add_reject(&bytes, "no_z", "z is missing", "POST /collect from ::1", RV_STR("{}"));
+	rv_run_free(rv_take(w->run));
+	w->run = run;
+	write_intake(w, 7, &bytes);
+	RV_CLEANUP(rv_free_p) char *intake = rv_run_intake_path(run, 7);
+	same_as_golden(intake, "intake-v3");
+	struct rv_run *again = NULL;
+	assert_int_equal(rv_run_open(&w->state, "r1", false, &again, &err), RV_OK);
+	assert_true(again->intake && again->pipe);
+	rv_run_free(again);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_frames, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_promise, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_179_recover, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_damaged, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_20_golden, set_up, tear_down),
+	};
+	return cmocka_run_group_tests_name("intake", tests, NULL, NULL);
+}
