@@ -1,91 +1,41 @@
 /*
- * A row is cut into fields first, sixteen bytes a step, which is one step for most fields; what had to be
- * seen on the way (bytes that JSON escapes, bytes above ASCII) comes along. Then its kept cells are copied
- * in the table's order. So columns may stand in any order, and a row that ends beyond the window costs
- * nothing but being cut again.
+ * Most rows are as they should be, and all their fields were found beforehand, with those of the rows around
+ * (format/csv_index.h): their kept cells are copied in the table's order, so columns may stand in any order. All
+ * other rows are cut by themselves (table_csv_cut.c); one that ends beyond the window is cut again, which costs
+ * nothing else.
  */
-#include "flow/table_csv.h"
+#include "flow/table_csv_impl.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
 #include "base/memory.h"
-#include "flow/table_trailer.h"
+#include "flow/table_near.h"
 #include "flow/table_value.h"
 #include "format/packed_row.h"
 #include "format/text_copy.h"
 
-enum { WINDOW = 1 << 20, SLACK = 64, FIELDS_MAX = 100000, NONE = -1 };
-
-/* A field as it stands in the window, without its quotes. */
-struct field {
-	const char *p;
-	size_t len;
-	bool quoted;
-	bool doubled;      /* holds quotes or escapes that stand for others */
-	bool escape;       /* of the bytes that JSON escapes */
-};
-/* Bytes that end what is passed over: three, and '\n', and '\r' too. */
-struct stops {
-#ifdef __SSE2__
-	__m128i all[3];
-#endif
-	char bytes[3];
-	bool cr;
-};
-struct reader {
-	const struct rv_job_table *table;
-	const char *label;
-	uint64_t max_row_bytes;
-	struct rv_source *source;
-	const struct rv_table_sink *sink;
-	struct rv_table_counts *counts;
-	struct rv_recode recode;
-	struct rv_strbuf raw;      /* bytes that are not recoded yet */
-
-	char *window;              /* SLACK bytes behind `end` may be read */
-	size_t pos, end, size;
-	bool eof;
-	uint64_t base;             /* offset of window[0] in the text */
-	uint64_t line;             /* of window[pos] */
-
-	struct field *fields;      /* of the row at pos */
-	size_t fields_count, fields_room;
-	size_t width;              /* fields of the header, 0 before it */
-	size_t *from;              /* of each column of the table, its field */
-	char *header;              /* its bytes, to notice it again */
-	size_t header_len;
-
-	char delimiter, quote, escape;
-	struct stops plain, quoted;
-	size_t null_max;           /* length of the longest null token */
-	bool cr_ends, lf_ends, crlf_ends; /* which line ends there are */
-	struct rv_strbuf row, text;
-	struct rv_table_trailer trailer;
-	bool started;
-};
+enum { WINDOW = 1 << 20, INDEX_LEAST_BYTES = 1024 };
 
 /* ---- bytes ---- */
 
-static enum rv_status bad(const struct reader *r, struct rv_error *err, const char *what)
+static enum rv_status bad(const struct rv_table_reader *r, struct rv_error *err, const char *what)
 {
 	rv_fail(err, RV_BAD_DATA, "%s: %s", r->label, what);
 	return err->status;
 }
 
 /* More bytes behind `end`, or eof. */
-static enum rv_status fill(struct reader *r, struct rv_error *err)
+static enum rv_status fill(struct rv_table_reader *r, struct rv_error *err)
 {
 	bool plain = r->recode.encoding == RV_ENCODING_UTF8;
 	enum rv_source_state state;
 	size_t n = 0;
 
+	if (r->index)
+		r->index->rows_count = r->index_row = 0;
 	if (r->pos > 0) {
 		memmove(r->window, r->window + r->pos, r->end - r->pos);
 		r->base += r->pos;
@@ -94,7 +44,7 @@ static enum rv_status fill(struct reader *r, struct rv_error *err)
 	}
 	if (r->size - r->end < WINDOW / 2) {
 		r->size = r->size * 2;
-		r->window = rv_realloc(r->window, r->size + SLACK);
+		r->window = rv_realloc(r->window, r->size + RV_TABLE_SLACK);
 	}
 	char *into = r->window + r->end;
 	size_t room = r->size - r->end;
@@ -135,279 +85,15 @@ static enum rv_status fill(struct reader *r, struct rv_error *err)
 		rv_strbuf_release(&out);
 	}
 	r->counts->bytes += n;
-	memset(r->window + r->end, 0, SLACK);
+	memset(r->window + r->end, 0, RV_TABLE_SLACK);
 	if (!r->started && (r->end >= 3 || r->eof)) {
 		r->started = true;
 		if (r->end >= 3 && memcmp(r->window, "\xef\xbb\xbf", 3) == 0) {
-			memmove(r->window, r->window + 3, r->end - 3 + SLACK);
+			memmove(r->window, r->window + 3, r->end - 3 + RV_TABLE_SLACK);
 			r->end -= 3;
 		}
 	}
 	return r->sink->progress ? r->sink->progress(r->sink->arg, r->counts->bytes, err) : RV_OK;
-}
-
-/* ---- a row into fields ---- */
-
-static void set_stops(struct stops *s, char a, char b, char c, bool cr)
-{
-	*s = (struct stops){ .bytes = { a, b, c }, .cr = cr };
-#ifdef __SSE2__
-	for (unsigned i = 0; i < 3; i++)
-		s->all[i] = _mm_set1_epi8(s->bytes[i]);
-#endif
-}
-
-static inline bool is_stop(const struct stops *s, char c)
-{
-	return c == s->bytes[0] || c == '\n' || (c == '\r' && s->cr) || c == s->bytes[1] || c == s->bytes[2];
-}
-
-/* The first of the stop bytes at or behind p, or `end`. Notes what was passed: bytes that JSON escapes are
- * looked for with the stops, for most of them are. */
-static inline const char *find_stop(const char *p, const char *end, const struct stops *s, bool *escape,
-				    bool *high)
-{
-#ifdef __SSE2__
-	while (p < end) {
-		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-		__m128i stop = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, s->all[0]),
-							 _mm_cmpeq_epi8(v, s->all[1])),
-					    _mm_cmpeq_epi8(v, s->all[2]));
-		__m128i special = _mm_or_si128(_mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(0x1f)), v),
-					       _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')),
-							    _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))));
-		unsigned hit = (unsigned)_mm_movemask_epi8(_mm_or_si128(stop, special));
-		unsigned above = (unsigned)_mm_movemask_epi8(v);
-
-		if (!hit) {
-			/* behind the end are zeros, which would have been hit */
-			*high |= above != 0;
-			p += 16;
-			continue;
-		}
-		*high |= (above & (hit ^ (hit - 1)) >> 1) != 0;
-		p += __builtin_ctz(hit);
-		if (p >= end || is_stop(s, *p))
-			break;
-		*escape = true;
-		p++;
-	}
-	return p < end ? p : end;
-#else
-	for (; p < end; p++) {
-		unsigned char u = (unsigned char)*p;
-
-		if (is_stop(s, *p))
-			return p;
-		*escape |= u < 0x20 || u == '"' || u == '\\';
-		*high |= u >= 0x80;
-	}
-	return end;
-#endif
-}
-
-enum cut { CUT_ROW, CUT_MORE, CUT_BAD };
-struct cut_row {
-	size_t len;            /* with its line end */
-	size_t content;        /* without */
-	uint64_t newlines;
-	bool high;
-	const char *code;      /* BAD, or a ROW that is not right */
-	size_t at;             /* where it is not */
-	size_t quote_at;       /* MORE: an open quote; SIZE_MAX: none */
-};
-
-/* Length of the line end at p; 0: none; SIZE_MAX: it takes another byte to tell. */
-static inline size_t line_end(const struct reader *r, const char *p, const char *end)
-{
-	if (*p == '\n')
-		return r->lf_ends ? 1 : 0;
-	if (*p != '\r')
-		return 0;
-	if (r->cr_ends)
-		return 1;
-	if (!r->crlf_ends)
-		return 0;
-	if (end - p < 2)
-		return r->eof ? 1 : SIZE_MAX;
-	return p[1] == '\n' ? 2 : 0;
-}
-
-static void __attribute__((noinline)) more_fields(struct reader *r)
-{
-	r->fields_room = r->fields_room ? r->fields_room * 2 : 64;
-	r->fields = rv_realloc_array(r->fields, r->fields_room, sizeof(*r->fields));
-}
-
-static inline void note(struct cut_row *row, const char *code, size_t at)
-{
-	if (!row->code) {
-		row->code = code;
-		row->at = at;
-	}
-}
-
-/* Cuts the row at pos. */
-static enum cut cut_row(struct reader *r, struct cut_row *ret)
-{
-	const char *const start = r->window + r->pos, *const end = r->window + r->end;
-	const char *p = start;
-	struct cut_row row = { .quote_at = SIZE_MAX };
-
-	r->fields_count = 0;
-	for (;;) {
-		if (r->fields_count == r->fields_room)
-			more_fields(r);
-		struct field *f = &r->fields[r->fields_count];
-
-		*f = (struct field){ .p = p };
-		if (r->quote && p < end && *p == r->quote) {
-			const char *open = p++;
-
-			f->quoted = true;
-			f->p = p;
-			for (;;) {
-				p = find_stop(p, end, &r->quoted, &f->escape, &row.high);
-				if (p == end) {
-					row.quote_at = (size_t)(open - start);
-					if (!r->eof) {
-						*ret = row;
-						return CUT_MORE;
-					}
-					note(&row, "unterminated_quote", row.quote_at);
-					*ret = row;
-					return CUT_BAD;
-				}
-				if (*p == '\n') {
-					row.newlines++;
-					f->escape = true;
-					p++;
-					continue;
-				}
-				if (r->escape && *p == r->escape) {
-					if (end - p < 2) {
-						/* as an open quote at the end */
-						p = end;
-						continue;
-					}
-					row.newlines += p[1] == '\n';
-					f->doubled = f->escape = true;
-					row.high |= (unsigned char)p[1] >= 0x80;
-					p += 2;
-					continue;
-				}
-				if (end - p < 2 && !r->eof) {
-					*ret = row;
-					return CUT_MORE;
-				}
-				if (end - p >= 2 && p[1] == r->quote) {
-					f->doubled = f->escape = true;
-					p += 2;
-					continue;
-				}
-				break;
-			}
-			f->len = (size_t)(p - f->p);
-			p++;
-			if (p < end && *p != r->delimiter) {
-				size_t n = line_end(r, p, end);
-
-				if (n == SIZE_MAX) {
-					*ret = row;
-					return CUT_MORE;
-				}
-				if (!n) {
-					note(&row, "text_after_quote", (size_t)(p - start));
-					goto unquoted;
-				}
-			}
-		} else {
-		unquoted:
-			for (;;) {
-				p = find_stop(p, end, &r->plain, &f->escape, &row.high);
-				if (p == end)
-					break;
-				if (*p == r->delimiter)
-					break;
-				size_t n = line_end(r, p, end);
-
-				if (n == SIZE_MAX) {
-					*ret = row;
-					return CUT_MORE;
-				}
-				if (n)
-					break;
-				if (r->escape && *p == r->escape) {
-					f->doubled = f->escape = true;
-					if (end - p < 2) {
-						p = end;
-						break;
-					}
-					row.newlines += p[1] == '\n';
-					row.high |= (unsigned char)p[1] >= 0x80;
-					p += 2;
-					continue;
-				}
-				if (*p == '\n' || *p == '\r')
-					note(&row, "lone_line_end", (size_t)(p - start));
-				else if (r->quote && *p == r->quote)
-					note(&row, "quote_in_field", (size_t)(p - start));
-				row.newlines += *p == '\n';
-				p++;
-			}
-			if (!f->quoted)
-				f->len = (size_t)(p - f->p);
-		}
-		r->fields_count++;
-		if (p == end) {
-			if (!r->eof) {
-				*ret = row;
-				return CUT_MORE;
-			}
-			row.len = row.content = (size_t)(p - start);
-			break;
-		}
-		if (*p == r->delimiter) {
-			p++;
-			if (r->fields_count > FIELDS_MAX)
-				note(&row, "too_many_fields", (size_t)(p - start));
-			continue;
-		}
-		row.content = (size_t)(p - start);
-		size_t n = line_end(r, p, end);
-
-		row.len = row.content + n;
-		row.newlines++;
-		break;
-	}
-	*ret = row;
-	return CUT_ROW;
-}
-
-/* The text of a field: itself, or without doubled quotes and escapes, in r->text. */
-static struct rv_str text_of(struct reader *r, const struct field *f)
-{
-	if (!f->doubled)
-		return (struct rv_str){ f->p, f->len };
-	rv_strbuf_clear(&r->text);
-	rv_strbuf_reserve(&r->text, f->len + SLACK);
-	char *o = r->text.bytes;
-
-	for (size_t i = 0; i < f->len; i++) {
-		char c = f->p[i];
-
-		if (i + 1 < f->len && (r->escape && c == r->escape)) {
-			c = f->p[++i];
-			/* as MySQL's and PostgreSQL's dumps write them */
-			if (r->escape == '\\')
-				c = c == 'n' ? '\n' : c == 'r' ? '\r' : c == 't' ? '\t' : c;
-		} else if (f->quoted && c == r->quote && i + 1 < f->len) {
-			i++;
-		}
-		*o++ = c;
-	}
-	r->text.len = (size_t)(o - r->text.bytes);
-	return (struct rv_str){ r->text.bytes, r->text.len };
 }
 
 /* ---- the header ---- */
@@ -444,7 +130,7 @@ static size_t match_column(const struct rv_column *column, const struct rv_strin
 	return found;
 }
 
-static enum rv_status match_columns(struct reader *r, const struct rv_string_list *names,
+static enum rv_status match_columns(struct rv_table_reader *r, const struct rv_string_list *names,
 				    struct rv_error *err)
 {
 	const struct rv_job_table *table = r->table;
@@ -482,7 +168,7 @@ static enum rv_status match_columns(struct reader *r, const struct rv_string_lis
 	return RV_OK;
 }
 
-static enum rv_status take_header(struct reader *r, const struct cut_row *row, struct rv_error *err)
+static enum rv_status take_header(struct rv_table_reader *r, const struct rv_table_cut *row, struct rv_error *err)
 {
 	struct rv_string_list names = { 0 };
 	const char *p = r->window + r->pos;
@@ -501,7 +187,7 @@ static enum rv_status take_header(struct reader *r, const struct cut_row *row, s
 		return err->status;
 	}
 	for (size_t i = 0; i < r->fields_count; i++) {
-		struct rv_str name = text_of(r, &r->fields[i]);
+		struct rv_str name = rv_table_text_of(r, &r->fields[i]);
 
 		if (memchr(name.p, 0, name.len)) {
 			status = bad(r, err, "the first row holds a NUL byte");
@@ -525,10 +211,10 @@ static enum rv_status take_header(struct reader *r, const struct cut_row *row, s
 
 /* ---- rows ---- */
 
-static enum rv_status reject(struct reader *r, size_t len, const char *code, const char *column,
+static enum rv_status reject(struct rv_table_reader *r, size_t len, const char *code, const char *column,
 			     struct rv_error *err, const char *fmt, ...) RV_PRINTF(6, 7);
 
-static enum rv_status reject(struct reader *r, size_t len, const char *code, const char *column,
+static enum rv_status reject(struct rv_table_reader *r, size_t len, const char *code, const char *column,
 			     struct rv_error *err, const char *fmt, ...)
 {
 	char reason[400];
@@ -549,33 +235,35 @@ static enum rv_status reject(struct reader *r, size_t len, const char *code, con
 	return r->sink->reject(r->sink->arg, &what, err);
 }
 
-static inline bool is_null(const struct reader *r, const struct field *f)
+/* Of a field without quotes. */
+static inline bool is_null(const struct rv_table_reader *r, const char *p, size_t len)
 {
 	const struct rv_string_list *nulls = &r->table->dialect.nulls;
 
-	if (f->quoted || f->len > r->null_max)
-		return false;
+	if (len > r->null_max || r->null_is_empty)
+		return len == 0 && r->null_is_empty;
 	for (size_t i = 0; i < nulls->count; i++) {
 		const char *null = nulls->items[i];
 
-		if (strlen(null) == f->len && memcmp(null, f->p, f->len) == 0)
+		if (strlen(null) == len && memcmp(null, p, len) == 0)
 			return true;
 	}
 	return false;
 }
 
 /* The cell of a column into the packed row. */
-static enum rv_status put_cell(struct reader *r, const struct rv_column *column, const struct field *f,
-			       const struct cut_row *row, bool *ret_good, struct rv_error *err)
+static enum rv_status put_cell(struct rv_table_reader *r, const struct rv_column *column,
+			       const struct rv_table_field *f, size_t content, bool *ret_good,
+			       struct rv_error *err)
 {
 	char reason[RV_CUT_REASON];
 	*ret_good = true;
-	if (!is_null(r, f)) {
-		struct rv_str text = text_of(r, f);
+	if (f->quoted || !is_null(r, f->p, f->len)) {
+		struct rv_str text = rv_table_text_of(r, f);
 
 		if (f->escape && memchr(text.p, 0, text.len)) {
 			*ret_good = false;
-			return reject(r, row->content, "nul_byte", column->name, err,
+			return reject(r, content, "nul_byte", column->name, err,
 				      "%s holds a NUL byte", column->name);
 		}
 		if (column->type != RV_COLUMN_STRING) {
@@ -587,7 +275,7 @@ static enum rv_status put_cell(struct reader *r, const struct rv_column *column,
 				rv_strbuf_truncate(&r->row, before);
 			} else {
 				*ret_good = false;
-				return reject(r, row->content, "bad_value", column->name, err,
+				return reject(r, content, "bad_value", column->name, err,
 					      "%s %s: '%.*s'", column->name, reason,
 					      (int)(text.len < 60 ? text.len : 60), text.p);
 			}
@@ -600,14 +288,14 @@ static enum rv_status put_cell(struct reader *r, const struct rv_column *column,
 	}
 	if (column->required) {
 		*ret_good = false;
-		return reject(r, row->content, "missing_value", column->name, err, "%s is missing",
+		return reject(r, content, "missing_value", column->name, err, "%s is missing",
 			      column->name);
 	}
 	rv_packed_put_null(&r->row);
 	return RV_OK;
 }
 
-static enum rv_status take_row(struct reader *r, const struct cut_row *row, struct rv_error *err)
+static enum rv_status take_row(struct rv_table_reader *r, const struct rv_table_cut *row, struct rv_error *err)
 {
 	const char *p = r->window + r->pos;
 	enum rv_status status = RV_OK;
@@ -645,7 +333,8 @@ static enum rv_status take_row(struct reader *r, const struct cut_row *row, stru
 	if (good) {
 		rv_strbuf_clear(&r->row);
 		for (size_t i = 0; i < r->table->columns_count && good && status == RV_OK; i++)
-			status = put_cell(r, &r->table->columns[i], &r->fields[r->from[i]], row, &good, err);
+			status = put_cell(r, &r->table->columns[i], &r->fields[r->from[i]], row->content,
+					  &good, err);
 		if (good && status == RV_OK) {
 			r->counts->rows++;
 			status = r->sink->row(r->sink->arg, r->row.bytes, r->row.len, err);
@@ -656,8 +345,133 @@ static enum rv_status take_row(struct reader *r, const struct cut_row *row, stru
 	return status;
 }
 
+/* ---- rows of the index ---- */
+
+static size_t indexed_start(const struct rv_table_reader *r, size_t row)
+{
+	return row ? r->index->rows[row - 1].end + 1u : 0;
+}
+
+/* Whether pos is where a row of the index starts: that is then the next one. */
+static bool is_indexed(struct rv_table_reader *r)
+{
+	while (r->index_row < r->index->rows_count && r->index_at + indexed_start(r, r->index_row) < r->pos)
+		r->index_row++;
+	return r->index_row < r->index->rows_count && r->index_at + indexed_start(r, r->index_row) == r->pos;
+}
+
+/* Looks less far ahead where it has been in vain. False: no row of what is there ends. */
+static bool look_ahead(struct rv_table_reader *r)
+{
+	const struct rv_csv_marks marks = { r->delimiter, r->quote, r->escape, r->lf_ends, r->crlf_ends };
+	size_t left = r->end - r->pos;
+
+	if (r->index_row < r->index->rows_count)
+		r->index_bytes = r->pos - r->index_at;
+	r->index_bytes *= 2;
+	if (r->index_bytes < INDEX_LEAST_BYTES)
+		r->index_bytes = INDEX_LEAST_BYTES;
+	if (r->index_bytes > RV_CSV_INDEX_BYTES)
+		r->index_bytes = RV_CSV_INDEX_BYTES;
+	r->make_index(&marks, r->window + r->pos, left < r->index_bytes ? left : r->index_bytes, r->index);
+	r->index_at = r->pos;
+	r->index_row = 0;
+	return r->index->rows_count > 0;
+}
+
+/* All cells of a row that starts at `start` of the index, where its fields end at `ends`. */
+static enum rv_status put_indexed(struct rv_table_reader *r, size_t start, size_t content, const uint16_t *ends,
+				  bool special, bool *ret_good, struct rv_error *err)
+{
+	const struct rv_job_table *table = r->table;
+	const char *base = r->window + r->index_at;
+	size_t need = content + table->columns_count * RV_TABLE_NEAR_BYTES;
+
+	rv_strbuf_clear(&r->row);
+	rv_strbuf_reserve(&r->row, need);
+	char *o = r->row.bytes, *after;
+	enum rv_status status;
+
+	for (size_t i = 0; i < table->columns_count; i++) {
+		const struct rv_column *column = &table->columns[i];
+		size_t f = r->from[i], from = f ? ends[f - 1] + 1u : start;
+		size_t len = (f + 1 == r->width ? start + content : ends[f]) - from;
+		bool quoted = r->quote && len && base[from] == r->quote;
+
+		if (quoted) {
+			from++;
+			len -= 2;
+		}
+		bool escape = special && rv_csv_index_has_special(r->index, from, from + len);
+		bool null = !quoted && is_null(r, base + from, len);
+
+		after = NULL;
+		if (null && !column->required) {
+			*o = 0;
+			after = o + 1;
+		} else if (!null && !escape) {
+			after = column->type == RV_COLUMN_STRING ? rv_table_near_copy(o, base + from, len)
+								 : rv_table_near_value(column, base + from, len, o);
+		}
+		if (after) {
+			o = after;
+			continue;
+		}
+		const struct rv_table_field field = { .p = base + from, .len = len, .quoted = quoted, .escape = escape,
+						      .doubled = escape && quoted && memchr(base + from, r->quote, len) };
+
+		r->row.len = (size_t)(o - r->row.bytes);
+		status = put_cell(r, column, &field, content, ret_good, err);
+		if (status != RV_OK || !*ret_good)
+			return status;
+		rv_strbuf_reserve(&r->row, need);
+		o = r->row.bytes + r->row.len;
+	}
+	r->row.len = (size_t)(o - r->row.bytes);
+	return RV_OK;
+}
+
+/* Rows from pos on. One that is in doubt, or not as it should be, is left for a closer look. */
+static enum rv_status take_indexed(struct rv_table_reader *r, struct rv_error *err)
+{
+	while (r->pos < r->end && (is_indexed(r) || look_ahead(r))) {
+		size_t number = r->index_row, start = indexed_start(r, number);
+		const struct rv_csv_index_row *row = &r->index->rows[number];
+		size_t fields = number ? row[-1].fields : 0, lines = number ? row[-1].lines : 0;
+		const char *p = r->window + r->pos;
+		size_t content = row->end - start;
+		bool good = true, trailer = false;
+
+		content -= content && p[content - 1] == '\r';
+		if (row->doubtful || content > r->max_row_bytes)
+			return RV_OK;
+		if (content) {
+			if (row->fields - fields != r->width ||
+			    (content == r->header_len && memcmp(p, r->header, content) == 0) ||
+			    (row->high && rv_utf8_check(p, content) < content))
+				return RV_OK;
+			if (r->table->dialect.trailer &&
+			    rv_table_trailer_row(&r->trailer, &r->table->dialect, r->label, r->line, p, content,
+						 &trailer, err) != RV_OK)
+				return err->status;
+			if (!trailer && put_indexed(r, start, content, r->index->ends + fields, row->special, &good,
+						    err) != RV_OK)
+				return err->status;
+			if (good && !trailer) {
+				r->counts->rows++;
+				if (r->sink->row(r->sink->arg, r->row.bytes, r->row.len, err) != RV_OK)
+					return err->status;
+			}
+		}
+		r->pos = r->index_at + row->end + 1;
+		r->line += row->lines - lines;
+		r->index_row++;
+	}
+	return RV_OK;
+}
+
 /* The row at pos has no end within its limit: its first line alone is set aside. */
-static enum rv_status reject_endless(struct reader *r, const struct cut_row *row, struct rv_error *err)
+static enum rv_status reject_endless(struct rv_table_reader *r, const struct rv_table_cut *row, struct rv_error *err)
 {
 	const char *p = r->window + r->pos;
 	size_t have = r->end - r->pos, from = row->quote_at == SIZE_MAX ? 0 : row->quote_at;
@@ -694,10 +508,10 @@ static enum rv_status reject_endless(struct reader *r, const struct cut_row *row
 }
 
 /* Line ends with nothing before them. True: there was one. */
-static bool skip_blank(struct reader *r)
+static bool skip_blank(struct rv_table_reader *r)
 {
 	const char *p = r->window + r->pos;
-	size_t n = r->pos < r->end ? line_end(r, p, r->window + r->end) : 0;
+	size_t n = r->pos < r->end ? rv_table_line_end(r, p, r->window + r->end) : 0;
 
 	if (n == 0 || n == SIZE_MAX)
 		return false;
@@ -706,15 +520,17 @@ static bool skip_blank(struct reader *r)
 	return true;
 }
 
-static enum rv_status read_rows(struct reader *r, struct rv_error *err)
+static enum rv_status read_rows(struct rv_table_reader *r, struct rv_error *err)
 {
-	struct cut_row row;
+	struct rv_table_cut row;
 
 	if (!r->table->dialect.header && match_columns(r, &r->table->dialect.names, err) != RV_OK)
 		return err->status;
 	if (fill(r, err) != RV_OK)
 		return err->status;
 	for (;;) {
+		if (r->width && r->make_index && take_indexed(r, err) != RV_OK)
+			return err->status;
 		while (skip_blank(r))
 			;
 		if (r->pos == r->end) {
@@ -724,14 +540,14 @@ static enum rv_status read_rows(struct reader *r, struct rv_error *err)
 				return err->status;
 			continue;
 		}
-		enum cut cut = cut_row(r, &row);
+		enum rv_table_cut_ended cut = rv_table_cut_row(r, &row);
 
-		if (cut == CUT_ROW) {
+		if (cut == RV_TABLE_CUT_ROW) {
 			if ((r->width ? take_row(r, &row, err) : take_header(r, &row, err)) != RV_OK)
 				return err->status;
 			continue;
 		}
-		if (cut == CUT_BAD || r->end - r->pos > r->max_row_bytes) {
+		if (cut == RV_TABLE_CUT_BAD || r->end - r->pos > r->max_row_bytes) {
 			if (!r->width)
 				return bad(r, err, row.quote_at == SIZE_MAX
 							   ? "the first row is longer than a row may be"
@@ -756,31 +572,38 @@ static enum rv_status read_rows(struct reader *r, struct rv_error *err)
 	return err->status;
 }
 
-enum rv_status rv_table_csv_read(const struct rv_job_table *table, uint64_t max_row_bytes,
-				 struct rv_source *source, const struct rv_table_sink *sink,
-				 struct rv_table_counts *ret, struct rv_error *err)
+enum rv_status rv_table_csv_read_by(rv_csv_index_make *make_index, const struct rv_job_table *table,
+				    uint64_t max_row_bytes, struct rv_source *source,
+				    const struct rv_table_sink *sink, struct rv_table_counts *ret,
+				    struct rv_error *err)
 {
 	enum rv_job_line_end end = table->dialect.line_end;
-	struct reader r = {
+	struct rv_table_reader r = {
 		.table = table, .label = source->label, .max_row_bytes = max_row_bytes, .source = source,
 		.sink = sink, .counts = ret, .recode = { .encoding = table->dialect.encoding },
 		.raw = RV_STRBUF_INIT, .row = RV_STRBUF_INIT, .text = RV_STRBUF_INIT,
-		.window = rv_malloc(2 * WINDOW + SLACK), .size = 2 * WINDOW, .line = 1,
+		.window = rv_malloc(2 * WINDOW + RV_TABLE_SLACK), .size = 2 * WINDOW, .line = 1,
 		.delimiter = table->dialect.delimiter, .quote = table->dialect.quote,
 		.escape = table->dialect.escape,
 		.lf_ends = end == RV_LINE_END_ANY || end == RV_LINE_END_LF,
 		.crlf_ends = end == RV_LINE_END_ANY || end == RV_LINE_END_CRLF,
 		.cr_ends = end == RV_LINE_END_CR,
+		.make_index = end == RV_LINE_END_CR ? NULL : make_index,
 	};
 
-	set_stops(&r.plain, r.delimiter, r.quote ? r.quote : r.delimiter, r.escape ? r.escape : r.delimiter,
-		  true);
-	set_stops(&r.quoted, r.quote, r.quote, r.escape ? r.escape : r.quote, false);
+	rv_table_set_stops(&r.plain, r.delimiter, r.quote ? r.quote : r.delimiter,
+			   r.escape ? r.escape : r.delimiter, true);
+	rv_table_set_stops(&r.quoted, r.quote, r.quote, r.escape ? r.escape : r.quote, false);
 	*ret = (struct rv_table_counts){ 0 };
 	for (size_t i = 0; i < table->dialect.nulls.count; i++) {
 		size_t len = strlen(table->dialect.nulls.items[i]);
 
 		r.null_max = len > r.null_max ? len : r.null_max;
+	}
+	r.null_is_empty = table->dialect.nulls.count == 1 && r.null_max == 0;
+	if (r.make_index) {
+		r.index = rv_malloc(sizeof(*r.index));
+		r.index->rows_count = 0;
 	}
 	enum rv_status status = read_rows(&r, err);
 
@@ -791,5 +614,13 @@ enum rv_status rv_table_csv_read(const struct rv_job_table *table, uint64_t max_
 	free(r.fields);
 	free(r.from);
 	free(r.header);
+	free(r.index);
 	return status;
+}
+
+enum rv_status rv_table_csv_read(const struct rv_job_table *table, uint64_t max_row_bytes,
+				 struct rv_source *source, const struct rv_table_sink *sink,
+				 struct rv_table_counts *ret, struct rv_error *err)
+{
+	return rv_table_csv_read_by(rv_csv_index_best(), table, max_row_bytes, source, sink, ret, err);
 }

@@ -109,8 +109,9 @@ void rv_packed_column_init(struct rv_packed_column *ret, const char *name, bool 
 {
 	struct rv_strbuf prefix = RV_STRBUF_INIT;
 
+	rv_strbuf_putc(&prefix, ',');
 	rv_strbuf_json(&prefix, name, strlen(name));
-	rv_strbuf_putc(&prefix, ':');
+	rv_strbuf_puts(&prefix, literal ? ":" : ":\"");
 	rv_strbuf_reserve(&prefix, RV_PACKED_CHUNK);
 	memset(prefix.bytes + prefix.len, 0, RV_PACKED_CHUNK);
 	*ret = (struct rv_packed_column){ .prefix_len = prefix.len, .literal = literal };
@@ -123,27 +124,10 @@ void rv_packed_column_release(struct rv_packed_column *column)
 	*column = (struct rv_packed_column){ 0 };
 }
 
-/* Writes the value at `o`, which has room for six times its bytes; so many bytes can be read of it. */
-static inline __attribute__((always_inline)) char *write_value(const struct rv_packed_cell *cell, size_t readable, bool literal, char *o)
+static inline char *write_escaped(const struct rv_packed_cell *cell, char *o)
 {
-	if (cell->null) {
-		memcpy(o, "null", 4);
-		return o + 4;
-	}
-	if (!literal)
-		*o++ = '"';
-	if (cell->escape && !literal)
-		for (size_t i = 0; i < cell->len; i++)
-			o += rv_copy_escaped(cell->p[i], o);
-	else {
-		if (readable >= RV_PACKED_CHUNK)
-			copy_chunk(o, cell->p, cell->len);
-		else
-			copy_exact(o, cell->p, cell->len);
-		o += cell->len;
-	}
-	if (!literal)
-		*o++ = '"';
+	for (size_t i = 0; i < cell->len; i++)
+		o += rv_copy_escaped(cell->p[i], o);
 	return o;
 }
 
@@ -154,38 +138,92 @@ static inline size_t room_of(const struct rv_packed_cell *cell)
 
 void rv_packed_cell_json(const struct rv_packed_cell *cell, bool literal, struct rv_strbuf *out)
 {
-	char *o = room(out, room_of(cell));
+	char *o = room(out, room_of(cell) + 4);
 
-	close_row(out, write_value(cell, cell->len, literal, o));
+	if (cell->null) {
+		memcpy(o, "null", 4);
+		close_row(out, o + 4);
+		return;
+	}
+	*o = '"';
+	o += !literal;
+	if (cell->escape && !literal) {
+		o = write_escaped(cell, o);
+	} else {
+		copy_exact(o, cell->p, cell->len);
+		o += cell->len;
+	}
+	*o = '"';
+	close_row(out, o + !literal);
 }
 
-bool rv_packed_row_json(const struct rv_packed_column *columns, size_t count, const char *row,
-			size_t len, struct rv_strbuf *out)
+/* The row's cells, each behind its prefix; of the first one without `skip` bytes of it. NULL: it is none. */
+static inline char *write_row(const struct rv_packed_column *columns, size_t count, size_t skip, const char *row,
+			      size_t len, struct rv_strbuf *out)
 {
 	struct rv_packed_cursor cursor = rv_packed_cursor_of(row, len);
 	struct rv_packed_cell cell;
-	size_t start = out->len;
 	char *o = room(out, 0);
 	const char *limit = out->bytes + out->capacity - SLACK;
 
-	for (size_t i = 0; i < count; i++) {
-		if (!rv_packed_next(&cursor, &cell)) {
-			close_row(out, out->bytes + start);
-			return false;
-		}
-		size_t need = 3 + columns[i].prefix_len + room_of(&cell);
+	for (size_t i = 0; i < count; i++, skip = 0) {
+		const struct rv_packed_column *column = &columns[i];
+
+		if (!rv_packed_next(&cursor, &cell))
+			return NULL;
+		size_t need = 4 + column->prefix_len + room_of(&cell);
 
 		if (o > limit || need > (size_t)(limit - o)) {
 			out->len = (size_t)(o - out->bytes);
 			o = room(out, need);
 			limit = out->bytes + out->capacity - SLACK;
 		}
-		if (i)
-			*o++ = ',';
-		copy_chunk(o, columns[i].prefix, columns[i].prefix_len);
-		o = write_value(&cell, (size_t)(cursor.end - cell.p), columns[i].literal,
-				o + columns[i].prefix_len);
+		copy_chunk(o, column->prefix + skip, column->prefix_len - skip);
+		o += column->prefix_len - skip;
+		if (cell.null) {
+			/* in the place of the quote, if there is one */
+			o -= !column->literal;
+			memcpy(o, "null", 4);
+			o += 4;
+			continue;
+		}
+		if (cell.escape && !column->literal) {
+			o = write_escaped(&cell, o);
+		} else {
+			copy_chunk(o, cell.p, cell.len);
+			o += cell.len;
+		}
+		*o = '"';
+		o += !column->literal;
 	}
-	close_row(out, o);
-	return true;
+	return o;
+}
+
+bool rv_packed_row_json(const struct rv_packed_column *columns, size_t count, const char *row,
+			size_t len, struct rv_strbuf *out)
+{
+	size_t start = out->len;
+	char *end = write_row(columns, count, 1, row, len, out);
+
+	close_row(out, end ? end : out->bytes + start);
+	return end != NULL;
+}
+
+bool rv_packed_row_line(const struct rv_packed_column *columns, size_t count, const char *row,
+			size_t len, struct rv_strbuf *out)
+{
+	size_t start = out->len;
+
+	if (!count)
+		rv_strbuf_putc(out, '{');
+	char *end = write_row(columns, count, 0, row, len, out);
+
+	if (end) {
+		/* the first comma is where the brace goes; in room that was made for the next value */
+		out->bytes[start] = '{';
+		*end++ = '}';
+		*end++ = '\n';
+	}
+	close_row(out, end ? end : out->bytes + start);
+	return end != NULL;
 }

@@ -93,22 +93,24 @@ static inline struct rv_packed_cursor rv_packed_cursor_of(const char *row, size_
 static inline bool rv_packed_next(struct rv_packed_cursor *cursor, struct rv_packed_cell *ret)
 {
 	const char *p = cursor->p;
-	uint64_t h = 0;
-	unsigned shift = 0;
+	uint64_t h;
 
 	if (p == cursor->end)
 		return false;
-	for (;;) {
-		unsigned char c = (unsigned char)*p++;
+	h = (unsigned char)*p++;
+	if (h >= 0x80) { /* 64 bytes and more */
+		h &= 0x7f;
+		for (unsigned shift = 7;; shift += 7) {
+			if (shift > 63 || p == cursor->end)
+				return false;
+			unsigned char c = (unsigned char)*p++;
 
-		if (shift == 63 && c > 1)
-			return false;
-		h |= (uint64_t)(c & 0x7f) << shift;
-		if (c < 0x80)
-			break;
-		shift += 7;
-		if (shift > 63 || p == cursor->end)
-			return false;
+			if (shift == 63 && c > 1)
+				return false;
+			h |= (uint64_t)(c & 0x7f) << shift;
+			if (c < 0x80)
+				break;
+		}
 	}
 	if (h == 0) {
 		*ret = (struct rv_packed_cell){ .p = p, .null = true };
@@ -127,7 +129,7 @@ static inline bool rv_packed_next(struct rv_packed_cursor *cursor, struct rv_pac
 
 /* What of a column a row does not say. */
 struct rv_packed_column {
-	char *prefix;      /* "name": with quotes, escaped, and the colon */
+	char *prefix;      /* ,"name": escaped; and the quote of a text */
 	size_t prefix_len;
 	bool literal;      /* values are JSON as they stand */
 };
@@ -137,9 +139,13 @@ void rv_packed_column_release(struct rv_packed_column *column);
 
 /* Appends the value: null, the literal, or the text in quotes. */
 void rv_packed_cell_json(const struct rv_packed_cell *cell, bool literal, struct rv_strbuf *out);
-/* Appends "a":1,"b":"x" (without braces) for the first `count` columns of the row. False: the bytes are
- * no row of so many columns; what was appended is taken away again. */
+/* Appends "a":1,"b":"x" (without braces) for the first `count` columns of the row, behind whose end
+ * RV_PACKED_CHUNK bytes may be read, as in a buffer that rows are put into. False: the bytes are no row of
+ * so many columns; what was appended is taken away again. */
 bool rv_packed_row_json(const struct rv_packed_column *columns, size_t count, const char *row,
+			size_t len, struct rv_strbuf *out);
+/* The same with braces and '\n'. */
+bool rv_packed_row_line(const struct rv_packed_column *columns, size_t count, const char *row,
 			size_t len, struct rv_strbuf *out);
 
 #endif
