@@ -617,9 +617,11 @@ static enum rv_status step_to(struct rv_compose *compose, struct rv_compose_node
 	deals[0] = &node->deal;
 	for (size_t i = 0; i < count; i++)
 		deals[i + 1] = &node->nests[set[i]]->deal;
-	if (key)
+	if (key) {
 		rv_compose_deal_init(&to, &compose->memory, compose->folder, 0, compose->bits,
 				     compose->chunk_bytes);
+		to.shared = compose->params.threads > 1;
+	}
 	status = run_step(compose, &step, deals, output, err);
 	for (size_t i = 0; i <= count; i++)
 		rv_compose_deal_release(deals[i]);

@@ -198,10 +198,11 @@ enum rv_status rv_compose_deal_open(struct rv_compose_deal *deal, uint64_t hash,
 	struct rv_compose_group *group = &deal->groups[index];
 	size_t need = sizeof(struct head) + len;
 
-	pthread_mutex_lock(&group->lock);
+	if (deal->shared)
+		pthread_mutex_lock(&group->lock);
 	if (group->open && group->open->capacity - group->open->used < len &&
 	    group->open->used > sizeof(struct head) && turn_over(deal, index, err) != RV_OK) {
-		pthread_mutex_unlock(&group->lock);
+		rv_compose_deal_close(deal, hash);
 		return err->status;
 	}
 	if (group->open && group->open->capacity < need) {
@@ -214,14 +215,22 @@ enum rv_status rv_compose_deal_open(struct rv_compose_deal *deal, uint64_t hash,
 	group->open->used += len;
 	group->bytes += len;
 	group->entries++;
-	atomic_fetch_add_explicit(&deal->bytes, len, memory_order_relaxed);
-	atomic_fetch_add_explicit(&deal->entries, 1, memory_order_relaxed);
 	return RV_OK;
 }
 
 void rv_compose_deal_close(struct rv_compose_deal *deal, uint64_t hash)
 {
-	pthread_mutex_unlock(&deal->groups[rv_compose_group_of(deal, hash)].lock);
+	if (deal->shared)
+		pthread_mutex_unlock(&deal->groups[rv_compose_group_of(deal, hash)].lock);
+}
+
+void rv_compose_deal_totals(const struct rv_compose_deal *deal, uint64_t *ret_bytes, uint64_t *ret_entries)
+{
+	*ret_bytes = *ret_entries = 0;
+	for (size_t i = 0; i < rv_compose_groups(deal); i++) {
+		*ret_bytes += deal->groups[i].bytes;
+		*ret_entries += deal->groups[i].entries;
+	}
 }
 
 void rv_compose_pieces_of(struct rv_compose_pieces *pieces, struct rv_compose_deal *deal,

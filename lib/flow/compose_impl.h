@@ -71,8 +71,8 @@ struct rv_compose_deal {
 	uint64_t file_bytes;
 	size_t chunk_bytes;
 	unsigned used_bits, bits; /* of the hash: those of the deals above, and those of this one */
+	bool shared; /* several threads deal into it at once */
 	struct rv_compose_group *groups;
-	_Atomic uint64_t bytes, entries;
 };
 void rv_compose_deal_init(struct rv_compose_deal *deal, struct rv_compose_memory *memory,
 			  const char *folder, unsigned used_bits, unsigned bits,
@@ -86,12 +86,14 @@ static inline size_t rv_compose_group_of(const struct rv_compose_deal *deal, uin
 {
 	return (size_t)((hash << deal->used_bits) >> (64 - deal->bits));
 }
-/* Room for an entry of `len` bytes in the hash's group, which stays locked until it was written and
- * rv_compose_deal_close was called. */
+/* Room for an entry of `len` bytes in the hash's group, which nobody else gets into until it was written
+ * and rv_compose_deal_close was called. */
 enum rv_status rv_compose_deal_open(struct rv_compose_deal *deal, uint64_t hash, size_t len,
 				    char **ret_room, struct rv_error *err) RV_MUST_CHECK;
 void rv_compose_deal_close(struct rv_compose_deal *deal, uint64_t hash);
 void rv_compose_deal_drop(struct rv_compose_deal *deal, size_t group);
+void rv_compose_deal_totals(const struct rv_compose_deal *deal, uint64_t *ret_bytes,
+			    uint64_t *ret_entries);
 
 /* The pieces of a group, one after another, each of whole entries. */
 struct rv_compose_pieces {

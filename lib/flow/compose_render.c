@@ -317,14 +317,15 @@ enum rv_status rv_compose_lookup_new(struct rv_compose_worker *worker, struct rv
 {
 	struct rv_compose *compose = worker->compose;
 	struct rv_compose_deal *deal = &node->deal;
-	uint64_t entries = deal->entries, several = 0;
+	uint64_t bytes, entries, several = 0;
 	size_t slots = 16;
 	bool held = true;
 
 	*ret = NULL;
+	rv_compose_deal_totals(deal, &bytes, &entries);
 	while (slots < entries * 2)
 		slots *= 2;
-	if (deal->bytes > compose->held_bytes || slots * sizeof(struct slot) > compose->held_bytes)
+	if (bytes > compose->held_bytes || slots * sizeof(struct slot) > compose->held_bytes)
 		return RV_OK;
 	struct rv_compose_lookup *lookup = rv_calloc(1, sizeof(*lookup));
 

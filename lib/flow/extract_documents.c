@@ -124,10 +124,15 @@ enum rv_status extract_documents_row(struct extract_reading *reading, size_t tab
 
 		if (!d->uses[table])
 			continue;
-		pthread_mutex_lock(&d->mutexes[table]);
+		/* one member is read by one thread */
+		bool several = reading->tables[table].members_count > 1;
+
+		if (several)
+			pthread_mutex_lock(&d->mutexes[table]);
 		enum rv_status status = rv_compose_row(d->compose, table, row, len, err);
 
-		pthread_mutex_unlock(&d->mutexes[table]);
+		if (several)
+			pthread_mutex_unlock(&d->mutexes[table]);
 		if (status != RV_OK)
 			return rv_context(err, "documents.%s", d->document->name);
 	}
