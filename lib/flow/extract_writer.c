@@ -15,7 +15,7 @@
 #include "format/compress.h"
 
 /* What the compressor gets at once. */
-#define BLOCK (256u << 10)
+#define BLOCK (64u << 10)
 /* A part closes at so many bytes of text: some hundred MB packed at most, as warehouses like it. */
 #define PART_BYTES ((uint64_t)1 << 30)
 
@@ -108,11 +108,8 @@ static enum rv_status text_row(struct extract_writer *w, const char *row, size_t
 
 	if (w->load->format == RV_JOB_CSV) {
 		csv_row(w->table, row, len, &w->block);
-	} else {
-		rv_strbuf_putc(&w->block, '{');
-		if (!rv_packed_row_json(w->params.columns, w->table->columns_count, row, len, &w->block))
-			rv_bug("a packed row of %zu bytes that is none", len);
-		rv_strbuf_add(&w->block, "}\n", 2);
+	} else if (!rv_packed_row_line(w->params.columns, w->table->columns_count, row, len, &w->block)) {
+		rv_bug("a packed row of %zu bytes that is none", len);
 	}
 	w->text_bytes += w->block.len - before;
 	return w->block.len >= BLOCK ? flush_block(w, err) : RV_OK;
@@ -245,7 +242,7 @@ enum rv_status extract_writer_new(const struct extract_writer_params *params, st
 	w->table = &job->tables[w->load->table];
 	w->block = (struct rv_strbuf)RV_STRBUF_INIT;
 	if (w->load->format != RV_JOB_PARQUET &&
-	    rv_compressor_new(w->load->to == RV_JOB_TO_STREAM ? RV_OUTPUT_ZSTD : w->load->compression, 0,
+	    rv_compressor_new_for_rows(w->load->to == RV_JOB_TO_STREAM ? RV_OUTPUT_ZSTD : w->load->compression, 0,
 			      &w->compressor, err) != RV_OK)
 		return err->status;
 	/* also of a member without rows: its load is there, and empty */

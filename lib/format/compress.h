@@ -20,6 +20,10 @@ struct rv_compressor;
 /* `threads`: how many may work beside the caller; 0: the caller does it all. */
 enum rv_status rv_compressor_new(enum rv_output_compression kind, unsigned threads,
 				 struct rv_compressor **ret, struct rv_error *err) RV_MUST_CHECK;
+/* The same, for rows of one table, or documents of one kind. */
+enum rv_status rv_compressor_new_for_rows(enum rv_output_compression kind, unsigned threads,
+					  struct rv_compressor **ret, struct rv_error *err)
+	RV_MUST_CHECK;
 void rv_compressor_free(struct rv_compressor *compressor);
 /* Starts the next object; what was unfinished is forgotten. */
 void rv_compressor_begin(struct rv_compressor *compressor, rv_compress_sink *sink, void *arg);
