@@ -663,42 +663,6 @@ bench_memory () {
 	return $code
 }
 
-# Nested documents of an unpacked extract, to DuckDB's lists of structs, which has to fit in memory; what is
-# written is thrown away by neither. First both are compared, byte by byte but for how they write moments.
-bench_documents () {
-	need_duckdb || return 0
-	folder=$work/warehouse customers=${BENCH_CUSTOMERS:-180000}
-	small=$work/warehouse-small out=$work/documents.ndjson
-	rm -rf "$folder" "$small" && mkdir -p "$folder" "$small" &&
-	"$tools/gen_warehouse" "$folder" "$customers" >"$work/warehouse.json" &&
-	"$tools/gen_warehouse" "$small" 5000 >/dev/null || return 1
-	compose="'$perf/compose' '$here/documents.yaml'"
-	sh -c "$compose '$small' '$out' 8MiB" &&
-	"$bare" sql :memory: "$(sed "s|@|$small|g" "$here/documents.sql")" \
-		"CREATE TABLE ours AS SELECT regexp_replace(json::VARCHAR,
-			'\"([0-9]{4}-[0-9]{2}-[0-9]{2})T([0-9:]{8})Z\"', '\"\\1 \\2\"', 'g') AS t
-			FROM read_ndjson_objects('$out')" \
-		'CREATE TABLE theirs AS SELECT to_json(d)::VARCHAR AS t FROM documents d' \
-		'SELECT (SELECT count(*) FROM (FROM ours EXCEPT ALL FROM theirs)) +
-			(SELECT count(*) FROM (FROM theirs EXCEPT ALL FROM ours))' >"$work/documents.differ" || return 1
-	test "$(tail -n 1 "$work/documents.differ")" = 0 || {
-		echo "documents: river and DuckDB differ in $(tail -n 1 "$work/documents.differ")" >&2
-		return 1
-	}
-	sed "s|@|$folder|g" "$here/documents.sql" >"$work/documents.sql" || return 1
-	about "$customers customers, $(cat "$folder"/*.csv | wc -c) bytes of CSV in eight tables"
-	measure -n "$rounds" --gb "$(cat "$folder"/*.csv | wc -c | awk '{ print $1 / 1e9 }')" \
-		--before "rm -f '$out' && sync" \
-		--bar 'CPU, to DuckDB=cpu 1/3 <= 0.07' --bar 'wall, to DuckDB=wall 1/3 <= 0.12' \
-		--bar 'resident memory=rss 1 <= 512' --bar 'resident memory of 64MiB=rss 2 <= 72' \
-		"river, 512MiB=$compose '$folder' '$out' 512MiB $(nproc)" \
-		"river, 64MiB=$compose '$folder' '$out' 64MiB $(nproc)" \
-		"DuckDB='$bare' sql :memory: \"\$(cat '$work/documents.sql')\" \"COPY documents TO '$out' (FORMAT json)\""
-	code=$?
-	rm -rf "$folder" "$small" "$out" "$work/documents.sql" "$work/documents.differ"
-	return $code
-}
-
 # ---- all of it ----------------------------------------------------------------------------------
 version_of () {
 	"$@" 2>/dev/null | grep -o '[0-9][0-9]*\.[0-9][0-9.]*' | head -n 1
@@ -722,6 +686,7 @@ versions () {
 }
 
 . "$here/extract.sh"
+. "$here/documents.sh"
 
 mkdir -p "$work/home" || exit 1
 : >"$work/bars"
