@@ -14,7 +14,7 @@
 #include "flow/table_value.h"
 #include "format/compress.h"
 
-/* What the compressor gets at once. */
+/* What the compressor gets at once: it is in the cache still. */
 #define BLOCK (64u << 10)
 /* A part closes at so many bytes of text: some hundred MB packed at most, as warehouses like it. */
 #define PART_BYTES ((uint64_t)1 << 30)
@@ -242,8 +242,8 @@ enum rv_status extract_writer_new(const struct extract_writer_params *params, st
 	w->table = &job->tables[w->load->table];
 	w->block = (struct rv_strbuf)RV_STRBUF_INIT;
 	if (w->load->format != RV_JOB_PARQUET &&
-	    rv_compressor_new_for_rows(w->load->to == RV_JOB_TO_STREAM ? RV_OUTPUT_ZSTD : w->load->compression, 0,
-			      &w->compressor, err) != RV_OK)
+	    rv_compressor_new_for_rows(w->load->to == RV_JOB_TO_STREAM ? RV_OUTPUT_ZSTD : w->load->compression,
+				       0, &w->compressor, err) != RV_OK)
 		return err->status;
 	/* also of a member without rows: its load is there, and empty */
 	if (open_part(w, err) != RV_OK)
