@@ -15,7 +15,7 @@
 #include "format/compress.h"
 
 #define PART_BYTES ((uint64_t)1 << 30)
-#define BLOCK_BYTES (256u << 10)
+#define BLOCK_BYTES (64u << 10)
 
 struct extract_lake_writer {
 	struct extract_reading *reading;
@@ -95,8 +95,8 @@ enum rv_status extract_lake_writer_new(struct extract_reading *reading, size_t d
 	*w = (struct extract_lake_writer){ .reading = reading, .document = document, .version = version,
 					   .block = RV_STRBUF_INIT };
 	if (extract_folder(params, &w->folder, err) != RV_OK ||
-	    rv_compressor_new(params->job->documents[document].compression, params->threads, &w->compressor,
-			      err) != RV_OK ||
+	    rv_compressor_new_for_rows(params->job->documents[document].compression, params->threads,
+				       &w->compressor, err) != RV_OK ||
 	    (!version && open_part(w, err) != RV_OK)) {
 		extract_lake_writer_free(w);
 		return err->status;

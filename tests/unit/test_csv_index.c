@@ -338,6 +338,26 @@ static void test_values_are_the_same(void **state RV_UNUSED)
 	}
 }
 
+/* Trailers that are rows like others: of the right width, at the end, too early, with the wrong count. */
+static void test_trailers(void **state RV_UNUSED)
+{
+	struct rv_job job;
+
+	job_of("a: string, b: string, c: string", "trailer: \"T,x,{count}\"", &job);
+	for (unsigned round = 0; round < 200; round++) {
+		RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
+		unsigned rows = draw(50);
+
+		rv_strbuf_puts(&text, "a,b,c\n");
+		for (unsigned i = 0; i < rows; i++)
+			rv_strbuf_puts(&text, draw(60) ? "T,y,1\n" : draw(2) ? "5\" pipe,y,1\n" : "T,x,0\n");
+		rv_strbuf_printf(&text, "T,x,%u\n", rows - !draw(3));
+		rv_strbuf_puts(&text, draw(3) ? "" : "\n\n");
+		compare(&job, text.bytes, text.len, 1 << 20);
+	}
+	rv_job_release(&job);
+}
+
 /* A member larger than the reader's window, with rows that have to be looked at here and there. */
 static void test_large_member(void **state RV_UNUSED)
 {
@@ -370,6 +390,7 @@ int main(void)
 		cmocka_unit_test(test_all_ways_agree),
 		cmocka_unit_test(test_any_bytes_are_the_same_rows),
 		cmocka_unit_test(test_values_are_the_same),
+		cmocka_unit_test(test_trailers),
 		cmocka_unit_test(test_large_member),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
