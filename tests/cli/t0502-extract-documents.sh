@@ -65,6 +65,13 @@ test_expect_success 'orders with their customer, lines in order, and returns' '
 	grep documents-order-0001 lake/loads/shop/*/documents-order.manifest
 '
 
+test_expect_success 'columns of on are not repeated in nested objects; one that is wanted there is kept under two names' '
+	documents >have && ! grep "\"lines\":.*\"order_id\"" have && ! grep "\"customer\":{\"customer_id\"" have &&
+	sed "s/columns: { order_id: integer, line_no: integer, sku: string }/columns: { order_id: integer, of: { type: integer, from: order_id }, line_no: integer }/" shop.yaml >twice.yaml &&
+	river extract-load twice.yaml && zstd -qdc lake/loads/twice/*/documents-order-*.zst >have &&
+	grep "\"lines\":\[{\"of\":2,\"line_no\":1,\"returns\":\[\]}\]" have
+'
+
 test_expect_success 'again changes nothing' '
 	river extract-load shop.yaml --output json >out && grep "\"known\":1" out
 '

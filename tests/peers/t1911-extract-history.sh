@@ -126,6 +126,71 @@ test_expect_success '84: killed at any moment, the next run leaves what an undis
 	done
 '
 
+test_expect_success 'shards at once write what one run does, and the rows once' '
+	fresh && orders $(seq -f "o%03g,c1,I,2026-01-01T00:00:00Z,1" 1 60) && lines $(seq 1 60 | sed "s/\$/,o001,a,/") &&
+	customers c1,Ada && extract 1.zip && run && documents >want && test_line_count = 60 want &&
+	fresh && orders $(seq -f "o%03g,c1,I,2026-01-01T00:00:00Z,1" 1 60) && lines $(seq 1 60 | sed "s/\$/,o001,a,/") &&
+	customers c1,Ada && extract 1.zip && pids= &&
+	river extract-load job.yaml --shard 1/3 --output json >out && jq -e ".rows == 121 and (.extracts[0].whole | not)" out &&
+	for i in 2 3
+	do
+		river extract-load job.yaml --shard $i/3 2>err.$i & pids="$pids $!"
+	done &&
+	for pid in $pids
+	do
+		wait $pid || { cat err.*; return 1; }
+	done &&
+	documents >have && test_cmp want have && test $(dynamodb_count PutItem requests) = 60 &&
+	river extract-load job.yaml --shard 2/3 --output json >out && jq -e ".known == 1" out &&
+	run && test $(dynamodb_count PutItem requests) = 60
+'
+
+test_expect_success 'a shard whose DynamoDB is away leaves its part, and the others go on' '
+	orders o001,c1,U,2026-01-01T00:00:00Z,7 o002,c1,D,, o003,c1,U,2026-01-01T00:00:00Z,8 o004,c1,U,2026-01-01T00:00:00Z,9 && extract 2.zip &&
+	{ AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:1 river --timeout 5s extract-load job.yaml --shard 1/2 2>err; test $? != 0; } &&
+	river extract-load job.yaml --shard 2/2 --output json >out && jq -e ".extracts[0].whole | not" out &&
+	river extract-load job.yaml --shard 1/2 --output json >out && jq -e ".extracts[0].whole" out &&
+	documents >have && test_line_count = 59 have && grep "^o001 7 " have && grep "^o003 8 " have && grep "^o004 9 " have && ! grep "^o002" have
+'
+
+cat >sample.yaml <<\YAML
+job: orders                     # default: the file's name; names ledger and lock
+profile: prod                   # cron's working directory is HOME
+source: { path: "s3://drop/ext-*.zip", order: name }
+dialect: { delimiter: ",", quote: '"', header: true, encoding: utf-8, null: ["", "\\N"], timezone: UTC }
+tables:
+  orders:
+    member: "ORDERS_*.csv"
+    key: [order_id]
+    mode: merge                 # append
+    delete_when: { column: op, equals: D }
+    columns: { order_id: string, placed: { type: timestamp, format: "%d.%m.%Y %H:%M" }, total: "decimal(18,2)", op: string }
+  lines: { member: "LINES_*.csv", key: [order_id, line_no], columns: { order_id: string, line_no: integer, sku: string } }
+loads: { orders: { to: table dw.orders, format: ndjson } }     # or: stream dw/orders
+documents:
+  order:
+    root: orders
+    scope: history              # extract (needs complete: true)
+    target: { dynamodb: orders, ttl: { attribute: expires_at, from: placed, after: 9 months } }
+    nest: { lines: { table: lines, on: [order_id], many: true, order_by: [line_no] } }
+limits: { max_rejects: 0, max_bytes: 200GiB, max_ratio: 200 }
+deadline: 1h
+YAML
+
+test_expect_success 'a job as anybody writes it first: one load, a document over all extracts' '
+	fresh && echo "  prod: { lake: ./lake, warehouse: { type: duckdb, path: ./w.duckdb } }" >>river.yaml &&
+	placed=$(date -u -d yesterday "+%d.%m.%Y %H:%M") && day=$(date -u -d yesterday +%Y-%m-%dT%H) && table=orders &&
+	printf "order_id,placed,total,op\n" >ORDERS_1.csv && printf "order_id,line_no,sku\nA,2,late\n" >LINES_1.csv &&
+	"$make_zip" --pack drop/ext-1.zip ORDERS_1.csv LINES_1.csv &&
+	sed "s/dynamodb: orders,/dynamodb: orders, create: true,/" sample.yaml >first.yaml &&
+	river extract-load first.yaml drop/ext-1.zip && dynamodb_items orders >items && test_must_be_empty items &&
+	printf "order_id,placed,total,op\nA,%s,1.50,I\n" "$placed" >ORDERS_1.csv && printf "order_id,line_no,sku\nA,1,b\n" >LINES_1.csv &&
+	"$make_zip" --pack drop/ext-2.zip ORDERS_1.csv LINES_1.csv &&
+	river extract-load sample.yaml drop/ext-2.zip >out 2>err && test_must_be_empty out && test_must_be_empty err &&
+	dynamodb_items orders | jq -c "[.order_id.S, .total.N, [.lines.L[].M | [.line_no.N, .sku.S, has(\"order_id\")]], (.expires_at.N | length)]" >have &&
+	echo "[\"A\",\"1.5\",[[\"1\",\"b\",false],[\"2\",\"late\",false]],10]" >want && test_cmp want have
+'
+
 test_expect_success 'the emulator ends' '
 	dynamodb_stop
 '
