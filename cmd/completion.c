@@ -12,6 +12,7 @@
 #include "config/config_file.h"
 #include "context.h"
 #include "help.h"
+#include "lakes.h"
 #include "store/store.h"
 #include "wire.h"
 
@@ -22,6 +23,7 @@
  */
 struct complete {
 	struct rv_out *out;
+	struct river_lakes lakes;
 	const char *typed;
 	const char *prefix;  /* what stands before the candidate in the word: "--output=" */
 	struct river_globals globals;
@@ -59,21 +61,39 @@ static enum rv_status each_stream(void *arg, const struct rv_store_object *objec
 	if (!rv_ends_with(name, ".json"))
 		return RV_OK;
 	RV_CLEANUP(rv_free_p) char *stream = rv_strndup(name, strlen(name) - strlen(".json"));
+	RV_CLEANUP(rv_free_p) char *business = rv_strndup(name, strcspn(name, "/"));
+	if (!river_lakes_has(&c->lakes, business))
+		return RV_OK;
 	candidate(c, rv_starts_with(stream, "main/") && !rv_starts_with(c->typed, "main/")
 			     ? stream + strlen("main/")
 			     : stream);
 	return RV_OK;
 }
 
+/* The names of the other lakes are of use all the same. */
+static enum rv_status forget(struct rv_error *err)
+{
+	*err = (struct rv_error)RV_ERROR_INIT;
+	return RV_OK;
+}
+
+static enum rv_status each_lake(void *arg, struct rv_error *err)
+{
+	struct complete *c = arg;
+	struct rv_store *lake = c->lakes.cx->lake;
+	struct rv_store_list list = { .prefix = "_river/streams/" };
+	return lake->ops->list(lake, &list, each_stream, c, err) == RV_OK ? RV_OK : forget(err);
+}
+
 /* Whatever is wrong here is said when the command is run, not while it is typed. */
 static void complete_streams(struct complete *c)
 {
 	struct rv_error err = RV_ERROR_INIT;
-	struct rv_command_context cx = { .command = NULL };
+	struct rv_command_context cx = { .out = c->out };
 	if (river_open_config(&cx, &c->globals, &err) == RV_OK &&
 	    rv_wire_lake(cx.profile, &cx.lake, &err) == RV_OK) {
-		struct rv_store_list list = { .prefix = "_river/streams/" };
-		if (cx.lake->ops->list(cx.lake, &list, each_stream, c, &err) != RV_OK)
+		river_lakes_init(&c->lakes, &cx);
+		if (river_lakes_each(&c->lakes, each_lake, c, &err) != RV_OK)
 			c->typed = "";
 	}
 	river_close(&cx);

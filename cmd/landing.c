@@ -14,6 +14,7 @@
 #include "flow/landing.h"
 #include "format/json_text.h"
 #include "format/s3_event.h"
+#include "lakes.h"
 
 struct landing_options {
 	const char *event;
@@ -52,10 +53,51 @@ static void add_name(struct names *names, const char *name)
 	names->items[names->count++] = rv_strdup(name);
 }
 
+/* What is to be processed in one lake. */
+struct part {
+	const struct rv_profile *profile;
+	struct rv_store *lake;
+	struct names names;
+};
+struct work {
+	struct river_lakes lakes;
+	struct part *parts;
+	size_t count, capacity;
+	uint64_t astray;          /* uploads that lie in a lake their business has left */
+	bool all;                 /* whatever waits */
+};
+
+static void work_release(struct work *work)
+{
+	for (size_t i = 0; i < work->count; i++)
+		names_release(&work->parts[i].names);
+	free(work->parts);
+}
+
+/* That of the lake which was entered. */
+static struct part *part_here(struct work *work)
+{
+	const struct rv_command_context *cx = work->lakes.cx;
+	for (size_t i = 0; i < work->count; i++)
+		if (work->parts[i].lake == cx->lake)
+			return &work->parts[i];
+	RV_GROW(work->parts, work->count, work->capacity);
+	work->parts[work->count] = (struct part){ .profile = cx->profile, .lake = cx->lake };
+	return &work->parts[work->count++];
+}
+
 static enum rv_status listed(void *arg, const struct rv_store_object *object,
 			     struct rv_error *err RV_UNUSED)
 {
-	add_name(arg, object->name);
+	struct work *work = arg;
+	struct rv_landing_name name;
+	/* A lake may be another profile's as well, and what is in it of others is theirs. */
+	if (work->all && rv_landing_name_parse(object->name, &name) &&
+	    !river_lakes_has(&work->lakes, name.business)) {
+		work->astray += work->lakes.cx->profile == work->lakes.home;
+		return RV_OK;
+	}
+	add_name(&part_here(work)->names, object->name);
 	return RV_OK;
 }
 
@@ -100,8 +142,45 @@ static bool asked_for(char *const *streams, int count, const char *object)
 	return false;
 }
 
-static enum rv_status read_event(const struct rv_profile *profile, const char *file,
-				 char *const *streams, int count, struct names *names,
+/* One stream's together, and an object that is named twice once. */
+static void put_in_order(struct names *names)
+{
+	size_t kept = 0;
+	if (names->count)
+		qsort(names->items, names->count, sizeof(*names->items), by_text);
+	for (size_t i = 0; i < names->count; i++) {
+		if (kept && strcmp(names->items[kept - 1], names->items[i]) == 0)
+			free(names->items[i]);
+		else
+			names->items[kept++] = names->items[i];
+	}
+	names->count = kept;
+}
+
+struct event_look {
+	struct work *work;
+	const struct rv_s3_events *events;
+	bool *known;              /* of each event: a lake has taken it */
+	char *const *streams;
+	int count;
+};
+
+static enum rv_status take_events(void *arg, struct rv_error *err RV_UNUSED)
+{
+	struct event_look *look = arg;
+	const struct rv_command_context *cx = look->work->lakes.cx;
+	for (size_t i = 0; i < look->events->count; i++) {
+		const char *name = upload_in(cx->profile, &look->events->items[i]);
+		if (look->known[i] || !name || !rv_store_name_valid(name) ||
+		    !asked_for(look->streams, look->count, name))
+			continue;
+		look->known[i] = true;
+		add_name(&part_here(look->work)->names, name);
+	}
+	return RV_OK;
+}
+
+static enum rv_status read_event(struct work *work, const char *file, char *const *streams, int count,
 				 struct rv_error *err)
 {
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
@@ -111,31 +190,19 @@ static enum rv_status read_event(const struct rv_profile *profile, const char *f
 	if (rv_read_file(standard ? "/dev/stdin" : file, RV_S3_EVENTS_MAX_BYTES, &text, err) != RV_OK ||
 	    rv_s3_events_parse(text.bytes, text.len, &events, err) != RV_OK)
 		return standard ? rv_context(err, "standard input") : rv_context(err, "%s", file);
-	for (size_t i = 0; i < events.count; i++) {
-		const char *name = upload_in(profile, &events.items[i]);
-		if (!name || !rv_store_name_valid(name) || !asked_for(streams, count, name)) {
-			if (!elsewhere++)
-				rv_note("%s is no upload of what is asked for: ignored",
-					events.items[i].key);
-			continue;
-		}
-		add_name(names, name);
-	}
+	RV_CLEANUP(rv_free_p) bool *known = rv_calloc(events.count + 1, sizeof(*known));
+	struct event_look look = { work, &events, known, streams, count };
+	if (river_lakes_each(&work->lakes, take_events, &look, err) != RV_OK)
+		return err->status;
+	for (size_t i = 0; i < events.count; i++)
+		if (!known[i] && !elsewhere++)
+			rv_note("%s is no upload of what is asked for: ignored", events.items[i].key);
 	if (elsewhere > 1)
 		rv_note("%" PRIu64 " keys are no uploads of what is asked for: ignored", elsewhere);
 	if (events.test)
 		rv_note("a test event names no object");
-	/* One stream's together, and an object that is named twice once. */
-	if (names->count)
-		qsort(names->items, names->count, sizeof(*names->items), by_text);
-	size_t kept = 0;
-	for (size_t i = 0; i < names->count; i++) {
-		if (kept && strcmp(names->items[kept - 1], names->items[i]) == 0)
-			free(names->items[i]);
-		else
-			names->items[kept++] = names->items[i];
-	}
-	names->count = kept;
+	for (size_t i = 0; i < work->count; i++)
+		put_in_order(&work->parts[i].names);
 	return RV_OK;
 }
 
@@ -143,6 +210,7 @@ static enum rv_status read_event(const struct rv_profile *profile, const char *f
 
 struct teller {
 	struct rv_command_context *cx;
+	const struct rv_store *lake;  /* whose turn it is */
 	bool dry_run;
 	uint64_t uploads, landed, rejected, left, waiting, records, bytes;
 	uint64_t told;            /* of them, with something wrong */
@@ -155,7 +223,7 @@ static void tell(void *arg, const struct rv_landing_result *result)
 	char size[RV_NUMBER_TEXT];
 	const char *why = result->why.status == RV_OK ? NULL : result->why.message;
 	rv_out_json(teller->cx->out,
-		    json_pack("{s:o, s:s, s:I, s:I, s:I, s:o, s:o}", "object",
+		    json_pack("{s:s, s:o, s:s, s:I, s:I, s:I, s:o, s:o}", "lake", teller->lake->url, "object",
 			      rv_json_bytes(result->object), "outcome", outcomes[result->outcome],
 			      "bytes", (json_int_t)result->bytes, "accepted",
 			      (json_int_t)result->accepted, "rejected", (json_int_t)result->rejected,
@@ -206,64 +274,106 @@ static bool should_stop(void)
 	return rv_stop_signal() != 0;
 }
 
-static enum rv_status list_streams(struct rv_command_context *cx, int count, char **operands,
-				   struct names *names, struct rv_error *err)
+static enum rv_status list_streams(struct work *work, int count, char **operands, struct rv_error *err)
 {
+	struct rv_command_context *cx = work->lakes.cx;
 	for (int i = 0; i < count; i++) {
 		RV_CLEANUP(rv_stream_release_p) struct rv_stream stream;
 		rv_stream_init(&stream);
-		if (rv_catalog_get(cx->lake, operands[i], &stream, NULL, err) != RV_OK ||
-		    rv_landing_each(cx->lake, &stream, listed, names, err) != RV_OK)
+		if (rv_wire_business(cx, operands[i], err) != RV_OK ||
+		    rv_catalog_get(cx->lake, operands[i], &stream, NULL, err) != RV_OK ||
+		    rv_landing_each(cx->lake, &stream, listed, work, err) != RV_OK)
 			return err->status;
 	}
-	if (count)
-		return RV_OK;
-	if (rv_catalog_check_lake(cx->lake, err) != RV_OK)
-		return err->status;
-	return rv_landing_each(cx->lake, NULL, listed, names, err);
+	return RV_OK;
 }
 
-static enum rv_status landing_run(struct rv_command_context *cx, void *options, int count,
-				  char **operands, struct rv_error *err)
+static enum rv_status list_lake(void *arg, struct rv_error *err)
 {
-	const struct landing_options *o = options;
-	RV_CLEANUP(names_release) struct names names = { .items = NULL };
+	struct work *work = arg;
+	struct rv_store *lake = work->lakes.cx->lake;
+	if (rv_catalog_check_lake(lake, err) != RV_OK)
+		return err->status;
+	return rv_landing_each(lake, NULL, listed, work, err);
+}
+
+/* A lake that cannot be listed does not keep what waits in the others from being published. */
+static enum rv_status list_all(struct work *work, struct rv_error *ret_unlisted, struct rv_error *err)
+{
+	work->all = true;
+	if (river_lakes_each(&work->lakes, list_lake, work, err) != RV_OK) {
+		if (!work->count || should_stop())
+			return err->status;
+		*ret_unlisted = *err;
+	}
+	if (work->astray)
+		rv_warn("%" PRIu64 " upload%s in lake %s: of businesses that have a lake of their own, where "
+			"nobody looks for them", work->astray, work->astray == 1 ? " waits" : "s wait",
+			work->lakes.cx->lake->url);
+	return RV_OK;
+}
+
+static enum rv_status process_part(struct rv_command_context *cx, const struct landing_options *o,
+				   const struct part *part, struct teller *teller, struct rv_error *err)
+{
 	RV_CLEANUP(rv_delivery_free_p) struct rv_delivery *delivery = NULL;
-	if (o->max_record == 0 || o->max_record > (128u << 20))
-		return rv_fail(err, RV_USAGE, "--max-record is from 1 byte to 128MiB");
-	enum rv_status status = o->event ? read_event(cx->profile, o->event, operands, count, &names, err)
-					 : list_streams(cx, count, operands, &names, err);
-	if (status != RV_OK)
-		return status;
-	rv_wire_direct(cx->lake, &delivery);
-	struct teller teller = { .cx = cx, .dry_run = o->dry_run };
+	rv_wire_direct(part->lake, &delivery);
+	teller->lake = part->lake;
 	const struct rv_landing_params params = {
-		.lake = cx->lake,
+		.lake = part->lake,
 		.delivery = delivery,
-		.state_dir = cx->profile->state_dir,
+		.state_dir = part->profile->state_dir,
 		.max_bytes = o->max_size,
 		.max_record_bytes = o->max_record,
-		.spool_max_bytes = cx->profile->spool_max_bytes,
+		.spool_max_bytes = part->profile->spool_max_bytes,
 		.lock_timeout_ms = rv_lock_timeout_ms(cx),
 		.threads = 2,
 		.dry_run = o->dry_run,
 		.should_stop = should_stop,
 		.each = tell,
 		.note = say,
-		.arg = &teller,
+		.arg = teller,
 	};
-	status = rv_landing_process(&params, names.items, names.count, err);
+	return rv_landing_process(&params, part->names.items, part->names.count, err);
+}
+
+static enum rv_status landing_run(struct rv_command_context *cx, void *options, int count,
+				  char **operands, struct rv_error *err)
+{
+	const struct landing_options *o = options;
+	RV_CLEANUP(work_release) struct work work = { .parts = NULL };
+	struct rv_error worst = RV_ERROR_INIT, unlisted = RV_ERROR_INIT;
+	struct teller teller = { .cx = cx, .dry_run = o->dry_run };
+	if (o->max_record == 0 || o->max_record > (128u << 20))
+		return rv_fail(err, RV_USAGE, "--max-record is from 1 byte to 128MiB");
+	river_lakes_init(&work.lakes, cx);
+	enum rv_status status = o->event ? read_event(&work, o->event, operands, count, err)
+				: count	 ? list_streams(&work, count, operands, err)
+					 : list_all(&work, &unlisted, err);
+	if (status != RV_OK)
+		return status;
+	for (size_t i = 0; i < work.count; i++)
+		if (process_part(cx, o, &work.parts[i], &teller, err) != RV_OK &&
+		    rv_status_gravity(err->status) > rv_status_gravity(worst.status))
+			worst = *err;
 	summary(&teller);
-	if (status != RV_OK && teller.told) {
+	if (worst.status != RV_OK && teller.told) {
 		/* Each has been told of; what is left to say is the hint of the gravest. */
-		char hint[sizeof(err->hint)];
-		memcpy(hint, err->hint, sizeof(hint));
-		rv_fail(err, status, "%" PRIu64 " of %" PRIu64 " uploads did not land whole", teller.told,
-			teller.uploads);
+		char hint[sizeof(worst.hint)];
+		memcpy(hint, worst.hint, sizeof(hint));
+		rv_fail(&worst, worst.status, "%" PRIu64 " of %" PRIu64 " uploads did not land whole",
+			teller.told, teller.uploads);
 		if (hint[0])
-			rv_hint(err, "%s", hint);
+			rv_hint(&worst, "%s", hint);
 	}
-	return status;
+	if (unlisted.status != RV_OK && worst.status != RV_OK) {
+		bool graver = rv_status_gravity(unlisted.status) > rv_status_gravity(worst.status);
+		rv_warn("%s", graver ? worst.message : unlisted.message);
+		*err = graver ? unlisted : worst;
+		return err->status;
+	}
+	*err = worst.status != RV_OK ? worst : unlisted;
+	return err->status;
 }
 
 static const struct rv_example landing_examples[] = {

@@ -11,6 +11,7 @@
 #include "flow/catalog.h"
 #include "flow/rejects.h"
 #include "format/json_text.h"
+#include "lakes.h"
 #include "rejects.h"
 
 #define PREVIEW_BYTES 160
@@ -25,6 +26,8 @@ enum rv_status river_rejects_stream(struct rv_command_context *cx, int count, ch
 	}
 	if (count > 1)
 		return rv_fail(err, RV_USAGE, "one stream is enough, '%s' is too much", operands[1]);
+	if (rv_wire_business(cx, operands[0], err) != RV_OK)
+		return err->status;
 	return rv_catalog_get(cx->lake, operands[0], ret, NULL, err);
 }
 
@@ -90,44 +93,62 @@ static enum rv_status list_object(void *arg, const struct rv_rejects_name *name,
 	return RV_OK;
 }
 
-/* One line a stream: its objects follow each other. */
-struct overview {
-	struct rv_command_context *cx;
-	struct rv_rejects_name last;  /* object of the stream under way; business "": none yet */
+/* A row for each stream. Its objects follow each other in its lake. */
+struct overview_row {
+	char stream[RV_STREAM_TEXT], newest[12];
 	uint64_t rejects, batches, bytes;
 };
-
-static void overview_row(struct overview *all)
-{
-	char stream[RV_STREAM_TEXT], count[RV_NUMBER_TEXT], batches[RV_NUMBER_TEXT], size[RV_NUMBER_TEXT];
-	if (!all->last.business[0])
-		return;
-	snprintf(stream, sizeof(stream), "%s/%s", all->last.business, all->last.stream);
-	const char *cells[] = { stream, rv_format_count(all->rejects, count),
-				rv_format_count(all->batches, batches), rv_format_size(all->bytes, size),
-				all->last.day };
-	rv_out_table_row(all->cx->out, cells);
-	if (all->cx->output == RV_OUT_JSON)
-		rv_out_json(all->cx->out,
-			    json_pack("{s:s, s:I, s:I, s:I, s:s}", "stream", stream, "rejected",
-				      (json_int_t)all->rejects, "batches", (json_int_t)all->batches,
-				      "bytes", (json_int_t)all->bytes, "newest", all->last.day));
-}
+struct overview {
+	struct river_lakes lakes;
+	const char *since_day;
+	struct overview_row *rows;
+	size_t count, capacity;
+};
 
 static enum rv_status overview_object(void *arg, const struct rv_rejects_name *name,
 				      const struct rv_store_object *object, struct rv_error *err RV_UNUSED)
 {
 	struct overview *all = arg;
-	if (strcmp(all->last.business, name->business) != 0 ||
-	    strcmp(all->last.stream, name->stream) != 0) {
-		overview_row(all);
-		all->rejects = all->batches = all->bytes = 0;
+	struct overview_row row = { .rejects = 0 };
+	if (!river_lakes_has(&all->lakes, name->business))
+		return RV_OK;
+	snprintf(row.stream, sizeof(row.stream), "%s/%s", name->business, name->stream);
+	if (!all->count || strcmp(all->rows[all->count - 1].stream, row.stream) != 0) {
+		RV_GROW(all->rows, all->count, all->capacity);
+		all->rows[all->count++] = row;
 	}
-	all->last = *name;
-	all->rejects += name->rejected;
-	all->batches++;
-	all->bytes += object->bytes;
+	struct overview_row *last = &all->rows[all->count - 1];
+	memcpy(last->newest, name->day, sizeof(last->newest));
+	last->rejects += name->rejected;
+	last->batches++;
+	last->bytes += object->bytes;
 	return RV_OK;
+}
+
+static enum rv_status overview_lake(void *arg, struct rv_error *err)
+{
+	struct overview *all = arg;
+	return rv_rejects_each(all->lakes.cx->lake, NULL, NULL, all->since_day, overview_object, all, err);
+}
+
+static int by_stream(const void *a, const void *b)
+{
+	const struct overview_row *x = a, *y = b;
+	return strcmp(x->stream, y->stream);
+}
+
+static void print_overview_row(struct rv_command_context *cx, const struct overview_row *row)
+{
+	char count[RV_NUMBER_TEXT], batches[RV_NUMBER_TEXT], size[RV_NUMBER_TEXT];
+	const char *cells[] = { row->stream, rv_format_count(row->rejects, count),
+				rv_format_count(row->batches, batches), rv_format_size(row->bytes, size),
+				row->newest };
+	rv_out_table_row(cx->out, cells);
+	if (cx->output == RV_OUT_JSON)
+		rv_out_json(cx->out, json_pack("{s:s, s:I, s:I, s:I, s:s}", "stream", row->stream, "rejected",
+					       (json_int_t)row->rejects, "batches",
+					       (json_int_t)row->batches, "bytes", (json_int_t)row->bytes,
+					       "newest", row->newest));
 }
 
 static enum rv_status list_all(struct rv_command_context *cx, const char *since_day,
@@ -135,12 +156,16 @@ static enum rv_status list_all(struct rv_command_context *cx, const char *since_
 {
 	static const char *const headers[] = { "stream", "rejects", "batches", "size", "newest" };
 	static const bool right[] = { false, true, true, true, false };
-	struct overview all = { .cx = cx };
+	struct overview all = { .since_day = since_day };
+	river_lakes_init(&all.lakes, cx);
+	enum rv_status status = river_lakes_each(&all.lakes, overview_lake, &all, err);
+	if (all.count)
+		qsort(all.rows, all.count, sizeof(*all.rows), by_stream);
 	rv_out_table_begin(cx->out, headers, right, 5);
-	enum rv_status status = rv_rejects_each(cx->lake, NULL, NULL, since_day, overview_object, &all, err);
-	if (status == RV_OK)
-		overview_row(&all);
+	for (size_t i = 0; i < all.count; i++)
+		print_overview_row(cx, &all.rows[i]);
 	rv_out_table_end(cx->out);
+	free(all.rows);
 	return status;
 }
 

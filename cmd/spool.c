@@ -13,10 +13,12 @@
 #include "flow/catalog.h"
 #include "flow/recover.h"
 #include "format/json_text.h"
+#include "lakes.h"
 #include "spool/intake.h"
 #include "spool/run.h"
 
 struct filter {
+	struct rv_command_context *cx;
 	struct rv_stream stream;
 	bool one, found;
 	enum rv_status (*each)(void *arg, const struct rv_state *state, struct rv_error *err);
@@ -39,7 +41,17 @@ static enum rv_status check_exists(struct rv_command_context *cx, const char *na
 {
 	RV_CLEANUP(rv_stream_release_p) struct rv_stream stream;
 	rv_stream_init(&stream);
+	if (rv_wire_business(cx, name, err) != RV_OK)
+		return err->status;
 	return rv_catalog_get(cx->lake, name, &stream, NULL, err);
+}
+
+/* Also what waits for a lake that the stream's business had before it got one of its own. */
+static enum rv_status each_of_lake(void *arg, struct rv_error *err)
+{
+	struct filter *filter = arg;
+	return rv_state_each(filter->cx->profile->state_dir, filter->cx->lake->url, filter_state, filter,
+			     err);
 }
 
 enum rv_status river_spool_each(struct rv_command_context *cx, int operands_count, char **operands,
@@ -47,15 +59,17 @@ enum rv_status river_spool_each(struct rv_command_context *cx, int operands_coun
 						       struct rv_error *err),
 				void *arg, struct rv_error *err)
 {
-	struct filter filter = { .one = operands_count > 0, .each = each, .arg = arg };
+	struct filter filter = { .cx = cx, .one = operands_count > 0, .each = each, .arg = arg };
+	struct river_lakes lakes;
 	if (operands_count > 1)
 		return rv_fail(err, RV_USAGE, "one stream is enough, '%s' is too much", operands[1]);
 	rv_stream_init(&filter.stream);
+	river_lakes_init(&lakes, cx);
 	enum rv_status status = RV_OK;
 	if (filter.one)
 		status = rv_stream_parse_name(operands[0], &filter.stream, err);
 	if (status == RV_OK)
-		status = rv_state_each(cx->profile->state_dir, cx->lake->url, filter_state, &filter, err);
+		status = river_lakes_each(&lakes, each_of_lake, &filter, err);
 	if (status == RV_OK && filter.one && !filter.found)
 		status = check_exists(cx, operands[0], err);
 	rv_stream_release(&filter.stream);

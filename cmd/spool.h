@@ -1,4 +1,4 @@
-/* What the spool verbs share: the streams of the profile's lake that have state on this host. */
+/* What the spool verbs share: the streams of the profile's lakes that have state on this host. */
 #ifndef RIVER_SPOOL_H
 #define RIVER_SPOOL_H
 
@@ -8,7 +8,7 @@
 #include "spool/state.h"
 
 /* Calls `each` with the state of every stream, or of the one in operands[0] (by name; the stream
- * need not exist any more). RV_USAGE for more than one operand, RV_NOT_FOUND for a stream that has
+ * need not exist any more); cx->profile and cx->lake are those of its lake then. RV_USAGE for more than one operand, RV_NOT_FOUND for a stream that has
  * no state here and is not in the catalog. */
 enum rv_status river_spool_each(struct rv_command_context *cx, int operands_count, char **operands,
 				enum rv_status (*each)(void *arg, const struct rv_state *state,

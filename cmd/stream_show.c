@@ -7,6 +7,7 @@
 #include "config/definition.h"
 #include "flow/catalog.h"
 #include "context.h"
+#include "lakes.h"
 #include "resource/resource.h"
 #include "stream_plan.h"
 
@@ -107,14 +108,16 @@ static enum rv_status list_run(struct rv_command_context *cx, void *options, int
 	static const char *const headers[] = { "stream", "key", "layers", "format", "created" };
 	static const bool right[] = { false, false, false, false, false };
 	struct listing listing = { .cx = cx, .options = options };
+	struct river_lakes lakes;
 
 	if (operands_count > 1)
 		return rv_fail(err, RV_USAGE, "one beginning of names is enough, '%s' is too much",
 			       operands[1]);
 	if (listing.options->all_columns)
 		rv_out_table_begin(cx->out, headers, right, 5);
-	enum rv_status status = rv_catalog_list(cx->lake, operands_count ? operands[0] : "",
-						listing.options->after, list_name, &listing, err);
+	river_lakes_init(&lakes, cx);
+	enum rv_status status = river_lakes_streams(&lakes, operands_count ? operands[0] : "",
+						    listing.options->after, list_name, &listing, err);
 
 	if (listing.more || listing.unwanted)
 		status = RV_OK;

@@ -32,6 +32,19 @@ const char *rv_status_sentence(enum rv_status status)
 	return statuses[status].sentence;
 }
 
+/* 70, 10, 12, 4, 8, 7: what is lost or unknown before what somebody has to mend, that before what will be
+ * done by itself. Whatever is not in the list is a failure like any other. */
+int rv_status_gravity(enum rv_status status)
+{
+	static const enum rv_status order[] = { RV_OK, RV_NOT_FOUND, RV_PARTIAL, RV_FAILED, RV_KEPT,
+						RV_AUTH, RV_DAMAGED, RV_LOCAL_IO, RV_INTERNAL };
+
+	for (size_t i = 0; i < sizeof(order) / sizeof(*order); i++)
+		if (order[i] == status)
+			return (int)i;
+	return rv_status_gravity(RV_FAILED);
+}
+
 /* Messages quote input; a terminal must never obey what is in them. */
 static void neutralise(char *text)
 {

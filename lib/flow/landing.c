@@ -454,19 +454,9 @@ static enum rv_status process_object(struct landing *landing, const struct rv_la
 
 /* ---- all -------------------------------------------------------------------------------------- */
 
-static int gravity(enum rv_status status)
-{
-	static const enum rv_status order[] = { RV_NOT_FOUND, RV_PARTIAL, RV_FAILED, RV_KEPT,
-						RV_AUTH, RV_DAMAGED, RV_LOCAL_IO };
-	for (size_t i = 0; i < sizeof(order) / sizeof(*order); i++)
-		if (order[i] == status)
-			return (int)i + 1;
-	return status == RV_OK ? 0 : 3; /* any other counts as a failure */
-}
-
 static void keep_worst(struct landing *landing, const struct rv_error *err)
 {
-	if (gravity(err->status) > gravity(landing->worst.status))
+	if (rv_status_gravity(err->status) > rv_status_gravity(landing->worst.status))
 		landing->worst = *err;
 }
 

@@ -205,6 +205,17 @@ static void test_bug(void **state RV_UNUSED)
 	assert_string_equal(said.bytes, "river: bug at lib/x.c:12: impossible: 3\n");
 }
 
+static void test_gravity(void **state RV_UNUSED)
+{
+	static const enum rv_status order[] = { RV_INTERNAL, RV_LOCAL_IO, RV_DAMAGED, RV_AUTH, RV_KEPT,
+						RV_FAILED, RV_PARTIAL, RV_NOT_FOUND, RV_OK };
+
+	for (size_t i = 1; i < sizeof(order) / sizeof(*order); i++)
+		assert_true(rv_status_gravity(order[i - 1]) > rv_status_gravity(order[i]));
+	assert_int_equal(rv_status_gravity(RV_BAD_CONFIG), rv_status_gravity(RV_FAILED));
+	assert_int_equal(rv_status_gravity(RV_OK), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -217,6 +228,7 @@ int main(void)
 		cmocka_unit_test(test_truncation),
 		cmocka_unit_test(test_exact_fit),
 		cmocka_unit_test(test_bug),
+		cmocka_unit_test(test_gravity),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
