@@ -31,6 +31,17 @@ void extract_archives_release(struct extract_archives *archives)
 	*archives = (struct extract_archives){ 0 };
 }
 
+/* Behind whatever came by name before the job said that numbers count: ext-999.zip, and then ext-1000.zip. */
+static char *order_of_number(const struct rv_job *job, const char *name)
+{
+	uint64_t number;
+
+	/* it is refused later */
+	if (!extract_sequence_number(job, name, &number))
+		return rv_strdup(name);
+	return rv_asprintf("%.*s~%020" PRIu64 " %s", (int)strcspn(job->sequence, "*{"), job->sequence, number, name);
+}
+
 static void add(const struct rv_extract_params *params, struct extract_archives *archives,
 		const char *place, const char *shown, struct rv_store *bucket, uint64_t bytes,
 		int64_t modified_ms)
@@ -44,15 +55,10 @@ static void add(const struct rv_extract_params *params, struct extract_archives 
 	*a = (struct extract_archive){ .place = rv_strdup(place), .shown = rv_strdup(shown),
 				       .name = rv_strdup(rv_path_base(place)), .bucket = bucket,
 				       .bytes = bytes, .modified_ms = modified_ms };
-	uint64_t number = 0;
-
 	if (params->job->source_order == RV_JOB_ORDER_NAME)
 		a->order = rv_strdup(a->name);
 	else if (params->job->source_order == RV_JOB_ORDER_NUMBER)
-		/* one without a number is refused later */
-		a->order = extract_sequence_number(params->job, a->name, &number)
-				   ? rv_asprintf("%020" PRIu64 " %s", number, a->name)
-				   : rv_strdup(a->name);
+		a->order = order_of_number(params->job, a->name);
 	else
 		a->order = rv_asprintf("%020" PRId64 " %s", modified_ms, a->name);
 }

@@ -261,6 +261,13 @@ test_expect_success 'numbers: none, out of order by name, order: number' '
 	test_expect_code 9 river extract-load number.yaml --check >out 2>err && grep "other.zip: would be refused" out && grep "no number" err
 '
 
+test_expect_success 'order: number, where numbers outgrew their names: what came by name is older' '
+	fresh && ext ext-9.zip 1 9 && river extract-load seq.yaml && ext ext-10.zip 1 10 &&
+	test_expect_code 3 river extract-load seq.yaml && mkdir -p number && sed "s/path: drop,/path: ..\/drop, order: number,/" seq.yaml >number/seq.yaml &&
+	river extract-load number/seq.yaml && test "$(rows)" = 1,10 &&
+	ext ext-11.zip 1 11 && ext ext-100.zip 1 100 && test_expect_code 1 river extract-load number/seq.yaml && test "$(rows)" = 1,11
+'
+
 test_expect_success 'a damaged note of the sequence is told' '
 	fresh && ext ext-1.zip 1 1 && river extract-load seq.yaml && echo "{}" >lake/_river/extracts/seq/sequence.json &&
 	ext ext-2.zip 1 2 && test_expect_code 12 river extract-load seq.yaml 2>err && grep "sequence.json in the lake is damaged" err
