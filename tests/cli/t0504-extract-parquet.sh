@@ -9,7 +9,7 @@ export RIVER_STATE_DIR
 # no warehouse at all: the engine is not that of the profile
 cat >river.yaml <<\YAML
 profiles:
-  local: { lake: ./lake }
+  local: { lake: ./lake, warehouse: { type: none, memory_limit: 600MiB } }
 YAML
 cat >job.yaml <<\YAML
 job: j

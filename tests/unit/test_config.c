@@ -218,7 +218,9 @@ static void test_shorthand(void **state RV_UNUSED)
 	struct rv_config *c = loaded();
 	assert_string_equal(rv_config_profile(c)->warehouse_type, "none");
 	assert_null(rv_config_profile(c)->warehouse_path);
-	value_is(c, "warehouse.memory_limit", NULL, NULL);
+	value_is(c, "warehouse.threads", NULL, NULL);
+	/* the engine also writes Parquet */
+	value_is(c, "warehouse.memory_limit", "1GiB", "default");
 	rv_config_free(c);
 	setenv("RIVER_WAREHOUSE", "duckdb", 1);
 	c = loaded();
