@@ -53,7 +53,8 @@ struct rv_parquet_file {
 	uint64_t rows;
 	pthread_t thread;
 	bool started, joined;
-	struct rv_error err;     /* of the thread, to be read behind `done` */
+	struct rv_error err;     /* of the thread, to be read behind `done`, as is `written` */
+	uint64_t written;        /* rows */
 	/* Shared with it. */
 	pthread_mutex_t mutex;
 	pthread_cond_t changed;
@@ -162,6 +163,8 @@ static enum rv_status copy_rows(struct rv_parquet_file *file, duck_connection co
 		const char *text = api->result_error(&result);
 
 		status = say(file, text ? text : "DuckDB failed and did not say why", err);
+	} else {
+		file->written = api->rows_changed(&result);
 	}
 	api->destroy_result(&result);
 	return status;
@@ -219,8 +222,10 @@ static enum rv_status start(struct engine *engine, struct rv_error *err)
 	if (message)
 		api->free(message);
 	api->destroy_config(&config);
-	if (status == RV_OK && api->connect(engine->database, &engine->connection) != 0)
+	if (status == RV_OK && api->connect(engine->database, &engine->connection) != 0) {
 		status = rv_fail(err, RV_FAILED, "connect to DuckDB");
+		api->close(&engine->database);
+	}
 	return status;
 }
 
@@ -378,6 +383,10 @@ static enum rv_status parquet_end(struct rv_parquet_file *file, uint64_t *ret_by
 		*err = file->err;
 		return err->status;
 	}
+	if (file->written != file->rows)
+		return rv_fail(err, RV_FAILED, "write %s: %llu rows were given to DuckDB, it wrote %llu",
+			       file->params.label, (unsigned long long)file->rows,
+			       (unsigned long long)file->written);
 	if (fstat(file->params.fd, &st) != 0)
 		return rv_fail_errno(err, RV_LOCAL_IO, "%s", file->params.label);
 	*ret_bytes = (uint64_t)st.st_size;
