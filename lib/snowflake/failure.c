@@ -128,6 +128,27 @@ static void take_word(char *to, size_t size, const char *text)
 		memcpy(to, text, len + 1);
 }
 
+/* "Uncaught Execution of multiple statements failed on statement "..." (at line 7, position 0).\nwhy in
+ * SYSTEM$MULTISTMT at '...'": a long statement, and the code around it, leave no room for why. */
+#define QUOTED_MAX 80
+static char *without_quoted(const char *message)
+{
+	const char *start = strstr(message, "failed on statement \""), *end = NULL;
+	if (start) {
+		start += strlen("failed on statement \"");
+		/* the statement may hold what looks like its end */
+		for (const char *p = start; (p = strstr(p, "\" (at line ")); p++)
+			end = p;
+	}
+	if (!end)
+		return rv_strdup(message);
+	const char *why = end, *tail = strstr(end, " in SYSTEM$MULTISTMT at ");
+	size_t len = (size_t)(end - start), why_len = tail ? (size_t)(tail - why) : strlen(why);
+	bool cut = len > QUOTED_MAX;
+	return rv_asprintf("%.*s%.*s%s%.*s", (int)(start - message), message,
+			   (int)(cut ? QUOTED_MAX : len), start, cut ? "..." : "", (int)why_len, why);
+}
+
 void rv_snowflake_failure_of(const json_t *json, int http_status, struct rv_snowflake_failure *ret)
 {
 	*ret = (struct rv_snowflake_failure){ .http_status = http_status };
@@ -138,8 +159,10 @@ void rv_snowflake_failure_of(const json_t *json, int http_status, struct rv_snow
 		take_word(ret->code, sizeof(ret->code), json_string_value(code));
 	else if (json_is_integer(code))
 		snprintf(ret->code, sizeof(ret->code), "%06" JSON_INTEGER_FORMAT, json_integer_value(code));
-	if (message)
-		take_message(ret->message, sizeof(ret->message), message);
+	if (message) {
+		RV_CLEANUP(rv_free_p) char *shorter = without_quoted(message);
+		take_message(ret->message, sizeof(ret->message), shorter);
+	}
 	if (handle)
 		take_word(ret->handle, sizeof(ret->handle), handle);
 }

@@ -120,10 +120,13 @@ static const char *byte_at(const char *sql, unsigned long line, unsigned long po
  */
 unsigned rv_snowflake_statements_before(const char *sql, const char *message)
 {
-	const char *p = strstr(message, "(at line ");
+	const char *p = NULL;
 	unsigned long line, position;
 	unsigned count = 0;
 	bool inside = false;
+	/* the last one: what is quoted before may hold others */
+	for (const char *at_line = message; (at_line = strstr(at_line, "(at line ")); at_line++)
+		p = at_line;
 	if (!p || sscanf(p, "(at line %9lu, position %9lu)", &line, &position) != 2 || line < 1)
 		return 0;
 	const char *at = byte_at(sql, line, position);

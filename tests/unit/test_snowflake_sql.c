@@ -553,6 +553,32 @@ static void test_several_failed(void **state RV_UNUSED)
 	}
 }
 
+/* A long statement is quoted whole, and there is code around it: neither leaves no room for why. */
+static void test_several_failed_by_a_long_one(void **state RV_UNUSED)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf sql = RV_STRBUF_INIT, body = RV_STRBUF_INIT;
+
+	rv_strbuf_puts(&sql, "INSERT INTO t VALUES ('\" (at line 1, position 0)')");
+	for (unsigned i = 0; i < 500; i++)
+		rv_strbuf_printf(&sql, ", ('row %u')", i);
+	rv_strbuf_puts(&body, "{\"code\":\"100132\",\"message\":");
+	RV_CLEANUP(rv_free_p)
+	char *message = rv_asprintf("Uncaught Execution of multiple statements failed on statement \"%s\" (at line "
+				    "2, position 0).\nNumeric value 'X 7' is not recognized in SYSTEM$MULTISTMT at "
+				    "'    throw `Execution`' position 4", sql.bytes);
+
+	rv_strbuf_json(&body, message, strlen(message));
+	rv_strbuf_puts(&body, "}");
+	RV_CLEANUP(rv_free_p) char *both = rv_asprintf("BEGIN;\n%s", sql.bytes);
+	const struct step steps[] = { { POST, .status = 422, .body = body.bytes } };
+
+	world_start(steps);
+	assert_int_equal(run(&(struct rv_snowflake_statement){ .sql = both, .count = 2 }), RV_FAILED);
+	says("('row ...\" (at line 2, position 0). Numeric value 'X 7' is not recognized (Snowflake 100132)", NULL);
+	assert_int_equal(outcome.done, 1);
+	world_stop();
+}
+
 static void test_several_that_do_not_fit(void **state RV_UNUSED)
 {
 	static const char *const bodies[] = {
@@ -628,6 +654,7 @@ int main(void)
 		cmocka_unit_test(test_took_too_long),
 		cmocka_unit_test(test_several),
 		cmocka_unit_test(test_several_failed),
+		cmocka_unit_test(test_several_failed_by_a_long_one),
 		cmocka_unit_test(test_several_that_do_not_fit),
 		cmocka_unit_test(test_statements_before),
 	};
