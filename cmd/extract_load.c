@@ -317,7 +317,11 @@ static enum rv_status check(struct rv_command_context *cx, const struct rv_job *
 	enum rv_status status = RV_OK;
 	if (job->source || params->sources_count) {
 		rv_strbuf_puts(&text, "extracts\n");
-		status = rv_extract_check(params, &text, err);
+		struct rv_extract_params asking = *params;
+		/* a database in a file is not opened to be asked what can be read in the job */
+		if (strcmp(cx->profile->warehouse_type, "snowflake") != 0)
+			asking.warehouse = NULL;
+		status = rv_extract_check(&asking, &text, err);
 	}
 	if (cx->output == RV_OUT_JSON)
 		rv_out_json(cx->out, json_pack("{s:s, s:s}", "job", job->name, "check", text.bytes));

@@ -19,7 +19,7 @@ struct account {
 };
 struct names {
 	struct names *next;
-	char *database, *warehouse, *role, *integration, *stage;
+	char *database, *warehouse, *role, *integration, *stage, *loads_stage;
 };
 static struct account *accounts;
 static struct names *all_names;
@@ -96,6 +96,7 @@ void river_close_snowflake(void)
 		free(all_names->role);
 		free(all_names->integration);
 		free(all_names->stage);
+		free(all_names->loads_stage);
 		free(all_names);
 		all_names = next;
 	}
@@ -116,7 +117,7 @@ static enum rv_status name(const char *key, const char *written, const char *oth
 }
 
 /* db.schema.stage, any of them in quotes -> "DB"."SCHEMA"."STAGE" */
-static enum rv_status stage_name(const char *written, char **ret, struct rv_error *err)
+static enum rv_status stage_name(const char *key, const char *written, char **ret, struct rv_error *err)
 {
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf out = RV_STRBUF_INIT;
 	unsigned parts = 0;
@@ -131,15 +132,14 @@ static enum rv_status stage_name(const char *written, char **ret, struct rv_erro
 		RV_CLEANUP(rv_free_p) char *stored = NULL;
 
 		if (rv_snowflake_name(part, &stored, err) != RV_OK)
-			return rv_context(err, "warehouse.stage");
+			return rv_context(err, "%s", key);
 		if (parts)
 			rv_strbuf_putc(&out, '.');
 		rv_snowflake_identifier(&out, stored);
 		p += *p == '.';
 	}
 	if (parts != 3)
-		return rv_fail(err, RV_BAD_CONFIG, "warehouse.stage is '%s', not database.schema.stage",
-			       written);
+		return rv_fail(err, RV_BAD_CONFIG, "%s is '%s', not database.schema.stage", key, written);
 	*ret = rv_strbuf_take(&out);
 	return RV_OK;
 }
@@ -172,7 +172,10 @@ enum rv_status river_wire_snowflake(const struct rv_profile *profile, struct rv_
 	    name("warehouse.storage_integration", profile->snowflake_integration, NULL,
 		 &names->integration, err) != RV_OK ||
 	    (profile->snowflake_stage &&
-	     stage_name(profile->snowflake_stage, &names->stage, err) != RV_OK))
+	     stage_name("warehouse.stage", profile->snowflake_stage, &names->stage, err) != RV_OK) ||
+	    (profile->snowflake_loads_stage &&
+	     stage_name("warehouse.loads_stage", profile->snowflake_loads_stage, &names->loads_stage, err) !=
+		     RV_OK))
 		return rv_context(err, "profile %s", profile->name);
 	if (!names->database)
 		return missing(err, profile, "database");
@@ -187,6 +190,7 @@ enum rv_status river_wire_snowflake(const struct rv_profile *profile, struct rv_
 		.lake_prefix = profile->lake_prefix,
 		.storage_integration = names->integration,
 		.stage = names->stage,
+		.loads_stage = names->loads_stage,
 		.storage_role_arn = profile->snowflake_storage_role_arn,
 		.sns_topic = profile->notify_arn && rv_arn_is(profile->notify_arn, "sns", "")
 				     ? profile->notify_arn

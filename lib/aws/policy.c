@@ -354,7 +354,7 @@ static json_t *notify_policy(const struct maker *m, const char *to)
  * alone. Whom the role trusts is known once the integration is made. */
 static json_t *snowflake_policy(const struct maker *m)
 {
-	static const char *const read[] = { "data/*", NULL };
+	static const char *const read[] = { "data/*", "loads/*", NULL }; /* streams, and extracts */
 	json_t *policy = document();
 
 	allow(policy, "Read", "s3:GetObject s3:GetObjectVersion", objects(m, read));

@@ -511,6 +511,7 @@ static void fill_snowflake(struct rv_config *c)
 	p->snowflake_integration = copy_of(c, "warehouse.storage_integration");
 	p->snowflake_storage_role_arn = copy_of(c, "warehouse.storage_role_arn");
 	p->snowflake_stage = copy_of(c, "warehouse.stage");
+	p->snowflake_loads_stage = copy_of(c, "warehouse.loads_stage");
 	p->snowflake_makes_roles = roles && strcmp(roles, "create") == 0;
 	for (size_t i = 0; i < c->values_count; i++)
 		if (rv_starts_with(c->values[i].name, "businesses."))

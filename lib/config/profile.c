@@ -56,7 +56,7 @@ enum rv_status rv_profile_check_supported(const struct rv_profile *profile, stru
 
 /* ---- businesses ---- */
 
-#define STRINGS 22
+#define STRINGS 23
 
 /* Every text of a profile, so that none is forgotten. */
 static void strings(struct rv_profile *p, char **ret[STRINGS])
@@ -67,7 +67,7 @@ static void strings(struct rv_profile *p, char **ret[STRINGS])
 		&p->aws_region, &p->aws_endpoint_url, &p->aws_addressing_style, &p->warehouse_type,
 		&p->warehouse_path, &p->state_dir, &p->snowflake_connection, &p->snowflake_database,
 		&p->snowflake_warehouse, &p->snowflake_role, &p->snowflake_integration,
-		&p->snowflake_storage_role_arn, &p->snowflake_stage,
+		&p->snowflake_storage_role_arn, &p->snowflake_stage, &p->snowflake_loads_stage,
 	};
 
 	memcpy(ret, all, sizeof(all));

@@ -32,6 +32,7 @@ struct rv_profile {
 	/* Snowflake, as configured; what is NULL is up to the connection, or not wanted. */
 	char *snowflake_connection, *snowflake_database, *snowflake_warehouse, *snowflake_role;
 	char *snowflake_integration, *snowflake_storage_role_arn, *snowflake_stage;
+	char *snowflake_loads_stage;
 	bool snowflake_makes_roles;
 	/* Those that have something of their own. Ask rv_profile_of_business for what holds for one. */
 	struct rv_business {

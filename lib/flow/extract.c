@@ -575,6 +575,8 @@ enum rv_status rv_extract_check(const struct rv_extract_params *params, struct r
 	}
 	if (status == RV_OK && !archives.count)
 		rv_strbuf_puts(ret, "there is no extract\n");
+	if (status == RV_OK)
+		status = extract_plan(params, ret, err);
 	extract_archives_release(&archives);
 	extract_sequence_release(&sequence);
 	if (status == RV_OK && first.status != RV_OK) {

@@ -96,8 +96,8 @@ enum rv_status rv_extract_run(const struct rv_extract_params *params, struct rv_
 			      struct rv_error *err) RV_MUST_CHECK;
 void rv_extract_result_release(struct rv_extract_result *result);
 
-/* For --check: what each archive holds and which member is which table, a line each; opens archives and
- * changes nothing. Appends. */
+/* For --check: what each archive holds and which member is which table, a line each, and with a warehouse that
+ * tells what would be made in it; opens archives and changes nothing. Appends. */
 enum rv_status rv_extract_check(const struct rv_extract_params *params, struct rv_strbuf *ret,
 				struct rv_error *err) RV_MUST_CHECK;
 

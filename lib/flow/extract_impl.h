@@ -184,6 +184,10 @@ enum rv_status extract_write_documents(struct extract_reading *reading, json_t *
 enum rv_status extract_put_later(struct extract_reading *reading, size_t first, const char *stem,
 				 struct rv_error *err) RV_MUST_CHECK;
 
+/* What a run would make or alter in the warehouse first, a line each; nothing where that is not asked. Appends. */
+enum rv_status extract_plan(const struct rv_extract_params *params, struct rv_strbuf *ret,
+			    struct rv_error *err) RV_MUST_CHECK;
+
 bool extract_has_tables(const struct rv_job *job);
 void extract_say(void (*say)(void *arg, const char *text), void *arg, const char *fmt, ...) RV_PRINTF(3, 4);
 

@@ -498,6 +498,44 @@ enum rv_status extract_preflight(struct extract_reading *reading, struct rv_erro
 	return status;
 }
 
+static void add_line(void *arg, const char *statement)
+{
+	struct rv_strbuf *text = arg;
+
+	/* one statement, one line */
+	rv_strbuf_puts(text, "  ");
+	for (const char *c = statement; *c; c++)
+		if (*c == '\n') {
+			rv_strbuf_putc(text, ' ');
+			c += strspn(c + 1, " ");
+		} else {
+			rv_strbuf_putc(text, *c);
+		}
+	rv_strbuf_puts(text, ";\n");
+}
+
+enum rv_status extract_plan(const struct rv_extract_params *params, struct rv_strbuf *ret, struct rv_error *err)
+{
+	struct extract_archive archive = { 0 };
+	struct extract_reading reading = { .params = params, .archive = &archive };
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf lines = RV_STRBUF_INIT;
+	struct extract_tables tables;
+
+	if (!params->warehouse || !extract_has_tables(params->job))
+		return RV_OK;
+	tables_init(&tables, &reading, false, NULL);
+	enum rv_status status = open_warehouse(params, &tables.warehouse, err);
+
+	if (status == RV_OK && tables.warehouse->ops->extract_plan) {
+		status = tables.warehouse->ops->extract_plan(tables.warehouse, &tables.extract, add_line, &lines,
+							     err);
+		rv_strbuf_printf(ret, "warehouse: %s\n%s", lines.len ? "would be changed first" : "all is there",
+				 lines.bytes);
+	}
+	tables_release(&tables);
+	return status;
+}
+
 enum rv_status extract_write_rows(struct extract_reading *reading, bool replace, json_t *summary,
 				  struct rv_error *err)
 {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "warehouse/snowflake_extract.h"
 #include "warehouse/snowflake_load.h"
 #include "warehouse/snowflake_look.h"
 #include "warehouse/snowflake_plan.h"
@@ -24,6 +25,7 @@ static void snow_end(struct rv_warehouse *w)
 
 static void snow_free(struct rv_warehouse *w)
 {
+	free(((struct rv_snowflake_warehouse *)w)->extracts_made);
 	free(w);
 }
 
@@ -46,6 +48,12 @@ static const struct rv_warehouse_ops snow_ops = {
 	.present = snow_present,
 	.pipe = snow_pipe,
 	.drop = snow_drop,
+	.extract_find = snow_extract_find,
+	.extract_plan = snow_extract_plan,
+	.extract_take = snow_extract_take,
+	.extract_changed = snow_extract_changed,
+	.extract_number = snow_extract_number,
+	.extract_settled = snow_extract_settled,
 	.query = snow_query,
 	.free = snow_free,
 };

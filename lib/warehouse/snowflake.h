@@ -27,6 +27,9 @@ struct rv_snowflake_warehouse_params {
 	/* One of the two: an integration the stage is made with, or a stage that is there already and
 	 * stands for the lake's data/ folder ("DB"."SCHEMA"."STAGE", quoted). */
 	const char *storage_integration, *stage;
+	/* Optional: a stage that is there already and stands for the lake's loads/, which extracts are
+	 * loaded from; else one is made with the integration. */
+	const char *loads_stage;
 	/* Optional: the integration is made too, with this role of AWS's. */
 	const char *storage_role_arn;
 	/* Optional: the SNS topic the bucket tells of new objects; else it tells the pipes' own queue. */

@@ -168,11 +168,11 @@ void snow_text_schema(const struct rv_snowflake_warehouse *w, const struct rv_st
 	schema_text(w, snow_schema_name(stream, name), ret);
 }
 
-static void add_lake_url(struct rv_strbuf *sql, const struct rv_snowflake_warehouse *w)
+static void add_lake_url(struct rv_strbuf *sql, const struct rv_snowflake_warehouse *w, const char *folder)
 {
 	const char *prefix = w->params.lake_prefix;
-	RV_CLEANUP(rv_free_p) char *url = rv_asprintf("s3://%s/%s%sdata/", w->params.bucket, prefix,
-						      prefix[0] ? "/" : "");
+	RV_CLEANUP(rv_free_p) char *url = rv_asprintf("s3://%s/%s%s%s/", w->params.bucket, prefix,
+						      prefix[0] ? "/" : "", folder);
 
 	snow_add_literal(sql, url);
 }
@@ -188,7 +188,9 @@ void snow_text_integration(const struct rv_snowflake_warehouse *w, struct snow_t
 			      "  STORAGE_AWS_ROLE_ARN = ");
 	snow_add_literal(&body, w->params.storage_role_arn);
 	rv_strbuf_puts(&body, "\n  STORAGE_ALLOWED_LOCATIONS = (");
-	add_lake_url(&body, w);
+	add_lake_url(&body, w, "data");
+	rv_strbuf_puts(&body, ", ");
+	add_lake_url(&body, w, "loads");
 	rv_strbuf_printf(&body, ")\n  %c", COMMENT_HERE);
 	finish(ret, NULL, body.bytes, false);
 }
@@ -200,17 +202,28 @@ static void house_names(const struct rv_snowflake_warehouse *w, enum snow_kind k
 	set_names(ret, kind, body->bytes, SNOW_HOUSE, plain);
 }
 
-void snow_text_stage(const struct rv_snowflake_warehouse *w, struct snow_text *ret)
+static void stage_text(const struct rv_snowflake_warehouse *w, const char *name, const char *folder,
+		       struct snow_text *ret)
 {
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf body = RV_STRBUF_INIT;
 
-	house_names(w, SNOW_IS_STAGE, SNOW_STAGE, &body, ret);
+	house_names(w, SNOW_IS_STAGE, name, &body, ret);
 	rv_strbuf_puts(&body, "\n  URL = ");
-	add_lake_url(&body, w);
+	add_lake_url(&body, w, folder);
 	rv_strbuf_puts(&body, "\n  STORAGE_INTEGRATION = ");
 	rv_snowflake_identifier(&body, w->params.storage_integration);
 	rv_strbuf_printf(&body, "\n  %c", COMMENT_HERE);
 	finish(ret, NULL, body.bytes, false);
+}
+
+void snow_text_stage(const struct rv_snowflake_warehouse *w, struct snow_text *ret)
+{
+	stage_text(w, SNOW_STAGE, "data", ret);
+}
+
+void snow_text_loads_stage(const struct rv_snowflake_warehouse *w, struct snow_text *ret)
+{
+	stage_text(w, SNOW_LOADS_STAGE, "loads", ret);
 }
 
 /* One record a line; a record with a key twice must not cost its file, and no byte is guessed at. */

@@ -54,6 +54,7 @@ void snow_text_database(const struct rv_snowflake_warehouse *w, struct snow_text
 void snow_text_house(const struct rv_snowflake_warehouse *w, struct snow_text *ret);
 void snow_text_integration(const struct rv_snowflake_warehouse *w, struct snow_text *ret);
 void snow_text_stage(const struct rv_snowflake_warehouse *w, struct snow_text *ret);
+void snow_text_loads_stage(const struct rv_snowflake_warehouse *w, struct snow_text *ret); /* of extracts */
 void snow_text_format(const struct rv_snowflake_warehouse *w, struct snow_text *ret);
 void snow_text_ledger(const struct rv_snowflake_warehouse *w, struct snow_text *ret);
 /* One for each type of column that is masked; `column` has the type. */

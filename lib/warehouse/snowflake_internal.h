@@ -19,6 +19,7 @@ struct rv_snowflake_warehouse {
 	struct rv_snowflake_warehouse_params params;
 	struct rv_store *lake;
 	unsigned held;             /* begins without their end */
+	char *extracts_made;       /* the job whose tables were seen to be there; NULL: none */
 };
 
 /* ---- names: snowflake_names.c ----
@@ -45,6 +46,7 @@ enum snow_object {
 /* River's own, in D."RIVER". */
 #define SNOW_HOUSE "RIVER"
 #define SNOW_STAGE "LAKE"
+#define SNOW_LOADS_STAGE "LOADS" /* what extracts are loaded from */
 #define SNOW_FORMAT "NDJSON"
 /*
  * "LEDGER" has one row for each (STREAM_ID, FILE_NAME):

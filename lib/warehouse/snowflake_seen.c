@@ -478,20 +478,32 @@ static enum rv_status see_rest(const struct rv_snowflake_warehouse *w,
 	return see_masks(w, streams, count, seen, err);
 }
 
+enum rv_status snow_see_facts(const struct rv_snowflake_warehouse *w, const char *sql, struct snow_seen *ret,
+			      struct rv_error *err)
+{
+	enum rv_status status = ask(w, sql, take_facts, ret, err);
+
+	if (status == RV_NOT_FOUND) { /* what is to be made is not there yet */
+		*err = (struct rv_error)RV_ERROR_INIT;
+		return RV_OK;
+	}
+	if (status != RV_OK)
+		return status;
+	ret->has_database = true;
+	snow_seen_sort(ret);
+	return RV_OK;
+}
+
 enum rv_status snow_see(const struct rv_snowflake_warehouse *w, const struct rv_stream *const *streams,
 			size_t count, struct snow_seen *ret, struct rv_error *err)
 {
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf sql = RV_STRBUF_INIT;
 
 	snow_add_look(&sql, w, streams, count);
-	enum rv_status status = ask(w, sql.bytes, take_facts, ret, err);
-
-	if (status == RV_NOT_FOUND) /* what is to be made is not there yet */
+	if (snow_see_facts(w, sql.bytes, ret, err) != RV_OK)
+		return err->status;
+	if (!ret->has_database)
 		return RV_OK;
-	if (status != RV_OK)
-		return status;
-	ret->has_database = true;
-	snow_seen_sort(ret);
 	if (see_rest(w, streams, count, ret, err) != RV_OK)
 		return err->status;
 	snow_seen_sort(ret);

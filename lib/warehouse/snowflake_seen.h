@@ -52,6 +52,10 @@ bool snow_add_look_for_masks(struct rv_strbuf *sql, const struct rv_snowflake_wa
 enum rv_status snow_see(const struct rv_snowflake_warehouse *w, const struct rv_stream *const *streams,
 			size_t count, struct snow_seen *ret, struct rv_error *err) RV_MUST_CHECK;
 
+/* The same by a query of one's own, that answers with facts. */
+enum rv_status snow_see_facts(const struct rv_snowflake_warehouse *w, const char *sql, struct snow_seen *ret,
+			      struct rv_error *err) RV_MUST_CHECK;
+
 /* For tests, and for sinks: adds a fact; snow_seen_sort before looking anything up. */
 void snow_seen_add(struct snow_seen *seen, const char *kind, const char *schema, const char *name,
 		   const char *attribute, const char *value);

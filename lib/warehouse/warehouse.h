@@ -181,14 +181,20 @@ struct rv_warehouse_ops {
 				  void *arg, struct rv_error *err);
 	/* Forget tables and ledger of the stream (rebuild, delete --data). */
 	enum rv_status (*drop)(struct rv_warehouse *, const struct rv_stream *, struct rv_error *err);
-	/* Optional, all or none: tables of extracts (warehouse/extract.h). Whether this extract of the job
-	 * was taken, and the summary it was taken with (appended). */
+	/* Optional, all or none but extract_plan: tables of extracts (warehouse/extract.h). Whether this
+	 * extract of the job was taken, and the summary it was taken with (appended). */
 	enum rv_status (*extract_find)(struct rv_warehouse *, const char *job, const char *identity,
 				       struct rv_strbuf *ret_summary, bool *ret_found,
 				       struct rv_error *err);
+	/* Optional. What has to be made or altered before it can be taken, as statements; nothing is. */
+	enum rv_status (*extract_plan)(struct rv_warehouse *, const struct rv_extract *,
+				       void (*each)(void *arg, const char *statement), void *arg,
+				       struct rv_error *err);
 	/* All of it in one transaction: rows of each table, and the ledger's row. RV_CONFLICT: a table is
 	 * there and not of extracts, or its columns are others; the extract was taken already and is not to
-	 * be replaced. RV_BAD_DATA: the objects do not hold what they should. Nothing has changed then. */
+	 * be replaced. RV_BAD_DATA: the objects do not hold what they should. Nothing has changed then. Of
+	 * a `remote` one the tables may have been made; that somebody else took the extract meanwhile is
+	 * RV_OK; and after RV_FAILED it may be taken later: to ask again is right. */
 	enum rv_status (*extract_take)(struct rv_warehouse *, struct rv_extract *, struct rv_error *err);
 	/* The documents (number `document` of `extract`) that changed and were not settled yet; */
 	enum rv_status (*extract_changed)(struct rv_warehouse *, const struct rv_extract *, size_t document,

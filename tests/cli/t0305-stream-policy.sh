@@ -32,7 +32,7 @@ test_expect_success 'for Snowflake, the role that reads the lake, unless a stage
 	river $snowflake stream create web/clicks --print-policy >actual &&
 	jq -c "[.policies.snowflake_role.Statement[] | [.Action, .Resource, .Condition]]" actual >statements &&
 	cat >expected <<-\JSON &&
-	[[["s3:GetObject","s3:GetObjectVersion"],["arn:aws:s3:::acme-lake/river/data/*"],null],[["s3:GetBucketLocation"],"arn:aws:s3:::acme-lake",null],[["s3:ListBucket"],"arn:aws:s3:::acme-lake",{"StringLikeIfExists":{"s3:prefix":["river/data/*"]}}]]
+	[[["s3:GetObject","s3:GetObjectVersion"],["arn:aws:s3:::acme-lake/river/data/*","arn:aws:s3:::acme-lake/river/loads/*"],null],[["s3:GetBucketLocation"],"arn:aws:s3:::acme-lake",null],[["s3:ListBucket"],"arn:aws:s3:::acme-lake",{"StringLikeIfExists":{"s3:prefix":["river/data/*","river/loads/*"]}}]]
 	JSON
 	test_cmp expected statements &&
 	river $snowflake -c warehouse.stage=a.b.c stream create web/clicks --print-policy >actual &&

@@ -92,6 +92,8 @@ async function timeToLive(op, input) {
 
 const keyring = new Keyring();
 keyring.add('AKIDEXAMPLE', 'secret');
+// of server.mjs, for who asks both
+keyring.add('AKIARIVERTEST0000001', 'riverSecretKey/0000000000000000000000001');
 async function refusedFor(request, raw) {
 	try {
 		const r = parseRequest(request);

@@ -158,7 +158,7 @@ export class SqlApi {
 		} finally {
 			if (session.transaction)
 				await this.engine.transaction(session, 'ROLLBACK').catch(() => {});
-			this.engine.close(session);
+			await this.engine.close(session);
 		}
 	}
 	async one(session, record, statement, bindings) {

@@ -150,7 +150,7 @@ export class Catalog {
 
 	// ---- making
 	// Puts an object into its collection. `replace`: instead of one that is there.
-	make(session, kind, parts, more, { replace = false, ifNotExists = false } = {}) {
+	make(session, kind, parts, more, { replace = false, ifNotExists = false, temporary = false } = {}) {
 		const path = this.path(session, parts, kind), name = path[path.length - 1], account = session.account;
 		let parent = account;
 		if (path.length > 1)
@@ -165,7 +165,10 @@ export class Catalog {
 		const denial = { path, kind };
 		if (this.denied(session, `CREATE ${kind}`, denial) || this.denied(session, 'CREATE', denial))
 			throw forbidden(path.length === 3 ? 'schema' : path.length === 2 ? 'database' : 'account', shown(parent.name));
-		this.demand(session, `CREATE ${kind}`, parent);
+		if (temporary)
+			this.demand(session, 'USAGE', parent);
+		else
+			this.demand(session, `CREATE ${kind}`, parent);
 		if (old)
 			this.demand(session, 'OWNERSHIP', old);
 		const object = { kind, name, path, owner: session.role, comment: '', created: this.world.now(), grants: [],

@@ -41,7 +41,7 @@ async function administrator(service, input, work) {
 	try {
 		return await work(session, owner);
 	} finally {
-		service.engine.close(session);
+		await service.engine.close(session);
 	}
 }
 const pipeOf = (service, input) => service.catalog.peek(account(service, input.account), 'PIPE', nameOf(input.name)) ?? (() => {

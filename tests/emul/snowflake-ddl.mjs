@@ -57,10 +57,12 @@ export const kindAhead = reader => {
 export async function create(engine, session, reader, statement) {
 	reader.expect('CREATE');
 	const replace = reader.take('OR', 'REPLACE'), alter = !replace && reader.take('OR', 'ALTER');
-	let transient = false, secure = false;
+	let transient = false, secure = false, temporary = false;
 	for (;;)
-		if (reader.take('TRANSIENT') || reader.take('TEMPORARY') || reader.take('TEMP'))
+		if (reader.take('TRANSIENT'))
 			transient = true;
+		else if (reader.take('TEMPORARY') || reader.take('TEMP'))
+			temporary = true;
 		else if (reader.take('SECURE'))
 			secure = true;
 		else
@@ -76,8 +78,8 @@ export async function create(engine, session, reader, statement) {
 	ifNotExists ||= reader.take('IF', 'NOT', 'EXISTS');
 	if (replace && ifNotExists)
 		throw new SqlError('001422', '42601', 'SQL compilation error:\nOptions IF NOT EXISTS and OR REPLACE are incompatible.');
-	const make = more => engine.catalog.make(session, kind, parts, more, { replace, ifNotExists });
-	return maker(engine, session, reader, { kind, parts, make, replace, transient, secure, storage, statement });
+	const make = more => engine.catalog.make(session, kind, parts, more, { replace, ifNotExists, temporary });
+	return maker(engine, session, reader, { kind, parts, make, replace, transient, temporary, secure, storage, statement });
 }
 const created = ({ object, made }, what = title(object.kind)) => status(made ? `${what} ${shown(object.name)} successfully created.`
 	: `${shown(object.name)} already exists, statement succeeded.`);
@@ -162,7 +164,7 @@ async function describeQuery(engine, session, duckSql) {
 	});
 }
 
-async function createTable(engine, session, reader, { make, replace, transient, parts }) {
+async function createTable(engine, session, reader, { make, replace, transient, temporary, parts }) {
 	let columns = null, clone = null;
 	if (reader.is('('))
 		columns = await readColumns(engine, session, reader);
@@ -194,6 +196,9 @@ async function createTable(engine, session, reader, { make, replace, transient, 
 		await engine.rows(session, `CREATE TABLE ${where} (${columns.map(columnSql).join(', ')})`);
 		if (query)
 			await engine.rows(session, `INSERT INTO ${where} ${query}`);
+		// it goes with the session, which is a request's
+		if (temporary)
+			session.temporary.push(result.object);
 	}
 	return created(result, 'Table');
 }

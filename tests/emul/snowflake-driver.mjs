@@ -28,7 +28,7 @@ export class Driver {
 				return await this.query(session, input);
 			if (r.op === 'Logout') {
 				this.sessions.delete(token);
-				this.service.engine.close(session);
+				await this.service.engine.close(session);
 			}
 			return said(null);
 		} catch (error) {

@@ -74,7 +74,7 @@ export class Engine {
 		if (!account.roles.has(use) || !this.granted(account, user, use))
 			throw new SqlError('390189', '08001', `Role '${use}' specified in the connect string does not exist or not authorized. Contact your local system administrator, or attempt to login with another role, e.g. PUBLIC.`);
 		const session = { account, user, role: use, kind, database: null, schema: null, warehouse: null, parameters,
-			variables: new Map(), connection: await this.connect(), transaction: false, undo: [], reads: [], writes: [] };
+			variables: new Map(), connection: await this.connect(), transaction: false, undo: [], reads: [], writes: [], temporary: [] };
 		// what is not there, or not to be seen, is left out without a word
 		if (database && this.catalog.find(session, 'DATABASE', [database], { missing: true })) {
 			session.database = database;
@@ -97,7 +97,11 @@ export class Engine {
 		user.roles.forEach(reach);
 		return seen.has(role);
 	}
-	close(session) {
+	async close(session) {
+		for (const object of session.temporary) {
+			await session.connection.run(`DROP TABLE IF EXISTS ${duckTable(object.duck)}`);
+			this.catalog.remove(session, object);
+		}
 		session.connection.closeSync();
 	}
 

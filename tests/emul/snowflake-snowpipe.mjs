@@ -30,7 +30,7 @@ export class Snowpipe {
 		try {
 			pipe = this.find(session, r.key, r.op === 'InsertFiles' ? 'OPERATE' : 'MONITOR');
 		} finally {
-			this.engine.close(session);
+			await this.engine.close(session);
 		}
 		r.requestId = r.query.requestId;
 		return this[r.op](r, pipe, bytes);
@@ -224,7 +224,7 @@ export class Snowpipe {
 						Object.assign(pipe, { lastIngested: entry.at, lastPath: item.key });
 				}
 			} finally {
-				engine.close(session);
+				await engine.close(session);
 			}
 		});
 	}

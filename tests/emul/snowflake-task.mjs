@@ -29,7 +29,7 @@ export async function runTask(engine, task, account, { checkWhen = false } = {})
 			throw error;
 		Object.assign(entry, { state: 'FAILED', error: error.message, code: error.code });
 	} finally {
-		engine.close(session);
+		await engine.close(session);
 	}
 	task.history.push(entry);
 	for (const next of engine.catalog.all(account, 'TASK'))
