@@ -54,6 +54,7 @@ static const struct rv_warehouse_ops snow_ops = {
 	.extract_changed = snow_extract_changed,
 	.extract_number = snow_extract_number,
 	.extract_settled = snow_extract_settled,
+	.extract_left = snow_extract_left,
 	.query = snow_query,
 	.free = snow_free,
 };

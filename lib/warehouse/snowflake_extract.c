@@ -354,10 +354,21 @@ enum rv_status snow_extract_settled(struct rv_warehouse *warehouse, const struct
 	struct rv_snowflake_warehouse *w = (struct rv_snowflake_warehouse *)warehouse;
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf sql = RV_STRBUF_INIT;
 
-	rv_strbuf_puts(&sql, "DELETE FROM ");
-	snow_add_extract_roots(&sql, w, extract, &extract->documents[document]);
-	rv_strbuf_printf(&sql, " WHERE \"RIVER$EXTRACT\" <= %" PRIu64, number);
+	snow_extract_settled_sql(&sql, w, extract, document, number);
 	return snow_ask(w, sql.bytes, NULL, NULL, NULL, err) == RV_OK
+		       ? RV_OK
+		       : rv_context(err, "the list of changed documents.%s", extract->documents[document].name);
+}
+
+enum rv_status snow_extract_left(struct rv_warehouse *warehouse, const struct rv_extract *extract, size_t document,
+				 uint64_t *ret, struct rv_error *err)
+{
+	struct rv_snowflake_warehouse *w = (struct rv_snowflake_warehouse *)warehouse;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf sql = RV_STRBUF_INIT;
+
+	snow_extract_left_sql(&sql, w, extract, document);
+	*ret = 0;
+	return snow_ask(w, sql.bytes, NULL, take_number, ret, err) == RV_OK
 		       ? RV_OK
 		       : rv_context(err, "the list of changed documents.%s", extract->documents[document].name);
 }

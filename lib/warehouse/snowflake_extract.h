@@ -19,6 +19,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
 #include "base/ulid.h"
@@ -83,6 +84,12 @@ void snow_extract_changed_steps(const struct rv_snowflake_warehouse *w, const st
 				size_t document, const char run[RV_ULID_TEXT], struct snow_steps *ret,
 				size_t *ret_first);
 
+/* Takes roots off the list, those that changed up to this extract; and how many are on it up to this one. */
+void snow_extract_settled_sql(struct rv_strbuf *sql, const struct rv_snowflake_warehouse *w,
+			      const struct rv_extract *extract, size_t document, uint64_t number);
+void snow_extract_left_sql(struct rv_strbuf *sql, const struct rv_snowflake_warehouse *w,
+			   const struct rv_extract *extract, size_t document);
+
 /* Parts of the above. (SELECT "EXTRACT_NUMBER" ... of this run) */
 void snow_add_extract_number(struct rv_strbuf *sql, const struct rv_snowflake_warehouse *w,
 			     const char run[RV_ULID_TEXT]);
@@ -123,5 +130,7 @@ enum rv_status snow_extract_changed(struct rv_warehouse *w, const struct rv_extr
 enum rv_status snow_extract_number(struct rv_warehouse *w, uint64_t *ret, struct rv_error *err) RV_MUST_CHECK;
 enum rv_status snow_extract_settled(struct rv_warehouse *w, const struct rv_extract *extract, size_t document,
 				    uint64_t number, struct rv_error *err) RV_MUST_CHECK;
+enum rv_status snow_extract_left(struct rv_warehouse *w, const struct rv_extract *extract, size_t document,
+				 uint64_t *ret, struct rv_error *err) RV_MUST_CHECK;
 
 #endif

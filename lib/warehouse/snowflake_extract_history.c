@@ -35,6 +35,24 @@ static void add_on(struct rv_strbuf *sql, const struct rv_extract_node *node, co
 	}
 }
 
+/* Which roots are this shard's; `word` in front, nothing where there is one part alone. Of Snowflake's hashes
+ * this one is defined by a standard, so it is the same next year. */
+static void add_shard(struct rv_strbuf *sql, const char *word, const struct rv_extract *extract,
+		      const struct rv_extract_document *document)
+{
+	const struct rv_extract_table *root = &extract->tables[document->nodes[0].table];
+
+	if (extract->shards < 2)
+		return;
+	rv_strbuf_printf(sql, " %s MOD(MD5_NUMBER_LOWER64(", word);
+	for (size_t k = 0; k < root->key->count; k++) {
+		rv_strbuf_puts(sql, k ? " || '/' || " : "");
+		snow_add_column(sql, root->key->items[k]);
+		rv_strbuf_puts(sql, "::VARCHAR");
+	}
+	rv_strbuf_printf(sql, "), %u) = %u", extract->shards, extract->shard);
+}
+
 /* ---- noting ---- */
 
 static void begin_roots(struct rv_strbuf *sql, const struct rv_snowflake_warehouse *w,
@@ -130,8 +148,10 @@ static void node_step(const struct rv_snowflake_warehouse *w, const struct rv_ex
 	snow_add_extract_table(&sql, w, t, false);
 	rv_strbuf_puts(&sql, " AS C WHERE EXISTS (SELECT 1 FROM ");
 	if (number == 0) {
+		rv_strbuf_puts(&sql, "(SELECT * FROM ");
 		snow_add_extract_roots(&sql, w, extract, document);
-		rv_strbuf_puts(&sql, " AS P WHERE ");
+		add_shard(&sql, "WHERE", extract, document);
+		rv_strbuf_puts(&sql, ") AS P WHERE ");
 		for (size_t k = 0; k < t->key->count; k++) {
 			rv_strbuf_puts(&sql, k ? " AND C." : "C.");
 			snow_add_column(&sql, t->key->items[k]);
@@ -214,6 +234,7 @@ static void gone_step(const struct rv_snowflake_warehouse *w, const struct rv_ex
 	snow_add_extract_key(&sql, t, "");
 	rv_strbuf_puts(&sql, " FROM ");
 	snow_add_extract_roots(&sql, w, extract, document);
+	add_shard(&sql, "WHERE", extract, document);
 	rv_strbuf_puts(&sql, " EXCEPT SELECT ");
 	snow_add_extract_key(&sql, t, "");
 	rv_strbuf_puts(&sql, " FROM ");
@@ -234,4 +255,29 @@ void snow_extract_changed_steps(const struct rv_snowflake_warehouse *w, const st
 	for (size_t t = 0; t < extract->tables_count; t++)
 		rows_step(w, extract, d, t, run, ret);
 	gone_step(w, extract, d, run, ret);
+}
+
+/* ---- the list ---- */
+
+void snow_extract_settled_sql(struct rv_strbuf *sql, const struct rv_snowflake_warehouse *w,
+			      const struct rv_extract *extract, size_t document, uint64_t number)
+{
+	rv_strbuf_puts(sql, "DELETE FROM ");
+	snow_add_extract_roots(sql, w, extract, &extract->documents[document]);
+	rv_strbuf_printf(sql, " WHERE \"RIVER$EXTRACT\" <= %" PRIu64, number);
+	add_shard(sql, "AND", extract, &extract->documents[document]);
+}
+
+void snow_extract_left_sql(struct rv_strbuf *sql, const struct rv_snowflake_warehouse *w,
+			   const struct rv_extract *extract, size_t document)
+{
+	rv_strbuf_puts(sql, "SELECT COUNT(*) AS \"N\" FROM ");
+	snow_add_extract_roots(sql, w, extract, &extract->documents[document]);
+	rv_strbuf_puts(sql, " WHERE \"RIVER$EXTRACT\" <= (SELECT MAX(\"EXTRACT_NUMBER\") FROM ");
+	snow_add_house(sql, w, SNOW_EXTRACTS);
+	rv_strbuf_puts(sql, " WHERE \"JOB\" = ");
+	snow_add_literal(sql, extract->job);
+	rv_strbuf_puts(sql, " AND \"IDENTITY\" = ");
+	snow_add_literal(sql, extract->identity);
+	rv_strbuf_putc(sql, ')');
 }

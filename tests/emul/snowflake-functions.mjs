@@ -309,6 +309,7 @@ const scalars = world => ({
 		: formatted(value, format)],
 	SHA2: ['*', V, (value, bits = 256n) => value === null ? null : createHash(`sha${bits || 256n}`).update(textOf(value)).digest('hex')],
 	SHA1: [[ANY], V, value => createHash('sha1').update(textOf(value)).digest('hex')],
+	MD5_LOWER64_TEXT: [[ANY], V, value => String(BigInt(`0x${createHash('md5').update(textOf(value)).digest('hex').slice(16)}`))],
 		MD5: [[ANY], V, value => createHash('md5').update(textOf(value)).digest('hex')],
 	HEX_ENCODE: [[ANY], V, value => value instanceof DuckDBStructValue ? textOf(value)
 		: Buffer.from(textOf(value)).toString('hex').toUpperCase()],
@@ -383,7 +384,7 @@ const macros = [
 		...stamps.flatMap(([name, make, zone]) => [`${attempt}TO_${name}(x) AS ${make}(SF_${attempt}MICROS(x, '', 'timestamp_${zone}'))`,
 			`${attempt}TO_${name}(x, f) AS ${make}(SF_${attempt}MICROS(x, CAST(f AS VARCHAR), 'timestamp_${zone}'))`])]),
 	'TO_VARIANT(x) AS SF_VARIANT(x)', 'TO_OBJECT(x) AS SF_VARIANT(x)', 'TO_ARRAY(x) AS SF_VARIANT(x)',
-		'AS_REAL(x) AS SF_AS_DOUBLE(x)', 'AS_INTEGER(x) AS CAST(SF_AS_NUMBER_TEXT(x) AS HUGEINT)',
+		'MD5_NUMBER_LOWER64(x) AS CAST(SF_MD5_LOWER64_TEXT(x) AS HUGEINT)', 'AS_REAL(x) AS SF_AS_DOUBLE(x)', 'AS_INTEGER(x) AS CAST(SF_AS_NUMBER_TEXT(x) AS HUGEINT)',
 	'IFF(c, a, b) AS CASE WHEN c THEN a ELSE b END', 'NVL(a, b) AS coalesce(a, b)', 'IFNULL(a, b) AS coalesce(a, b)',
 		'NVL2(a, b, c) AS CASE WHEN a IS NOT NULL THEN b ELSE c END',
 	'ZEROIFNULL(a) AS coalesce(a, 0)', 'NULLIFZERO(a) AS nullif(a, 0)', 'EQUAL_NULL(a, b) AS a IS NOT DISTINCT FROM b',

@@ -153,6 +153,26 @@ test_expect_success 'a table that is somebody else'\''s is refused before anythi
 	emul_get "objects?bucket=lake&prefix=river/loads/shop_$job" >objects && test_must_be_empty objects
 '
 
+test_expect_success 'shards divide the documents, and the last one has the extract taken' '
+	fresh && orders $(seq -f "o%g,c1,I,2026-01-01T00:00:00Z,1" 1 20) && extract 1.zip &&
+	run --shard 1/2 && dynamodb_items snow-$job >items && count=$(wc -l <items) && test $count -gt 0 && test $count -lt 20 &&
+	test "$(sf_value "SELECT COUNT(*) FROM RIVER.RIVER.\"SHOP_$job\$ORDER\$ROOTS\"")" = $((20 - count)) &&
+	run --shard 2/2 && dynamodb_items snow-$job >items && test_line_count = 20 items &&
+	asked=$(emul_count snowflake.Submit) && run && test "$(emul_count snowflake.Submit)" = $asked
+'
+
+test_expect_success 'documents in the lake are those that DuckDB makes' '
+	fresh && sed -i "s/target: .*/target: { lake: true }/" snow.yaml duck.yaml && orders A,c1,I,2026-01-01T00:00:00.25Z,1.50 && lines 1,A,a, && extract 1.zip &&
+	both && lines 1,A,b,U && extract 2.zip && both &&
+	emul_get "objects?bucket=lake&prefix=river/loads/shop_$job" | jq -r .key | grep documents-order- | grep ndjson | sort >keys &&
+	while read -r key
+	do
+		curl -sS --noproxy "*" "$emul_url/_emul/object?bucket=lake&key=$key" | zstd -dcq || return 1
+	done <keys >snow.documents &&
+	find lake/loads -name "documents-order-*.ndjson*" | sort | xargs zstd -dcq >duck.documents &&
+	test_line_count = 2 snow.documents && test_cmp duck.documents snow.documents
+'
+
 # ---- faults
 
 one () {

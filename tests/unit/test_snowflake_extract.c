@@ -136,6 +136,15 @@ static void test_golden(void **state RV_UNUSED)
 	assert_ptr_equal(w.steps.items[3].table, &w.tables[1]);
 	assert_null(w.steps.items[4].table);
 	check_steps(&w, "extract-changed");
+	w.extract.shards = 3;
+	w.extract.shard = 1;
+	snow_extract_changed_steps(&w.w, &w.extract, 0, RUN, &w.steps, &first);
+	check_steps(&w, "extract-changed-shard");
+	snow_extract_settled_sql(&sql, &w.w, &w.extract, 0, 7);
+	check(&w, "extract-settled-shard", &sql);
+	snow_extract_left_sql(&sql, &w.w, &w.extract, 0);
+	check(&w, "extract-left", &sql);
+	w.extract.shards = 0;
 	snow_extract_look_sql(&sql, &w.w, &w.extract);
 	check(&w, "extract-look", &sql);
 	snow_extract_find_sql(&sql, &w.w, "shop", "0123456789abcdef");
