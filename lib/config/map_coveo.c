@@ -1,0 +1,57 @@
+/*
+ * The map of the data set of Coveo's data challenge, as `river pump --print-map` shows it: what the pumper
+ * of the pipelines built on it sends. The row's own time goes into an event with --replay-time only. Three
+ * resolutions have a multiplication sign, and one language is two, as there.
+ */
+#include "config/map.h"
+
+/* clang-format off */
+const char rv_map_coveo[] =
+"# rows of browsing_train.csv as events of a shop; sku_to_content.csv is looked for beside it\n"
+"input: { format: csv }\n"
+"session: session_id_hash\n"
+"time: { column: server_timestamp_epoch_ms, as: ms }\n"
+"lookup:\n"
+"  catalog: { file: sku_to_content.csv, key: product_sku_hash, by: product_sku_hash }\n"
+"kinds:\n"
+"  pageview: { event_type: pageview }\n"
+"  detail: { event_type: event_product, product_action: detail }\n"
+"  add: { event_type: event_product, product_action: add }\n"
+"  remove: { event_type: event_product, product_action: remove }\n"
+"  purchase: { event_type: event_product, product_action: purchase }\n"
+"others: reject\n"
+"fields:\n"
+"  dl: \"https://shop.example/?page={hashed_url}\"\n"
+"  tm: now\n"
+"  z: uuid4\n"
+"  sr: { pick: [\"1920\xc3\x97""1080\", \"1366\xc3\x97""768\", \"1440\xc3\x97""900\", 1024x768], by: session_id_hash }\n"
+"  sd: \"30-bit\"\n"
+"  ul: { pick: [en-US, en-GB, de-DE, es-ES, fr-FR, fr-CAta-IN, pt-BR], by: session_id_hash }\n"
+"  ua:\n"
+"    by: session_id_hash\n"
+"    pick:\n"
+"    - \"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/94.0.4606.61 Safari/537.36\"\n"
+"    - \"Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:53.0) Gecko/20100101 Firefox/53.0\"\n"
+"    - \"Mozilla/4.0 (compatible; MSIE 7.0; Windows NT 6.0)\"\n"
+"    - \"Mozilla/5.0 (Windows NT 6.3; Trident/7.0; rv:11.0) like Gecko\"\n"
+"    - \"Mozilla/5.0 (iPad; CPU OS 8_4_1 like Mac OS X) AppleWebKit/600.1.4 (KHTML, like Gecko) Version/8.0 Mobile/12H321 Safari/600.1.4\"\n"
+"    - \"Mozilla/5.0 (Linux; Android 6.0.1; SAMSUNG SM-N910F Build/MMB29M) AppleWebKit/537.36 (KHTML, like Gecko) SamsungBrowser/4.0 Chrome/44.0.2403.133 Mobile Safari/537.36\"\n"
+"    - \"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/95.0.4638.69 Safari/537.36\"\n"
+"  de: UTF-8\n"
+"  tid:\n"
+"    by: session_id_hash\n"
+"    pick:\n"
+"    - 5b1fae0c-54dc-4f0e-8f6e-1d3c52f0a6e1\n"
+"    - 0c6a3d8e-93f7-4d0b-b1a4-7e0f6b9d2c52\n"
+"    - e47d1b26-0a8c-4b95-9c1f-38d5a7620ef3\n"
+"    - 91c8f5d3-6e2b-47a1-a0d9-c4b17f3e8a64\n"
+"    - 2da07e94-b35f-4c68-8e52-60f9b1d8c375\n"
+"  cid: { uuid5: session_id_hash, namespace: dns }\n"
+"  t: { switch: event_type, cases: { pageview: pageview, event_product: event } }\n"
+"  pa: { column: product_action, kinds: [detail, add, remove, purchase] }\n"
+"  ti: { value: uuid4, kinds: [purchase] }\n"
+"  tr: { lookup: catalog.price_bucket, as: number, empty: \"0.0\", absent: \"0.0\", kinds: [purchase] }\n"
+"  pr1id: { column: product_sku_hash, kinds: [detail, add, remove, purchase] }\n"
+"  pr1pr: { lookup: catalog.price_bucket, absent: \"0.0\", kinds: [detail, add, remove, purchase] }\n"
+"  pr1ca: { lookup: catalog.category_hash, absent: NOCAT, kinds: [detail, add, remove, purchase] }\n";
+/* clang-format on */

@@ -1,0 +1,127 @@
+#!/bin/sh
+test_description='pump --resume: the same command goes on, to an address and into a stream'
+. "$(dirname "$0")/../lib/test-lib.sh"
+. "$RIVER_SOURCE/tests/lib/capture-lib.sh"
+
+cat >river.yaml <<\YAML
+profiles:
+  local: { lake: ./lake, warehouse: { type: none } }
+YAML
+cat >map.yaml <<\YAML
+session: s
+fields: { s: { column: s }, n: { column: n }, z: uuid4, tm: now }
+YAML
+awk 'BEGIN { for (i = 0; i < 3000; i++) printf "{\"s\":\"s%d\",\"n\":%d}\n", i % 20, i }' >rows.ndjson
+
+# Each row is there, and one that is there twice is the same bytes: no id stands for two contents.
+whole () {
+	sort -u "$1" >distinct && sed 's/.*"n":\([0-9]*\).*/\1/' distinct | sort -n >numbers &&
+	seq 0 $(($2 - 1)) | test_cmp - numbers &&
+	sed 's/.*"z":"\([^"]*\).*/\1/' distinct | sort | uniq -d >twice && test_must_be_empty twice
+}
+landed () {
+	find lake/data -name '*.ndjson.zst' 2>/dev/null | sort | while read -r object
+	do
+		zstd -qdc "$object" || exit 1
+	done
+}
+
+test_expect_success 'what has been sent is not sent again, and --restart sends it anew' '
+	capture_start && river pump --resume --map map.yaml --to "$capture_url/ok" rows.ndjson &&
+	bodies >all && test_line_count = 3000 all && whole all 3000 &&
+	river -v pump --resume --map map.yaml --to "$capture_url/ok" rows.ndjson 2>err && test_grep "before" err &&
+	bodies >again && test_line_count = 3000 again &&
+	river pump --resume --restart --map map.yaml --to "$capture_url/ok" rows.ndjson &&
+	bodies >again && test_line_count = 6000 again && sort -u again >distinct && test_line_count = 6000 distinct
+'
+
+test_expect_success '--count, and then the rest' '
+	: >captured && river pump --resume --restart --count 1000 --map map.yaml --to "$capture_url/ok" rows.ndjson &&
+	bodies >all && test_line_count = 1000 all &&
+	river pump --resume --map map.yaml --to "$capture_url/ok" rows.ndjson &&
+	bodies >all && test_line_count = 3000 all && whole all 3000
+'
+
+test_expect_success '66: SIGKILL anywhere, and the same command again: each row once, or twice as the same bytes' '
+	for batch in 1 20
+	do
+		: >captured && rm -rf "$HOME/.local/state/river/pump" && before=0 &&
+		for round in 1 2 3 4
+		do
+			{ river pump --resume --map map.yaml --batch $batch --rate 2000/s --to "$capture_url/ok" rows.ndjson & } && pumper=$! &&
+			more_came () { test $(wc -l <captured) -gt $(($before + 200 / $batch)) || ! kill -0 $pumper; } &&
+			test_wait_until 20 more_came && { kill -KILL $pumper; wait $pumper || :; } &&
+			before=$(wc -l <captured) || return 1
+		done &&
+		river pump --resume --map map.yaml --batch $batch --to "$capture_url/ok" rows.ndjson &&
+		bodies | sed "s/^\[//; s/\]\$//; s/},{/}\n{/g" >all && whole all 3000 &&
+		test $(wc -l <all) -lt 6000 || return 1
+	done
+'
+
+test_expect_success '66: csv, packed, with rows that are none: gone on with at the right row' '
+	{ echo "s,n"; awk "BEGIN { for (i = 0; i < 3000; i++) print (i % 100 == 7 ? \"too,many,fields\" : \"s\" i % 9 \",\" i) }"; } | gzip >rows.csv.gz &&
+	: >captured && { river pump --resume --map map.yaml --rate 3000/s --to "$capture_url/ok" rows.csv.gz 2>err & } && pumper=$! &&
+	came () { test $(wc -l <captured) -gt 1500; } && test_wait_until 20 came && kill -KILL $pumper && { wait $pumper || :; } &&
+	test_expect_code 7 river pump --resume --map map.yaml --to "$capture_url/ok" rows.csv.gz 2>err &&
+	bodies | sort -u | sed "s/.*\"n\":\"\([0-9]*\).*/\1/" | sort -n >numbers && seq 0 2999 | grep -v "07\$" | grep -vx 7 >expected &&
+	test_cmp expected numbers
+'
+
+test_expect_success '67: data that has changed is not gone on with: 6, with what it was and what it is' '
+	cp rows.ndjson data.ndjson && : >captured &&
+	river pump --resume --count 100 --map map.yaml --to "$capture_url/ok" data.ndjson &&
+	echo "{\"s\":\"x\",\"n\":3000}" >>data.ndjson && size=$(wc -c <data.ndjson) &&
+	test_expect_code 6 river pump --resume --map map.yaml --to "$capture_url/ok" data.ndjson 2>err &&
+	test_grep "data.ndjson has changed" err && test_grep "now $size bytes" err && test_grep "restart" err &&
+	sed "s/tm: now/tm: { now: s }/" map.yaml >other.yaml && cp rows.ndjson data2.ndjson &&
+	river pump --resume --count 100 --map map.yaml --to "$capture_url/ok" data2.ndjson &&
+	test_expect_code 6 river pump --resume --map other.yaml --to "$capture_url/ok" data2.ndjson 2>err && test_grep "map is another" err &&
+	test_expect_code 2 river pump --resume --replay-time --map map.yaml --to "$capture_url/ok" - <rows.ndjson &&
+	river pump --resume --restart --map other.yaml --to "$capture_url/ok" data2.ndjson
+'
+
+test_expect_success 'one pump at a time' '
+	: >captured && { river pump --resume --restart --map map.yaml --rate 100/s --to "$capture_url/ok" rows.ndjson & } && pumper=$! &&
+	test_wait_until 20 test -s captured &&
+	test_expect_code 11 river --lock fail pump --resume --map map.yaml --to "$capture_url/ok" rows.ndjson 2>err &&
+	test_grep "by another process" err && kill -KILL $pumper && { wait $pumper || :; }
+'
+
+test_expect_success 'a journal that is damaged is said: 12, and --restart mends it' '
+	cp rows.ndjson mine.ndjson && ls "$HOME/.local/state/river/pump" >before &&
+	river pump --resume --count 10 --map map.yaml --to "$capture_url/ok" mine.ndjson &&
+	journal=$HOME/.local/state/river/pump/$(ls "$HOME/.local/state/river/pump" | grep -v lock | grep -vxFf before) &&
+	sed -i "1s/seed/sead/" "$journal" &&
+	test_expect_code 12 river pump --resume --map map.yaml --to "$capture_url/ok" mine.ndjson 2>err &&
+	test_grep "damaged" err && test_grep "restart" err &&
+	river pump --resume --restart --map map.yaml --to "$capture_url/ok" mine.ndjson
+'
+
+test_expect_success 'into a stream, once' '
+	river stream create web/clicks >/dev/null && river -v pump --map map.yaml --to web/clicks rows.ndjson 2>err &&
+	test_grep "pumped 3,000 events" err && landed >all && test_line_count = 3000 all && whole all 3000
+'
+
+test_expect_success '66: into a stream: killed anywhere, each event lands once' '
+	rm -rf lake "$HOME/.local" && river stream create web/clicks --batch-records 200 >/dev/null &&
+	for round in 1 2 3
+	do
+		{ river pump --resume --map map.yaml --rate 4000/s --to web/clicks rows.ndjson & } && pumper=$! &&
+		sleep 0.3 && kill -KILL $pumper && { wait $pumper || :; } || return 1
+	done &&
+	river pump --resume --map map.yaml --to web/clicks rows.ndjson &&
+	landed >all && test_line_count = 3000 all && whole all 3000 &&
+	river -v pump --resume --map map.yaml --to web/clicks rows.ndjson 2>err && test_grep "before" err &&
+	river pump --resume --restart --map map.yaml --to web/clicks rows.ndjson &&
+	landed >all && test_line_count = 6000 all
+'
+
+test_expect_success 'into a stream: rows that are none are counted, a stream that is not there is 5' '
+	echo "not json" >bad.ndjson && head -n 3 rows.ndjson >>bad.ndjson &&
+	test_expect_code 7 river pump --map map.yaml --to web/clicks bad.ndjson 2>err && test_grep "1 of 4 rows" err &&
+	test_expect_code 5 river pump --map map.yaml --to web/nothing rows.ndjson
+'
+
+capture_stop
+test_done
