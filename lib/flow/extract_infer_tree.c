@@ -181,8 +181,8 @@ static bool has_parent(const struct rv_infer *infer, size_t t)
 
 static const char heading[] =
 	"\n# Documents that these relations allow. Take the marks away from one, and say where it goes.\n"
-	"# Where rows of a document come in several extracts, it is `scope: history`: into dynamodb, and\n"
-	"# its tables are merged into the warehouse (loads: `to: table`).\n#documents:\n";
+	"# Where rows of a document come in several extracts, it is `scope: history` without `complete`: its\n"
+	"# tables are merged by their keys and kept in the warehouse.\n#documents:\n";
 
 void rv_infer_print_documents(const struct rv_infer *infer, struct rv_strbuf *sb)
 {
