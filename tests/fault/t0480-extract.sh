@@ -149,6 +149,11 @@ test_expect_success '5, 45: Parquet, EIO and no space at any write or fsync' '
 	done
 '
 
+test_expect_success '11: Parquet, SIGTERM at every call of a run' '
+	new_world && walk_max=6 &&
+	walk_signals TERM fresh pages_whole river extract-load pages.yaml
+'
+
 test_expect_success '11: SIGTERM at every call of a run' '
 	new_world && walk_max=6 &&
 	walk_signals TERM fresh "whole extract-load orders.yaml" river extract-load orders.yaml
