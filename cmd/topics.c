@@ -245,7 +245,9 @@ static void topic_snowflake(struct rv_strbuf *sb)
 		{ "push, notify", "what grants.push of a definition gives: OPERATE and MONITOR on the pipe, "
 				  "the ledger, reading; where columns are masked, grants.admin or the role "
 				  "<database>_RW. Snowpipe acts as the user's default role." },
-		{ "status, history", "the same" },
+		{ "extract-load", "what create needs, for the schemas of the job; where all is there, the role "
+				  "<database>_RW" },
+		{ "status, history", "what push needs" },
 		{ "query", "what grants.read gives, or the role <database>_RO" },
 	};
 	for (size_t i = 0; i < sizeof(grants) / sizeof(grants[0]); i++)

@@ -76,6 +76,12 @@ static bool is_made(const struct rv_snowflake_warehouse *w, const struct rv_extr
 	return w->extracts_made && strcmp(w->extracts_made, extract->job) == 0;
 }
 
+static void note_made(struct rv_snowflake_warehouse *w, const struct rv_extract *extract)
+{
+	free(w->extracts_made);
+	w->extracts_made = rv_strdup(extract->job);
+}
+
 static enum rv_status make(struct rv_snowflake_warehouse *w, const struct rv_extract *extract,
 			   struct rv_error *err)
 {
@@ -88,8 +94,7 @@ static enum rv_status make(struct rv_snowflake_warehouse *w, const struct rv_ext
 	for (size_t i = 0; i < steps.count; i++)
 		if (run_step(w, &steps.items[i], err) != RV_OK)
 			return err->status;
-	free(w->extracts_made);
-	w->extracts_made = rv_strdup(extract->job);
+	note_made(w, extract);
 	return RV_OK;
 }
 
@@ -264,8 +269,11 @@ enum rv_status snow_extract_take(struct rv_warehouse *warehouse, struct rv_extra
 	struct rv_snowflake_outcome outcome = { .done = 0 };
 	char run[RV_ULID_TEXT];
 
-	if (extract->check_only)
-		return look(w, extract, &steps, err);
+	if (extract->check_only) {
+		if (look(w, extract, &steps, err) == RV_OK && !steps.count)
+			note_made(w, extract);
+		return err->status;
+	}
 	if (make(w, extract, err) != RV_OK)
 		return err->status;
 	rv_ulid_new(rv_clock_ms(), run);

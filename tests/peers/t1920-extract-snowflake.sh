@@ -99,6 +99,14 @@ expect () {
 	printf '%s\n' "$@" >want && documents >have && test_cmp want have
 }
 
+one () {
+	fresh && orders A,c1,I,2026-01-01T00:00:00Z,1 && lines 1,A,a, 2,A,b, && customers c1,Ada && extract 1.zip
+}
+is_taken () {
+	expect "A 1 Ada a,b" && test "$(sf_value "SELECT COUNT(*) FROM RIVER.RIVER.EXTRACTS")" = 1 &&
+	test "$(sf_value "SELECT COUNT(*) FROM RIVER.DW.\"LINES\$ROWS\"")" = 2
+}
+
 test_expect_success 'before the first run --check says what would be made, and nothing is' '
 	fresh && orders A,c1,I,2026-01-01T00:00:00Z,1.50 && extract 1.zip &&
 	river extract-load snow.yaml --check >out &&
@@ -173,15 +181,15 @@ test_expect_success 'documents in the lake are those that DuckDB makes' '
 	test_line_count = 2 snow.documents && test_cmp duck.documents snow.documents
 '
 
+test_expect_success 'streams in the same schema are in nobody'\''s way, but for the same name' '
+	one && run && river stream create dw/clicks --column id=integer >out && test_grep "^dw/clicks: created" out &&
+	test_expect_code 6 river stream create dw/orders --column id=integer 2>err &&
+	river extract-load snow.yaml --check >out && test_grep "^warehouse: all is there" out && is_taken &&
+	river stream delete dw/clicks --data --yes >out && is_taken
+'
+
 # ---- faults
 
-one () {
-	fresh && orders A,c1,I,2026-01-01T00:00:00Z,1 && lines 1,A,a, 2,A,b, && customers c1,Ada && extract 1.zip
-}
-is_taken () {
-	expect "A 1 Ada a,b" && test "$(sf_value "SELECT COUNT(*) FROM RIVER.RIVER.EXTRACTS")" = 1 &&
-	test "$(sf_value "SELECT COUNT(*) FROM RIVER.DW.\"LINES\$ROWS\"")" = 2
-}
 fired () {
 	test "$(emul_get script | jq -s 'map(.fired) | add // 0')" -gt 0
 }

@@ -156,6 +156,40 @@ static void test_golden(void **state RV_UNUSED)
 	end(&w);
 }
 
+/* COPY takes a thousand names, and a name of a file is of any bytes. */
+static void test_many_objects_and_odd_names(void **state RV_UNUSED)
+{
+	struct world w;
+	size_t copies = 0;
+	bool named = false;
+	RV_CLEANUP(rv_free_p) char **objects = rv_calloc(1001, sizeof(*objects));
+
+	begin(&w);
+	w.extract.tables_count = 1;
+	w.extract.documents_count = 0;
+	w.extract.name = "\xff'\\.zip";
+	for (size_t i = 0; i < 1001; i++)
+		objects[i] = rv_asprintf("loads/shop/0123456789abcdef/orders-0001-%04zu.ndjson.zst", i + 1);
+	w.tables[0].objects = objects;
+	w.tables[0].objects_count = 1001;
+	snow_extract_take_steps(&w.w, &w.extract, RUN, &w.steps);
+	for (size_t i = 0; i < w.steps.count; i++) {
+		const char *sql = w.steps.items[i].sql;
+
+		named |= strstr(sql, "'\\\\xff''\\\\.zip'") != NULL;
+		if (strncmp(sql, "COPY INTO", 9) != 0)
+			continue;
+		assert_true((strstr(sql, "-1000.ndjson") != NULL) == (copies == 0));
+		assert_true((strstr(sql, "-1001.ndjson") != NULL) == (copies == 1));
+		copies++;
+	}
+	assert_int_equal(copies, 2);
+	assert_true(named);
+	for (size_t i = 0; i < 1001; i++)
+		free(objects[i]);
+	end(&w);
+}
+
 /* ---- what is made of what is there ---- */
 
 static void see_table(struct world *w, const char *schema, const char *name, const char *kind)
@@ -289,6 +323,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_golden),
+		cmocka_unit_test(test_many_objects_and_odd_names),
 		cmocka_unit_test(test_what_is_there_is_left_alone),
 		cmocka_unit_test(test_half_made),
 		cmocka_unit_test(test_conflicts),
