@@ -107,6 +107,15 @@ is_taken () {
 	test "$(sf_value "SELECT COUNT(*) FROM RIVER.DW.\"LINES\$ROWS\"")" = 2
 }
 
+test_expect_success 'an integration that was made for data/ alone: it is said what to do' '
+	fresh && orders A,c1,I,2026-01-01T00:00:00Z,1 && extract 1.zip &&
+	allow="STORAGE_ALLOWED_LOCATIONS = ('\''s3://lake/river/data/'\''"  && role="STORAGE_AWS_ROLE_ARN = '\''arn:aws:iam::1:role/r'\''" &&
+	sf_sql "CREATE STORAGE INTEGRATION RIVER_S3 TYPE = EXTERNAL_STAGE STORAGE_PROVIDER = '\''S3'\'' ENABLED = TRUE $role $allow)" >/dev/null &&
+	test_expect_code 1 river extract-load snow.yaml 2>err && test_grep "^hint: let the integration read loads/" err &&
+	sf_sql "ALTER STORAGE INTEGRATION RIVER_S3 SET $allow, '\''s3://lake/river/loads/'\'')" >/dev/null && run &&
+	sf_sql "DROP DATABASE RIVER; DROP INTEGRATION RIVER_S3" >/dev/null
+'
+
 test_expect_success 'before the first run --check says what would be made, and nothing is' '
 	fresh && orders A,c1,I,2026-01-01T00:00:00Z,1.50 && extract 1.zip &&
 	river extract-load snow.yaml --check >out &&
