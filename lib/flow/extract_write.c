@@ -34,7 +34,8 @@ static enum rv_status open_warehouse(const struct rv_extract_params *params, str
 		return rv_fail(err, RV_BAD_CONFIG, "tables, and documents over all extracts, need a warehouse, and "
 						   "there is none");
 	if (params->warehouse(params->arg, ret, err) != RV_OK)
-		return err->status;
+		return err->status == RV_BAD_CONFIG ? rv_context(err, "tables, and documents over all extracts")
+						    : err->status;
 	if ((*ret)->ops->extract_take && (params->shard.of < 2 || (*ret)->ops->extract_left))
 		return RV_OK;
 	if ((*ret)->ops->extract_take)

@@ -194,6 +194,50 @@ test_expect_success 'shards: the same one twice, and a run without, are locked a
 	exec 7>&-
 '
 
+test_expect_success 'shards: one that waits for the rows of another gives up after --timeout' '
+	fresh && many && mkdir -p state/extracts/orders && : >state/extracts/orders/lock && rm -f hold held && mkfifo hold held &&
+	{ "$RIVER_BUILD/tests/lib/hold_lock" state/extracts/orders/lock <hold >held & } &&
+	exec 7>hold && read -r line <held &&
+	test_expect_code 11 river --timeout 200ms extract-load lake.yaml --shard 1/2 2>err && grep "another shard of the job orders takes an extract" err &&
+	exec 7>&- && river extract-load lake.yaml --shard 1/2
+'
+
+test_expect_success 'shards on two hosts at once: one has the rows, both write their part' '
+	for round in 1 2 3
+	do
+		fresh && many && pids= &&
+		for i in 1 2
+		do
+			RIVER_STATE_DIR=$PWD/state.$i river extract-load lake.yaml --shard $i/2 2>err.$i & pids="$pids $!"
+		done &&
+		for pid in $pids
+		do
+			wait $pid || { cat err.*; return 1; }
+		done &&
+		documents >have && test_line_count = 50 have && rm -rf state.* &&
+		river query --no-load --output csv "SELECT count(*) AS n FROM _river.extracts" >n && printf "n\n1\n" >want && test_cmp want n || return 1
+	done
+'
+
+test_expect_success 'shards: what a killed run was replacing is for a run alone' '
+	fresh && many && river extract-load lake.yaml && rm -rf state && ledger=$(echo lake/_river/extracts/orders/*.json) &&
+	sed -i "s/\"status\":\"taken\"/\"status\":\"replacing\"/" $ledger &&
+	test_expect_code 6 river extract-load lake.yaml --shard 1/2 2>err && grep "took it anew was killed" err && grep "without --shard" err &&
+	river extract-load lake.yaml && grep "\"status\":\"taken\"" $ledger && documents >have && test_line_count = 50 have
+'
+
+test_expect_success 'rows that are there already are not read again; a ledger that says nonsense is damaged' '
+	rm -rf state lake/_river && river extract-load lake.yaml --output json >out && jq -e ".taken == 1 and .rows == 100 and .objects == 0" out &&
+	rm -rf state lake/_river && river query --write "UPDATE _river.extracts SET summary = '\''x'\''" &&
+	test_expect_code 12 river extract-load lake.yaml 2>err && grep "the summary of .* is no JSON" err
+'
+
+test_expect_success 'documents over all extracts without a warehouse' '
+	fresh && many && sed "s/warehouse: {.*/warehouse: { type: none } }/" river.yaml >none.yaml && mkdir -p without && cp none.yaml without/river.yaml &&
+	sed "s|path: \"drop|path: \"../drop|" lake.yaml >without/lake.yaml &&
+	test_expect_code 3 river extract-load without/lake.yaml 2>err && grep "documents over all extracts: profile prod has warehouse: none" err
+'
+
 test_expect_success 'shards: what cannot be divided is refused' '
 	test_expect_code 2 river extract-load lake.yaml --shard 5/4 2>err && grep "write 1/4 to 4/4" err &&
 	test_expect_code 2 river extract-load lake.yaml --shard 0/4 2>err &&

@@ -126,6 +126,13 @@ test_expect_success '84: killed at any moment, the next run leaves what an undis
 	done
 '
 
+test_expect_success 'what a run alone had left is not for shards' '
+	fresh && orders A,c1,I,2026-01-01T00:00:00Z,1 && extract 1.zip &&
+	{ AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:1 river --timeout 5s extract-load job.yaml 2>err; test $? != 0; } &&
+	test_expect_code 6 river extract-load job.yaml --shard 1/2 2>err && grep "not divided into shards" err && grep "without --shard" err &&
+	run && expect "A 1 - "
+'
+
 test_expect_success 'shards at once write what one run does, and the rows once' '
 	fresh && orders $(seq -f "o%03g,c1,I,2026-01-01T00:00:00Z,1" 1 60) && lines $(seq 1 60 | sed "s/\$/,o001,a,/") &&
 	customers c1,Ada && extract 1.zip && run && documents >want && test_line_count = 60 want &&
