@@ -18,6 +18,7 @@
 #include "format/json_text.h"
 #include "push_presign.h"
 #include "push_wait.h"
+#include "stream_gone.h"
 #include "warehouse/warehouse.h"
 
 enum push_format { FORMAT_AUTO, FORMAT_NDJSON, FORMAT_JSON, FORMAT_CSV, FORMAT_TEXT };
@@ -402,9 +403,12 @@ static enum rv_status push_run(struct rv_command_context *cx, void *options, int
 		return err->status;
 	RV_CLEANUP(rv_stream_release_p) struct rv_stream stream;
 	rv_stream_init(&stream);
-	if (rv_wire_business(cx, operands[0], err) != RV_OK ||
-	    rv_catalog_get(cx->lake, operands[0], &stream, NULL, err) != RV_OK)
+	if (rv_wire_business(cx, operands[0], err) != RV_OK)
 		return err->status;
+	if (rv_catalog_get(cx->lake, operands[0], &stream, NULL, err) != RV_OK) {
+		river_gone_explain(cx, operands[0], err);
+		return err->status;
+	}
 	if (o->presign)
 		return river_presign(cx, &stream, &presign, err);
 	RV_CLEANUP(rv_delivery_free_p) struct rv_delivery *delivery = NULL;

@@ -366,11 +366,18 @@ static enum rv_status keep_ownerless(struct flush *flush, const struct rv_state 
 	if (!count.runs)
 		return RV_OK;
 	stream_text(state, stream);
-	rv_fail(&why, RV_KEPT, "%s records wait for a stream that %s (id %s): they are kept",
-		rv_format_count(count.records, records),
-		owner == RIVER_SPOOL_DELETED ? "was deleted" : "was deleted and created again",
-		state->stream_id);
-	rv_hint(&why, "'river spool export %s --to <folder>' copies them as files", stream);
+	rv_fail(&why, RV_KEPT, "%s record%s wait%s for a stream that %s (id %s): %s kept",
+		rv_format_count(count.records, records), count.records == 1 ? "" : "s",
+		count.records == 1 ? "s" : "",
+		owner == RIVER_SPOOL_DELETED ? "was deleted, or whose definition has gone from the lake"
+					     : "was deleted and created again",
+		state->stream_id, count.records == 1 ? "it is" : "they are");
+	if (owner == RIVER_SPOOL_DELETED)
+		rv_hint(&why, "put " RV_CATALOG_PREFIX "%s.json back as it was, or 'river stream create %s "
+			"--adopt' with its columns takes them along; 'river spool export %s --to <folder>' "
+			"copies them as files", stream, stream, stream);
+	else
+		rv_hint(&why, "'river spool export %s --to <folder>' copies them as files", stream);
 	flush->waiting_runs += count.runs;
 	report(flush, stream, &none, count.runs, &why);
 	remember(&flush->waiting, &why, stream);

@@ -13,6 +13,7 @@
 #include "flow/reconcile.h"
 #include "status_lost.h"
 #include "status_say.h"
+#include "stream_gone.h"
 #include "warehouse/warehouse.h"
 
 struct status_options {
@@ -263,14 +264,16 @@ static void say_lost(struct status *s, const struct river_lost_stream *stream)
 	if (stream->loaded)
 		rv_strbuf_puts(&text, "the warehouse has it");
 	if (stream->waiting)
-		rv_strbuf_printf(&text, "%s%s records wait in the spool", text.len ? ", " : "",
-				 rv_format_count(stream->waiting, n));
+		rv_strbuf_printf(&text, "%s%s record%s wait%s in the spool and %s kept", text.len ? ", " : "",
+				 rv_format_count(stream->waiting, n), stream->waiting == 1 ? "" : "s",
+				 stream->waiting == 1 ? "s" : "", stream->waiting == 1 ? "is" : "are");
 	if (!text.len)
 		rv_strbuf_puts(&text, "this host knows it");
 	rv_strbuf_printf(&text,
-			 ", and the catalog of the lake does not: 'river stream create %s --adopt' takes "
-			 "it back, and 'river stream delete %s --data' forgets it then",
-			 stream->name, stream->name);
+			 ", and " RV_CATALOG_PREFIX "%s.json is not in the lake: it was deleted or has gone. Put "
+			 "it back as it was, or 'river stream create %s --adopt' takes the stream back%s; "
+			 "'river stream delete %s --data' forgets it then",
+			 stream->name, stream->name, stream->waiting ? " with what waits" : "", stream->name);
 	/* Tables that outlived their stream are what 'stream delete' leaves on purpose; records that
 	 * nothing will deliver any more are not. */
 	struct rv_finding f = { .code = RV_FINDING_STREAM_UNKNOWN,
@@ -327,12 +330,13 @@ static enum rv_status look_for_lost(struct status *s, bool begun, struct rv_erro
 }
 
 /* A stream is not there when its lake is not; then that is what to say. */
-static enum rv_status explain_missing(struct status *s, struct rv_error *err)
+static enum rv_status explain_missing(struct status *s, const char *name, struct rv_error *err)
 {
 	RV_CLEANUP(river_lost_release) struct river_lost lost = { 0 };
 	struct rv_error ignored = RV_ERROR_INIT;
 	if (river_lost_find(s->cx, NULL, &s->catalog, &lost, &ignored) == RV_OK && lost.no_folder)
 		return lake_is_gone(s, &lost, err);
+	river_gone_explain(s->cx, name, err);
 	return err->status;
 }
 
@@ -463,10 +467,11 @@ static enum rv_status status_run(struct rv_command_context *cx, void *options, i
 	enum rv_status status = RV_OK;
 	if (count == 0)
 		status = look_at_all(&s, err);
-	for (int i = 0; i < count && status == RV_OK; i++)
+	for (int i = 0; i < count && status == RV_OK; i++) {
 		status = look_at(&s, operands[i], err);
-	if (status == RV_NOT_FOUND && count > 0)
-		status = explain_missing(&s, err);
+		if (status == RV_NOT_FOUND)
+			status = explain_missing(&s, operands[i], err);
+	}
 	/* That standard output failed is for the output to say: a reader that left is no failure. */
 	if (rv_out_failed(cx->out))
 		status = RV_OK;

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "config/definition.h"
 #include "flow/catalog.h"
+#include "stream_gone.h"
 #include "stream_plan.h"
 
 #define WORKERS 16
@@ -59,6 +60,19 @@ static void told_difference(const struct river_definition *definition, const str
 		rv_error_at(err, definition->file, definition->line, 1);
 }
 
+/* A stream whose definition has gone is adopted with what waits for it on this host: under another id nothing
+ * would ever deliver that. A state folder that cannot be read keeps no stream from being made. */
+static void take_back(struct found *f, char id[RV_ULID_TEXT])
+{
+	struct rv_error ignored = RV_ERROR_INIT;
+	struct river_gone gone;
+
+	if (river_gone_find(f->place->profile, f->place->lake, &f->wanted, &gone, &ignored) != RV_OK)
+		return;
+	memcpy(id, gone.id, RV_ULID_TEXT);
+	memcpy(f->wanted.id, id, RV_ULID_TEXT);
+}
+
 static enum rv_status look_at(const struct looking *l, size_t at, struct rv_error *err)
 {
 	const struct river_definition *definition = &l->definitions->items[at];
@@ -83,6 +97,8 @@ static enum rv_status look_at(const struct looking *l, size_t at, struct rv_erro
 		return err->status;
 	if (f->outcome == RV_CATALOG_CREATED) {
 		memcpy(f->wanted.id, id, sizeof(id)); /* of a plan that was kept */
+		if (!id[0] && l->params->adopt)
+			take_back(f, id);
 		if (!id[0] && (l->params->names_ids || river_is_service(f->place->profile)))
 			rv_ulid_new(create.now_ms, f->wanted.id);
 	}

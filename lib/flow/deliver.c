@@ -44,8 +44,14 @@ static enum rv_status check_stream(const struct rv_deliver *deliver, struct rv_e
 	enum rv_status status = rv_catalog_get(deliver->lake, text, &now, NULL, err);
 	if (status == RV_OK && strcmp(now.id, deliver->stream->id) != 0)
 		status = rv_fail(err, RV_CONFLICT, "stream %s was deleted and created again", text);
-	else if (status == RV_NOT_FOUND)
-		rv_context(err, "the stream was deleted while records were pushed to it");
+	/* A bucket that is not there says so itself. */
+	else if (status == RV_NOT_FOUND && !err->service_code[0]) {
+		rv_fail(err, RV_NOT_FOUND,
+			"the definition of stream %s went while records were pushed to it: " RV_CATALOG_PREFIX
+			"%s.json was deleted or has gone", text, text);
+		rv_hint(err, "unless that was on purpose, put the object back as it was (an earlier version of it), "
+			     "or run 'river stream create %s --adopt' with its columns, and push what follows", text);
+	}
 	rv_stream_release(&now);
 	return status;
 }

@@ -35,6 +35,9 @@ left_over () {
 shows_alive () {
 	river spool list >out && grep -q alive out
 }
+any_landed () {
+	test -n "$(find lake/data -name "*.zst" 2>/dev/null)"
+}
 state_sum () {
 	find "$HOME/.local" -type f -exec cksum {} + | sort
 }
@@ -145,7 +148,7 @@ test_expect_success 'a stream that was deleted, and created again: kept, named, 
 	left_over && open_lake &&
 	river stream delete web/clicks --yes --abandon-spool >out 2>&1 &&
 	test_expect_code 8 river spool flush 2>err &&
-	test_grep "was deleted (id" err && test_grep "river spool export web/clicks" err &&
+	test_grep "was deleted, or whose definition has gone from the lake (id" err && test_grep "river spool export web/clicks" err &&
 	river spool list >out && test_grep "stream deleted" out &&
 	river stream create web/clicks >out &&
 	test_expect_code 8 river spool flush 2>err &&
@@ -154,6 +157,43 @@ test_expect_success 'a stream that was deleted, and created again: kept, named, 
 	landed >got && test_must_be_empty got &&
 	river spool export web/clicks --to out.d >out && test_when_finished "rm -rf out.d" &&
 	zstd -qdc out.d/*.ndjson.zst >got && head -n 3 in >expected && test_cmp expected got
+'
+
+definition=lake/_river/streams/web/clicks.json
+test_expect_success 'a definition that has gone: push and status say what is missing and that nothing is lost; put back, all lands' '
+	left_over && open_lake && mv $definition kept.json &&
+	for input in "" in
+	do
+		test_expect_code 5 river push web/clicks $input <in 2>err &&
+		test_grep "does not exist in lake .* any more: _river/streams/web/clicks.json was deleted or has gone" err &&
+		test_grep "3 accepted records of it wait on this host and are kept" err &&
+		test_grep "^hint: .*put the object back.*river stream create web/clicks --adopt" err || return 1
+	done &&
+	test_expect_code 5 river status web/clicks 2>err && test_grep "3 accepted records of it wait on this host" err &&
+	test_expect_code 1 river status --check >out 2>err &&
+	test_grep "stream_unknown: 3 records wait in the spool and are kept, and _river/streams/web/clicks.json is not in the lake" out &&
+	mv lake elsewhere && test_expect_code 5 river push web/clicks <in 2>err && mv elsewhere lake &&
+	test_grep "in which nothing is river.s; 3 accepted records of it wait on this host and are kept" err &&
+	test_grep "is it mounted" err &&
+	mv kept.json $definition && test_expect_code 7 river push web/clicks <in 2>err && river spool list >out && test_line_count = 1 out &&
+	landed | sort >got && { head -n 3 in && head -n 3 in; } | sort >expected && test_cmp expected got
+'
+
+test_expect_success 'made again with --adopt it is the same stream, and what waited lands in it' '
+	left_over && open_lake && id=$(jq -r .id $definition) && rm $definition &&
+	test_expect_code 8 river spool flush 2>err && test_grep "create web/clicks --adopt" err &&
+	river stream create web/clicks --adopt >out && test "$(jq -r .id $definition)" = "$id" &&
+	river spool flush >out && test_grep "3 records delivered" out &&
+	landed >got && head -n 3 in >expected && test_cmp expected got && river -c warehouse=none status --check
+'
+
+test_expect_success 'a definition that goes while records are pushed: what came before is in the lake' '
+	fresh && rm -f first && mkfifo first &&
+	{ river push web/clicks --flush-after 50ms <first 2>err & pid=$!; } && exec 8>first && head -n 1 in >&8 &&
+	test_wait_until 20 any_landed && rm $definition && sed -n 2p in >&8 && exec 8>&- &&
+	test_expect_code 5 wait $pid && test_grep "accepted up to byte" err &&
+	test_grep "definition of stream web/clicks went while records were pushed to it: _river/streams/web/clicks.json" err &&
+	landed >got && head -n 1 in >expected && test_cmp expected got
 '
 
 test_expect_success '21, 49: a flipped bit in a spooled batch: found, set aside, the rest lands' '
