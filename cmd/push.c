@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -241,6 +242,7 @@ static json_t *summary_json(const char *stream, const struct rv_push_result *r, 
 		if (r->diverted[0])
 			json_object_set_new(o, "diverted", rv_json_bytes(r->diverted));
 	}
+	json_object_set_new(o, "kept", json_boolean(r->kept));
 	if (r->pipe)
 		json_object_set_new(o, "accepted_to_byte",
 				    json_integer((json_int_t)r->accepted_offset));
@@ -387,6 +389,35 @@ static uint64_t given(uint64_t option, uint64_t of_stream)
 	return option == RV_OPT_NOT_GIVEN ? of_stream : option;
 }
 
+/* Files can be pushed again in any case; what came out of a pipe is gone. */
+static bool is_pipe_only(int count, char **operands)
+{
+	struct stat st;
+	for (int i = 1; i < count; i++)
+		if (strcmp(operands[i], "-") != 0 && (stat(operands[i], &st) < 0 || S_ISREG(st.st_mode)))
+			return false;
+	return true;
+}
+
+/* It ended before it began: exit statuses 4 and 5 are also those of a push that has accepted everything. */
+static enum rv_status tell_nothing_accepted(struct rv_command_context *cx, const struct push_options *o,
+					    int count, char **operands, struct rv_error *err)
+{
+	struct rv_push_result nothing = { .pipe = is_pipe_only(count, operands) };
+	struct rv_error receipt_error = RV_ERROR_INIT;
+	if (o->shipped || o->presign || err->status == RV_USAGE)
+		return err->status;
+	if (nothing.pipe)
+		rv_context(err, "nothing was accepted");
+	if (cx->output == RV_OUT_JSON)
+		rv_out_json(cx->out, summary_json(operands[0], &nothing, 0, err->status));
+	/* That it cannot be written either is the smaller trouble. */
+	if (o->receipt &&
+	    write_receipt(o->receipt, operands[0], &nothing, 0, err->status, &receipt_error) != RV_OK)
+		rv_warn("%s", receipt_error.message);
+	return err->status;
+}
+
 static enum rv_status push_run(struct rv_command_context *cx, void *options, int count,
 			       char **operands, struct rv_error *err)
 {
@@ -403,17 +434,17 @@ static enum rv_status push_run(struct rv_command_context *cx, void *options, int
 		return err->status;
 	RV_CLEANUP(rv_stream_release_p) struct rv_stream stream;
 	rv_stream_init(&stream);
+	RV_CLEANUP(rv_delivery_free_p) struct rv_delivery *delivery = NULL;
 	if (rv_wire_business(cx, operands[0], err) != RV_OK)
-		return err->status;
+		return tell_nothing_accepted(cx, o, count, operands, err);
 	if (rv_catalog_get(cx->lake, operands[0], &stream, NULL, err) != RV_OK) {
 		river_gone_explain(cx, operands[0], err);
-		return err->status;
+		return tell_nothing_accepted(cx, o, count, operands, err);
 	}
 	if (o->presign)
 		return river_presign(cx, &stream, &presign, err);
-	RV_CLEANUP(rv_delivery_free_p) struct rv_delivery *delivery = NULL;
 	if (rv_wire_delivery(cx->profile, cx->lake, &delivery, err) != RV_OK)
-		return err->status;
+		return tell_nothing_accepted(cx, o, count, operands, err);
 	RV_CLEANUP(rv_read_settings_release)
 	struct rv_read_settings settings = { .csv = RV_CSV_DIALECT_INIT };
 	if (fill_read_settings(o, &stream, &settings, err) != RV_OK)
@@ -456,7 +487,7 @@ static enum rv_status push_run(struct rv_command_context *cx, void *options, int
 	RV_CLEANUP(rv_warehouse_free_p) struct rv_warehouse *warehouse = NULL;
 	if (params.wait == RV_WAIT_LOADED &&
 	    rv_wire_warehouse(cx->profile, cx->lake, &warehouse, err) != RV_OK)
-		return err->status;
+		return tell_nothing_accepted(cx, o, count, operands, err);
 
 	if (params.wait >= RV_WAIT_LANDED && !delivery->ops->names_objects &&
 	    rv_arrival_possible(&stream, err) != RV_OK)

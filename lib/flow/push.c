@@ -638,7 +638,9 @@ static enum rv_status judge(struct rv_push_state *push, enum rv_status status, s
 {
 	struct rv_push_result *result = push->result;
 	const struct rv_push_params *params = push->params;
-	if (status != RV_OK && result->pipe) {
+	if (status == RV_OK)
+		result->kept = !push->failed_inputs && !push->skipped_inputs && !push->stopped;
+	if (status != RV_OK && result->pipe && !result->kept) {
 		char text[64] = "";
 		if (result->accepted_offset)
 			snprintf(text, sizeof(text), "accepted up to byte %" PRIu64,

@@ -75,6 +75,8 @@ struct rv_push_result {
 	uint64_t waiting_spool_bytes;
 	uint64_t accepted_offset;            /* pipes: input accepted up to here */
 	bool pipe;
+	bool kept;                           /* all of the input is in the lake, with the next hop or kept
+					      * here, rejects too: it need not and must not be sent again */
 	struct rv_recover_result recovered;
 	struct rv_error loss;                /* something promised earlier is lost or damaged */
 	struct rv_error delivery;            /* why what is spooled has not landed */

@@ -80,19 +80,36 @@ static const char *folder_now(const struct rv_push_state *push, char folder[RV_T
 	return folder;
 }
 
+/* What an attempt before has left of a named run: recovery goes first and finishes or removes it, unless the
+ * lake is out of reach. Only where that attempt came to its input's end is all of the input accepted. */
+static enum rv_status tell_begun_before(struct rv_push_state *push, struct rv_error *err)
+{
+	const char *name = push->params->run;
+	RV_CLEANUP(rv_run_free_p) struct rv_run *run = NULL;
+	struct rv_run_totals totals;
+	if (rv_run_open(&push->state, name, false, &run, err) != RV_OK)
+		return rv_context(err, "run %s was begun before", name);
+	if (run->closed) {
+		push->result->kept = true;
+		rv_fail(err, RV_KEPT, "run %s has been accepted and spooled, but is not in the lake yet", name);
+		rv_hint(err, "do not send it again; 'river spool flush' or the next push delivers it");
+		return err->status;
+	}
+	rv_run_totals(run, &totals);
+	rv_fail(err, RV_FAILED, "run %s was begun before, and what it accepted then, up to byte %" PRIu64
+				", is not in the lake yet", name, totals.input_to);
+	rv_hint(err, "send the same input again under the same name when the lake can be reached");
+	return err->status;
+}
+
 enum rv_status rv_push_begin_run(struct rv_push_state *push, struct rv_error *err)
 {
 	const struct rv_push_params *params = push->params;
 	int64_t now_ms = rv_clock_ms();
 	RV_CLEANUP(rv_run_free_p) struct rv_run *run = NULL;
 	enum rv_status status = rv_run_create(&push->state, params->run, now_ms, &run, err);
-	if (status == RV_CONFLICT) {
-		/* Recovery goes first and finishes or removes it, unless the lake is out of reach. */
-		rv_fail(err, RV_KEPT, "run %s has been accepted and spooled, but is not in the lake yet",
-			params->run);
-		rv_hint(err, "do not send it again; 'river spool flush' or the next push delivers it");
-		return err->status;
-	}
+	if (status == RV_CONFLICT)
+		return tell_begun_before(push, err);
 	if (status != RV_OK)
 		return status;
 	run->named = params->run != NULL;

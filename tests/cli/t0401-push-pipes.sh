@@ -139,11 +139,25 @@ test_expect_success '--run: more input under its name is 6, lands nothing new, a
 	find lake/_river/receipts -name "*-open.json" >open && test_must_be_empty open
 '
 
+four_accepted () {
+	river --output json spool list 2>/dev/null | grep -q "\"waiting\":4"
+}
 test_expect_success '--run again while the lake is away is 8: it is kept already' '
 	fresh && numbers 1 10 >in && echo in the way >lake/data &&
 	test_expect_code 8 river push --run x web/clicks <in &&
 	test_expect_code 8 river push --run x web/clicks <in 2>err && test_grep "do not send it again" err &&
 	rm lake/data && river push --run x web/clicks <in && landed >got && test_cmp in got
+'
+
+test_expect_success '--run again after a kill while the lake is away is not 8: the rest of it was never accepted' '
+	fresh && numbers 1 10 >in && echo in the way >lake/data && rm -f slow && mkfifo slow &&
+	{ river push --run x --batch-records 2 web/clicks <slow 2>err & pusher=$!; } && exec 8>slow && head -n 5 in >&8 &&
+	test_wait_until 20 four_accepted && kill -9 $pusher && exec 8>&- && { wait $pusher || :; } 2>/dev/null &&
+	test_expect_code 1 river --output json push --run x --batch-records 2 --retry-for 0 web/clicks <in >out 2>err &&
+	test_grep "run x was begun before, and what it accepted then, up to byte 3[0-9], is not in the lake yet" err &&
+	test_grep "send the same input again under the same name" err && test_grep "\"kept\":false" out &&
+	rm lake/data && river --output json push --run x --batch-records 2 web/clicks <in >out && test_grep "\"kept\":true" out &&
+	landed >got && test_cmp in got
 '
 
 test_expect_success '--run: a changed compression does not make it another input' '
