@@ -421,10 +421,10 @@ static void take_done(struct rv_collect_server *server)
 	if (!server->last_round_failed)
 		server->params.warn(server->params.arg, outcome.message);
 	server->last_round_failed = true;
+	settle_round(server, round, "what was sent could not be stored");
 	/* What came meanwhile may lean on it: an event that was there already, and now is not. */
 	struct round *with_it = server->filling;
 	turn(server);
-	settle_round(server, round, "what was sent could not be stored");
 	settle_round(server, with_it, "what was sent could not be stored");
 }
 

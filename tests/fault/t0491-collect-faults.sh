@@ -1,0 +1,167 @@
+#!/bin/sh
+test_description='the collector on a bad day: full and slow disks, slow and many clients, signals, a lake that is away'
+. "$(dirname "$0")/../lib/test-lib.sh"
+. "$RIVER_SOURCE/tests/lib/fault-lib.sh"
+. "$RIVER_SOURCE/tests/lib/collect-lib.sh"
+
+river init >/dev/null && cat >stream.yaml <<\EOF &&
+stream: web/clicks
+batch: { age: 1s }
+EOF
+river stream create -f stream.yaml >/dev/null
+trap 'end_collector' EXIT
+
+event () {
+	printf '{"cid":"c","z":"%s"}' "$1"
+}
+# sends COUNT START [options]: all of them are acknowledged in the end
+sends () {
+	"$collect_client" "$port" /collect "$1" 16 --start "$2" >client.out 2>client.err || { cat client.err; return 1; }
+}
+# each_once COUNT START: those events, and none of them twice
+each_once () {
+	seq "$2" $(($2 + $1 - 1)) | sed "s/^/z-/" | sort >want &&
+	collected | awk -v from="$2" -v to=$(($2 + $1)) "{ n = substr(\$0, 3) + 0 } /^z-/ && n >= from && n < to" | sort >got &&
+	test_cmp want got
+}
+# under_walk WALK-ARGUMENTS...: start_collector with that fault
+under_walk () {
+	collector_under="$walk --report walk.report --timeout 100 --path .intake $*"
+	start_walked
+}
+start_walked () {
+	rm -f collector.out
+	{ $collector_under -- river serve --collect web/clicks --listen 127.0.0.1:0 >collector.out 2>>collector.err & }
+	collector_pid=$!
+	test_wait_until 30 grep -q listening collector.out &&
+	url=$(sed -n "s/^listening on //p" collector.out) && port=${url#http://127.0.0.1:} && port=${port%%/*}
+}
+# ends what runs below walk
+stop_walked () {
+	pkill_of=$(ps -o pid= --ppid "$collector_pid" | tr -d " ") && kill "$pkill_of" && wait "$collector_pid"
+}
+
+test_expect_success '5: EIO from fdatasync: no 2xx for what is not on the disk, and sent again it is there once' '
+	test_when_finished end_collector &&
+	under_walk fail fsync EIO 3 && sends 100 0 && stop_walked &&
+	test_grep "reached" walk.report && test_grep ! "again=0" client.out && test_grep "sync the intake" collector.err &&
+	each_once 100 0 && river status --check
+'
+
+test_expect_success '180: ENOSPC at every second write of the intake, and short writes' '
+	test_when_finished end_collector &&
+	under_walk fail write ENOSPC 2 alternate && sends 40 1000 && stop_walked &&
+	test_grep "reached" walk.report && test_grep ! "again=0" client.out &&
+	each_once 40 1000 &&
+	under_walk fail write short 1 alternate && sends 50 2000 && stop_walked &&
+	test_grep "again=0" client.out && each_once 50 2000 && river status --check
+'
+
+test_expect_success TMPFS '180: a disk that is full: 503 with Retry-After and no 2xx, and it goes on by itself' '
+	test_when_finished end_collector && port= &&
+	test_small_tmpfs state 256k && mkdir -p state/river &&
+	collector_env="RIVER_STATE_DIR=$PWD/state/river" && start_collector && collector_env= &&
+	says 200 send POST /collect "$(event full-1)" &&
+	{ head -c 1m /dev/zero >state/filler 2>/dev/null || :; } &&
+	i=2 && while test $i -lt 100 && status=$(send POST /collect "$(event full-$i)") && test "$status" = 200
+	do
+		i=$((i + 1)) # what is left of a page
+	done &&
+	test "$status" = 503 && test_grep "^Retry-After: " answer &&
+	says 503 send GET /readyz && says 200 send GET /healthz &&
+	rm state/filler &&
+	says 200 send POST /collect "$(event full-$i)" && says 200 send GET /readyz &&
+	stop_collector && collected | grep full | sort >got && seq -f full-%g $i | sort >want && test_cmp want got
+'
+
+test_expect_success '180: a lake that is away: the spool takes it up to spool.max, and brings it when the lake is back' '
+	test_when_finished end_collector && port= &&
+	start_collector -c spool.max=40KiB &&
+	mv .river/lake away && : >.river/lake &&
+	i=0 && while test $i -lt 400 && status=$(send POST /collect "$(event away-$i)") && test "$status" = 200
+	do
+		i=$((i + 1))
+	done &&
+	test "$status" = 503 && test_grep "the spool is full" body && test_grep "^Retry-After" answer &&
+	says 503 send GET /readyz && test $i -gt 20 &&
+	rm .river/lake && mv away .river/lake &&
+	test_wait_until 60 says 200 send GET /readyz &&
+	says 200 send POST /collect "$(event away-$i)" && stop_collector &&
+	seq 0 $i | sed "s/^/away-/" | sort >want && collected | grep away | sort >got && test_cmp want got
+'
+
+test_expect_success '181: thousands of idle connections, slow heads, slow bodies and slow readers hold nobody up' '
+	test_when_finished end_collector && port= &&
+	start_collector &&
+	: >nothing && { "$http_raw" "$port" --idle 3000 --hold 14000 <nothing & } && idle=$! &&
+	printf "POST /collect HTTP/1.1\r\nHost: h\r\nX: %s" "$(printf %200s | tr " " x)" >slow-head &&
+	{ "$http_raw" "$port" --each 1 100 <slow-head >slow-head.answer & } && slow1=$! &&
+	printf "POST /collect HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n{%s" "$(printf %200s | tr " " x)" >slow-body &&
+	{ "$http_raw" "$port" --each 1 100 <slow-body >slow-body.answer & } && slow2=$! &&
+	{ for i in $(seq 3000); do printf "GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n"; done; } >greedy &&
+	{ "$http_raw" "$port" --hold 3000 <greedy & } && slow3=$! &&
+	sends 2000 3000 && test $(metric connections) -gt 3000 &&
+	sed -n "s/^VmHWM:[^0-9]*\([0-9]*\) kB/\1/p" /proc/$collector_pid/status >peak &&
+	wait $slow1 $slow2 && test_grep "^HTTP/1.1 408" slow-head.answer && test_grep "^HTTP/1.1 408" slow-body.answer &&
+	wait $slow3 && wait $idle && stop_collector &&
+	each_once 2000 3000 &&
+	echo "peak: $(cat peak) KiB" && { test -n "$ASAN_BUILD" || test $(cat peak) -lt $((16384 + 32 * 3100)); }
+'
+
+test_expect_success '195: TERM under load: what was acknowledged is a row, and it ends with 0' '
+	test_when_finished end_collector && port= &&
+	start_collector && { "$collect_client" "$port" /collect 6000 16 --start 10000 >client.out 2>client.err & } &&
+	client=$! &&
+	for i in 1 2 3
+	do
+		sleep 0.3 && stop_collector && start_collector || return 1
+	done &&
+	wait $client && stop_collector && each_once 6000 10000 && river status --check
+'
+
+# has_started N: so often
+has_started () {
+	test $(grep -c listening held.out) -ge "$1"
+}
+
+test_expect_success '195: a socket that is handed over: no connection is refused while it is started again' '
+	rm -f port.file &&
+	{ "$RIVER_BUILD/tests/lib/listen_exec" port.file 4 river serve --collect web/clicks >held.out 2>&1 & } &&
+	held=$! && test_when_finished "kill $held 2>/dev/null || :" && test_wait_until 30 test -s port.file && port=$(cat port.file) &&
+	test_wait_until 30 grep -q listening held.out && test_grep "127.0.0.1:$port/collect" held.out &&
+	{ "$collect_client" "$port" /collect 6000 16 --start 20000 >client.out 2>client.err & } && client=$! &&
+	for i in 2 3 4
+	do
+		sleep 0.3 && kill $held && test_wait_until 30 has_started "$i" || return 1
+	done &&
+	wait $client && kill $held && wait $held && each_once 6000 20000
+'
+
+test_expect_success '196: without descriptors the idle ones give way, and nothing spins' '
+	test_when_finished end_collector && port= &&
+	start_limited () { ulimit -n 60 && exec river serve --collect web/clicks --listen 127.0.0.1:0; } &&
+	rm -f collector.out && { start_limited >collector.out 2>>collector.err & } && collector_pid=$! &&
+	test_wait_until 30 grep -q listening collector.out && url=$(sed -n "s/^listening on //p" collector.out) &&
+	port=${url#http://127.0.0.1:} && port=${port%%/*} &&
+	: >nothing && { "$http_raw" "$port" --idle 200 --hold 2000 <nothing & } && idle=$! &&
+	sends 200 30000 &&
+	wait $idle && test "$(metric connections_delayed_total)" -gt 0 && stop_collector && each_once 200 30000
+'
+
+test_expect_success '196: a disk that takes seconds: alive, not ready, and the event is there in the end' '
+	test_when_finished end_collector &&
+	rm -f collector.out &&
+	{ "$RIVER_BUILD/tests/lib/slow_sync" 7000 river serve --collect web/clicks --listen 127.0.0.1:0 \
+		>collector.out 2>>collector.err & } && collector_pid=$! &&
+	test_wait_until 60 grep -q listening collector.out && url=$(sed -n "s/^listening on //p" collector.out) &&
+	port=${url#http://127.0.0.1:} && port=${port%%/*} &&
+	says 200 send GET /readyz &&
+	printf "POST /collect HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 21\r\n\r\n%s" "$(event slo)" >slow &&
+	{ "$http_raw" "$port" <slow >slow.answer & } && poster=$! &&
+	says 200 send GET /healthz && test_wait_until 30 says 503 send GET /readyz && test_grep "disk" body &&
+	wait $poster && test_grep "^HTTP/1.1 200" slow.answer &&
+	kill "$collector_pid" && wait "$collector_pid" && collector_pid= &&
+	collected | grep slo >got && echo slo >want && test_cmp want got
+'
+
+test_done
