@@ -1,5 +1,6 @@
 /* `river query`: SQL on the profile's warehouse, or over files. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -217,24 +218,36 @@ static bool show_load(void *arg, uint64_t rows, uint64_t bytes)
 	return !rv_stop_signal();
 }
 
-static enum rv_status load_pending(struct rv_command_context *cx, struct rv_store *lake,
-				   struct rv_warehouse *warehouse, struct rv_error *err)
+/* What is loaded is worth asking all the same, but nobody may take it for all there is. */
+static void keep_unloaded(const struct rv_load_sum *sum, struct rv_error *ret)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
+
+	if (sum->streams_failed)
+		rv_strbuf_printf(&text, "%" PRIu64 " stream%s could not be loaded; first %.400s",
+				 sum->streams_failed, sum->streams_failed == 1 ? "" : "s",
+				 sum->first_stream_failed);
+	if (sum->failed)
+		rv_strbuf_printf(&text, "%s%" PRIu64 " object%s could not be loaded; first %.400s",
+				 text.len ? "; " : "", sum->failed, sum->failed == 1 ? "" : "s",
+				 sum->first_failed);
+	if (!text.len)
+		return;
+	rv_fail(ret, RV_PARTIAL, "records may be missing in the result: %s", text.bytes);
+	rv_hint(ret, "'river status' has all of them; --no-load asks what is loaded and nothing else");
+}
+
+static enum rv_status load_pending(struct rv_store *lake, struct rv_warehouse *warehouse,
+				   struct rv_error *ret_unloaded, struct rv_error *err)
 {
 	struct rv_load_sum sum = { 0 };
 	struct rv_progress progress;
-	(void)cx;
 
 	rv_progress_start(&progress, "load", rv_clock_monotonic_ms());
 	enum rv_status status = rv_load_all(lake, warehouse, show_load, &progress, &sum, err);
 
 	rv_progress_end(&progress);
-	if (sum.streams_failed)
-		rv_warn("%llu stream%s could not be loaded; first %s",
-			(unsigned long long)sum.streams_failed, sum.streams_failed == 1 ? "" : "s",
-			sum.first_stream_failed);
-	if (sum.failed)
-		rv_warn("%llu object%s could not be loaded; first %s", (unsigned long long)sum.failed,
-			sum.failed == 1 ? "" : "s", sum.first_failed);
+	keep_unloaded(&sum, ret_unloaded);
 	if (sum.objects)
 		rv_verbose("loaded %llu objects, %llu rows", (unsigned long long)sum.objects,
 			   (unsigned long long)sum.rows);
@@ -315,6 +328,7 @@ static enum rv_status query_run(struct rv_command_context *cx, void *options, in
 		rv_calloc(o->from.count + (size_t)operands_count + 1, sizeof(*files));
 	size_t files_count = 0;
 	const char *sql = NULL;
+	struct rv_error unloaded = RV_ERROR_INIT;
 
 	if (sort_operands(o, operands_count, operands, files, &files_count, &sql, err) != RV_OK)
 		return err->status;
@@ -333,7 +347,7 @@ static enum rv_status query_run(struct rv_command_context *cx, void *options, in
 	} else if ((o->business && enter_business(cx, o->business, err) != RV_OK) ||
 		   rv_wire_lake(cx->profile, &lake, err) != RV_OK ||
 		   rv_wire_warehouse(cx->profile, lake, &warehouse, err) != RV_OK ||
-		   (o->load && load_pending(cx, lake, warehouse, err) != RV_OK)) {
+		   (o->load && load_pending(lake, warehouse, &unloaded, err) != RV_OK)) {
 		return err->status;
 	}
 	enum rv_status status = warehouse->ops->query(warehouse, sql, o->write, print_rows, &p, err);
@@ -343,7 +357,16 @@ static enum rv_status query_run(struct rv_command_context *cx, void *options, in
 	if (rv_out_format(cx->out) == RV_OUT_TEXT)
 		print_held(&p);
 	/* That standard output failed is for the output to say: a reader that left is no failure. */
-	return rv_out_failed(cx->out) ? RV_OK : status;
+	if (rv_out_failed(cx->out))
+		return RV_OK;
+	if (unloaded.status == RV_OK)
+		return status;
+	if (status == RV_OK) {
+		*err = unloaded;
+		return err->status;
+	}
+	rv_warn("%s", unloaded.message);
+	return status;
 }
 
 static const struct rv_example query_examples[] = {

@@ -223,15 +223,19 @@ test_expect_success 'what is pending is loaded first, whatever the file is calle
 	test_cmp want out
 '
 
-test_expect_success 'an object that is not what its name says is warned of, and the rest is loaded' '
+test_expect_success 'an object that is not what its name says is told of, the rest is loaded, and the exit status is 7' '
 	printf "%s\n" "{\"a\":3}" | "$RIVER_BUILD/tests/lib/lakeobject" lake web/clicks dt=2026-11-20/hr=14 run2 1 none >name &&
 	printf "%s\n" "{\"a\":4}" >"lake/$(cat name)" &&
 	printf "%s\n" "{\"a\":5}" | "$RIVER_BUILD/tests/lib/lakeobject" lake web/clicks dt=2026-11-20/hr=14 run3 1 gz >name3 &&
-	river --output csv query "select count(*) n from web.clicks" >out 2>err &&
+	test_expect_code 7 river --output csv query "select count(*) n from web.clicks" >out 2>err &&
 	printf "n\n3\n" >want &&
-	test_cmp want out &&
-	test_grep "$(cat name)" err &&
+	test_cmp want out && test_line_count = 2 err &&
+	test_grep "^river: records may be missing in the result: 1 object could not be loaded; first $(cat name)" err &&
 	test_grep "does not hold what its name says" err &&
+	river --output csv query --no-load "select count(*) n from web.clicks" >out 2>err && test_cmp want out && test_must_be_empty err &&
+	test_expect_code 7 river --output json query "select count(*) n from web.clicks" >out 2>err && test_grep "\"n\":3" out &&
+	test_grep "\"code\":\"RV_PARTIAL\"\|RV_PARTIAL" err &&
+	test_expect_code 2 river query "selec 1" >out 2>err && test_grep "records may be missing" err && test_grep selec err &&
 	rm "lake/$(cat name)"
 '
 
@@ -244,12 +248,12 @@ test_expect_success 'a stream that cannot be loaded is warned of; the others are
 		printf "{\"a\":1}\n" | "$RIVER_BUILD/tests/lib/lakeobject" lake $stream dt=2026-11-20/hr=14 r 1 >/dev/null || return 1
 	done &&
 	printf "not a definition" >lake/_river/streams/web/aaa.json &&
-	river --output csv query "select count(*) n from web.zebra" >out 2>err &&
+	test_expect_code 7 river --output csv query "select count(*) n from web.zebra" >out 2>err &&
 	printf "n\n1\n" >want &&
 	test_cmp want out &&
 	test_grep "2 streams could not be loaded; first web/aaa: " err &&
 	rm lake/_river/streams/web/aaa.json &&
-	river --output csv query "select count(*) n from web.zebra" >out 2>err &&
+	test_expect_code 7 river --output csv query "select count(*) n from web.zebra" >out 2>err &&
 	test_grep "1 stream could not be loaded; first web/broken: " err &&
 	rm -r lake/_river/streams/web/broken.json lake/data/web/broken
 '
