@@ -10,11 +10,13 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/number.h"
+#include "base/stop.h"
 #include "cli/output.h"
 #include "context.h"
 #include "delivery/delivery.h"
 #include "flow/arrival.h"
 #include "flow/catalog.h"
+#include "flow/follow.h"
 #include "flow/push.h"
 #include "format/json_text.h"
 #include "push_presign.h"
@@ -35,6 +37,8 @@ struct push_options {
 	const char *run;
 	bool again;
 	bool shipped;
+	bool follow;
+	int64_t until_quiet;
 	uint64_t max_rejects;
 	uint64_t max_record;
 	uint64_t batch_size, batch_records;
@@ -57,6 +61,10 @@ static const struct rv_opt push_options_table[] = {
 	OPT_FLAG(struct push_options, 0, "again", again, "send files from their start once more"),
 	OPT_FLAG(struct push_options, 0, "shipped", shipped,
 		 "send nothing; exit 0 when every byte of the files is in the lake"),
+	OPT_FLAG(struct push_options, 'F', "follow", follow,
+		 "go on with what is appended to the files, and with files that appear in the folders"),
+	OPT_DURATION(struct push_options, 0, "until-quiet", until_quiet, "time",
+		     "with --follow: end when nothing new came for this long"),
 	OPT_COUNT(struct push_options, 0, "max-rejects", max_rejects, "n",
 		  "stop when more records than this are rejected; without it none is too many"),
 	OPT_SIZE(struct push_options, 0, "max-record", max_record, "bytes",
@@ -66,7 +74,7 @@ static const struct rv_opt push_options_table[] = {
 	OPT_COUNT(struct push_options, 0, "batch-records", batch_records, "n",
 		  "close a batch at this many records; default: the stream's"),
 	OPT_DURATION(struct push_options, 0, "flush-after", flush_after, "time",
-		     "close a pipe's batch at this age; default: the stream's"),
+		     "close a batch of a pipe, or of what is followed, at this age; default: the stream's"),
 	OPT_DURATION(struct push_options, 0, "settle", settle, "time",
 		     "a last line without its end counts as written once the file is this old",
 		     .def = "10s"),
@@ -101,6 +109,8 @@ static const struct rv_example push_examples[] = {
 	{ "producer | river push web/clicks", "push a pipe" },
 	{ "river push web/clicks --run 2026-11-20 -", "a pipe that can be sent again without doubling" },
 	{ "river push web/clicks --shipped events.ndjson", "may the file be deleted?" },
+	{ "river push web/clicks --follow /var/log/app/clicks.ndjson",
+	  "go on with what is appended, also when the file is rotated" },
 	{ "river push web/clicks --presign --size 1048576 --expires 1d",
 	  "a URL for who has no credentials" },
 	{ NULL, NULL }
@@ -334,6 +344,19 @@ static enum rv_status check_operands(const struct push_options *o, int count, ch
 			       "inside, at most 64", o->run);
 	if (o->run && o->again)
 		return rv_fail(err, RV_USAGE, "--run makes an input land once, --again sends it anew");
+	if (!o->follow && o->until_quiet >= 0)
+		return rv_fail(err, RV_USAGE, "--until-quiet is for --follow");
+	if (o->follow && (o->run || o->again || o->shipped || o->presign))
+		return rv_fail(err, RV_USAGE, "--follow has no end: it does not go with --run, --again, "
+			       "--shipped or --presign");
+	if (o->follow && o->wait != RV_WAIT_SPOOLED && o->wait != RV_WAIT_SENT)
+		return rv_fail(err, RV_USAGE, "--follow has no end that something could be waited for "
+			       "behind: --wait sent or spooled");
+	if (o->follow && count < 2) {
+		rv_fail(err, RV_USAGE, "--follow needs files or folders");
+		rv_hint(err, "a pipe is pushed without it: it is read for as long as it is open");
+		return err->status;
+	}
 	if (o->shipped && count < 2)
 		return rv_fail(err, RV_USAGE, "--shipped needs the files to ask about");
 	if (!o->presign && o->size != RV_OPT_NOT_GIVEN)
@@ -346,6 +369,12 @@ static enum rv_status check_operands(const struct push_options *o, int count, ch
 		return rv_fail(err, RV_USAGE, "nothing can be signed of a pipe; give --size");
 	if (!o->presign && count == 1 && isatty(STDIN_FILENO))
 		rv_note("reading records from the terminal; end with Ctrl-D");
+	for (int i = 1; i < count; i++)
+		if (o->follow && strcmp(operands[i], "-") == 0) {
+			rv_fail(err, RV_USAGE, "--follow is about files and folders, not pipes");
+			rv_hint(err, "a pipe is pushed without it: it is read for as long as it is open");
+			return err->status;
+		}
 	for (int i = 1; i < count; i++)
 		if (o->shipped && strcmp(operands[i], "-") == 0)
 			return rv_fail(err, RV_USAGE, "--shipped is about files, not pipes");
@@ -416,6 +445,27 @@ static enum rv_status tell_nothing_accepted(struct rv_command_context *cx, const
 	    write_receipt(o->receipt, operands[0], &nothing, 0, err->status, &receipt_error) != RV_OK)
 		rv_warn("%s", receipt_error.message);
 	return err->status;
+}
+
+/* One line for each event, at once: whoever reads them waits for it. */
+static void print_event(void *arg, json_t *event)
+{
+	struct rv_command_context *cx = arg;
+	rv_out_json(cx->out, event);
+	rv_out_flush(cx->out);
+}
+
+static enum rv_status follow(struct rv_command_context *cx, const struct push_options *o,
+			     const struct rv_push_params *params, struct rv_push_result *ret,
+			     struct rv_error *err)
+{
+	const struct rv_follow_params follow = {
+		.until_quiet_ms = o->until_quiet,
+		.event = cx->output == RV_OUT_JSON ? print_event : NULL,
+		.arg = cx,
+	};
+	rv_stop_ignore_hangup();
+	return rv_follow(params, &follow, ret, err);
 }
 
 static enum rv_status push_run(struct rv_command_context *cx, void *options, int count,
@@ -497,7 +547,8 @@ static enum rv_status push_run(struct rv_command_context *cx, void *options, int
 	RV_CLEANUP(rv_free_p) char *what = rv_asprintf("push %s", stream_text);
 	rv_progress_start(&listener.progress, what, started_ms);
 	struct rv_push_result result;
-	enum rv_status status = rv_push(&params, &result, err);
+	enum rv_status status = o->follow ? follow(cx, o, &params, &result, err)
+					  : rv_push(&params, &result, err);
 	rv_progress_end(&listener.progress);
 	if ((status == RV_OK || status == RV_PARTIAL) && params.wait >= RV_WAIT_LANDED) {
 		struct rv_error wait_error = RV_ERROR_INIT;

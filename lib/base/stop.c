@@ -49,6 +49,13 @@ void rv_stop_uninstall(void)
 	installed = false;
 }
 
+void rv_stop_ignore_hangup(void)
+{
+	struct sigaction action = { .sa_handler = SIG_IGN };
+	sigemptyset(&action.sa_mask);
+	sigaction(SIGHUP, &action, NULL);
+}
+
 int rv_stop_signal(void)
 {
 	return stop_signal;

@@ -11,6 +11,8 @@
 void rv_stop_install(void);
 /* Puts back what was there before, for a program that is to be exec'ed. */
 void rv_stop_uninstall(void);
+/* HUP means nothing from now on: log rotation sends it to all it knows of. */
+void rv_stop_ignore_hangup(void);
 int rv_stop_signal(void); /* 0, or the signal that asked to stop */
 
 #endif

@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -84,152 +82,14 @@ static enum rv_status push_stdin(struct rv_push_state *push, struct rv_error *er
 	return push_pipe(push, source, "standard input", err);
 }
 
-/* The lock of one file is one byte of files.lock, far out; two files on one byte only wait. */
-static struct flock lock_range(const char *key, short type)
-{
-	return (struct flock){
-		.l_type = type,
-		.l_whence = SEEK_SET,
-		.l_start = (off_t)(XXH3_64bits(key, strlen(key)) >> 2),
-		.l_len = 1,
-	};
-}
-
-static int set_lock(struct rv_push_state *push, struct flock range)
-{
-	int r;
-	while ((r = fcntl(push->locks_fd, F_OFD_SETLK, &range)) < 0 && errno == EINTR)
-		;
-	return r;
-}
-
-static bool put_recent(struct rv_push_state *push, uint64_t hash)
-{
-	size_t i = hash & (push->recent_size - 1);
-	while (push->recent[i] && push->recent[i] != hash)
-		i = (i + 1) & (push->recent_size - 1);
-	if (push->recent[i])
-		return true;
-	push->recent[i] = hash;
-	push->recent_count++;
-	return false;
-}
-
-/* Notes a file; true when it was noted before. */
-static bool seen_recently(struct rv_push_state *push, const char *key)
-{
-	uint64_t hash = XXH3_64bits(key, strlen(key)) | 1; /* 0 is an empty place */
-	if (push->recent_count * 2 >= push->recent_size) {
-		size_t old_size = push->recent_size;
-		uint64_t *old = push->recent;
-		push->recent_size = old_size ? old_size * 2 : 64;
-		push->recent = rv_calloc(push->recent_size, sizeof(*push->recent));
-		push->recent_count = 0;
-		for (size_t i = 0; i < old_size; i++)
-			if (old[i])
-				put_recent(push, old[i]);
-		free(old);
-	}
-	return put_recent(push, hash);
-}
-
-/* Everything read so far lands, so that no lock is held while we wait for another one. */
-static enum rv_status settle(struct rv_push_state *push, struct rv_error *err)
-{
-	if (rv_push_close_batch(push, NULL, err) != RV_OK || rv_sender_drain(push->sender, err) != RV_OK)
-		return err->status;
-	if (push->recent)
-		memset(push->recent, 0, push->recent_size * sizeof(*push->recent));
-	push->recent_count = 0;
-	struct flock all = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
-	if (set_lock(push, all) < 0)
-		return rv_fail_errno(err, RV_LOCAL_IO, "unlock %s/files.lock", push->state.folder);
-	return RV_OK;
-}
-
-static enum rv_status lock_file(struct rv_push_state *push, const struct rv_push_input *input,
-				struct rv_error *err)
-{
-	int64_t started_ms = rv_clock_monotonic_ms();
-	bool waited = false;
-	for (;;) {
-		if (set_lock(push, lock_range(input->key, F_WRLCK)) == 0)
-			return RV_OK;
-		if (errno != EAGAIN && errno != EACCES) {
-			push->fatal = true;
-			return rv_fail_errno(err, RV_LOCAL_IO, "lock %s/files.lock", push->state.folder);
-		}
-		int64_t limit_ms = push->params->lock_timeout_ms;
-		if (limit_ms >= 0 && rv_clock_monotonic_ms() - started_ms >= limit_ms) {
-			rv_fail(err, RV_LOCKED, "%s is being pushed by another process",
-				input->file.path);
-			return err->status;
-		}
-		if (rv_push_must_stop(push))
-			return rv_fail(err, RV_FAILED, "stopped while waiting for %s", input->file.path);
-		if (!waited) {
-			waited = true;
-			if (settle(push, err) != RV_OK)
-				return err->status;
-			note(push, "%s is being pushed by another process, waiting", input->file.path);
-		}
-		struct timespec pause = { .tv_nsec = 50000000 };
-		nanosleep(&pause, NULL);
-	}
-}
-
-struct other_runs {
-	const char *mine;
-	bool any;
-};
-
-static enum rv_status see_run(void *arg, const char *name, struct rv_error *err RV_UNUSED)
-{
-	struct other_runs *others = arg;
-	if (!others->mine || strcmp(name, others->mine) != 0)
-		others->any = true;
-	return RV_OK;
-}
-
-/*
- * Whoever held the file's lock before may have been killed since this push looked for left-over
- * runs: its promises move the checkpoint first.
- */
-static enum rv_status recover_again(struct rv_push_state *push, struct rv_error *err)
-{
-	struct other_runs others = { .mine = push->run ? push->run->name : NULL };
-	struct rv_recover_result recovered;
-	if (rv_run_each(&push->state, see_run, &others, err) != RV_OK)
-		return err->status;
-	if (!others.any)
-		return RV_OK;
-	if (rv_sender_drain(push->sender, err) != RV_OK)
-		return err->status;
-	rv_sender_hold(push->sender);
-	const struct rv_run *opened = push->deliver.opened;
-	enum rv_status status =
-		rv_recover(&push->deliver, push->params->lock_timeout_ms, push->params->should_stop,
-			   &recovered, err);
-	push->deliver.opened = opened;
-	rv_sender_resume(push->sender);
-	if (status != RV_OK)
-		return status;
-	push->result->recovered.runs += recovered.runs;
-	push->result->recovered.batches += recovered.batches;
-	push->result->recovered.records += recovered.records;
-	if (!recovered.waiting_file_runs)
-		return RV_OK;
-	*err = recovered.failure;
-	return rv_context(err, "finish an earlier push first");
-}
-
-static enum rv_status read_file(struct rv_push_state *push, struct rv_push_input *input,
-				struct rv_error *err)
+enum rv_status rv_push_read_file(struct rv_push_state *push, struct rv_push_input *input,
+				 struct rv_error *err)
 {
 	RV_CLEANUP(rv_source_free_p) struct rv_source *source = NULL;
 	RV_CLEANUP(rv_reader_free_p) struct rv_reader *reader = NULL;
 	struct rv_checkpoint *c = &input->checkpoint;
-	if (rv_input_file_source(&input->file, c->offset, UINT64_MAX, &source, err) != RV_OK)
+	if (rv_input_file_source(&input->file, c->offset, input->read_to ? input->read_to : UINT64_MAX,
+				 &source, err) != RV_OK)
 		return err->status;
 	struct rv_reader_params params = {
 		.name = input->file.path,
@@ -272,8 +132,8 @@ static enum rv_status read_file(struct rv_push_state *push, struct rv_push_input
 	return status;
 }
 
-static void describe_start(struct rv_push_state *push, const struct rv_push_input *input,
-			   enum rv_file_start start)
+void rv_push_describe_start(struct rv_push_state *push, const struct rv_push_input *input,
+			    enum rv_file_start start)
 {
 	const struct rv_checkpoint *c = &input->checkpoint;
 	char text[RV_TIME_TEXT], size[RV_NUMBER_TEXT];
@@ -311,14 +171,14 @@ static enum rv_status push_regular(struct rv_push_state *push, struct rv_push_in
 	if (rv_file_key(input->file.fd, input->file.path, input->key, err) != RV_OK)
 		return err->status;
 	/* Named twice, it must be looked at with the checkpoint that its first turn leaves. */
-	if (seen_recently(push, input->key)) {
-		if (settle(push, err) != RV_OK)
+	if (rv_push_seen(push, input->key)) {
+		if (rv_push_settle(push, err) != RV_OK)
 			return err->status;
-		seen_recently(push, input->key);
+		rv_push_seen(push, input->key);
 	}
-	if (lock_file(push, input, err) != RV_OK)
+	if (rv_push_lock(push, input, err) != RV_OK)
 		return err->status;
-	if (recover_again(push, err) != RV_OK) {
+	if (rv_push_recover_again(push, err) != RV_OK) {
 		push->fatal = true;
 		return err->status;
 	}
@@ -333,7 +193,7 @@ static enum rv_status push_regular(struct rv_push_state *push, struct rv_push_in
 		     "sent", input->file.path, twin);
 	push->result->files++;
 	push->result->skipped_bytes += input->checkpoint.offset;
-	describe_start(push, input, start);
+	rv_push_describe_start(push, input, start);
 	/* What was pushed before counts as well when somebody asks for more than "sent". */
 	if (push->params->wait >= RV_WAIT_LANDED && input->checkpoint.offset &&
 	    rv_push_file_in_lake(push->params->lake, &push->state, &input->checkpoint, err) != RV_OK &&
@@ -348,7 +208,7 @@ static enum rv_status push_regular(struct rv_push_state *push, struct rv_push_in
 	    rv_checkpoint_each_batch(&push->state, input->key, keep_older, push->result, err) != RV_OK)
 		return err->status;
 	uint64_t before = push->result->input_bytes;
-	if (start != RV_FILE_UNCHANGED && read_file(push, input, err) != RV_OK)
+	if (start != RV_FILE_UNCHANGED && rv_push_read_file(push, input, err) != RV_OK)
 		return err->status;
 	bool nothing_new = push->result->input_bytes == before;
 	push->result->files_unchanged += nothing_new;
@@ -416,6 +276,10 @@ static bool is_pipe(const char *path)
 static enum rv_status look_at_operands(struct rv_push_state *push, struct rv_error *err)
 {
 	const struct rv_push_params *params = push->params;
+	if (params->follow) {
+		push->spooling = params->wait == RV_WAIT_SPOOLED;
+		return RV_OK;
+	}
 	bool pipe = params->files_count == 0;
 	for (size_t i = 0; i < params->files_count; i++) {
 		const char *path = params->files[i];
@@ -464,6 +328,7 @@ static uint64_t stamp_bytes(const struct rv_stream *stream)
 
 static void tick(void *arg)
 {
+	rv_push_follow_tick(arg);
 	rv_push_tell_outage(arg);
 }
 
@@ -504,6 +369,8 @@ static enum rv_status set_up(struct rv_push_state *push, struct rv_error *err)
 			return rv_context(err, "finish an earlier push first");
 		}
 		push->result->delivery = push->result->recovered.failure;
+		/* Who goes on for weeks brings it as soon as that can be done. */
+		push->recovers = push->recovers || (params->follow && push->spooling);
 	}
 	if (push->recovers || push->result->recovered.waiting_runs) {
 		if (rv_spool_bytes(&push->state, &push->result->waiting_spool_bytes, err) != RV_OK)
@@ -730,7 +597,7 @@ enum rv_status rv_push(const struct rv_push_params *params, struct rv_push_resul
 	enum rv_status status = set_up(&push, err);
 	if (status == RV_OK) {
 		struct rv_error later = RV_ERROR_INIT;
-		status = push_inputs(&push, err);
+		status = params->follow ? rv_push_follow(&push, err) : push_inputs(&push, err);
 		enum rv_status wound = wind_up(&push, status != RV_OK, &later);
 		if (status == RV_OK && wound != RV_OK) {
 			*err = later;
@@ -746,7 +613,9 @@ enum rv_status rv_push(const struct rv_push_params *params, struct rv_push_resul
 	free(push.extents);
 	free(push.recent);
 	rv_close_p(&push.locks_fd);
-	status = judge(&push, status, err);
+	/* What a follower's end says is decided over all of its sessions. */
+	if (!params->follow)
+		status = judge(&push, status, err);
 	rv_state_release(&push.state);
 	return status;
 }

@@ -55,6 +55,7 @@ struct rv_push_params {
 	void (*note)(void *arg, const char *text); /* Optional: things worth saying in between */
 	void (*warn)(void *arg, const char *text); /* Optional: things to be said in any case */
 	void *arg;
+	struct rv_follow *follow;       /* Optional: flow/follow.h alone sets it */
 };
 
 struct rv_push_result {
@@ -77,6 +78,7 @@ struct rv_push_result {
 	bool pipe;
 	bool kept;                           /* all of the input is in the lake, with the next hop or kept
 					      * here, rejects too: it need not and must not be sent again */
+	uint64_t rotations;                  /* files that are followed: how often one was rotated */
 	struct rv_recover_result recovered;
 	struct rv_error loss;                /* something promised earlier is lost or damaged */
 	struct rv_error delivery;            /* why what is spooled has not landed */

@@ -11,6 +11,7 @@
 #include <xxhash.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/number.h"
 
@@ -20,6 +21,11 @@
 
 bool rv_push_must_stop(struct rv_push_state *push)
 {
+	/* Who follows files decides itself when it is over: what is there is read first. */
+	if (push->params->follow)
+		return push->last_pass_ms
+			       ? rv_clock_monotonic_ms() > push->last_pass_ms
+			       : push->params->should_stop && push->params->should_stop();
 	if (!push->stopped && push->params->should_stop && push->params->should_stop())
 		push->stopped = push->incomplete = true;
 	return push->stopped;
@@ -71,7 +77,7 @@ static const char *source_text(const struct rv_push_state *push)
 
 /* The folder of a run that begins now. A stream made with --fresh does not see what lies before its
  * `since`, and clocks differ between hosts: no run of it may begin there. */
-static const char *folder_now(const struct rv_push_state *push, char folder[RV_TIME_TEXT])
+const char *rv_push_folder_now(const struct rv_push_state *push, char folder[RV_TIME_TEXT])
 {
 	rv_format_folder(rv_clock_ms(), folder);
 	const char *since = push->params->stream->since;
@@ -126,16 +132,20 @@ enum rv_status rv_push_begin_run(struct rv_push_state *push, struct rv_error *er
 			      : rv_strdup(source_text(push));
 	char folder[RV_TIME_TEXT];
 	snprintf(run->lake_folder, sizeof(run->lake_folder), "%.23s",
-		 run->named ? push->record.folder : folder_now(push, folder));
+		 run->named ? push->record.folder : rv_push_folder_now(push, folder));
 	if (rv_run_begin(run, err) != RV_OK)
 		return err->status;
 	push->run = rv_take(run);
+	push->run_number++;
 	push->next_seq = 0;
 	return RV_OK;
 }
 
 static void keep_receipt(struct rv_push_state *push)
 {
+	/* Who follows files for years does not keep the names of all runs. */
+	if (push->params->follow)
+		return;
 	if (!push->result->runs)
 		push->result->runs = json_array();
 	json_array_append_new(push->result->runs, json_string(push->run->name));
@@ -147,6 +157,7 @@ enum rv_status rv_push_end_run(struct rv_push_state *push, bool complete, struct
 		return RV_OK;
 	keep_receipt(push);
 	struct rv_run *run = rv_take(push->run);
+	push->jobs++;
 	return rv_sender_end_run(push->sender, run, complete, err);
 }
 
@@ -219,6 +230,7 @@ enum rv_status rv_push_close_extent(struct rv_push_state *push, struct rv_push_i
 	input->extent.checkpoint = rv_checkpoint_json(c);
 	RV_GROW(push->extents, push->extents_count, push->extents_capacity);
 	push->extents[push->extents_count++] = input->extent;
+	input->job = push->jobs;
 	input->extent = (struct rv_extent){ .file = 0 };
 	input->extent_open = input->taken_finished = false;
 	return RV_OK;
@@ -246,6 +258,7 @@ enum rv_status rv_push_close_batch(struct rv_push_state *push, struct rv_push_in
 	push->extents_count = push->extents_capacity = 0;
 	push->result->batches++;
 	push->result->objects += finished.entry.records > 0;
+	push->jobs++;
 	if (rv_sender_batch(push->sender, push->run, &finished, err) != RV_OK)
 		push->abandon = true;
 	return push->abandon ? err->status : RV_OK;
@@ -297,7 +310,7 @@ static enum rv_status begin_batch(struct rv_push_state *push, struct rv_error *e
 {
 	char folder[RV_TIME_TEXT];
 	if (push->run && !push->run->named &&
-	    strcmp(folder_now(push, folder), push->run->lake_folder) != 0) {
+	    strcmp(rv_push_folder_now(push, folder), push->run->lake_folder) != 0) {
 		/* One folder must not hide days: tail -F runs for weeks. */
 		if (rv_push_end_run(push, true, err) != RV_OK)
 			return err->status;
@@ -315,13 +328,37 @@ static enum rv_status begin_batch(struct rv_push_state *push, struct rv_error *e
 	return rv_batcher_begin(push->batcher, push->run, push->next_seq++, err);
 }
 
+/* Read again in one go, two pieces must give what they gave one by one: lines do, whole ones. */
+static bool goes_on_from(const struct rv_push_input *input, const struct rv_extent *last,
+			 const struct rv_reader *reader)
+{
+	char end;
+	size_t n;
+	struct rv_error ignored;
+	return last->file == input->run_file && last->to == input->offset && !last->finish &&
+	       last->to > last->from && rv_reader_format(reader) != RV_FORMAT_JSON &&
+	       input->file.compression == RV_COMPRESSION_NONE &&
+	       rv_pread_full(input->file.fd, &end, 1, input->offset - 1, &n, input->file.path,
+			     &ignored) == RV_OK &&
+	       n == 1 && end == '\n';
+}
+
 static void open_extent(struct rv_push_state *push, struct rv_push_input *input,
 			const struct rv_reader *reader)
 {
-	if (input->run_file == UINT64_MAX)
+	if (input->run_file == UINT64_MAX || input->run_number != push->run_number) {
+		input->run_number = push->run_number;
 		input->run_file = rv_run_add_file(push->run, input->file.path, input->key,
 						  rv_format_name(rv_reader_format(reader)),
 						  rv_compression_name(input->file.compression));
+	}
+	input->extent_open = true;
+	/* A file that is followed is read in many small pieces. */
+	if (push->extents_count && goes_on_from(input, &push->extents[push->extents_count - 1], reader)) {
+		input->extent = push->extents[--push->extents_count];
+		json_decref(rv_take(input->extent.checkpoint));
+		return;
+	}
 	const char *header = rv_reader_csv_header(reader);
 	input->extent = (struct rv_extent){
 		.file = input->run_file,
@@ -330,7 +367,6 @@ static void open_extent(struct rv_push_state *push, struct rv_push_input *input,
 		.in_array = input->in_array,
 		.csv_header = header && input->offset > 0 ? rv_strdup(header) : NULL,
 	};
-	input->extent_open = true;
 }
 
 static void remember_first_reject(struct rv_push_state *push, const struct rv_span *span,
@@ -358,14 +394,11 @@ static enum rv_status add_span(struct rv_push_state *push, struct rv_push_input 
 	if (other && rv_batcher_open(push->batcher) && rv_push_close_batch(push, input, err) != RV_OK)
 		return err->status;
 	if (!rv_batcher_open(push->batcher)) {
-		struct rv_run *before = push->run;
 		push->large = span->kind == RV_SPAN_RECORDS && span->large;
 		if (begin_batch(push, err) != RV_OK) {
 			push->fatal = true;
 			return err->status;
 		}
-		if (input && push->run != before)
-			input->run_file = UINT64_MAX;
 	}
 	if (input && !input->extent_open)
 		open_extent(push, input, reader);
@@ -487,20 +520,21 @@ enum rv_status rv_push_read_all(struct rv_push_state *push, struct rv_push_input
 						 ((int64_t)input->file.stat.st_mtim.tv_sec * 1000 +
 						  input->file.stat.st_mtim.tv_nsec / 1000000);
 				/* A clock that jumped back must not hold a record for ever. */
-				if (!input->finished &&
+				if (!input->finished && !input->goes_on &&
 				    (age_ms >= params->settle_ms || age_ms < -params->settle_ms)) {
 					input->finished = true;
 					rv_reader_finish(reader);
 					continue;
 				}
-				push->result->left_bytes += pending;
-				if (pending)
+				input->pending = !input->finished;
+				push->result->left_bytes += params->follow ? 0 : pending;
+				if (pending && !params->follow)
 					note(push, "%s: the last %" PRIu64 " bytes, from byte %" PRIu64
 					     ", have no end yet and stay for the next push", label,
 					     pending, pending_offset);
 			}
 			if (input)
-				input->at_end = pending == 0 || input->finished;
+				input->at_end = (pending == 0 || input->finished) && !input->goes_on;
 			return RV_OK;
 		}
 		if (span.kind == RV_SPAN_RECORDS || span.kind == RV_SPAN_REJECT) {

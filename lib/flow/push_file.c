@@ -142,10 +142,9 @@ static enum rv_status consider(void *arg, struct rv_checkpoint *c, struct rv_err
 	return RV_OK;
 }
 
-/* Hash of the first record in lake form; 0 when there is none near the start. */
-static enum rv_status first_record(const struct rv_input_file *input,
-				   const struct rv_read_settings *read, uint64_t *ret,
-				   struct rv_error *err)
+enum rv_status rv_push_file_first_record(const struct rv_input_file *input,
+					 const struct rv_read_settings *read, uint64_t *ret,
+					 struct rv_error *err)
 {
 	RV_CLEANUP(rv_source_free_p) struct rv_source *source = NULL;
 	RV_CLEANUP(rv_reader_free_p) struct rv_reader *reader = NULL;
@@ -176,7 +175,7 @@ static enum rv_status find_rotated(const struct rv_state *state, const struct rv
 	*ret_found = false;
 	if (!rv_checkpoint_any(state))
 		return RV_OK;
-	if (first_record(input, read, &first, err) != RV_OK)
+	if (rv_push_file_first_record(input, read, &first, err) != RV_OK)
 		return err->status;
 	if (!first)
 		return RV_OK;
@@ -193,6 +192,69 @@ static enum rv_status find_rotated(const struct rv_state *state, const struct rv
 	else
 		*ret_twin = search.twin;
 	return RV_OK;
+}
+
+enum rv_status rv_push_file_is_rotated(const struct rv_state *state, const struct rv_input_file *input,
+				       const char *key, const struct rv_read_settings *read, bool *ret,
+				       struct rv_error *err)
+{
+	RV_CLEANUP(rv_checkpoint_release) struct rv_checkpoint c = { .offset = 0 };
+	RV_CLEANUP(rv_free_p) char *twin = NULL;
+	return find_rotated(state, input, key, read, &c, ret, &twin, err);
+}
+
+struct original_search {
+	const struct rv_input_file *input;
+	const char *key;
+	bool found;
+};
+
+/* The ends of what the one has, in both. */
+static enum rv_status holds_the_same(int fd, int other_fd, uint64_t bytes, const char *path, bool *ret,
+				     struct rv_error *err)
+{
+	size_t len = bytes < RV_CHECKPOINT_WINDOW ? (size_t)bytes : RV_CHECKPOINT_WINDOW;
+	RV_CLEANUP(rv_free_p) char *mine = rv_malloc(len);
+	RV_CLEANUP(rv_free_p) char *other = rv_malloc(len);
+	const uint64_t offsets[] = { 0, bytes - len };
+	*ret = false;
+	for (size_t i = 0; i < 2; i++) {
+		size_t n, m;
+		if (rv_pread_full(fd, mine, len, offsets[i], &n, path, err) != RV_OK ||
+		    rv_pread_full(other_fd, other, len, offsets[i], &m, path, err) != RV_OK)
+			return err->status;
+		if (n != len || m != len || memcmp(mine, other, len) != 0)
+			return RV_OK;
+	}
+	*ret = true;
+	return RV_OK;
+}
+
+static enum rv_status see_original(void *arg, struct rv_checkpoint *c, struct rv_error *err)
+{
+	struct original_search *search = arg;
+	RV_CLEANUP(rv_input_file_release) struct rv_input_file known = RV_INPUT_FILE_INIT;
+	bool regular;
+	if (search->found || strcmp(c->key, search->key) == 0)
+		return RV_OK;
+	if (rv_input_file_open(c->path, &known, &regular, err) != RV_OK || !regular ||
+	    !rv_input_file_has_key(&known, c->key))
+		return RV_OK; /* it is somewhere else, and nothing is copied from there */
+	if (known.compression != search->input->compression)
+		return RV_OK;
+	return holds_the_same(search->input->fd, known.fd, (uint64_t)search->input->stat.st_size, c->path,
+			      &search->found, err);
+}
+
+enum rv_status rv_push_file_may_be_copy(const struct rv_state *state, const struct rv_input_file *input,
+					const char *key, uint64_t first_record, bool *ret,
+					struct rv_error *err)
+{
+	struct original_search search = { .input = input, .key = key };
+	enum rv_status status =
+		rv_checkpoint_each_head(state, first_record, see_original, &search, err);
+	*ret = search.found;
+	return status;
 }
 
 static void start_anew(const struct rv_input_file *input, const char *key, bool again,

@@ -26,6 +26,21 @@ enum rv_status rv_push_file_start(const struct rv_state *state, const struct rv_
 				  struct rv_checkpoint *ret, enum rv_file_start *ret_start,
 				  char **ret_twin, struct rv_error *err) RV_MUST_CHECK;
 
+/* Hash of the first record in lake form; 0 when there is none near the start. */
+enum rv_status rv_push_file_first_record(const struct rv_input_file *input,
+					 const struct rv_read_settings *read, uint64_t *ret,
+					 struct rv_error *err) RV_MUST_CHECK;
+/* A file that nothing is known of begins with this record, and so did others: is it known by its content,
+ * under another key whose file does not hold it any more? */
+enum rv_status rv_push_file_is_rotated(const struct rv_state *state, const struct rv_input_file *input,
+				       const char *key, const struct rv_read_settings *read, bool *ret,
+				       struct rv_error *err) RV_MUST_CHECK;
+/* Is all that the file holds now what another one begins with, which was pushed and is there still? Then it
+ * may be a copy that is being made of it, before that one is cut to nothing or removed. */
+enum rv_status rv_push_file_may_be_copy(const struct rv_state *state, const struct rv_input_file *input,
+					const char *key, uint64_t first_record, bool *ret,
+					struct rv_error *err) RV_MUST_CHECK;
+
 /* Reads [0, checkpoint->offset) and compares counts and set hash with the checkpoint's. */
 enum rv_status rv_push_file_prefix_matches(const struct rv_checkpoint *checkpoint,
 					   const struct rv_input_file *input,

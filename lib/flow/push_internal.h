@@ -5,6 +5,7 @@
 #ifndef RV_FLOW_PUSH_INTERNAL_H
 #define RV_FLOW_PUSH_INTERNAL_H
 
+#include "base/clock.h"
 #include "flow/batch.h"
 #include "flow/push.h"
 #include "flow/push_file.h"
@@ -28,6 +29,12 @@ struct rv_push_input {
 	struct rv_checkpoint last;       /* what the extent before ended with */
 	struct rv_extent extent;         /* of the open batch */
 	bool extent_open;
+	uint64_t run_number;             /* of the run that `run_file` is an index of */
+	/* Files that are followed. */
+	uint64_t read_to;                /* read up to here; 0: to the end */
+	bool goes_on;                    /* there is more behind that */
+	bool pending;                    /* an end without its line end was left for later */
+	uint64_t job;                    /* of the sender, that takes what was read last */
 };
 
 struct rv_push_state {
@@ -39,7 +46,9 @@ struct rv_push_state {
 	struct rv_batcher *batcher;
 	struct rv_sender *sender;
 	struct rv_run *run;              /* NULL: none yet, or the last one is over */
+	uint64_t run_number;             /* counts runs, from 1 */
 	uint64_t next_seq;
+	uint64_t jobs;                   /* batches and ends of runs the sender was given */
 	int64_t batch_started_ms;        /* monotonic */
 	struct rv_extent *extents;       /* closed ones of the open batch */
 	size_t extents_count, extents_capacity;
@@ -63,6 +72,7 @@ struct rv_push_state {
 	uint64_t input_base;             /* pipes: bytes of the inputs before the one being read */
 	uint64_t input_offset;           /* pipes: bytes taken into batches */
 	struct rv_push_progress progress;
+	int64_t last_pass_ms;            /* follow: a signal has come; monotonic: read on until then */
 };
 
 /* A signal asked to stop; noted in the state. */
@@ -75,6 +85,31 @@ void rv_push_tell_outage(struct rv_push_state *push);
 #define note(push, ...) rv_push_tell(push, (push)->params->note, __VA_ARGS__)
 #define warn(push, ...) rv_push_tell(push, (push)->params->warn, __VA_ARGS__)
 
+/* Notes a file; true when it was noted since the last rv_push_settle. */
+bool rv_push_seen(struct rv_push_state *push, const char *key);
+/* Everything read so far lands, so that no lock is held while we wait for another one. */
+enum rv_status rv_push_settle(struct rv_push_state *push, struct rv_error *err) RV_MUST_CHECK;
+/* The lock of a file, waited for as long as the params say. */
+enum rv_status rv_push_lock(struct rv_push_state *push, const struct rv_push_input *input,
+			    struct rv_error *err) RV_MUST_CHECK;
+/* Without a wait; *ret false: another process has it. */
+enum rv_status rv_push_try_lock(struct rv_push_state *push, const char *key, bool *ret,
+				struct rv_error *err) RV_MUST_CHECK;
+void rv_push_unlock(struct rv_push_state *push, const char *key);
+enum rv_status rv_push_recover_again(struct rv_push_state *push, struct rv_error *err) RV_MUST_CHECK;
+/* Says where in the file this push begins. */
+void rv_push_describe_start(struct rv_push_state *push, const struct rv_push_input *input,
+			    enum rv_file_start start);
+/* What is in the file behind its checkpoint, up to input->read_to, into batches. */
+enum rv_status rv_push_read_file(struct rv_push_state *push, struct rv_push_input *input,
+				 struct rv_error *err) RV_MUST_CHECK;
+
+/* flow/follow.c: in place of the inputs one after another. */
+enum rv_status rv_push_follow(struct rv_push_state *push, struct rv_error *err) RV_MUST_CHECK;
+void rv_push_follow_tick(struct rv_push_state *push);
+
+/* The folder of a run that begins now. */
+const char *rv_push_folder_now(const struct rv_push_state *push, char folder[RV_TIME_TEXT]);
 enum rv_status rv_push_begin_run(struct rv_push_state *push, struct rv_error *err) RV_MUST_CHECK;
 /* Hands the run, if any, over to the sender. `complete`: its input came to an end. */
 enum rv_status rv_push_end_run(struct rv_push_state *push, bool complete,

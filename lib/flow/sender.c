@@ -406,6 +406,14 @@ void rv_sender_only_promise(struct rv_sender *sender)
 		rv_courier_keep(sender->courier);
 }
 
+unsigned rv_sender_queued(struct rv_sender *sender)
+{
+	pthread_mutex_lock(&sender->mutex);
+	unsigned queued = sender->queued;
+	pthread_mutex_unlock(&sender->mutex);
+	return queued;
+}
+
 void rv_sender_totals(struct rv_sender *sender, struct rv_sender_totals *ret)
 {
 	struct rv_courier_totals courier = { .delivered = { .landed_records = 0 } };

@@ -62,5 +62,7 @@ void rv_sender_resume(struct rv_sender *sender);
 /* From now on batches are promised but not delivered (--wait spooled: the input has ended). */
 void rv_sender_only_promise(struct rv_sender *sender);
 void rv_sender_totals(struct rv_sender *sender, struct rv_sender_totals *ret);
+/* Batches and ends of runs that were handed over and are not done with. */
+unsigned rv_sender_queued(struct rv_sender *sender);
 
 #endif

@@ -30,17 +30,23 @@ void rv_checkpoint_release(struct rv_checkpoint *c)
 	*c = (struct rv_checkpoint){ .offset = 0 };
 }
 
+void rv_file_key_text(uint32_t device_major, uint32_t device_minor, uint64_t inode, int64_t birth_ns,
+		      char ret[RV_FILE_KEY_TEXT])
+{
+	snprintf(ret, RV_FILE_KEY_TEXT, "%x%08x-%" PRIx64 "-%" PRIx64, device_major, device_minor, inode,
+		 (uint64_t)birth_ns);
+}
+
 enum rv_status rv_file_key(int fd, const char *path, char ret[RV_FILE_KEY_TEXT],
 			   struct rv_error *err)
 {
 	struct statx st;
 	if (statx(fd, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &st) < 0)
 		return rv_fail_errno(err, RV_LOCAL_IO, "look at %s", path);
-	uint64_t birth = st.stx_mask & STATX_BTIME
-				 ? (uint64_t)st.stx_btime.tv_sec * 1000000000u + st.stx_btime.tv_nsec
-				 : 0;
-	snprintf(ret, RV_FILE_KEY_TEXT, "%x%08x-%" PRIx64 "-%" PRIx64, st.stx_dev_major,
-		 st.stx_dev_minor, (uint64_t)st.stx_ino, birth);
+	int64_t birth_ns = st.stx_mask & STATX_BTIME
+				   ? st.stx_btime.tv_sec * 1000000000 + st.stx_btime.tv_nsec
+				   : 0;
+	rv_file_key_text(st.stx_dev_major, st.stx_dev_minor, st.stx_ino, birth_ns, ret);
 	return RV_OK;
 }
 

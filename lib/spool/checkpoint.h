@@ -50,6 +50,10 @@ void rv_checkpoint_release(struct rv_checkpoint *checkpoint);
 enum rv_status rv_file_key(int fd, const char *path, char ret[RV_FILE_KEY_TEXT],
 			   struct rv_error *err) RV_MUST_CHECK;
 
+/* The same of what statx says. */
+void rv_file_key_text(uint32_t device_major, uint32_t device_minor, uint64_t inode, int64_t birth_ns,
+		      char ret[RV_FILE_KEY_TEXT]);
+
 /* Size and time of the file as it was when it was read. */
 void rv_checkpoint_note_stat(struct rv_checkpoint *checkpoint, const struct stat *st);
 
