@@ -149,8 +149,10 @@ static enum rv_status may_be_copy(struct rv_follow *f, struct rv_watched *item, 
 	struct rv_push_input *input = &((struct rv_followed *)item->user)->input;
 	uint64_t first;
 	*ret = false;
-	if (rv_push_file_first_record(&input->file, &f->params.read, &first, err) != RV_OK || !first)
+	if (rv_push_file_first_record(&input->file, &f->params.read, &first, err) != RV_OK)
 		return err->status;
+	if (!first)
+		return RV_OK;
 	/* What is on its way has no checkpoint on disk yet. */
 	for (size_t i = 0; i < rv_watch_count(f->watch); i++) {
 		const struct rv_followed *other = rv_watch_at(f->watch, i)->user;
@@ -212,23 +214,27 @@ static enum rv_status begin_file(struct rv_follow *f, struct rv_watched *item, b
 	struct rv_followed *file = item->user;
 	struct rv_push_input *input = &file->input;
 	struct rv_push_state *push = f->push;
-	bool whole, known, copy = false;
+	bool whole = false, ready, locked, known, copy = false;
 	enum rv_file_start start;
 	RV_CLEANUP(rv_checkpoint_release) struct rv_checkpoint before = { .offset = 0 };
 	RV_CLEANUP(rv_free_p) char *twin = NULL;
 	*ret_ready = false;
-	if (is_known_whole(f, item, &whole, err) != RV_OK)
+	/* One that was named is locked in any case. */
+	if (!item->named && is_known_whole(f, item, &whole, err) != RV_OK)
 		return err->status;
 	if (whole) {
 		rv_watch_taken(item, item->bytes, item->modified_ns);
 		return RV_OK;
 	}
-	if (look_inside(f, item, ret_ready, err) != RV_OK || !*ret_ready)
+	if (look_inside(f, item, &ready, err) != RV_OK)
 		return err->status;
-	*ret_ready = false;
+	if (!ready)
+		return RV_OK;
 	if (rv_file_key(item->fd, item->path, input->key, err) != RV_OK ||
-	    take_lock(f, item, &whole, err) != RV_OK || !whole)
+	    take_lock(f, item, &locked, err) != RV_OK)
 		return err->status;
+	if (!locked)
+		return RV_OK;
 	if (rv_push_recover_again(push, err) != RV_OK) {
 		push->fatal = true;
 		return err->status;
@@ -473,8 +479,10 @@ static enum rv_status turn(struct rv_follow *f, struct rv_watched *item, struct 
 	if (status != RV_OK)
 		return status;
 	for (unsigned attempt = 0;; attempt++) {
-		if (!file->active && (begin_file(f, item, &ready, err) != RV_OK || !ready))
+		if (!file->active && begin_file(f, item, &ready, err) != RV_OK)
 			return err->status;
+		if (!ready)
+			return RV_OK;
 		input->file.fd = item->fd;
 		if (strcmp(input->file.path, item->path) != 0)
 			rv_followed_set_path(file, item->path);
@@ -510,6 +518,9 @@ enum rv_status rv_followed_turn(struct rv_follow *f, struct rv_watched *item, st
 	f->reading = true;
 	enum rv_status status = turn(f, item, err);
 	f->reading = false;
+	/* What waits is held while there is room. */
+	if (!file->active && !item->detached && !rv_watch_may_hold(f->watch))
+		rv_watch_close(f->watch, item);
 	if (status == RV_OK) {
 		if (!file->skipped && file->failure.status != RV_OK) {
 			file->failure = (struct rv_error)RV_ERROR_INIT;

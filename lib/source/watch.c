@@ -216,7 +216,7 @@ void rv_watch_update(struct rv_watch *w, struct rv_watched *item, const struct r
 	if (!item->news_ms)
 		item->news_ms = item->changed_ms;
 	struct rv_error ignored;
-	if (item->fd < 0 && item->bytes && w->held < w->params.hold_max)
+	if (item->fd < 0 && item->bytes && rv_watch_may_hold(w))
 		(void)!rv_watch_open(w, item, &ignored);
 }
 
@@ -262,6 +262,11 @@ void rv_watch_close(struct rv_watch *w, struct rv_watched *item)
 		return;
 	rv_close_p(&item->fd);
 	w->held--;
+}
+
+bool rv_watch_may_hold(const struct rv_watch *w)
+{
+	return w->held < w->params.hold_max;
 }
 
 /* A file that is held is asked itself, wherever its name went. */
@@ -367,13 +372,12 @@ static void look_now(struct rv_watch *w)
 		else if (names && !folder->whole)
 			rv_watch_scan_names(w, folder);
 	}
-	if (names) {
-		/* Nobody tells about what has left its folder. */
-		for (size_t i = 0; i < w->count; i++)
-			if (w->items[i]->detached)
-				rv_watch_restat(w, w->items[i]);
+	/* Nobody tells about what has left its folder, and there are few. */
+	for (size_t i = 0; i < w->count; i++)
+		if (w->items[i]->detached)
+			rv_watch_restat(w, w->items[i]);
+	if (names)
 		w->names_ms = now_ms + w->poll_ms;
-	}
 	rv_watch_drop_folders(w);
 	w->looked_ms = now_ms;
 }

@@ -90,6 +90,8 @@ void rv_watch_taken(struct rv_watched *item, uint64_t bytes, int64_t modified_ns
 enum rv_status rv_watch_open(struct rv_watch *watch, struct rv_watched *item,
 			     struct rv_error *err) RV_MUST_CHECK;
 void rv_watch_close(struct rv_watch *watch, struct rv_watched *item);
+/* Are fewer than hold_max open? */
+bool rv_watch_may_hold(const struct rv_watch *watch);
 /* A detached one that was read to its end. */
 void rv_watch_forget(struct rv_watch *watch, struct rv_watched *item);
 /* A file beside a followed one that is to be read to its end as well, a rotated copy; NULL: it is followed
