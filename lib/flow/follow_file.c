@@ -6,11 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/number.h"
+#include "format/json_text.h"
 
 /* One file must not keep the others waiting; a record is never longer than 128 MiB. */
 #define TURN_BYTES (64u << 20)
@@ -304,6 +307,42 @@ static bool is_earlier_name(const char *base, const char *name)
 	       memcmp(name + len - end, base + stem, end) == 0 && is_counter(name + stem, len - base_len);
 }
 
+/*
+ * Since when a name has been followed, in the words of its file system: when the file it had first was
+ * written last. It is kept for good: whatever is rotated away from the name later is younger, also when
+ * nobody ever saw it.
+ */
+static enum rv_status followed_since(struct rv_follow *f, const struct rv_watched *item, int64_t *ret_ns,
+				     struct rv_error *err)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
+	RV_CLEANUP(rv_free_p) char *folder = rv_state_path(&f->push->state, "followed");
+	uint64_t hash = XXH3_64bits(item->path, strlen(item->path));
+	RV_CLEANUP(rv_free_p) char *path = rv_asprintf("%s/%016" PRIx64, folder, hash);
+	enum rv_status status = rv_read_file(path, 1u << 16, &text, err);
+	if (status == RV_OK && text.len && text.bytes[text.len - 1] == '\n') {
+		json_t *o = rv_json_line_parse(text.bytes, text.len - 1);
+		const json_t *since = json_object_get(o, "since");
+		bool is_ours = json_is_integer(since) && json_integer_value(json_object_get(o, "v")) == 1;
+		*ret_ns = is_ours ? json_integer_value(since) : 0;
+		json_decref(o);
+		if (is_ours)
+			return RV_OK;
+	}
+	if (status != RV_OK && status != RV_NOT_FOUND && status != RV_BAD_DATA)
+		return status;
+	/* None, or none that can be read: then what cannot be known to be later is not this name's. */
+	*ret_ns = item->modified_ns;
+	json_t *o = json_pack("{s:i, s:I}", "v", 1, "since", (json_int_t)item->modified_ns);
+	json_object_set_new(o, "path", rv_json_bytes(item->path));
+	rv_strbuf_clear(&text);
+	rv_json_line(&text, o);
+	if (rv_make_folders(folder, 0700, err) != RV_OK ||
+	    rv_replace_file(path, text.bytes, text.len, 0600, err) != RV_OK)
+		return err->status;
+	return RV_OK;
+}
+
 struct sibling {
 	char *name;
 	int64_t modified_ns;
@@ -313,7 +352,6 @@ struct sibling {
 struct siblings {
 	struct rv_follow *f;
 	const struct rv_watched *item;
-	int64_t newest_known_ns; /* INT64_MIN: none is known */
 	struct sibling *all;
 	size_t count, capacity;
 };
@@ -359,8 +397,6 @@ static enum rv_status see_sibling(void *arg, const char *name, struct rv_error *
 		.modified_ns = (int64_t)file.stat.st_mtim.tv_sec * 1000000000 + file.stat.st_mtim.tv_nsec,
 		.known = known,
 	};
-	if (known && sibling.modified_ns > s->newest_known_ns)
-		s->newest_known_ns = sibling.modified_ns;
 	RV_GROW(s->all, s->count, s->capacity);
 	s->all[s->count++] = sibling;
 	return RV_OK;
@@ -368,26 +404,20 @@ static enum rv_status see_sibling(void *arg, const char *name, struct rv_error *
 
 /*
  * Earlier contents of a followed name that lie beside it: what is known of them is read to its end. So is what
- * came and was rotated while nobody looked: it is younger than one that is known. The rest was there before
- * this name was followed, and is not its.
+ * came and was rotated while nobody looked: it was written since the name is followed. The rest was there
+ * before, and is none of it.
  */
 static enum rv_status find_earlier(struct rv_follow *f, struct rv_watched *item, struct rv_error *err)
 {
-	RV_CLEANUP(siblings_release)
-	struct siblings s = { .f = f, .item = item, .newest_known_ns = INT64_MIN };
-	for (size_t i = 0; i < rv_watch_count(f->watch); i++) {
-		const struct rv_watched *other = rv_watch_at(f->watch, i);
-		if (other != item && other->detached && other->folder == item->folder &&
-		    is_earlier_name(item->name, other->name) && other->modified_ns > s.newest_known_ns)
-			s.newest_known_ns = other->modified_ns;
-	}
+	RV_CLEANUP(siblings_release) struct siblings s = { .f = f, .item = item };
+	int64_t since_ns;
+	if (followed_since(f, item, &since_ns, err) != RV_OK)
+		return err->status;
 	if (rv_watch_each_beside(f->watch, item, see_sibling, &s, err) != RV_OK)
 		return err->status;
 	for (size_t i = 0; i < s.count; i++) {
 		const struct sibling *sibling = &s.all[i];
-		bool missed = !sibling->known && s.newest_known_ns != INT64_MIN &&
-			      sibling->modified_ns > s.newest_known_ns;
-		if (sibling->known || missed)
+		if (sibling->known || sibling->modified_ns >= since_ns)
 			rv_watch_add_beside(f->watch, item, sibling->name);
 	}
 	return RV_OK;

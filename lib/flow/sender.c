@@ -13,6 +13,8 @@
 #include "spool/checkpoint.h"
 
 #define QUEUE_MAX 2
+/* How often who waits here looks at what no condition tells. */
+#define TICK_MS 100
 
 struct job {
 	struct rv_run *run;
@@ -303,7 +305,11 @@ static void wait_for_worker(struct rv_sender *sender)
 {
 	struct timespec until;
 	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec++;
+	until.tv_nsec += TICK_MS * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
 	if (pthread_cond_timedwait(&sender->changed, &sender->mutex, &until) != ETIMEDOUT || !sender->tick)
 		return;
 	pthread_mutex_unlock(&sender->mutex);

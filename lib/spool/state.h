@@ -8,6 +8,7 @@
  *       runs/<run>/       journal, spooled batches and rejects of a run (run.h)
  *       files/<key>       checkpoint of a pushed file (checkpoint.h)
  *       files/<key>.batches
+ *       followed/<hash>      since when a path is followed (flow/follow_file.c)
  *       heads/<hash>/<key>   finds checkpoints by a file's first record
  */
 #ifndef RV_SPOOL_STATE_H
