@@ -250,11 +250,6 @@ void rv_out_table_end(struct rv_out *out)
 	table_release(out);
 }
 
-void rv_out_flush(struct rv_out *out)
-{
-	flush_buffer(out);
-}
-
 enum rv_status rv_out_finish(struct rv_out *out, struct rv_error *err)
 {
 	flush_buffer(out);

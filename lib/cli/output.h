@@ -48,8 +48,6 @@ void rv_out_table_begin(struct rv_out *out, const char *const *headers, const bo
 			size_t columns);
 void rv_out_table_row(struct rv_out *out, const char *const *cells);
 void rv_out_table_end(struct rv_out *out);
-/* What was printed so far goes out now: for programs that wait for it. */
-void rv_out_flush(struct rv_out *out);
 enum rv_status rv_out_finish(struct rv_out *out, struct rv_error *err) RV_MUST_CHECK;
 
 /* Standard error. "river: text"; control characters become '?'. rv_note is silent under -q,

@@ -150,6 +150,8 @@ static void tell_rejects(struct rv_follow *f)
 	rv_follow_event(f, "rejected", NULL, "records", json_integer((json_int_t)n));
 	f->told_rejects = result->rejected;
 	f->told_ms = now_ms;
+	if (!f->first_reject[0])
+		memcpy(f->first_reject, result->first_reject, sizeof(f->first_reject));
 	f->push->result->first_reject[0] = '\0';
 }
 
@@ -554,7 +556,8 @@ static enum rv_status judge(struct rv_follow *f, struct rv_push_result *ret, str
 	}
 	if (ret->rejected) {
 		rv_fail(err, RV_PARTIAL, "%" PRIu64 " of %" PRIu64 " records were rejected, the first: %s",
-			ret->rejected, ret->rejected + ret->records, ret->first_reject);
+			ret->rejected, ret->rejected + ret->records,
+			f->first_reject[0] ? f->first_reject : ret->first_reject);
 		rv_hint(err, "they are kept: 'river rejects show %s/%s' shows them",
 			f->params.stream->business, f->params.stream->name);
 		return err->status;

@@ -42,6 +42,7 @@ struct rv_follow {
 	int64_t batch_ms;       /* the same, a batch begun */
 	int64_t told_ms;        /* when rejects were spoken of */
 	uint64_t told_rejects;
+	char first_reject[sizeof(((struct rv_push_result *)0)->first_reject)];
 	uint64_t told_delivered;
 };
 

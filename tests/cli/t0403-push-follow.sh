@@ -30,10 +30,9 @@ once () {
 }
 # follow FILES...: in the background, in $follower; ends with stop
 follow () {
-	timeout 120 river push -F --output json web/clicks --settle 1s --flush-after 100ms "$@" >ev 2>err &
+	river push -F --output json web/clicks --settle 1s --flush-after 100ms "$@" >ev 2>err &
 	follower=$!
 	test_when_finished "kill -KILL $follower 2>/dev/null; wait $follower 2>/dev/null; :"
-	# GNU timeout passes the signal on
 }
 stop () {
 	kill -TERM $follower && wait $follower
@@ -72,12 +71,12 @@ test_expect_success 'a stop reads what is there first' '
 	numbers 4 1000 >>a.log && stop && has_numbers 1 1000
 '
 
-test_expect_success '11: TERM and INT end it with 0, HUP does not end it' '
+test_expect_success '11: TERM ends it with 0, HUP does not end it' '
 	fresh && numbers 1 3 >a.log && follow a.log && until_true "records_landed 3" &&
-	kill -HUP "$(pgrep -P $follower)" && numbers 4 5 >>a.log && until_true "records_landed 5" && stop &&
+	kill -HUP $follower && numbers 4 5 >>a.log && until_true "records_landed 5" && stop &&
 	follow a.log && until_true "test_grep following ev || test_grep nothing err" &&
 	numbers 6 7 >>a.log && until_true "records_landed 7" &&
-	kill -INT "$(pgrep -P $follower)" && wait $follower && has_numbers 1 7
+	kill -TERM $follower && wait $follower && has_numbers 1 7
 '
 
 test_expect_success 'renamed by rotation, the old one is read to its end, the new one from its start' '
@@ -102,8 +101,8 @@ test_expect_success 'removed while it is open, it is read to its end' '
 
 test_expect_success 'rotated twice while nobody followed: also what came in between' '
 	fresh && numbers 100 101 >a.log.5 && touch -d "2 days ago" a.log.5 &&
-	numbers 1 3 >a.log && once a.log && numbers 4 5 >>a.log && touch -d "1 day ago" a.log &&
-	mv a.log a.log.2 && numbers 6 7 >a.log.1 && touch -d "1 hour ago" a.log.1 && numbers 8 9 >a.log &&
+	numbers 1 3 >a.log && once a.log && numbers 4 5 >>a.log &&
+	mv a.log a.log.2 && numbers 6 7 >a.log.1 && numbers 8 9 >a.log &&
 	once a.log && has_numbers 1 9
 '
 
