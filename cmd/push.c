@@ -432,7 +432,7 @@ static bool is_pipe_only(int count, char **operands)
 static enum rv_status tell_nothing_accepted(struct rv_command_context *cx, const struct push_options *o,
 					    int count, char **operands, struct rv_error *err)
 {
-	struct rv_push_result nothing = { .pipe = is_pipe_only(count, operands) };
+	struct rv_push_result nothing = { .pipe = !o->follow && is_pipe_only(count, operands) };
 	struct rv_error receipt_error = RV_ERROR_INIT;
 	if (o->shipped || o->presign || err->status == RV_USAGE)
 		return err->status;

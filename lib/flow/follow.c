@@ -608,6 +608,7 @@ enum rv_status rv_follow(const struct rv_push_params *params, const struct rv_fo
 	ret->rotations = f.rotations;
 	if (status == RV_OK)
 		status = judge(&f, ret, err);
+	ret->kept = status == RV_OK || status == RV_PARTIAL;
 	rv_watch_free(f.watch);
 	return status;
 }
