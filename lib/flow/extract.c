@@ -138,7 +138,7 @@ static enum rv_status go_on(struct extract_reading *reading, const json_t *summa
 }
 
 /* What the warehouse's ledger says decides: of hosts that read an archive at once, one has its rows. */
-static enum rv_status was_faster(const struct extract_reading *reading, enum extract_known *ret,
+static enum rv_status was_faster(struct extract_reading *reading, enum extract_known *ret,
 				 json_t **ret_summary, struct rv_error *err)
 {
 	if (err->status != RV_CONFLICT || reading->params->shard.of < 2)
@@ -153,6 +153,8 @@ static enum rv_status was_faster(const struct extract_reading *reading, enum ext
 	}
 	json_decref(*ret_summary);
 	*ret_summary = other;
+	/* they begin anew, with the rows of the other one */
+	extract_documents_release(reading);
 	*err = (struct rv_error)RV_ERROR_INIT;
 	return RV_OK;
 }
