@@ -52,6 +52,8 @@ struct status {
 	int64_t now_ms;
 	char since_day[RV_TIME_TEXT];   /* "": all */
 	struct river_names catalog;     /* what was listed */
+	uint64_t unread;                /* objects that --verify could not have */
+	struct rv_error unread_error;   /* the gravest reason */
 	size_t streams, bad_streams;
 	uint64_t findings;
 };
@@ -238,6 +240,9 @@ static enum rv_status look_at(struct status *s, const char *name, struct rv_erro
 		report.warehouse_error = s->account->error;
 	}
 	s->streams++;
+	s->unread += report.unread;
+	if (rv_status_gravity(report.unread_error.status) > rv_status_gravity(s->unread_error.status))
+		s->unread_error = report.unread_error;
 	count_findings(s, &report);
 	print(s, rv_stream_text(&stream, text), &report);
 	rv_reconcile_release(&report);
@@ -427,6 +432,14 @@ static enum rv_status conclude(const struct status *s, struct rv_error *err)
 		return rv_fail(err, RV_FAILED, "%" PRIu64 " finding%s in %zu of %zu stream%s",
 			       s->findings, s->findings == 1 ? "" : "s", s->bad_streams, s->streams,
 			       s->streams == 1 ? "" : "s");
+	if (s->unread) {
+		/* each has been named */
+		if (why->status != RV_OK)
+			rv_warn("the warehouse was not looked at: %s", why->message);
+		*err = s->unread_error;
+		return rv_context(err, "%" PRIu64 " object%s could not be verified, the first", s->unread,
+				  s->unread == 1 ? "" : "s");
+	}
 	if (why->status == RV_OK)
 		return RV_OK;
 	if (s->options->check || !engine) {
@@ -457,6 +470,7 @@ static enum rv_status status_run(struct rv_command_context *cx, void *options, i
 		.cx = cx,
 		.options = options,
 		.home = { .profile = cx->profile, .error = RV_ERROR_INIT },
+		.unread_error = RV_ERROR_INIT,
 		.now_ms = rv_clock_ms(),
 	};
 	s.account = &s.home;

@@ -716,6 +716,7 @@ enum rv_status rv_reconcile(const struct rv_reconcile_params *params, struct rv_
 {
 	struct rv_reconcile report = {
 		.warehouse_error = RV_ERROR_INIT,
+		.unread_error = RV_ERROR_INIT,
 		.oldest_pending_ms = -1,
 		.oldest_spooled_ms = -1,
 		.oldest_in_landing_ms = -1,

@@ -29,6 +29,7 @@
 	RV_FINDING(OBJECT_MISSING, "object_missing", "an object that landed is not in the lake")   \
 	RV_FINDING(OBJECT_FOREIGN, "object_foreign", "an object that no run of river put there")   \
 	RV_FINDING(OBJECT_ALTERED, "object_altered", "an object does not hold what it did")        \
+	RV_FINDING(OBJECT_UNREAD, "object_unread", "an object could not be read")                  \
 	RV_FINDING(SEQUENCE_TWICE, "sequence_twice", "two objects of one run and number")          \
 	RV_FINDING(RUN_DIFFERS, "run_differs", "a run's receipt and its objects differ")           \
 	RV_FINDING(RECORDS_MISSING, "records_missing", "records that Firehose took are not there")  \
@@ -118,6 +119,9 @@ struct rv_reconcile {
 	bool has_tables;            /* present and tables are filled */
 	/* Why it was not, though there is one. RV_OK: profile without one, or it was. */
 	struct rv_error warehouse_error;
+	/* With `verify`: objects that could not be read, and the gravest reason. RV_OK: all were. */
+	uint64_t unread;
+	struct rv_error unread_error;
 	int64_t oldest_pending_ms, oldest_spooled_ms, oldest_in_landing_ms; /* when it came; -1: none */
 	int64_t newest_landed_ms, newest_loaded_ms;   /* landing times; -1: none */
 	int64_t lag_ms;             /* newest landed behind newest loaded; -1: unknown */

@@ -90,6 +90,9 @@ struct reconcile {
 	/* Firehose's objects of the window; not loaded; not looked into either */
 	uint64_t firehose_objects, firehose_pending, firehose_unread;
 	uint64_t firehose_rejected; /* lines of them that are no records */
+	/* with `verify`: objects that could not be read up to now, without one that could; not tried then */
+	unsigned unread_in_a_row;
+	uint64_t unread_passed_over;
 	bool asked;              /* the warehouse has begun to answer */
 	int64_t last_load_ms;    /* when it loaded last; 0: never, or nobody knows */
 	bool seen_taken;         /* a receipt says that Firehose took its run */
@@ -155,6 +158,16 @@ enum rv_status rc_read_receipt(struct reconcile *r, const struct rc_run *run, js
 struct rv_finding rc_about_run(const struct rc_run *run, enum rv_finding_code code);
 /* reconcile_verify.c: read what the objects of the window hold. `go_on` asks should_stop. */
 bool rc_go_on(void *reconcile, const struct rv_object_content *so_far);
+/* What an object should hold. */
+struct rc_expected {
+	uint64_t records, set_hash;
+};
+/* Reads one, again when it does not come whole or is not `expected` (Optional). *ret_read false: it could not be
+ * had, which is noted, or somebody wants to stop, which is the status. Else the status says what of it came:
+ * RV_OK, RV_NOT_FOUND, or RV_BAD_DATA and RV_DAMAGED for what is no whole object. */
+enum rv_status rc_read_object(struct reconcile *r, const struct rc_object *o, const struct rc_expected *expected,
+			      struct rv_stamp_set *stamps, struct rv_object_content *ret, bool *ret_read,
+			      struct rv_error *err) RV_MUST_CHECK;
 enum rv_status rc_verify_objects(struct reconcile *r, struct rv_error *err) RV_MUST_CHECK;
 
 #endif

@@ -69,21 +69,22 @@ void rc_stamps_of_older(struct reconcile *r, const struct rv_receipt_name *recei
 static enum rv_status read_object(struct reconcile *r, const struct rc_object *o, struct rv_error *err)
 {
 	RV_CLEANUP(rv_stamp_set_release) struct rv_stamp_set stamps = { .count = 0 };
-	struct rv_object_content content;
-	bool loaded = o->in_ledger && !o->load_failed;
-	enum rv_status status = rv_object_read_stamps(r->params->lake, o->name, rc_go_on, r, &stamps,
-						      &content, err);
+	struct rv_object_content content = { .records = 0 };
+	const struct rc_expected expected = { o->ledger_rows, o->ledger_hash };
+	bool loaded = o->in_ledger && !o->load_failed, read;
+	enum rv_status status = rc_read_object(r, o, loaded ? &expected : NULL, &stamps, &content, &read, err);
 	struct rv_finding f = {
 		.code = status == RV_NOT_FOUND ? RV_FINDING_OBJECT_MISSING : RV_FINDING_OBJECT_ALTERED,
 		.level = RV_FINDING_WRONG, .object = o->name, .has_counts = loaded,
 		.expected = o->ledger_rows, .found = content.records, .age_ms = -1,
 	};
+	r->firehose_unread += !read && !loaded;
+	if (!read)
+		return status;
 	if (status == RV_NOT_FOUND)
 		rc_find(r, &f, "%s went while this was looking", o->name);
-	else if (status == RV_BAD_DATA)
-		rc_find(r, &f, "%s cannot be read to its end: %s", o->name, err->message);
 	else if (status != RV_OK)
-		return rv_context(err, "read %s", o->name);
+		rc_find(r, &f, "%s cannot be read to its end: %s", o->name, err->message);
 	else if (!loaded)
 		rv_stamp_set_add_all(&r->stamps, &stamps);
 	else if (!rv_object_content_is(&content, o->ledger_rows, o->ledger_hash))

@@ -648,6 +648,79 @@ static void test_damaged_receipt(void **state)
 	find(look(w), RV_FINDING_RECEIPT_DAMAGED);
 }
 
+/* Reads of these objects come to half, `times` times; RV_OK: and say nothing of it. */
+static const struct rv_reconcile *look_garbled(struct world *w, struct flaky *store, const char *objects,
+					       unsigned times, enum rv_status status)
+{
+	flaky_init(store, w->lake);
+	store->bad = objects;
+	store->bad_times = times;
+	store->bad_status = status;
+	w->params.lake = &store->base;
+	const struct rv_reconcile *report = look(w);
+	w->params.lake = w->lake;
+	return report;
+}
+
+static void test_verify_goes_on(void **state)
+{
+	struct world *w = *state;
+	struct object o[2];
+	struct flaky store;
+	const struct rv_reconcile *r;
+	lay_out(w, o);
+	w->params.verify = true;
+	/* Once is the network's: read again. */
+	const enum rv_status once[] = { RV_OK, RV_FAILED, RV_DAMAGED, RV_BAD_DATA, RV_AUTH };
+	for (size_t i = 0; i < sizeof(once) / sizeof(*once); i++) {
+		r = look_garbled(w, &store, "run1-000000", 1, once[i]);
+		assert_int_equal(r->findings_count, 0);
+		assert_int_equal(store.reads, 3);
+		assert_true(r->all_once && !r->unread);
+	}
+	/* What comes twice lies there. */
+	for (size_t i = 0; i < 4; i++) {
+		if (once[i] == RV_FAILED)
+			continue;
+		r = look_garbled(w, &store, "run1-000000", 2, once[i]);
+		assert_string_equal(only(r, RV_FINDING_OBJECT_ALTERED)->object, o[0].text);
+		assert_int_equal(store.reads, 3);
+	}
+	/* What cannot be had is named; the other one is read. */
+	r = look_garbled(w, &store, "run1-000000", 2, RV_AUTH);
+	assert_string_equal(only(r, RV_FINDING_OBJECT_UNREAD)->object, o[0].text);
+	assert_int_equal(store.reads, 3);
+	assert_int_equal(r->unread, 1);
+	assert_int_equal(r->unread_error.status, RV_AUTH);
+	assert_non_null(strstr(r->unread_error.message, "run1-000000"));
+	assert_false(r->all_once);
+}
+
+static void test_verify_gives_up(void **state)
+{
+	struct world *w = *state;
+	struct object o[9];
+	struct flaky store;
+	for (uint64_t i = 0; i < 9; i++) {
+		o[i] = land(w, "run1", i, ONE);
+		load(w, &o[i]);
+	}
+	close_run(w, "2026-11-20", "run1", o, 9, 0);
+	w->params.verify = true;
+	const struct rv_reconcile *r = look_garbled(w, &store, "run1", 1000000, RV_FAILED);
+	assert_int_equal(r->unread, 9);
+	assert_int_equal(r->found[RV_FINDING_OBJECT_UNREAD], 6);
+	assert_int_equal(store.reads, 10);
+	bool told = false;
+	for (size_t i = 0; i < r->findings_count; i++)
+		told |= strstr(r->findings[i].message, "4 more objects were not read") != NULL;
+	assert_true(told);
+	/* Not in a row: all are tried. */
+	r = look_garbled(w, &store, "run1-000002", 1000000, RV_FAILED);
+	assert_int_equal(r->unread, 1);
+	assert_int_equal(store.reads, 10);
+}
+
 static void test_older_is_summed(void **state)
 {
 	struct world *w = *state;
@@ -1159,6 +1232,8 @@ int main(void)
 		TEST(test_rejects),
 		TEST(test_receipts),
 		TEST(test_damaged_receipt),
+		TEST(test_verify_goes_on),
+		TEST(test_verify_gives_up),
 		TEST(test_older_is_summed),
 		TEST(test_spooled),
 		TEST(test_damaged_run),
