@@ -35,7 +35,7 @@ done
 LC_ALL=C TZ=UTC HOME=$work/home RIVER_DUCKDB=$duckdb
 export LC_ALL TZ HOME RIVER_DUCKDB
 
-sections='validator push load query startup list streams firehose s3 dynamodb memory documents extract parquet'
+sections='validator push load query startup list streams firehose s3 dynamodb memory documents extract parquet pump'
 failed=0 missed=0 skipped=0 sink=
 
 # ---- helpers ------------------------------------------------------------------------------------
@@ -185,6 +185,73 @@ bench_validator () {
 		--bar 'speed of the validator=rate 1 >= 1.2' \
 		--bar 'times as fast as jansson=cpu 2/1 >= 14' \
 		"validator='$perf/scan_lines' '$input'" "jansson='$tools/jansson_lines' '$input'"
+}
+
+# CPU seconds, user and system, of a command and its children.
+cpu_of () {
+	sh -c "$1 >/dev/null 2>&1 || exit 1; times" | tail -n 1 | awk '{
+		for (i = 1; i <= 2; i++) { split($i, part, /[ms]/); sum += part[1] * 60 + part[2] }
+		print sum }'
+}
+
+# wrk stops by the clock, not by a count, so what a request costs is taken from how many the sink saw.
+bench_pump () {
+	command -v wrk >/dev/null || { skip "there is no wrk"; return 0; }
+	folder=$work/pump rows=$((mb * 1000))
+	few=$((rows / 16))
+	rm -rf "$folder" && mkdir -p "$folder" &&
+		"$river" pump --sample "$folder/all" --count $rows && "$river" pump --sample "$folder/few" --count $few || return 1
+	"$tools/sink" -l >"$folder/port" 2>"$folder/log" &
+	sink=$!
+	while ! test -s "$folder/port"
+	do
+		kill -0 "$sink" 2>/dev/null || { cat "$folder/log" >&2; return 1; }
+		sleep 0.05
+	done
+	port=$(cat "$folder/port") url=http://127.0.0.1:$(cat "$folder/port")/collect
+	reset="curl -sf http://127.0.0.1:$port/__reset"
+	cat >"$folder/body.lua" <<-EOL
+	wrk.method = "POST"
+	wrk.headers["Content-Type"] = "application/json"
+	wrk.body = [[$("$river" pump -n --count 1 "$folder/all")]]
+	EOL
+	for way in "--batch 1" "--batch 500"
+	do
+		$reset >/dev/null && "$river" pump --to "$url" $way "$folder/all" &&
+			test "$($reset | sed 's/.*"records":\([0-9]*\).*/\1/')" -eq "$rows" || {
+			echo "pump: not every event of $way arrived" >&2
+			return 1
+		}
+	done
+	about "$rows events of a synthetic data set, over plain HTTP, 64 connections; wrk sends one of them again and again"
+	: >"$folder/ratios"
+	for round in $(seq 0 "$rounds")
+	do
+		$reset >/dev/null
+		wrk_cpu=$(cpu_of "wrk -t1 -c64 -d5s -s '$folder/body.lua' '$url'") || return 1
+		requests=$($reset | sed 's/.*"requests":\([0-9]*\).*/\1/')
+		river_cpu=$(cpu_of "'$river' pump --to '$url' '$folder/all'") || return 1
+		test "$round" -eq 0 || echo "$wrk_cpu $requests $river_cpu $rows" >>"$folder/ratios"
+	done
+	awk '{ print ($3 / $4) / ($1 / $2), $3 / $4 * 1e6, $1 / $2 * 1e6 }' "$folder/ratios" | sort -n |
+		awk '{ line[NR] = $0 } END { print line[int((NR + 1) / 2)] }' >"$folder/median"
+	read -r ratio river_us wrk_us <"$folder/median"
+	echo "CPU an event: river pump $river_us us, wrk $wrk_us us a request"
+	hold 'CPU an event, to a request of wrk' "$ratio" x '<=' 1.2
+	echo
+	about "$rows events of a synthetic data set, 500 a request; the Python loop gets a sixteenth of them"
+	measure -n "$rounds" --warm "$folder/all/browsing_train.csv" --before "$reset" \
+		--bar 'CPU an event, 500 a request, to a Python loop=cpu 1/3 <= 0.06' \
+		--bar 'resident memory, one a request=rss 2 <= 32' --bar 'resident memory, 500 a request=rss 1 <= 32' \
+		--gb "$(awk -v n=$rows 'BEGIN { print n / 1e6 }')" \
+		"river pump, 500 a request='$river' pump --batch 500 --to '$url' '$folder/all'" \
+		"river pump, one a request='$river' pump --to '$url' '$folder/all'" \
+		--gb "$(awk -v n=$few 'BEGIN { print n / 1e6 }')" \
+		"Python csv and json, 500 a request=python3 '$here/pump_python.py' '$folder/few' $port 500"
+	code=$?
+	cloud_end
+	rm -rf "$folder"
+	return $code
 }
 
 # Every run starts with an empty lake, an empty state folder and nothing left to be written back. What

@@ -5,7 +5,8 @@
  *	sink [-c CERT.pem -k KEY.pem] [-l] [-d]      prints its port when it is ready
  *
  * Firehose: PutRecordBatch, each record with an id of 220 characters. S3, path style: PUT with
- * conditions, in parts, GET, HEAD, DELETE, lists. Objects of up to a megabyte are kept in memory, of
+ * conditions, in parts, GET, HEAD, DELETE, lists. POST /collect takes events, one or an array of them, and
+ * answers with a pixel. Objects of up to a megabyte are kept in memory, of
  * larger ones the size alone. Signatures are not looked at. With -d data is refused (503): records, and
  * objects with /data/ in their keys.
  *
@@ -682,6 +683,25 @@ static void s3(struct conn *c)
 }
 
 /* ---- HTTP ---- */
+/* Events of `river pump`: an object, or an array of them, counted by the key that each has once. */
+static void collect(struct conn *c)
+{
+	static const char pixel[] = "GIF89a-which-is-42-bytes-long-as-a-pixel-is";
+
+	seen.data_bytes += c->body_bytes;
+	if (!count_lines || !c->body.len || *c->body.p != '[') {
+		seen.records++;
+	} else {
+		const char *p = c->body.p, *end = p + c->body.len;
+
+		while ((p = memmem(p, (size_t)(end - p), "\"cid\":", 6))) {
+			seen.records++;
+			p++;
+		}
+	}
+	answer(c, "200 OK", "Content-Type: image/gif\r\nAccess-Control-Allow-Origin: *\r\n", pixel, 42);
+}
+
 static void finish(struct conn *c)
 {
 	bool about_itself = strncmp(c->path, "/__", 3) == 0;
@@ -691,6 +711,8 @@ static void finish(struct conn *c)
 		answer_stats(c);
 	else if (strcmp(c->path, "/") == 0)
 		firehose(c);
+	else if (strcmp(c->path, "/collect") == 0)
+		collect(c);
 	else
 		s3(c);
 	free(c->path);
