@@ -234,13 +234,13 @@ bench_pump () {
 		test "$round" -eq 0 || echo "$wrk_cpu $requests $river_cpu $rows" >>"$folder/ratios"
 	done
 	awk '{ print ($3 / $4) / ($1 / $2), $3 / $4 * 1e6, $1 / $2 * 1e6 }' "$folder/ratios" | sort -n |
-		awk '{ line[NR] = $0 } END { print line[int((NR + 1) / 2)] }' >"$folder/median"
+		awk '{ line[NR] = sprintf("%.2f %.2f %.2f", $1, $2, $3) } END { print line[int((NR + 1) / 2)] }' >"$folder/median"
 	read -r ratio river_us wrk_us <"$folder/median"
 	echo "CPU an event: river pump $river_us us, wrk $wrk_us us a request"
 	hold 'CPU an event, to a request of wrk' "$ratio" x '<=' 1.2
 	echo
-	about "$rows events of a synthetic data set, 500 a request; the Python loop gets a sixteenth of them"
-	measure -n "$rounds" --warm "$folder/all/browsing_train.csv" --before "$reset" \
+	about "$rows events of a synthetic data set (a GB stands for a million), 500 a request; the Python loop gets a sixteenth"
+	measure -n "$rounds" --warm "$folder/all/browsing_train.csv" --before "$reset >'$folder/log'" \
 		--bar 'CPU an event, 500 a request, to a Python loop=cpu 1/3 <= 0.06' \
 		--bar 'resident memory, one a request=rss 2 <= 32' --bar 'resident memory, 500 a request=rss 1 <= 32' \
 		--gb "$(awk -v n=$rows 'BEGIN { print n / 1e6 }')" \
