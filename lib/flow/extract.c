@@ -293,8 +293,10 @@ static enum rv_status take_archive(const struct rv_extract_params *params, struc
 	}
 	if (status != RV_BAD_DATA)
 		return status;
-	if (unreadable && !archive->bucket && params->now_ms - archive->modified_ms < SETTLE_MS &&
-	    !params->sources_count) {
+	int64_t age_ms = params->now_ms - archive->modified_ms;
+
+	/* a time to come is no time of writing, and would have it waited for until then */
+	if (unreadable && !archive->bucket && age_ms < SETTLE_MS && age_ms > -SETTLE_MS && !params->sources_count) {
 		extract_say(params->note, params->arg, "%s is new and not whole yet; the next run looks again",
 			    archive->shown);
 		result->waiting++;
@@ -316,6 +318,7 @@ struct round {
 	struct rv_error first;        /* the first archive that was refused */
 	struct rv_error gap;          /* the first that waits for a missing one */
 	uint64_t held;
+	bool remembered;              /* some are, that were not before */
 };
 
 static enum rv_status no_number(const struct rv_extract_params *params, const struct extract_archive *archive,
@@ -371,7 +374,10 @@ static enum rv_status visit(struct round *p, struct extract_archive *archive, st
 	    extract_sequence_took(params, &p->sequence, number, err) != RV_OK)
 		return err->status;
 	/* after each, so that a run that is killed does not open them all again */
-	return archive->seen && !params->date && !params->since ? extract_keep(params, &p->archives, err) : RV_OK;
+	if (!archive->seen || params->date || params->since)
+		return RV_OK;
+	p->remembered = true;
+	return extract_keep(params, archive, err);
 }
 
 static enum rv_status visit_all(struct round *p, struct rv_error *err)
@@ -397,6 +403,9 @@ static enum rv_status visit_all(struct round *p, struct rv_error *err)
 			break;
 		status = visit(p, archive, err);
 	}
+	/* a run of some archives has not looked for the others */
+	if (status == RV_OK && p->remembered && !params->sources_count)
+		status = extract_keep_all(params, &p->archives, err);
 	return status;
 }
 

@@ -16,17 +16,18 @@
 #include "base/memory.h"
 #include "format/json_text.h"
 
-/* What is remembered of one job is a line for each archive that is still there. */
-#define SEEN_MAX_BYTES (64u << 20)
+static void archive_release(struct extract_archive *a)
+{
+	free(a->place);
+	free(a->name);
+	free(a->shown);
+	free(a->order);
+}
 
 void extract_archives_release(struct extract_archives *archives)
 {
-	for (size_t i = 0; i < archives->count; i++) {
-		free(archives->items[i].place);
-		free(archives->items[i].name);
-		free(archives->items[i].shown);
-		free(archives->items[i].order);
-	}
+	for (size_t i = 0; i < archives->count; i++)
+		archive_release(&archives->items[i]);
 	free(archives->items);
 	*archives = (struct extract_archives){ 0 };
 }
@@ -42,18 +43,30 @@ static char *order_of_number(const struct rv_job *job, const char *name)
 	return rv_asprintf("%.*s~%020" PRIu64 " %s", (int)strcspn(job->sequence, "*{"), job->sequence, number, name);
 }
 
+/* Where names of archives begin: behind the folder of the source in which the first wildcard is, if there is one. So
+ * /drop/2026-11-20/ext.zip and /drop/2026-11-21/ext.zip of /drop/<any>/ext.zip are not one name for two extracts. */
+static const char *name_of(const struct rv_job *job, const char *shown)
+{
+	size_t len = job->source ? strcspn(job->source, "*?[") : 0;
+
+	if (!job->source || !job->source[len])
+		return rv_path_base(shown);
+	while (len && job->source[len - 1] != '/')
+		len--;
+	RV_CLEANUP(rv_free_p) char *folder = rv_strndup(job->source, len);
+
+	return len && rv_starts_with(shown, folder) ? shown + len : rv_path_base(shown);
+}
+
 static void add(const struct rv_extract_params *params, struct extract_archives *archives,
 		const char *place, const char *shown, struct rv_store *bucket, uint64_t bytes,
 		int64_t modified_ms)
 {
-	for (size_t i = 0; i < archives->count; i++)
-		if (strcmp(archives->items[i].shown, shown) == 0)
-			return;
 	RV_GROW(archives->items, archives->count, archives->capacity);
 	struct extract_archive *a = &archives->items[archives->count++];
 
 	*a = (struct extract_archive){ .place = rv_strdup(place), .shown = rv_strdup(shown),
-				       .name = rv_strdup(rv_path_base(place)), .bucket = bucket,
+				       .name = rv_strdup(name_of(params->job, shown)), .bucket = bucket,
 				       .bytes = bytes, .modified_ms = modified_ms };
 	if (params->job->source_order == RV_JOB_ORDER_NAME)
 		a->order = rv_strdup(a->name);
@@ -97,9 +110,32 @@ static enum rv_status add_entry(void *arg, const char *name, struct rv_error *er
 	struct stat st;
 
 	/* only what is called an archive: .part, .tmp and the like are on their way */
-	if (fnmatch("*.[zZ][iI][pP]", name, 0) != 0 || stat(path, &st) != 0 || !S_ISREG(st.st_mode))
+	if (fnmatch("*.[zZ][iI][pP]", name, 0) != 0)
+		return RV_OK;
+	/* one that has gone is nothing; one that cannot be looked at is not nothing to do */
+	if (stat(path, &st) != 0)
+		return errno == ENOENT ? RV_OK : rv_fail_errno(err, RV_LOCAL_IO, "%s", path);
+	if (!S_ISREG(st.st_mode))
 		return RV_OK;
 	return add_file(folder->params, folder->archives, path, err);
+}
+
+/* Folders that glob(3) cannot look into: it would find nothing in them, and say so. */
+static int is_wrong(const char *path RV_UNUSED, int error)
+{
+	return error != ENOENT;
+}
+
+/* A last part without wildcards would be asked for by its name, and where that is forbidden there would be nothing:
+ * as a pattern its folder is read. Caller frees. */
+static char *as_pattern(const char *path)
+{
+	const char *base = rv_path_base(path);
+
+	if (strpbrk(base, "*?[\\") || !((*base >= 'a' && *base <= 'z') || (*base >= 'A' && *base <= 'Z') ||
+					 (*base >= '0' && *base <= '9')))
+		return rv_strdup(path);
+	return rv_asprintf("%.*s[%c]%s", (int)(base - path), path, *base, base + 1);
 }
 
 static enum rv_status add_path(const struct rv_extract_params *params, struct extract_archives *archives,
@@ -123,12 +159,15 @@ static enum rv_status add_path(const struct rv_extract_params *params, struct ex
 		if (stat(plain, &st) != 0)
 			return rv_fail_errno(err, errno == ENOENT ? RV_NOT_FOUND : RV_LOCAL_IO, "%s", plain);
 	}
+	RV_CLEANUP(rv_free_p) char *pattern = as_pattern(path);
 	glob_t found = { 0 };
-	int failed = glob(path, GLOB_NOSORT, NULL, &found);
+	int failed = glob(pattern, GLOB_NOSORT, is_wrong, &found);
 	enum rv_status status = RV_OK;
 
-	if (failed && failed != GLOB_NOMATCH)
+	if (failed && failed != GLOB_NOMATCH) {
 		status = rv_fail(err, RV_LOCAL_IO, "%s cannot be searched", path);
+		rv_hint(err, "may all folders of this pattern be read?");
+	}
 	for (size_t i = 0; i < found.gl_pathc && status == RV_OK; i++) {
 		struct rv_error gone = RV_ERROR_INIT;
 
@@ -203,13 +242,13 @@ static enum rv_status add_bucket(const struct rv_extract_params *params,
 
 /* ---- days ---- */
 
-/* The day in the name, 2026-11-20 or 20261120, else that of the file. */
-static void day_of(const struct extract_archive *archive, char ret[RV_TIME_TEXT])
+/* The first day in a name, 2026-11-20 or 20261120. */
+static bool find_day(const char *name, char ret[RV_TIME_TEXT])
 {
-	for (const char *s = archive->name; *s; s++) {
+	for (const char *s = name; *s; s++) {
 		unsigned y, m, d;
 		int used = 0;
-		bool start = s == archive->name || s[-1] < '0' || s[-1] > '9';
+		bool start = s == name || s[-1] < '0' || s[-1] > '9';
 
 		if (!start || *s < '0' || *s > '9')
 			continue;
@@ -219,9 +258,16 @@ static void day_of(const struct extract_archive *archive, char ret[RV_TIME_TEXT]
 		if (!found || y < 1900 || y > 9999 || m < 1 || m > 12 || d < 1 || d > rv_days_in_month(y, m))
 			continue;
 		snprintf(ret, RV_TIME_TEXT, "%04u-%02u-%02u", y % 10000, m % 100, d % 100);
-		return;
+		return true;
 	}
-	rv_format_day(archive->modified_ms, ret);
+	return false;
+}
+
+/* The day in the file's name, or else in those of folders that the source leaves open, or else that of the file. */
+static void day_of(const struct extract_archive *archive, char ret[RV_TIME_TEXT])
+{
+	if (!find_day(rv_path_base(archive->name), ret) && !find_day(archive->name, ret))
+		rv_format_day(archive->modified_ms, ret);
 }
 
 static int by_order(const void *a, const void *b)
@@ -230,6 +276,28 @@ static int by_order(const void *a, const void *b)
 	int order = strcmp(x->order, y->order);
 
 	return order ? order : strcmp(x->shown, y->shown);
+}
+
+static int by_place(const void *a, const void *b)
+{
+	const struct extract_archive *x = a, *y = b;
+
+	return strcmp(x->shown, y->shown);
+}
+
+/* One that was named twice is one. There may be a hundred thousand. */
+static void drop_repeated(struct extract_archives *archives)
+{
+	size_t kept = 0;
+
+	if (archives->count)
+		qsort(archives->items, archives->count, sizeof(*archives->items), by_place);
+	for (size_t i = 0; i < archives->count; i++)
+		if (kept && strcmp(archives->items[kept - 1].shown, archives->items[i].shown) == 0)
+			archive_release(&archives->items[i]);
+		else
+			archives->items[kept++] = archives->items[i];
+	archives->count = kept;
 }
 
 static void keep_days(const struct rv_extract_params *params, struct extract_archives *archives)
@@ -243,10 +311,7 @@ static void keep_days(const struct rv_extract_params *params, struct extract_arc
 		day_of(a, day);
 		if ((params->date && strcmp(day, params->date) != 0) ||
 		    (params->since && strcmp(day, params->since) < 0)) {
-			free(a->place);
-			free(a->name);
-			free(a->shown);
-			free(a->order);
+			archive_release(a);
 			continue;
 		}
 		archives->items[kept++] = *a;
@@ -271,6 +336,7 @@ enum rv_status extract_find(const struct rv_extract_params *params, struct extra
 		if ((rv_starts_with(sources[i], "s3://") ? add_bucket(params, ret, sources[i], err)
 							 : add_path(params, ret, sources[i], err)) != RV_OK)
 			return err->status;
+	drop_repeated(ret);
 	keep_days(params, ret);
 	if (ret->count)
 		qsort(ret->items, ret->count, sizeof(*ret->items), by_order);
@@ -333,88 +399,4 @@ enum rv_status extract_open(const struct rv_extract_params *params, const struct
 	}
 	*ret_fd = fd;
 	return rv_zip_open(fd, archive->shown, &limits, ret, err);
-}
-
-/* ---- what was taken ---- */
-
-static char *seen_file(const char *folder)
-{
-	return rv_path_join(folder, "seen.ndjson");
-}
-
-enum rv_status extract_remember(const struct rv_extract_params *params, struct extract_archives *archives,
-				struct rv_error *err)
-{
-	RV_CLEANUP(rv_free_p) char *folder = NULL;
-	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
-	struct rv_error missing = RV_ERROR_INIT;
-
-	if (extract_folder(params, &folder, err) != RV_OK)
-		return err->status;
-	RV_CLEANUP(rv_free_p) char *path = seen_file(folder);
-
-	if (rv_read_file(path, SEEN_MAX_BYTES, &text, &missing) != RV_OK) {
-		if (missing.status == RV_NOT_FOUND)
-			return RV_OK;
-		*err = missing;
-		return err->status;
-	}
-	for (char *line = text.bytes, *end; (end = strchr(line, '\n')); line = end + 1) {
-		/* a damaged line is forgotten: the ledger in the lake knows it all */
-		json_t *o = rv_json_line_parse(line, (size_t)(end - line));
-		const char *shown = json_string_value(json_object_get(o, "place"));
-		const char *identity = json_string_value(json_object_get(o, "identity"));
-
-		for (size_t i = 0; shown && identity && i < archives->count; i++) {
-			struct extract_archive *a = &archives->items[i];
-
-			if (strcmp(a->shown, shown) == 0 &&
-			    a->bytes == rv_json_get_u64(o, "bytes") &&
-			    (uint64_t)a->modified_ms == rv_json_get_u64(o, "modified_ms") &&
-			    strlen(identity) < sizeof(a->identity)) {
-				memcpy(a->identity, identity, strlen(identity) + 1);
-				a->seen = true;
-			}
-		}
-		json_decref(o);
-	}
-	return RV_OK;
-}
-
-enum rv_status extract_forget(const struct rv_extract_params *params, struct rv_error *err)
-{
-	RV_CLEANUP(rv_free_p) char *folder = NULL;
-
-	if (extract_folder(params, &folder, err) != RV_OK)
-		return err->status;
-	RV_CLEANUP(rv_free_p) char *path = seen_file(folder);
-
-	if (unlink(path) != 0 && errno != ENOENT)
-		return rv_fail_errno(err, RV_LOCAL_IO, "%s", path);
-	return RV_OK;
-}
-
-enum rv_status extract_keep(const struct rv_extract_params *params, const struct extract_archives *archives,
-			    struct rv_error *err)
-{
-	RV_CLEANUP(rv_free_p) char *folder = NULL;
-	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
-
-	for (size_t i = 0; i < archives->count; i++) {
-		const struct extract_archive *a = &archives->items[i];
-
-		if (!a->seen)
-			continue;
-		json_t *place = json_string(a->shown); /* NULL: not UTF-8; looked at again then */
-
-		if (place)
-			rv_json_line(&text, json_pack("{s:o, s:I, s:I, s:s}", "place", place, "bytes",
-						      (json_int_t)a->bytes, "modified_ms",
-						      (json_int_t)a->modified_ms, "identity", a->identity));
-	}
-	if (extract_folder(params, &folder, err) != RV_OK)
-		return err->status;
-	RV_CLEANUP(rv_free_p) char *path = seen_file(folder);
-
-	return rv_replace_file(path, text.bytes, text.len, 0600, err);
 }

@@ -13,7 +13,7 @@
 
 struct extract_archive {
 	char *place;           /* path, or key in the bucket */
-	char *name;            /* the last part of it */
+	char *name;            /* the last part of it, and those that the source's pattern leaves open */
 	char *shown;           /* for people: path or s3:// URL */
 	struct rv_store *bucket; /* NULL: a file */
 	uint64_t bytes;
@@ -33,17 +33,23 @@ void extract_archives_release(struct extract_archives *archives);
 /* Opens it; one in a bucket is fetched into a file without a name. RV_NOT_FOUND: it has gone. */
 enum rv_status extract_open(const struct rv_extract_params *params, const struct extract_archive *archive,
 			    struct rv_zip **ret, int *ret_fd, struct rv_error *err) RV_MUST_CHECK;
-/* Marks those as seen that this host has taken as they are now. */
+/* <state>/extracts/<job>, made. Caller frees. */
+enum rv_status extract_folder(const struct rv_extract_params *params, char **ret,
+			      struct rv_error *err) RV_MUST_CHECK;
+
+/* ---- extract_seen.c: what was taken ---- */
+
+/* Marks those as seen that this host has taken as they are now, into this lake. */
 enum rv_status extract_remember(const struct rv_extract_params *params, struct extract_archives *archives,
 				struct rv_error *err) RV_MUST_CHECK;
 /* Nothing is remembered any more: the next run asks the ledger. */
 enum rv_status extract_forget(const struct rv_extract_params *params, struct rv_error *err) RV_MUST_CHECK;
-/* Writes down those that are seen now. */
-enum rv_status extract_keep(const struct rv_extract_params *params, const struct extract_archives *archives,
+/* Writes down one that is seen now, */
+enum rv_status extract_keep(const struct rv_extract_params *params, const struct extract_archive *archive,
 			    struct rv_error *err) RV_MUST_CHECK;
-/* <state>/extracts/<job>, made. Caller frees. */
-enum rv_status extract_folder(const struct rv_extract_params *params, char **ret,
-			      struct rv_error *err) RV_MUST_CHECK;
+/* or those that are, and forgets what is not in the source any more. */
+enum rv_status extract_keep_all(const struct rv_extract_params *params, const struct extract_archives *archives,
+				struct rv_error *err) RV_MUST_CHECK;
 
 /* ---- extract_read.c: members into staged objects ---- */
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "format/json_text.h"
 #include "format/number_pattern.h"
@@ -16,7 +17,9 @@
 
 bool extract_sequence_number(const struct rv_job *job, const char *name, uint64_t *ret)
 {
-	return rv_number_pattern_match(job->sequence, "number", name, strlen(name), ret);
+	const char *base = rv_path_base(name);
+
+	return rv_number_pattern_match(job->sequence, "number", base, strlen(base), ret);
 }
 
 void extract_sequence_release(struct extract_sequence *sequence)
