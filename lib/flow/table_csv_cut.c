@@ -191,7 +191,9 @@ enum rv_table_cut_ended rv_table_cut_row(struct rv_table_reader *r, struct rv_ta
 			if (!f->quoted)
 				f->len = (size_t)(p - f->p);
 		}
-		r->fields_count++;
+		/* those that are too many are not kept: each takes more room than it has bytes */
+		if (r->fields_count <= FIELDS_MAX)
+			r->fields_count++;
 		if (p == end) {
 			if (!r->eof) {
 				*ret = row;

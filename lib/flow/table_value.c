@@ -7,9 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
-
 #include "base/clock.h"
+#include "base/memory.h"
 #include "format/json_scan.h"
 #include "format/packed_row.h"
 
@@ -299,6 +298,30 @@ static bool put_timestamp(const struct rv_column *column, struct rv_str s, struc
 
 /* ---- json ---- */
 
+static bool is_object(const char *p, size_t len)
+{
+	struct rv_json_scan scan;
+
+	return rv_json_scan_object(p, len, 0, 0, &scan) == RV_JSON_OK && scan.end == len;
+}
+
+/* One value that is no object, with numbers of any size: as a member, and as an item. Several would be either
+ * members or items, never both. */
+static bool is_value(struct rv_str s)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
+
+	for (int item = 0; item < 2; item++) {
+		rv_strbuf_clear(&text);
+		rv_strbuf_puts(&text, item ? "{\"\":[" : "{\"\":");
+		rv_strbuf_add(&text, s.p, s.len);
+		rv_strbuf_puts(&text, item ? "]}" : "}");
+		if (!is_object(text.bytes, text.len))
+			return false;
+	}
+	return true;
+}
+
 static bool put_json(struct rv_str s, struct rv_strbuf *row, char *reason)
 {
 	while (s.len && strchr(" \t\r\n", s.p[s.len - 1]))
@@ -307,19 +330,8 @@ static bool put_json(struct rv_str s, struct rv_strbuf *row, char *reason)
 		s.p++;
 		s.len--;
 	}
-	if (s.len && s.p[0] == '{') {
-		struct rv_json_scan scan;
-
-		if (rv_json_scan_object(s.p, s.len, 0, 0, &scan) != RV_JSON_OK || scan.end != s.len)
-			return refuse(reason, "is not JSON");
-	} else {
-		json_error_t error;
-		json_t *value = json_loadb(s.p, s.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
-
-		if (!value)
-			return refuse(reason, "is not JSON");
-		json_decref(value);
-	}
+	if (!s.len || !(s.p[0] == '{' ? is_object(s.p, s.len) : is_value(s)))
+		return refuse(reason, "is not JSON");
 	rv_packed_put_literal(row, s.p, s.len);
 	/* loads have a row in a line; of valid JSON, line ends stand between its pieces */
 	rv_json_blank_newlines(row->bytes + row->len - s.len, s.len);

@@ -473,6 +473,15 @@ static void test_booleans_and_json(void **state RV_UNUSED)
 	value("json", " {\"a\":\n1}\n", "{\"a\": 1}");
 	value("json", "[1,2]", "[1,2]");
 	value("json", "\"x\"", "\"x\"");
+	value("json", "1e400", "1e400");
+	value("json", "-0", "-0");
+	value("json", "[123456789012345678901234567890, 1e-400]", "[123456789012345678901234567890, 1e-400]");
+	value("json", "[1", "! is not JSON");
+	value("json", "1},{\"b\":2", "! is not JSON");
+	value("json", "1],\"b\":[2", "! is not JSON");
+	value("json", "\"a\",\"b\"", "! is not JSON");
+	value("json", "\"a\":1", "! is not JSON");
+	value("json", "\"\\ud800\"", "! is not JSON");
 	value("json", "1,2", "! is not JSON");
 	value("json", "1,\"b\":2", "! is not JSON");
 	value("json", "{\"a\":1} x", "! is not JSON");
