@@ -288,6 +288,7 @@ static enum rv_status add_nests(struct rv_compose *compose, const struct rv_comp
 		rv_strbuf_putc(&field, ',');
 		rv_strbuf_json(&field, nest->field, strlen(nest->field));
 		rv_strbuf_putc(&field, ':');
+		rv_strbuf_reserve(&field, RV_COMPOSE_SLACK);
 		node->field_len = field.len;
 		node->field = rv_strbuf_take(&field);
 		node->path = parent->parent ? rv_asprintf("%s.%s", parent->path, nest->field)
@@ -691,6 +692,8 @@ static enum rv_status hold(struct rv_compose *compose, struct rv_compose_node *n
 		if (!node->nests[i]->owned)
 			status = rv_compose_lookup_new(&worker, node->nests[i],
 						       &node->nests[i]->lookup, err);
+	for (size_t i = 0; i < node->nests_count; i++)
+		node->looks_up |= node->nests[i]->lookup != NULL;
 	rv_compose_worker_release(&worker);
 	return status;
 }

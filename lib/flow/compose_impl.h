@@ -224,6 +224,7 @@ struct rv_compose_node {
 	struct rv_packed_cell *cells; /* of a row that comes in */
 	uint64_t rows, orphans, keyless;
 	struct rv_compose_lookup *lookup; /* NULL: its rows are in blocks of the parent's */
+	bool looks_up; /* one of its nests has such rows in memory */
 };
 
 struct rv_compose {
@@ -268,6 +269,7 @@ struct rv_compose_sorted {
 	uint32_t *buckets; /* where those of a bucket start; one more than there are */
 	unsigned used_bits, bits;
 	bool *matched; /* by the first ref of a key */
+	size_t matched_count; /* refs of such keys */
 };
 struct rv_compose_buffer {
 	char *bytes;

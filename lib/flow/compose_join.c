@@ -228,6 +228,7 @@ enum rv_status rv_compose_load(struct rv_compose_worker *worker, struct rv_compo
 		at += entries;
 		memset(sorted->buckets, 0, (buckets + 1) * sizeof(*sorted->buckets));
 		memset(sorted->matched, 0, entries);
+		sorted->matched_count = 0;
 		if (read_refs(sorted, deals[i], group, tmp, &room, err) != RV_OK)
 			return err->status;
 		for (size_t b = 0; b < buckets; b++)
@@ -322,7 +323,7 @@ static void count_orphans(struct rv_compose *compose, const struct rv_compose_so
 	struct rv_compose_nest_totals *totals = &compose->totals.nests[sorted->node->index];
 	struct rv_compose_entry entry;
 
-	if (!sorted->node->owned)
+	if (!sorted->node->owned || sorted->matched_count == sorted->count)
 		return;
 	for (size_t at = 0, n; at < sorted->count; at += n) {
 		n = run_of(sorted, at);
@@ -353,6 +354,7 @@ static size_t find_set(struct rv_compose_worker *worker, const struct rv_compose
 			if (*matched && sorted->node->owned)
 				note(compose, &totals->repeated_parents, 1, &totals->repeated, key,
 				     key_len);
+			sorted->matched_count += *matched ? 0 : found->count;
 			*matched = true;
 			if (!sorted->node->many)
 				found->count = 1;

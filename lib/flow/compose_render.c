@@ -9,6 +9,35 @@
 #include "base/memory.h"
 #include "format/text_copy.h"
 
+enum { LOOK_AHEAD_MAX = 32 };
+
+struct slot {
+	uint64_t hash;
+	uint64_t at; /* of the entry in the bytes, + 1: key_len, key, json_len, json */
+};
+struct rv_compose_lookup {
+	struct slot *slots;
+	size_t mask;
+	struct rv_strbuf bytes;
+	uint64_t taken;
+};
+
+static void lookup_prefetch_slot(const struct rv_compose_lookup *lookup, uint64_t hash)
+{
+	__builtin_prefetch(&lookup->slots[(size_t)hash & lookup->mask]);
+}
+
+/* Of the first slot, which is mostly the one. */
+static void lookup_prefetch_entry(const struct rv_compose_lookup *lookup, uint64_t hash)
+{
+	const struct slot *slot = &lookup->slots[(size_t)hash & lookup->mask];
+
+	if (!slot->at)
+		return;
+	__builtin_prefetch(lookup->bytes.bytes + slot->at - 1);
+	__builtin_prefetch(lookup->bytes.bytes + slot->at - 1 + 64);
+}
+
 /* May write fifteen bytes more, and read as many. */
 static inline char *copy(char *o, const char *p, size_t len)
 {
@@ -72,13 +101,62 @@ static void add(struct rv_strbuf *out, const char *p, size_t len)
 	out->len = (size_t)(o - out->bytes) + len;
 }
 
+static inline void put(struct rv_strbuf *out, char c)
+{
+	char *o = room(out, out->bytes + out->len, 1);
+
+	*o = c;
+	out->len = (size_t)(o - out->bytes) + 1;
+}
+
+static const char *fragment_end(const struct rv_compose_node *node, const char *p, const char *end)
+{
+	p += rv_compose_row_len(p, (size_t)(end - p), node->columns_count);
+	for (size_t i = 0; i < node->blocks_count; i++) {
+		size_t len = (size_t)rv_compose_varint(&p);
+
+		p += len;
+	}
+	return p;
+}
+
+/* What the first rows of a block look up is asked for at once: one by one, each would wait for memory. */
+static void look_ahead(struct rv_compose_worker *worker, const struct rv_compose_node *nest, const char *p,
+		       const char *end)
+{
+	const struct rv_compose_lookup *lookups[LOOK_AHEAD_MAX];
+	uint64_t hashes[LOOK_AHEAD_MAX];
+	size_t count = 0;
+
+	while (p < end && count < LOOK_AHEAD_MAX) {
+		const char *next = fragment_end(nest, p, end);
+
+		for (size_t i = 0; i < nest->nests_count && count < LOOK_AHEAD_MAX; i++) {
+			const struct rv_compose_node *held = nest->nests[i];
+
+			if (!held->lookup ||
+			    !rv_compose_key_of(&held->parent_on, p, (size_t)(next - p), &worker->key))
+				continue;
+			lookups[count] = held->lookup;
+			hashes[count] = rv_compose_hash(worker->key.bytes, worker->key.len);
+			lookup_prefetch_slot(lookups[count], hashes[count]);
+			count++;
+		}
+		p = next;
+	}
+	for (size_t i = 0; i < count; i++)
+		lookup_prefetch_entry(lookups[i], hashes[i]);
+}
+
 /* The objects of a block, with commas between. */
 static void block_json(struct rv_compose_worker *worker, const struct rv_compose_node *nest,
 		       const char *p, const char *end, size_t depth)
 {
+	if (nest->looks_up)
+		look_ahead(worker, nest, p, end);
 	for (bool first = true; p < end; first = false) {
 		if (!first)
-			add(&worker->json, ",", 1);
+			put(&worker->json, ',');
 		p = rv_compose_render(worker, nest, p, end, NULL, depth);
 	}
 }
@@ -90,7 +168,7 @@ static void found_json(struct rv_compose_worker *worker, const struct rv_compose
 		struct rv_compose_entry entry;
 
 		if (i)
-			add(&worker->json, ",", 1);
+			put(&worker->json, ',');
 		rv_compose_entry_at(found->refs[i].entry, &entry);
 		rv_compose_render(worker, nest, entry.fragment, entry.fragment + entry.fragment_len,
 				  NULL, depth);
@@ -143,7 +221,8 @@ const char *rv_compose_render(struct rv_compose_worker *worker, const struct rv_
 	for (size_t i = 0; i < node->nests_count; i++) {
 		const struct rv_compose_node *nest = node->nests[i];
 
-		add(out, nest->field, nest->field_len);
+		o = room(out, out->bytes + out->len, nest->field_len);
+		out->len = (size_t)(copy(o, nest->field, nest->field_len) - out->bytes);
 		if (nest->lookup) {
 			held_json(worker, nest, fragment, row_len);
 			continue;
@@ -162,7 +241,7 @@ const char *rv_compose_render(struct rv_compose_worker *worker, const struct rv_
 		bool none = found ? !found->count : !block_len;
 
 		if (nest->many) {
-			add(out, "[", 1);
+			put(out, '[');
 		} else if (none) {
 			add(out, "null", 4);
 			missed(worker, nest, fragment, row_len);
@@ -173,14 +252,14 @@ const char *rv_compose_render(struct rv_compose_worker *worker, const struct rv_
 		else if (block)
 			block_json(worker, nest, block, block + block_len, depth + 1);
 		if (nest->many)
-			add(out, "]", 1);
+			put(out, ']');
 	}
 	/* The first comma is where the brace goes. */
 	if (out->len == start)
-		add(out, "{", 1);
+		put(out, '{');
 	else
 		out->bytes[start] = '{';
-	add(out, "}", 1);
+	put(out, '}');
 	return p;
 }
 
@@ -215,17 +294,6 @@ enum rv_status rv_compose_hand_out(struct rv_compose_worker *worker, struct rv_e
 }
 
 /* ---- what is looked up ---- */
-
-struct slot {
-	uint64_t hash;
-	uint64_t at; /* of the entry in the bytes, + 1: key_len, key, json_len, json */
-};
-struct rv_compose_lookup {
-	struct slot *slots;
-	size_t mask;
-	struct rv_strbuf bytes;
-	uint64_t taken;
-};
 
 void rv_compose_lookup_free(struct rv_compose_lookup *lookup, struct rv_compose_memory *memory)
 {
