@@ -16,6 +16,8 @@
 
 #define PART_BYTES ((uint64_t)1 << 30)
 #define BLOCK_BYTES (64u << 10)
+/* A document of so many goes to zstd as it is: that copies it anyway, and takes it in small pieces as well. */
+#define DIRECT_BYTES 1024
 
 struct extract_lake_writer {
 	struct extract_reading *reading;
@@ -27,7 +29,7 @@ struct extract_lake_writer {
 	struct extract_object object;
 	uint64_t text_bytes;
 	unsigned part;
-	bool open;
+	bool open, direct;
 };
 
 static enum rv_status write_staged(void *arg, const void *p, size_t len, struct rv_error *err)
@@ -101,6 +103,7 @@ enum rv_status extract_lake_writer_new(struct extract_reading *reading, size_t d
 		extract_lake_writer_free(w);
 		return err->status;
 	}
+	w->direct = params->job->documents[document].compression == RV_OUTPUT_ZSTD;
 	*ret = w;
 	return RV_OK;
 }
@@ -119,6 +122,11 @@ enum rv_status extract_lake_write(struct extract_lake_writer *w, const char *jso
 		/* in front of its last brace */
 		rv_strbuf_add(&w->block, json, len - 1);
 		rv_strbuf_printf(&w->block, ",\"_v\":%" PRIu64 "%s}", w->version, removed ? ",\"_deleted\":true" : "");
+	} else if (w->direct && len >= DIRECT_BYTES) {
+		if (flush_block(w, err) != RV_OK || rv_compressor_write(w->compressor, json, len, err) != RV_OK)
+			return err->status;
+		w->text_bytes += len;
+		before = 0;
 	} else {
 		rv_strbuf_add(&w->block, json, len);
 	}
