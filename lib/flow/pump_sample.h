@@ -15,8 +15,8 @@ struct rv_pump_sample {
 	uint64_t rows, sessions, products;
 	uint64_t pageviews, details, adds, removes, purchases;
 };
-/* Writes browsing_train.csv with `rows` rows and sku_to_content.csv into `folder`, which is made. RV_CONFLICT:
- * one of them is there already. `ret` says what they hold. */
+/* Writes browsing_train.csv with `rows` rows and sku_to_content.csv into `folder`, which is made.
+ * RV_CONFLICT: one of them is there already. `ret` says what they hold. */
 enum rv_status rv_pump_sample(const char *folder, uint64_t rows, uint64_t seed,
 			      struct rv_pump_sample *ret, struct rv_error *err) RV_MUST_CHECK;
 

@@ -13,8 +13,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static const char *const rows[] = {
 	"{}",
 	"{\"a\":\"x\\\"\\u00d7\",\"b\":1.50,\"c\":{\"d\":[true,null,\"}\"]},\"t\":\"1550885210881\"}",
-	"{\"session_id_hash\":\"s\",\"event_type\":\"event_product\",\"product_action\":\"purchase\","
-	"\"product_sku_hash\":\"p\",\"server_timestamp_epoch_ms\":\"1550885210881\",\"hashed_url\":\"u\\\\\"}",
+	/* clang-format off */
+	"{\"session_id_hash\":\"s\",\"event_type\":\"event_product\",\"product_action\":\"purchase\",\"product_sku_hash\":\"p\",\"server_timestamp_epoch_ms\":\"1550885210881\",\"hashed_url\":\"u\\\\\"}",
+	/* clang-format on */
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
