@@ -212,6 +212,7 @@ static bool sort_by_message(const char *message, struct sorted *ret)
 		{ "Insufficient privileges", { RV_AUTH, false, ON_PRIVILEGE } },
 		{ "does not exist or not authorized", { RV_NOT_FOUND, false, ON_MISSING } },
 		{ "already exists", { RV_CONFLICT, false, ON_EXISTING } },
+		{ "has locked table", { RV_FAILED, true, ON_LOCK } },
 		{ "syntax error", { RV_USAGE, false, ON_SYNTAX } },
 		{ "No active warehouse selected", { RV_BAD_CONFIG, false, ON_NO_WAREHOUSE } },
 		{ "does not have a current database", { RV_BAD_CONFIG, false, ON_NO_DATABASE } },

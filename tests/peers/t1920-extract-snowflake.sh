@@ -197,6 +197,34 @@ test_expect_success 'streams in the same schema are in nobody'\''s way, but for 
 	river stream delete dw/clicks --data --yes >out && is_taken
 '
 
+test_expect_success 'the role of the database that may write takes extracts where all is there; readers read' '
+	one && run && openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out "$TRASH_ROOT/rw.p8" 2>/dev/null &&
+	chmod 600 "$TRASH_ROOT/rw.p8" &&
+	jq -n --arg key "$(openssl pkey -in "$TRASH_ROOT/rw.p8" -pubout -outform DER | openssl base64 -A)" \
+		"{name: \"CRON\", public_key: \$key, default_role: \"RIVER_RW\", default_warehouse: \"WH\"}" |
+	emul_post snowflake/user - >/dev/null && sf_sql "GRANT ROLE RIVER_RW TO USER CRON" >/dev/null &&
+	lines 3,A,c, && extract 2.zip &&
+	(SNOWFLAKE_USER=CRON SNOWFLAKE_PRIVATE_KEY_PATH=$TRASH_ROOT/rw.p8 && export SNOWFLAKE_USER SNOWFLAKE_PRIVATE_KEY_PATH &&
+	run && river query --no-load "SELECT COUNT(*) FROM dw.log" >out && lines 3,A,d, && extract 2.zip &&
+	run --since 2000-01-01 drop/2.zip && SNOWFLAKE_ROLE=RIVER_RO && export SNOWFLAKE_ROLE &&
+	river query --no-load "SELECT COUNT(*) FROM dw.orders" >out &&
+	test_expect_code 5 river query --no-load "SELECT * FROM dw.\"ORDERS\$ROWS\"") && expect "A 1 Ada a,b,d"
+'
+
+test_expect_success 'a stage that is there already' '
+	cat >>"$TRASH_ROOT/river.yaml" <<-\YAML &&
+	  staged:
+	    lake: s3://lake/river
+	    warehouse: { type: snowflake, database: STAGED, warehouse: WH, stage: etl.public.lake, roles: none }
+	YAML
+	fresh && printf "job: staged\nprofile: staged\nsource: { path: drop }\ntables: { t: { member: t.csv, columns: { id: integer } } }\nloads: { t: { to: table x.t } }\n" >staged.yaml &&
+	printf "id\n1\n" >t.csv && "$make_zip" --pack drop/1.zip t.csv &&
+	test_expect_code 3 river extract-load staged.yaml 2>err && test_grep "^hint: .*warehouse.loads_stage" err &&
+	sf_sql "CREATE DATABASE ETL; CREATE STAGE ETL.PUBLIC.LOADS URL = '\''s3://lake/river/loads/'\''" >/dev/null &&
+	river -c warehouse.loads_stage=etl.public.loads extract-load staged.yaml &&
+	test "$(sf_value "SELECT COUNT(*) FROM STAGED.X.T")" = 1
+'
+
 # ---- faults
 
 fired () {

@@ -32,6 +32,9 @@ static void test_sql_refused(void **state RV_UNUSED)
 	SQL_FAILS("000604", "SQL execution canceled", RV_FAILED, NULL);
 	SQL_FAILS("000625", "Statement 'x' has locked table 'T'", RV_FAILED, "another transaction");
 	assert_true(err.transient);
+	SQL_FAILS("100132", "Execution of multiple statements failed: Statement 'x' has locked table 'T'", RV_FAILED,
+		  "another transaction");
+	assert_true(err.transient);
 	SQL_FAILS("000008", "Actual statement count 2 did not match the desired statement count 1.", RV_INTERNAL,
 		  "report");
 	SQL_FAILS("999999", "Something new.", RV_FAILED, NULL);
