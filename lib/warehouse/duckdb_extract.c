@@ -282,17 +282,23 @@ static enum rv_status register_cut(struct rv_duckdb *d, const struct rv_extract_
 	return RV_OK;
 }
 
+/* Values are compared, not how they are written: 1 is 1.00. A json is its text. */
 static void add_deleted(struct rv_strbuf *sql, const struct rv_extract_table *t)
 {
+	char type[32] = "VARCHAR";
+
 	if (!t->delete_column) {
 		rv_strbuf_puts(sql, "false");
 		return;
 	}
 	rv_strbuf_puts(sql, "coalesce(c.");
 	duck_name(sql, t->delete_column);
-	rv_strbuf_puts(sql, "::VARCHAR = ");
+	for (size_t i = 0; i < t->columns_count; i++)
+		if (strcmp(t->columns[i].name, t->delete_column) == 0 && t->columns[i].type != RV_COLUMN_JSON)
+			duck_sql_type(&t->columns[i], type);
+	rv_strbuf_printf(sql, "::%s = TRY_CAST(", type);
 	duck_literal(sql, t->delete_equals);
-	rv_strbuf_puts(sql, ", false)");
+	rv_strbuf_printf(sql, " AS %s), false)", type);
 }
 
 static enum rv_status insert_rows(struct rv_duckdb *d, const struct rv_extract_table *t, const char *cut,

@@ -370,6 +370,25 @@ static void add_files(struct rv_strbuf *sql, const struct rv_extract_table *t)
 	rv_strbuf_puts(sql, ") AS F (\"NAME\", \"PLACE\")");
 }
 
+/* Values are compared, not how they are written: 1 is 1.00. A json is its text. */
+static void add_deleted(struct rv_strbuf *sql, const struct rv_extract_table *t)
+{
+	char type[SNOW_TYPE_MAX];
+
+	if (!t->delete_column) {
+		rv_strbuf_puts(sql, "FALSE");
+		return;
+	}
+	const struct rv_column *column = snow_extract_column(t, t->delete_column);
+	bool is_json = column->type == RV_COLUMN_JSON;
+
+	rv_strbuf_puts(sql, "COALESCE(V.");
+	snow_add_column(sql, t->delete_column);
+	rv_strbuf_puts(sql, is_json ? "::VARCHAR = TRY_CAST(" : " = TRY_CAST(");
+	snow_add_literal(sql, t->delete_equals);
+	rv_strbuf_printf(sql, " AS %s), FALSE)", is_json ? "VARCHAR" : snow_type(column, type));
+}
+
 static void insert_steps(const struct rv_snowflake_warehouse *w, const struct rv_extract_table *t, size_t index,
 			 const char *number, const char run[RV_ULID_TEXT], struct snow_steps *ret)
 {
@@ -384,15 +403,7 @@ static void insert_steps(const struct rv_snowflake_warehouse *w, const struct rv
 	rv_strbuf_puts(&sql, ", \"RIVER$EXTRACT\", \"RIVER$ROW\", \"RIVER$DELETED\") SELECT ");
 	add_columns(&sql, t, "V.");
 	rv_strbuf_puts(&sql, ", E.\"EXTRACT_NUMBER\", V.\"RIVER$ROW\", ");
-	if (t->delete_column) {
-		rv_strbuf_puts(&sql, "COALESCE(V.");
-		snow_add_column(&sql, t->delete_column);
-		rv_strbuf_puts(&sql, "::VARCHAR = ");
-		snow_add_literal(&sql, t->delete_equals);
-		rv_strbuf_puts(&sql, ", FALSE)");
-	} else {
-		rv_strbuf_puts(&sql, "FALSE");
-	}
+	add_deleted(&sql, t);
 	rv_strbuf_puts(&sql, "\nFROM (SELECT ");
 	for (size_t i = 0; i < t->columns_count; i++) {
 		add_value(&sql, &t->columns[i]);
