@@ -31,6 +31,8 @@ import { announce, listen, parseOptions } from './start.mjs';
 
 const options = parseOptions({ port: { type: 'string', default: '0' } });
 const store = dynalite({ createTableMs: 20, deleteTableMs: 20 });
+// a connection that is closed while it is taken again would be a failure of nobody's
+store.keepAliveTimeout = 0;
 const bare = await listen(store, 0);
 const agent = new Agent({ keepAlive: true });
 const ttl = new Map();

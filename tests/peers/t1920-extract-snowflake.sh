@@ -73,7 +73,8 @@ customers () {
 	{ echo customer,name && printf '%s\n' "$@"; } >customers.csv
 }
 run () {
-	river extract-load snow.yaml "$@" >out 2>err && test_must_be_empty out && test_must_be_empty err
+	river extract-load snow.yaml "$@" >out 2>err || { cat err >&2; return 1; }
+	test_must_be_empty out && test_must_be_empty err
 }
 both () {
 	run "$@" && RIVER_STATE_DIR=$PWD/state-duck river extract-load duck.yaml "$@"
@@ -144,28 +145,6 @@ test_expect_success 'the same extracts give the same rows and documents as on Du
 	both --since 2000-01-01 && same && expect "A 1.5 Eve b" "B 3 Bob, it'\''s \"q\" a,c" "C 4 Eve "
 '
 
-test_expect_success 'what marks a deleted row is a value, of whatever type' '
-	fresh && cat >typed.yaml <<-\YAML &&
-	job: typed
-	profile: PROFILE
-	source: { path: drop }
-	tables:
-	  a: { member: a.csv, key: [id], mode: merge, delete_when: { column: gone, equals: "1" }, columns: { id: integer, gone: "decimal(4,2)" } }
-	  b: { member: b.csv, key: [id], mode: merge, delete_when: { column: gone, equals: "1" }, columns: { id: integer, gone: double } }
-	  c: { member: c.csv, key: [id], mode: merge, delete_when: { column: gone, equals: "2026-01-01 00:00:00" }, columns: { id: integer, gone: timestamp } }
-	  d: { member: d.csv, key: [id], mode: merge, delete_when: { column: gone, equals: "true" }, columns: { id: integer, gone: boolean } }
-	loads: { a: { to: table ty.a }, b: { to: table ty.b }, c: { to: table ty.c }, d: { to: table ty.d } }
-	YAML
-	printf "id,gone\n1,1.00\n2,2\n3,\n" >a.csv && sed "s/1.00/1.0/" a.csv >b.csv && sed "s/1.00/2026-01-01T00:00:00Z/; s/^2,2/2,2026-01-02T00:00:00Z/" a.csv >c.csv &&
-	sed "s/1.00/true/; s/^2,2/2,false/" a.csv >d.csv && "$make_zip" --pack drop/1.zip a.csv b.csv c.csv d.csv &&
-	for profile in prod local
-	do
-		sed "s/PROFILE/$profile/" typed.yaml >job.yaml && RIVER_STATE_DIR=$PWD/state-$profile river extract-load job.yaml &&
-		river --profile $profile --output csv query --no-load "SELECT (SELECT SUM(id) FROM ty.a) AS a, (SELECT SUM(id) FROM ty.b) AS b, (SELECT SUM(id) FROM ty.c) AS c,
-			(SELECT SUM(id) FROM ty.d) AS d" >rows && sed 1d rows >have && echo 5,5,5,5 >want && test_cmp want have || return 1
-	done
-'
-
 test_expect_success 'the last row of a key counts, and it is said; so it is after a column more' '
 	lines 20,A,x, 20,A,y, && extract 8.zip && river extract-load snow.yaml 2>err &&
 	test_grep "1 rows of dw.lines have a key that another row of the extract has too" err &&
@@ -190,6 +169,28 @@ test_expect_success 'a table that is somebody else'\''s is refused before anythi
 	orders A,c1,I,2026-01-01T00:00:00Z,1 && extract 1.zip &&
 	test_expect_code 6 river extract-load snow.yaml 2>err && test_grep "no extract was ever loaded into it" err &&
 	emul_get "objects?bucket=lake&prefix=river/loads/shop_$job" >objects && test_must_be_empty objects
+'
+
+test_expect_success 'what marks a deleted row is a value, of whatever type' '
+	fresh && cat >typed.yaml <<-\YAML &&
+	job: typed
+	profile: PROFILE
+	source: { path: drop }
+	tables:
+	  a: { member: a.csv, key: [id], mode: merge, delete_when: { column: gone, equals: "1" }, columns: { id: integer, gone: "decimal(4,2)" } }
+	  b: { member: b.csv, key: [id], mode: merge, delete_when: { column: gone, equals: "1" }, columns: { id: integer, gone: double } }
+	  c: { member: c.csv, key: [id], mode: merge, delete_when: { column: gone, equals: "2026-01-01 00:00:00" }, columns: { id: integer, gone: timestamp } }
+	  d: { member: d.csv, key: [id], mode: merge, delete_when: { column: gone, equals: "true" }, columns: { id: integer, gone: boolean } }
+	loads: { a: { to: table ty.a }, b: { to: table ty.b }, c: { to: table ty.c }, d: { to: table ty.d } }
+	YAML
+	printf "id,gone\n1,1.00\n2,2\n3,\n" >a.csv && sed "s/1.00/1.0/" a.csv >b.csv && sed "s/1.00/2026-01-01T00:00:00Z/; s/^2,2/2,2026-01-02T00:00:00Z/" a.csv >c.csv &&
+	sed "s/1.00/true/; s/^2,2/2,false/" a.csv >d.csv && "$make_zip" --pack drop/1.zip a.csv b.csv c.csv d.csv &&
+	for profile in prod local
+	do
+		sed "s/PROFILE/$profile/" typed.yaml >job.yaml && RIVER_STATE_DIR=$PWD/state-$profile river extract-load job.yaml &&
+		river --profile $profile --output csv query --no-load "SELECT (SELECT SUM(id) FROM ty.a) AS a, (SELECT SUM(id) FROM ty.b) AS b, (SELECT SUM(id) FROM ty.c) AS c,
+			(SELECT SUM(id) FROM ty.d) AS d" >rows && sed 1d rows >have && echo 5,5,5,5 >want && test_cmp want have || return 1
+	done
 '
 
 test_expect_success 'shards divide the documents, and the last one has the extract taken' '
