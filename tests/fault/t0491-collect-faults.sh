@@ -90,6 +90,11 @@ test_expect_success '180: a lake that is away: the spool takes it up to spool.ma
 	seq 0 $i | sed "s/^/away-/" | sort >want && collected | grep away | sort >got && test_cmp want got
 '
 
+# are_open N: so many connections
+are_open () {
+	test "$(metric connections)" -ge "$1"
+}
+
 test_expect_success '181: thousands of idle connections, slow heads, slow bodies and slow readers hold nobody up' '
 	test_when_finished end_collector && port= &&
 	start_collector &&
@@ -100,7 +105,7 @@ test_expect_success '181: thousands of idle connections, slow heads, slow bodies
 	{ "$http_raw" "$port" --each 1 100 <slow-body >slow-body.answer & } && slow2=$! &&
 	{ for i in $(seq 3000); do printf "GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n"; done; } >greedy &&
 	{ "$http_raw" "$port" --hold 3000 <greedy & } && slow3=$! &&
-	sends 2000 3000 && test $(metric connections) -gt 3000 &&
+	test_wait_until 9 are_open 3000 && sends 2000 3000 &&
 	sed -n "s/^VmHWM:[^0-9]*\([0-9]*\) kB/\1/p" /proc/$collector_pid/status >peak &&
 	wait $slow1 $slow2 && test_grep "^HTTP/1.1 408" slow-head.answer && test_grep "^HTTP/1.1 408" slow-body.answer &&
 	wait $slow3 && wait $idle && stop_collector &&
