@@ -33,6 +33,7 @@ faketime faketime
 openssl openssl
 curl curl
 jq jq
+nginx-light nginx
 "
 
 missing=
