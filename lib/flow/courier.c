@@ -254,6 +254,7 @@ enum rv_status rv_courier_new(const struct rv_deliver *deliver, const struct rv_
 	c->deliver.closed = NULL;
 	c->deliver.loss = (struct rv_error)RV_ERROR_INIT;
 	c->deliver.waiting = NULL;
+	c->deliver.held = NULL; /* what is open there is the other thread's */
 	c->retry = *retry;
 	c->recover = recover;
 	c->totals = (struct rv_courier_totals){

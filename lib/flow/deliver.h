@@ -26,6 +26,10 @@ struct rv_deliver {
 	bool own_runs_only;          /* recovery leaves alone what was promised to another delivery */
 	void (*waiting)(void *arg, const char *text); /* Optional: told when a lock keeps us waiting */
 	void *waiting_arg;
+	/* Optional: a descriptor (the caller closes it) of a file that is open here, by its key; -1: it is
+	 * not. For recovery: a file that was removed may be held. */
+	int (*held)(void *arg, const char *key);
+	void *held_arg;
 	bool reopened; /* `opened` had an open receipt before: what it sends may have been sent */
 	char diverted[320]; /* why a batch went around the service, see delivery.h; "": none did */
 	bool unsynced; /* checkpoints were saved without being made durable */

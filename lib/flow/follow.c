@@ -1,6 +1,7 @@
 /* The follower: sessions of a push, one after another, and the loop over files with news in each. */
 #include "flow/follow_impl.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -188,6 +189,21 @@ void rv_push_follow_tick(struct rv_push_state *push)
 {
 	if (push->params->follow)
 		look(push->params->follow, 0);
+}
+
+/* Promises of an earlier session about a file that was removed since, and that is open here. */
+int rv_push_follow_held(void *arg, const char *key)
+{
+	const struct rv_follow *f = arg;
+	for (size_t i = 0; i < rv_watch_count(f->watch); i++) {
+		const struct rv_watched *item = rv_watch_at(f->watch, i);
+		char found[RV_FILE_KEY_TEXT];
+		struct rv_error ignored;
+		if (item->fd >= 0 && rv_file_key(item->fd, item->path, found, &ignored) == RV_OK &&
+		    strcmp(found, key) == 0)
+			return fcntl(item->fd, F_DUPFD_CLOEXEC, 3);
+	}
+	return -1;
 }
 
 enum rv_status rv_follow_flush(struct rv_follow *f, struct rv_error *err)

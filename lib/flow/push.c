@@ -351,6 +351,8 @@ static enum rv_status set_up(struct rv_push_state *push, struct rv_error *err)
 		.loss = RV_ERROR_INIT,
 		.check_stream = params->check_stream,
 		.own_runs_only = params->own_runs_only,
+		.held = params->follow ? rv_push_follow_held : NULL,
+		.held_arg = params->follow,
 		.waiting = params->note,
 		.waiting_arg = params->arg,
 	};

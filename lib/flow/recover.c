@@ -52,14 +52,94 @@ static enum rv_status find_file(const struct rv_run_file *file, struct rv_input_
 	return RV_OK;
 }
 
-static enum rv_status read_extent(struct rv_batcher *batcher, struct rv_run *run,
-				  const struct rv_extent *extent,
+struct copy_search {
+	const char *folder;
+	const struct rv_checkpoint *checkpoint;
+	struct rv_input_file *found;
+};
+
+static enum rv_status try_copy(void *arg, const char *name, struct rv_error *err)
+{
+	struct copy_search *search = arg;
+	RV_CLEANUP(rv_free_p) char *path = rv_path_join(search->folder, name);
+	RV_CLEANUP(rv_input_file_release) struct rv_input_file file = RV_INPUT_FILE_INIT;
+	struct stat st;
+	struct rv_error ignored;
+	bool regular, matches;
+	/* Opening a FIFO would wait for a writer. */
+	if (search->found->fd >= 0 || lstat(path, &st) < 0 || !S_ISREG(st.st_mode) ||
+	    (uint64_t)st.st_size < search->checkpoint->offset ||
+	    rv_input_file_open(path, &file, &regular, &ignored) != RV_OK || !regular ||
+	    file.compression != RV_COMPRESSION_NONE)
+		return RV_OK;
+	if (rv_checkpoint_matches(search->checkpoint, file.fd, &matches, err) != RV_OK)
+		return err->status;
+	if (matches) {
+		*search->found = file;
+		file = (struct rv_input_file)RV_INPUT_FILE_INIT;
+	}
+	return RV_OK;
+}
+
+/* What the file held is known, up to the extent's end: it may have been copied and cut since
+ * (copytruncate), and then the copy lies beside. */
+static enum rv_status find_copy(const struct rv_run_file *file, const struct rv_extent *extent,
+				struct rv_input_file *input, struct rv_error *err)
+{
+	RV_CLEANUP(rv_checkpoint_release) struct rv_checkpoint c = { .offset = 0 };
+	RV_CLEANUP(rv_input_file_release) struct rv_input_file copy = RV_INPUT_FILE_INIT;
+	RV_CLEANUP(rv_free_p) char *folder = rv_path_parent(file->path);
+	bool matches = false;
+	if (!rv_checkpoint_parse(extent->checkpoint, &c) || strcmp(c.compression, "none") != 0)
+		return RV_OK;
+	if (input->fd >= 0 && (input->compression != RV_COMPRESSION_NONE ||
+			       rv_checkpoint_matches(&c, input->fd, &matches, err) != RV_OK))
+		return input->compression != RV_COMPRESSION_NONE ? RV_OK : err->status;
+	struct copy_search search = { folder, &c, &copy };
+	if (matches || rv_each_entry(folder, try_copy, &search, err) != RV_OK)
+		return matches ? RV_OK : err->status;
+	if (copy.fd >= 0) {
+		rv_input_file_release(input);
+		*input = copy;
+		copy = (struct rv_input_file)RV_INPUT_FILE_INIT;
+	}
+	return RV_OK;
+}
+
+/* A file that this process has open still, whatever became of its name. */
+static enum rv_status find_held(const struct rv_deliver *deliver, const struct rv_run_file *file,
+				struct rv_input_file *ret, struct rv_error *err)
+{
+	RV_CLEANUP(rv_close_p)
+	int fd = deliver->held ? deliver->held(deliver->held_arg, file->key) : -1;
+	char path[64];
+	bool regular;
+	if (fd < 0)
+		return RV_OK;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	enum rv_status status = rv_input_file_open(path, ret, &regular, err);
+	return status == RV_NOT_FOUND ? RV_OK : status;
+}
+
+static enum rv_status read_extent(const struct rv_deliver *deliver, struct rv_batcher *batcher,
+				  struct rv_run *run, const struct rv_extent *extent,
 				  const struct rv_read_settings *settings, struct rv_error *err)
 {
 	const struct rv_run_file *file = rv_run_file(run, extent->file);
 	RV_CLEANUP(rv_input_file_release) struct rv_input_file input = RV_INPUT_FILE_INIT;
-	if (find_file(file, &input, err) != RV_OK)
+	struct rv_error missing = RV_ERROR_INIT;
+	if (find_held(deliver, file, &input, err) != RV_OK)
 		return err->status;
+	if (input.fd < 0 && find_file(file, &input, &missing) != RV_OK && missing.status != RV_NOT_FOUND) {
+		*err = missing;
+		return err->status;
+	}
+	if (find_copy(file, extent, &input, err) != RV_OK)
+		return err->status;
+	if (input.fd < 0) {
+		*err = missing;
+		return err->status;
+	}
 	RV_CLEANUP(rv_source_free_p) struct rv_source *source = NULL;
 	if (rv_input_file_source(&input, extent->from, extent->to, &source, err) != RV_OK)
 		return err->status;
@@ -146,7 +226,7 @@ static enum rv_status make_again(struct recovery *recovery, struct rv_run *run,
 	if (status == RV_OK)
 		status = rv_batcher_begin(batcher, run, entry->seq, err);
 	for (size_t i = 0; i < entry->extents_count && status == RV_OK; i++)
-		status = read_extent(batcher, run, &entry->extents[i], &settings, err);
+		status = read_extent(recovery->deliver, batcher, run, &entry->extents[i], &settings, err);
 	if (status == RV_OK)
 		status = rv_batcher_finish(batcher, ret, err);
 	rv_batcher_free(batcher);

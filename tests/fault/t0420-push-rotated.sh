@@ -58,6 +58,14 @@ test_expect_success '1: killed, and renamed before the re-run' '
 		river push web/clicks --batch-records 12 app.log
 '
 
+test_expect_success '1: killed, and copied and cut before the re-run' '
+	new_world &&
+	walk_kills "fresh && rm -f app.log app.log.1 && cp old app.log && settled app.log" \
+		"cp app.log app.log.1 && cat new >app.log && settled app.log app.log.1 &&
+			again 0 push web/clicks app.log.1 app.log && all_there old new" \
+		river push web/clicks --batch-records 12 app.log
+'
+
 test_expect_success '1: pushed plain, then compressed: not sent again' '
 	is_pushed &&
 	gzip -f app.log && settled app.log.gz &&
