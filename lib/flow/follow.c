@@ -134,8 +134,13 @@ static void on_watch(void *arg, enum rv_watch_event event, struct rv_watched *it
 static void on_gone(void *arg, struct rv_watched *item)
 {
 	struct rv_follow *f = arg;
+	struct rv_followed *file = item->user;
+	if (!file)
+		return;
 	rv_followed_rest(f, item);
-	free(rv_take(item->user));
+	free(file->input.file.path);
+	free(file);
+	item->user = NULL;
 }
 
 /* Nobody reads a summary for weeks: what is rejected is said now and then. */
