@@ -7,14 +7,12 @@
  */
 #include "delivery/dynamodb_crew.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
+#include "base/crew.h"
 #include "base/memory.h"
 #include "delivery/firehose_pace.h"
 
@@ -23,12 +21,7 @@
 
 struct rv_dynamodb_crew {
 	struct rv_dynamodb_crew_params params;
-	pthread_mutex_t lock;
-	pthread_cond_t work;  /* there may be a load to take */
-	pthread_cond_t done;  /* something was settled, or nothing flies any more */
-	pthread_t *threads;
-	unsigned threads_count;
-	bool quit;
+	struct rv_crew threads;  /* `done`: something was settled, or nothing flies any more */
 
 	struct rv_dynamodb_queue queue;
 	struct rv_firehose_pace pace;
@@ -42,13 +35,6 @@ struct rv_dynamodb_crew {
 	int64_t last_taken_ms;  /* monotonic; or when there was nothing to do */
 	int64_t due_ms;         /* when the next root is due, as far as was seen */
 };
-
-static void wait_until(struct rv_dynamodb_crew *crew, pthread_cond_t *for_what, int64_t at_ms)
-{
-	struct timespec at = { .tv_sec = at_ms / 1000, .tv_nsec = at_ms % 1000 * 1000000 };
-
-	pthread_cond_timedwait(for_what, &crew->lock, &at);
-}
 
 static void end(struct rv_dynamodb_crew *crew, const struct rv_error *why)
 {
@@ -227,57 +213,31 @@ static void *work(void *arg)
 	enum rv_dynamodb_fate fates[RV_DYNAMODB_BATCH_ITEMS];
 	struct rv_dynamodb_load load;
 
-	pthread_mutex_lock(&crew->lock);
-	while (!crew->quit) {
+	pthread_mutex_lock(&crew->threads.lock);
+	while (!crew->threads.quit) {
 		int64_t until;
 
 		if (!take_load(crew, &load, &until)) {
-			if (until == INT64_MAX)
-				pthread_cond_wait(&crew->work, &crew->lock);
-			else
-				wait_until(crew, &crew->work, until);
+			rv_crew_wait(&crew->threads, &crew->threads.work, until);
 			continue;
 		}
 		if (++crew->flying < crew->params.in_flight && crew->queue.waiting)
-			pthread_cond_signal(&crew->work);
-		pthread_mutex_unlock(&crew->lock);
+			pthread_cond_signal(&crew->threads.work);
+		pthread_mutex_unlock(&crew->threads.lock);
 
 		struct rv_dynamodb_result result = { .units = -1 };
 		struct rv_error err = RV_ERROR_INIT;
 		int64_t began_ms = rv_clock_monotonic_ms();
 		send(crew, &load, &room, fates, &result, &err);
 
-		pthread_mutex_lock(&crew->lock);
+		pthread_mutex_lock(&crew->threads.lock);
 		crew->flying--;
 		settle(crew, &load, fates, &result, began_ms, &err);
-		pthread_cond_signal(&crew->done);
+		pthread_cond_signal(&crew->threads.done);
 	}
-	pthread_mutex_unlock(&crew->lock);
+	pthread_mutex_unlock(&crew->threads.lock);
 	rv_dynamodb_room_release(&room);
 	return NULL;
-}
-
-/* One thread is enough to go on with. Signals are the main thread's. */
-static enum rv_status start_threads(struct rv_dynamodb_crew *crew, struct rv_error *err)
-{
-	sigset_t all, before;
-	int failure = 0;
-
-	if (crew->threads_count)
-		return RV_OK;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	while (crew->threads_count < crew->params.in_flight && !failure) {
-		failure = pthread_create(&crew->threads[crew->threads_count], NULL, work, crew);
-		if (!failure)
-			crew->threads_count++;
-	}
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (crew->threads_count)
-		return RV_OK;
-	rv_fail(err, RV_FAILED, "start a thread: %s", strerror(failure));
-	err->transient = true;
-	return err->status;
 }
 
 /* ---- the crew ------------------------------------------------------------------------------------ */
@@ -290,20 +250,13 @@ struct rv_dynamodb_crew *rv_dynamodb_crew_new(const struct rv_dynamodb_crew_para
 		.records = params->exclusive ? RV_DYNAMODB_BATCH_ITEMS : 1,
 		.bytes = RV_DYNAMODB_BATCH_BYTES - 4096,
 	};
-	pthread_condattr_t monotonic;
 
 	crew->params = *params;
 	if (!crew->params.service.pause_max_ms)
 		crew->params.service.pause_max_ms = RV_FIREHOSE_PAUSE_MAX_MS;
 	if (!crew->params.service.doubt_ms)
 		crew->params.service.doubt_ms = RV_DYNAMODB_DOUBT_MS;
-	pthread_mutex_init(&crew->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&crew->work, &monotonic);
-	pthread_cond_init(&crew->done, &monotonic);
-	pthread_condattr_destroy(&monotonic);
-	crew->threads = rv_calloc(params->in_flight, sizeof(*crew->threads));
+	rv_crew_init(&crew->threads, params->in_flight);
 	crew->last = crew->why = (struct rv_error)RV_ERROR_INIT;
 	rv_dynamodb_queue_init(&crew->queue);
 	rv_firehose_pace_init(&crew->pace, params->in_flight, &limits);
@@ -315,20 +268,11 @@ void rv_dynamodb_crew_free(struct rv_dynamodb_crew *crew)
 {
 	if (!crew)
 		return;
-	pthread_mutex_lock(&crew->lock);
-	crew->quit = true;
-	pthread_cond_broadcast(&crew->work);
-	pthread_mutex_unlock(&crew->lock);
-	for (unsigned i = 0; i < crew->threads_count; i++)
-		pthread_join(crew->threads[i], NULL);
-	pthread_cond_destroy(&crew->work);
-	pthread_cond_destroy(&crew->done);
-	pthread_mutex_destroy(&crew->lock);
+	rv_crew_release(&crew->threads);
 	rv_dynamodb_queue_release(&crew->queue);
 	for (size_t i = 0; i < crew->news_count; i++)
 		free(crew->news[i].reason);
 	free(crew->news);
-	free(crew->threads);
 	if (crew->params.service.free)
 		crew->params.service.free(crew->params.service.arg);
 	free(crew);
@@ -339,11 +283,11 @@ enum rv_status rv_dynamodb_crew_put(struct rv_dynamodb_crew *crew, struct rv_str
 {
 	struct rv_dynamodb_news news;
 
-	if (start_threads(crew, err) != RV_OK) {
+	if (rv_crew_start(&crew->threads, work, crew, err) != RV_OK) {
 		free(pending->item);
 		return err->status;
 	}
-	pthread_mutex_lock(&crew->lock);
+	pthread_mutex_lock(&crew->threads.lock);
 	if (!crew->queue.roots)
 		crew->last_taken_ms = rv_clock_monotonic_ms();
 	while (!crew->ended && crew->queue.bytes > crew->params.max_bytes) {
@@ -351,7 +295,7 @@ enum rv_status rv_dynamodb_crew_put(struct rv_dynamodb_crew *crew, struct rv_str
 
 		look(crew, now);
 		if (!crew->ended)
-			wait_until(crew, &crew->done, now + LOOK_EVERY_MS);
+			rv_crew_wait(&crew->threads, &crew->threads.done, now + LOOK_EVERY_MS);
 	}
 	if (crew->ended) {
 		*err = crew->why;
@@ -360,10 +304,10 @@ enum rv_status rv_dynamodb_crew_put(struct rv_dynamodb_crew *crew, struct rv_str
 		if (rv_dynamodb_queue_put(&crew->queue, key, pending, &news))
 			tell(crew, &news);
 		/* those that are awake look for themselves; a batch waits for company only in the queue */
-		pthread_cond_signal(&crew->work);
+		pthread_cond_signal(&crew->threads.work);
 	}
 	bool ended = crew->ended;
-	pthread_mutex_unlock(&crew->lock);
+	pthread_mutex_unlock(&crew->threads.lock);
 	return ended ? err->status : RV_OK;
 }
 
@@ -374,20 +318,20 @@ void rv_dynamodb_crew_tell(struct rv_dynamodb_crew *crew, uint64_t tag, bool rem
 
 	if (reason)
 		news.reason = rv_strdup(reason);
-	pthread_mutex_lock(&crew->lock);
+	pthread_mutex_lock(&crew->threads.lock);
 	tell(crew, &news);
-	pthread_mutex_unlock(&crew->lock);
+	pthread_mutex_unlock(&crew->threads.lock);
 }
 
 void rv_dynamodb_crew_news(struct rv_dynamodb_crew *crew,
 			   void (*settled)(void *arg, const struct rv_document_result *result), void *arg)
 {
-	pthread_mutex_lock(&crew->lock);
+	pthread_mutex_lock(&crew->threads.lock);
 	struct rv_dynamodb_news *news = crew->news;
 	size_t count = crew->news_count;
 	crew->news = NULL;
 	crew->news_count = crew->news_capacity = 0;
-	pthread_mutex_unlock(&crew->lock);
+	pthread_mutex_unlock(&crew->threads.lock);
 	for (size_t i = 0; i < count; i++) {
 		const struct rv_document_result result = {
 			.tag = news[i].tag,
@@ -404,24 +348,24 @@ void rv_dynamodb_crew_news(struct rv_dynamodb_crew *crew,
 
 enum rv_status rv_dynamodb_crew_flush(struct rv_dynamodb_crew *crew, struct rv_error *err)
 {
-	pthread_mutex_lock(&crew->lock);
+	pthread_mutex_lock(&crew->threads.lock);
 	while (crew->ended ? crew->flying > 0 : crew->queue.roots > 0) {
 		int64_t now = rv_clock_monotonic_ms();
 
 		if (!crew->ended)
 			look(crew, now);
-		wait_until(crew, &crew->done, now + LOOK_EVERY_MS);
+		rv_crew_wait(&crew->threads, &crew->threads.done, now + LOOK_EVERY_MS);
 	}
 	bool ended = crew->ended;
 	if (ended)
 		*err = crew->why;
-	pthread_mutex_unlock(&crew->lock);
+	pthread_mutex_unlock(&crew->threads.lock);
 	return ended ? err->status : RV_OK;
 }
 
 void rv_dynamodb_crew_counts(struct rv_dynamodb_crew *crew, struct rv_documents_counts *ret)
 {
-	pthread_mutex_lock(&crew->lock);
+	pthread_mutex_lock(&crew->threads.lock);
 	*ret = crew->counts;
-	pthread_mutex_unlock(&crew->lock);
+	pthread_mutex_unlock(&crew->threads.lock);
 }

@@ -4,13 +4,11 @@
  */
 #include "delivery/firehose_crew.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
+#include "base/crew.h"
 #include "base/memory.h"
 
 /* should_stop is a flag that a signal sets: it has to be looked at, also in a pause. */
@@ -20,12 +18,7 @@
 
 struct rv_firehose_crew {
 	struct rv_firehose_crew_params params;
-	pthread_mutex_t lock;
-	pthread_cond_t work;    /* there may be a load to take */
-	pthread_cond_t done;    /* nothing flies any more, and nothing is left to send */
-	pthread_t *threads;
-	unsigned threads_count;
-	bool quit;
+	struct rv_crew threads;  /* `done`: nothing flies any more, and nothing is left to send */
 
 	struct rv_firehose_pace pace;
 	unsigned flying;
@@ -38,13 +31,6 @@ struct rv_firehose_crew {
 	struct rv_error why;
 	int64_t last_taken_ms;  /* monotonic */
 };
-
-static void wait_until(struct rv_firehose_crew *crew, pthread_cond_t *for_what, int64_t at_ms)
-{
-	struct timespec at = { .tv_sec = at_ms / 1000, .tv_nsec = at_ms % 1000 * 1000000 };
-
-	pthread_cond_timedwait(for_what, &crew->lock, &at);
-}
 
 static bool is_done(const struct rv_firehose_crew *crew)
 {
@@ -152,22 +138,19 @@ static void *work(void *arg)
 	struct rv_firehose_load *load = rv_malloc(sizeof(*load));
 	enum rv_firehose_fate *fates = rv_malloc(RV_FIREHOSE_BATCH_RECORDS * sizeof(*fates));
 
-	pthread_mutex_lock(&crew->lock);
-	while (!crew->quit) {
+	pthread_mutex_lock(&crew->threads.lock);
+	while (!crew->threads.quit) {
 		int64_t until;
 
 		if (!take_load(crew, load, &until)) {
-			if (until == INT64_MAX)
-				pthread_cond_wait(&crew->work, &crew->lock);
-			else
-				wait_until(crew, &crew->work, until);
+			rv_crew_wait(&crew->threads, &crew->threads.work, until);
 			continue;
 		}
 		/* Whoever takes a load wakes the next one: nobody is woken for nothing, and the one
 		 * that comes back with an answer always looks for itself. */
 		if (++crew->flying < crew->params.in_flight && has_work(crew))
-			pthread_cond_signal(&crew->work);
-		pthread_mutex_unlock(&crew->lock);
+			pthread_cond_signal(&crew->threads.work);
+		pthread_mutex_unlock(&crew->threads.lock);
 
 		struct rv_firehose_result result = { 0 };
 		struct rv_error err = RV_ERROR_INIT;
@@ -177,13 +160,13 @@ static void *work(void *arg)
 				     &err) == RV_OK)
 			err = (struct rv_error)RV_ERROR_INIT;
 
-		pthread_mutex_lock(&crew->lock);
+		pthread_mutex_lock(&crew->threads.lock);
 		crew->flying--;
 		settle(crew, load, fates, &result, began_ms, &err);
 		if (is_done(crew))
-			pthread_cond_signal(&crew->done);
+			pthread_cond_signal(&crew->threads.done);
 	}
-	pthread_mutex_unlock(&crew->lock);
+	pthread_mutex_unlock(&crew->threads.lock);
 	free(fates);
 	free(load);
 	rv_firehose_room_release(&room);
@@ -193,16 +176,9 @@ static void *work(void *arg)
 struct rv_firehose_crew *rv_firehose_crew_new(const struct rv_firehose_crew_params *params)
 {
 	struct rv_firehose_crew *crew = rv_calloc(1, sizeof(*crew));
-	pthread_condattr_t monotonic;
 
 	crew->params = *params;
-	pthread_mutex_init(&crew->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&crew->work, &monotonic);
-	pthread_cond_init(&crew->done, &monotonic);
-	pthread_condattr_destroy(&monotonic);
-	crew->threads = rv_calloc(params->in_flight, sizeof(*crew->threads));
+	rv_crew_init(&crew->threads, params->in_flight);
 	rv_firehose_pace_init(&crew->pace, params->in_flight, &params->limits);
 	return crew;
 }
@@ -211,40 +187,8 @@ void rv_firehose_crew_free(struct rv_firehose_crew *crew)
 {
 	if (!crew)
 		return;
-	pthread_mutex_lock(&crew->lock);
-	crew->quit = true;
-	pthread_cond_broadcast(&crew->work);
-	pthread_mutex_unlock(&crew->lock);
-	for (unsigned i = 0; i < crew->threads_count; i++)
-		pthread_join(crew->threads[i], NULL);
-	pthread_cond_destroy(&crew->work);
-	pthread_cond_destroy(&crew->done);
-	pthread_mutex_destroy(&crew->lock);
-	free(crew->threads);
+	rv_crew_release(&crew->threads);
 	free(crew);
-}
-
-/* One thread is enough to go on with. Signals are the main thread's. */
-static enum rv_status start_threads(struct rv_firehose_crew *crew, struct rv_error *err)
-{
-	sigset_t all, before;
-	int failure = 0;
-
-	if (crew->threads_count)
-		return RV_OK;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	while (crew->threads_count < crew->params.in_flight && !failure) {
-		failure = pthread_create(&crew->threads[crew->threads_count], NULL, work, crew);
-		if (!failure)
-			crew->threads_count++;
-	}
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (crew->threads_count)
-		return RV_OK;
-	rv_fail(err, RV_FAILED, "start a thread: %s", strerror(failure));
-	err->transient = true;
-	return err->status;
 }
 
 enum rv_status rv_firehose_crew_carry(struct rv_firehose_crew *crew,
@@ -254,28 +198,28 @@ enum rv_status rv_firehose_crew_carry(struct rv_firehose_crew *crew,
 {
 	if (!window->left)
 		return RV_OK;
-	if (start_threads(crew, err) != RV_OK)
+	if (rv_crew_start(&crew->threads, work, crew, err) != RV_OK)
 		return err->status;
-	pthread_mutex_lock(&crew->lock);
+	pthread_mutex_lock(&crew->threads.lock);
 	crew->window = window;
 	crew->acknowledged = acknowledged;
 	crew->first = first;
 	crew->carried = ret;
 	crew->ended = false;
 	crew->last_taken_ms = rv_clock_monotonic_ms();
-	pthread_cond_signal(&crew->work);
+	pthread_cond_signal(&crew->threads.work);
 	while (!is_done(crew)) {
 		int64_t now = rv_clock_monotonic_ms();
 
 		if (!crew->ended)
 			look(crew, now);
 		if (!is_done(crew))
-			wait_until(crew, &crew->done, now + LOOK_EVERY_MS);
+			rv_crew_wait(&crew->threads, &crew->threads.done, now + LOOK_EVERY_MS);
 	}
 	crew->window = NULL;
 	bool done = window->left == 0;
 	if (!done)
 		*err = crew->why;
-	pthread_mutex_unlock(&crew->lock);
+	pthread_mutex_unlock(&crew->threads.lock);
 	return done ? RV_OK : err->status;
 }
