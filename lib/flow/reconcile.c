@@ -176,30 +176,31 @@ bool rc_before_window(const struct reconcile *r, const char *day)
 	return r->params->since_day && strcmp(day, r->params->since_day) < 0;
 }
 
-/* Of an earlier stream of that name (create --fresh). */
-bool rc_is_former(const struct reconcile *r, const char *folder)
+/* Of an earlier stream of that name (create --fresh): `folder` "dt=2026-11-20/hr=14". */
+static bool is_former(const struct reconcile *r, const char *folder)
 {
 	return r->former_before[0] && strcmp(folder, r->former_before) < 0;
 }
 
-/* Takes apart a name under data/; false when it is not one of this stream's own. */
-bool rc_parse_own(const struct reconcile *r, const char *text, struct rv_object_name *ret,
-		  char day[12])
+struct rc_place rc_place_of(const struct reconcile *r, const char *object)
 {
-	if (!rv_object_name_parse(text, ret) || strcmp(ret->business, r->stream->business) != 0 ||
-	    strcmp(ret->stream, r->stream->name) != 0)
-		return false;
-	snprintf(day, 12, "%.10s", ret->folder + 3);
-	return true;
-}
-
-bool rc_parse_firehose(const struct reconcile *r, const char *text, struct rv_firehose_name *ret,
-			   char day[12])
-{
-	if (!rv_firehose_name_parse(text, r->stream, ret))
-		return false;
-	snprintf(day, 12, "%.10s", ret->folder + 3);
-	return true;
+	struct rc_place place = { .own = false };
+	struct rv_firehose_name firehose;
+	const char *folder = place.name.folder;
+	char day[12];
+	place.own = rv_object_name_parse(object, &place.name) &&
+		    strcmp(place.name.business, r->stream->business) == 0 &&
+		    strcmp(place.name.stream, r->stream->name) == 0;
+	if (!place.own) {
+		place.firehose = rv_firehose_name_parse(object, r->stream, &firehose);
+		folder = firehose.folder;
+	}
+	if (!place.own && !place.firehose)
+		return place;
+	snprintf(day, sizeof(day), "%.10s", folder + 3);
+	place.former = is_former(r, folder);
+	place.older = rc_before_window(r, day);
+	return place;
 }
 
 struct rc_object *rc_enter_object(struct reconcile *r, const char *text,
@@ -240,8 +241,6 @@ static int64_t file_time_ms(const char *path, int64_t otherwise_ms)
 static void note_batch(struct reconcile *r, uint32_t index, const struct rv_run *run,
 		       const struct rv_batch_entry *batch)
 {
-	struct rv_object_name name;
-	char day[12];
 	if (batch->state == RV_BATCH_DROPPED) {
 		rc_find(r,
 			&(struct rv_finding){ .code = RV_FINDING_BATCH_LOST, .level = RV_FINDING_WRONG,
@@ -258,9 +257,10 @@ static void note_batch(struct reconcile *r, uint32_t index, const struct rv_run 
 	const char *text = batch->records ? batch->name : batch->rejects_name;
 	if (!text)
 		return;
-	if (batch->records && rc_parse_own(r, text, &name, day)) {
-		struct rc_object *o = rc_enter_object(r, text, &name);
-		o->older = rc_before_window(r, day);
+	const struct rc_place place = rc_place_of(r, text);
+	if (batch->records && place.own) {
+		struct rc_object *o = rc_enter_object(r, text, &place.name);
+		o->older = place.older;
 		o->journal_landed = batch->state == RV_BATCH_LANDED;
 	}
 	if (batch->state != RV_BATCH_WAITING)
@@ -490,42 +490,39 @@ static enum rv_status see_object(void *arg, const struct rv_store_object *object
 				 struct rv_error *err)
 {
 	struct reconcile *r = arg;
-	struct rv_object_name name;
-	char day[12];
+	const struct rc_place place = rc_place_of(r, object->name);
+	const struct rv_object_name *name = &place.name;
 	if (rc_stop_or_go(r, err) != RV_OK)
 		return err->status;
-	struct rv_firehose_name firehose;
-	bool own = rc_parse_own(r, object->name, &name, day);
-	bool theirs = !own && rc_parse_firehose(r, object->name, &firehose, day);
-	if ((own && rc_is_former(r, name.folder)) || (theirs && rc_is_former(r, firehose.folder)))
+	if (place.former)
 		return RV_OK;
-	if (theirs && rc_before_window(r, day)) {
+	if (place.firehose && place.older) {
 		if (r->look == 0)
 			return RV_OK;
 		add_hop(&r->older.firehose, 0, object->bytes, 0);
 		newest(&r->report->newest_landed_ms, object->modified_ms);
 		return RV_OK;
 	}
-	if (own && rc_before_window(r, day)) {
+	if (place.own && place.older) {
 		struct rc_object *known = rc_table_find(&r->objects, object->name);
 		if (known)
 			known->look[r->look] = true;
 		if (r->look == 0)
 			return RV_OK;
-		struct rc_run *run = rc_table_find(&r->runs, name.run);
+		struct rc_run *run = rc_table_find(&r->runs, name->run);
 		if (run && (run->open || run->journal) && !run->closed)
-			add_hop(&r->older.open_landed, name.records, object->bytes, name.set_hash);
+			add_hop(&r->older.open_landed, name->records, object->bytes, name->set_hash);
 		else
-			add_hop(&r->older.landed, name.records, object->bytes, name.set_hash);
+			add_hop(&r->older.landed, name->records, object->bytes, name->set_hash);
 		newest(&r->report->newest_landed_ms, object->modified_ms);
 		return RV_OK;
 	}
-	struct rc_object *o = rc_enter_object(r, object->name, own ? &name : NULL);
-	o->firehose = theirs;
+	struct rc_object *o = rc_enter_object(r, object->name, place.own ? name : NULL);
+	o->firehose = place.firehose;
 	o->look[r->look] = true;
 	o->bytes = object->bytes;
 	o->modified_ms = object->modified_ms;
-	if (own)
+	if (place.own)
 		live_at(r, rc_run_at(r, o->run), object->modified_ms);
 	return RV_OK;
 }

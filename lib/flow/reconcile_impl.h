@@ -101,16 +101,16 @@ struct reconcile {
 };
 
 /* reconcile.c */
-/* Of an earlier stream of that name (create --fresh): `folder` "dt=2026-11-20/hr=14". */
-bool rc_is_former(const struct reconcile *r, const char *folder);
 bool rc_before_window(const struct reconcile *r, const char *day);
-/* Takes apart a name under data/; false when it is not one of this stream's own. */
-bool rc_parse_own(const struct reconcile *r, const char *text, struct rv_object_name *ret,
-		  char day[12]);
-
-/* The same for a name of Firehose's. */
-bool rc_parse_firehose(const struct reconcile *r, const char *text, struct rv_firehose_name *ret,
-		       char day[12]);
+/* What the name of an object under data/ says. */
+struct rc_place {
+	bool own;                /* river gave it for this stream: `name` is what is in it */
+	bool firehose;           /* Firehose did */
+	bool former;             /* of one of them: it is an earlier stream's (create --fresh) */
+	bool older;              /* likewise: it lies before the window */
+	struct rv_object_name name;
+};
+struct rc_place rc_place_of(const struct reconcile *r, const char *object);
 /* Finds or adds; `name` NULL when it is none of river's. */
 struct rc_object *rc_enter_object(struct reconcile *r, const char *text,
 				  const struct rv_object_name *name);

@@ -22,19 +22,15 @@
 static enum rv_status see_stamps(void *arg, const struct rv_loaded_stamps *stamps, struct rv_error *err)
 {
 	struct reconcile *r = arg;
-	struct rv_object_name name;
-	struct rv_firehose_name firehose;
+	const struct rc_place place = rc_place_of(r, stamps->object);
 	uint64_t count = stamps->range.to - stamps->range.from + 1;
-	char day[12];
 	(void)err;
-	bool own = rc_parse_own(r, stamps->object, &name, day);
-	bool theirs = !own && rv_firehose_name_parse(stamps->object, r->stream, &firehose);
-	if ((own && rc_is_former(r, name.folder)) || (theirs && rc_is_former(r, firehose.folder)))
+	if (place.former)
 		return RV_OK;
 	struct rc_object *o = rc_table_find(&r->objects, stamps->object);
 	if (o)
 		o->stamped += count;
-	else if (own)
+	else if (place.own)
 		r->older.stamped_own += count;
 	rv_stamp_set_add(&r->stamps, rv_str_of(stamps->run), stamps->range.seq, stamps->range.from,
 			 stamps->range.to);

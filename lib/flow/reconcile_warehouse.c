@@ -8,31 +8,28 @@
 static enum rv_status see_ledger(void *arg, const struct rv_load *load, struct rv_error *err)
 {
 	struct reconcile *r = arg;
-	struct rv_object_name name;
-	char day[12];
+	const struct rc_place place = rc_place_of(r, load->object);
+	bool failed = load->state == RV_LOAD_FAILED;
 	if (rc_stop_or_go(r, err) != RV_OK)
 		return err->status;
-	struct rv_firehose_name firehose;
 	r->asked = true;
 	/* What a pipe has in its queue is as pending as what nobody has told it of. */
 	if (load->state == RV_LOAD_QUEUED || load->state == RV_LOAD_PENDING)
 		return RV_OK;
-	bool own = rc_parse_own(r, load->object, &name, day), failed = load->state == RV_LOAD_FAILED;
-	bool theirs = !own && rc_parse_firehose(r, load->object, &firehose, day);
-	if ((own && rc_is_former(r, name.folder)) || (theirs && rc_is_former(r, firehose.folder)))
+	if (place.former)
 		return RV_OK;
-	if ((own || theirs) && rc_before_window(r, day)) {
+	if (place.older) {
 		r->older.loaded_objects += !failed;
 		r->older.failed_objects += failed;
-		r->older.failed_records += failed && own ? name.records : 0;
-		r->older.firehose.records += theirs ? load->rows + load->rejected : 0;
+		r->older.failed_records += failed && place.own ? place.name.records : 0;
+		r->older.firehose.records += place.firehose ? load->rows + load->rejected : 0;
 		r->older.rows += load->rows;
 		r->older.retired += load->retired;
 		r->older.load_rejected += load->rejected;
 		return RV_OK;
 	}
-	struct rc_object *o = rc_enter_object(r, load->object, own ? &name : NULL);
-	o->firehose = theirs;
+	struct rc_object *o = rc_enter_object(r, load->object, place.own ? &place.name : NULL);
+	o->firehose = place.firehose;
 	o->in_ledger = true;
 	o->load_failed = failed;
 	o->ledger_rows = load->rows;
@@ -51,21 +48,17 @@ static enum rv_status see_ledger(void *arg, const struct rv_load *load, struct r
 static enum rv_status see_rows(void *arg, const struct rv_load *load, struct rv_error *err)
 {
 	struct reconcile *r = arg;
-	struct rv_object_name name;
-	char day[12];
+	const struct rc_place place = rc_place_of(r, load->object);
 	if (rc_stop_or_go(r, err) != RV_OK)
 		return err->status;
-	struct rv_firehose_name firehose;
-	bool own = rc_parse_own(r, load->object, &name, day);
-	bool theirs = !own && rc_parse_firehose(r, load->object, &firehose, day);
-	if ((own && rc_is_former(r, name.folder)) || (theirs && rc_is_former(r, firehose.folder)))
+	if (place.former)
 		return RV_OK;
-	if ((own || theirs) && rc_before_window(r, day)) {
+	if (place.older) {
 		r->older.present += load->rows;
 		return RV_OK;
 	}
-	struct rc_object *o = rc_enter_object(r, load->object, own ? &name : NULL);
-	o->firehose = theirs;
+	struct rc_object *o = rc_enter_object(r, load->object, place.own ? &place.name : NULL);
+	o->firehose = place.firehose;
 	o->raw_rows = load->rows;
 	o->raw_hash = load->set_hash;
 	o->raw_whole_hash = load->whole_hash;
