@@ -11,6 +11,7 @@
 #include "flow/catalog.h"
 #include "flow/load.h"
 #include "flow/reconcile.h"
+#include "lakes.h"
 #include "status_lost.h"
 #include "status_say.h"
 #include "stream_gone.h"
@@ -351,24 +352,6 @@ static enum rv_status go_home(struct status *s, struct rv_error *err)
 	return rv_wire_business(s->cx, "", err);
 }
 
-/* Of businesses that have one of their own. What it has of others is not looked at. */
-static enum rv_status look_at_other_lakes(struct status *s, struct rv_error *err)
-{
-	const struct rv_profile *profile = s->home.profile;
-	enum rv_status status = RV_OK;
-	for (size_t i = 0; i < profile->businesses_count && status == RV_OK; i++) {
-		const struct rv_business *b = &profile->businesses[i];
-		if (!b->lake || strcmp(b->lake, profile->lake) == 0)
-			continue;
-		RV_CLEANUP(rv_free_p) char *prefix = rv_asprintf("%s/", b->name);
-		RV_CLEANUP(rv_free_p) char *any = rv_asprintf("%s/any", b->name);
-		status = enter(s, any, err);
-		if (status == RV_OK)
-			status = rv_catalog_list(s->cx->lake, prefix, NULL, look_if_there, s, err);
-	}
-	return status;
-}
-
 /* All streams are loaded first and then seen in one state of the warehouse, opened once. */
 static enum rv_status look_at_all(struct status *s, struct rv_error *err)
 {
@@ -384,9 +367,9 @@ static enum rv_status look_at_all(struct status *s, struct rv_error *err)
 	}
 	if (s->overview)
 		river_overview_begin(s->cx->out);
-	enum rv_status status = rv_catalog_list(s->cx->lake, "", NULL, look_if_there, s, err);
-	if (status == RV_OK)
-		status = look_at_other_lakes(s, err);
+	struct river_lakes lakes;
+	river_lakes_init(&lakes, s->cx);
+	enum rv_status status = river_lakes_streams(&lakes, "", NULL, look_if_there, s, err);
 	if (s->overview)
 		rv_out_table_end(s->cx->out);
 	if (status == RV_OK)

@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "flow/catalog.h"
+#include "lakes.h"
 #include "spool/run.h"
 #include "spool/state.h"
 #include "warehouse/warehouse.h"
@@ -39,6 +40,7 @@ struct search {
 	struct river_lost *lost;
 	const struct rv_state *state;
 	uint64_t waiting;
+	struct river_lakes lakes;
 };
 
 static int compare_names(const void *a, const void *b)
@@ -46,11 +48,14 @@ static int compare_names(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* NULL: the catalog has it. */
+/* NULL: the catalog has it, or another lake's would. */
 static struct river_lost_stream *enter(struct search *search, const char *name)
 {
 	struct river_lost *lost = search->lost;
+	RV_CLEANUP(rv_free_p) char *business = rv_strndup(name, strcspn(name, "/"));
 
+	if (!river_lakes_has(&search->lakes, business))
+		return NULL;
 	if (search->catalog->count &&
 	    bsearch(&name, search->catalog->items, search->catalog->count, sizeof(char *),
 		    compare_names))
@@ -120,12 +125,13 @@ static enum rv_status look_at_lake(const struct rv_command_context *cx, struct r
 	return RV_OK;
 }
 
-enum rv_status river_lost_find(const struct rv_command_context *cx, struct rv_warehouse *warehouse,
+enum rv_status river_lost_find(struct rv_command_context *cx, struct rv_warehouse *warehouse,
 			       const struct river_names *catalog, struct river_lost *ret,
 			       struct rv_error *err)
 {
 	struct search search = { .catalog = catalog, .lost = ret };
 
+	river_lakes_init(&search.lakes, cx);
 	if (look_at_lake(cx, ret, err) != RV_OK)
 		return rv_context(err, "lake %s", cx->lake->url);
 	if (warehouse && warehouse->ops->streams(warehouse, see_loaded, &search, err) != RV_OK)

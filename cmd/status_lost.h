@@ -29,7 +29,7 @@ struct river_lost {
 };
 /* `warehouse` is Optional, and begun. A stream with neither loads nor waiting batches counts only
  * when there is no lake: state outlives a stream that was deleted. */
-enum rv_status river_lost_find(const struct rv_command_context *cx, struct rv_warehouse *warehouse,
+enum rv_status river_lost_find(struct rv_command_context *cx, struct rv_warehouse *warehouse,
 			       const struct river_names *catalog, struct river_lost *ret,
 			       struct rv_error *err) RV_MUST_CHECK;
 void river_lost_release(struct river_lost *lost);

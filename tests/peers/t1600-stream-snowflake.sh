@@ -377,6 +377,9 @@ test_expect_success 'a business has an account and a lake of its own' '
 	  test_grep "^  table VISTA.VISTA.CLICKS: made" out &&
 	  test_grep "^  table RIVER.WEB.CLICKS: made" out &&
 	  river stream diff -f both.yaml &&
+	  river status >out && test_grep "^vista/clicks  *0 " out && test_grep "^web/clicks  *0 " out && test_grep ! stream_unknown out &&
+	  emul_script "{\"match\":{\"bucket\":\"vista\",\"count\":\"all\"},\"do\":\"status\",\"status\":403,\"code\":\"AccessDenied\"}" &&
+	  test_expect_code 4 river status >out 2>err && test_grep "^web/clicks  *0 " out && test_grep "s3://vista/v" err && emul_no_script &&
 	  river stream delete vista/clicks --data --yes >out &&
 	  test_grep "gone: table VISTA.VISTA.CLICKS" out ) &&
 	emul_post snowflake/sql "{\"account\":\"VISTA-ONE\",\"sql\":\"SHOW SCHEMAS IN DATABASE VISTA\"}" >schemas &&
