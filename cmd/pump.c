@@ -340,6 +340,9 @@ static enum rv_status describe(struct pump *p, struct rv_error *err)
 	}
 	json_object_set_new(p->of, "map", rv_json_hex64(p->map_hash));
 	json_object_set_new(p->of, "times", json_string(p->o->replay_time ? "replayed" : "now"));
+	/* A run of push is of one input, whole. */
+	if (!p->to_address)
+		json_object_set_new(p->of, "count", json_integer((json_int_t)given(p->o->count, 0)));
 	json_object_set_new(p->of, "target", rv_json_hex64(XXH3_64bits(p->o->to, strlen(p->o->to))));
 	return RV_OK;
 }
@@ -491,12 +494,14 @@ static enum rv_status to_address(struct pump *p, int64_t started_ms, struct rv_e
 	return status;
 }
 
-static void print_event(void *arg, const char *event, size_t len)
+/* False: nobody reads on, and data may go round for ever. */
+static bool print_event(void *arg, const char *event, size_t len)
 {
 	struct rv_command_context *cx = arg;
 
 	rv_out_write(cx->out, event, len);
 	rv_out_write(cx->out, "\n", 1);
+	return !rv_out_failed(cx->out);
 }
 
 static enum rv_status dry_run(struct pump *p, int64_t started_ms, struct rv_error *err)

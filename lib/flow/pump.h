@@ -131,9 +131,10 @@ struct rv_pump_check {
 	int64_t first_ms, last_ms;    /* of the data's own clock */
 	bool has_time;
 };
-/* All events are made, at once and without a pace, and thrown away; or written, where `out` is given. */
+/* All events are made, at once and without a pace, and thrown away; or written, where `out` is given, as
+ * long as it is true. */
 enum rv_status rv_pump_check(struct rv_pump_line *line, bool (*should_stop)(void),
-			     void (*out)(void *arg, const char *p, size_t len), void *arg,
+			     bool (*out)(void *arg, const char *p, size_t len), void *arg,
 			     struct rv_pump_check *ret, struct rv_error *err) RV_MUST_CHECK;
 
 #endif

@@ -57,7 +57,7 @@ static void see(struct sessions *s, uint64_t hash)
 }
 
 enum rv_status rv_pump_check(struct rv_pump_line *line, bool (*should_stop)(void),
-			     void (*out)(void *arg, const char *p, size_t len), void *arg,
+			     bool (*out)(void *arg, const char *p, size_t len), void *arg,
 			     struct rv_pump_check *ret, struct rv_error *err)
 {
 	bool has_sessions = line->params.map->session != RV_MAP_NONE;
@@ -90,8 +90,8 @@ enum rv_status rv_pump_check(struct rv_pump_line *line, bool (*should_stop)(void
 			ret->has_time = true;
 		}
 		status = rv_pump_line_take(line, &event, &len, err);
-		if (status == RV_OK && len && out)
-			out(arg, event, len);
+		if (status == RV_OK && len && out && !out(arg, event, len))
+			break;
 	}
 	ret->sessions = sessions.kept * (sessions.mask + 1);
 	ret->sessions_estimated = sessions.mask != 0;

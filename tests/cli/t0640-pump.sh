@@ -146,6 +146,10 @@ test_expect_success 'without a map a row is sent as it is' '
 	printf "%s\n" "{\"a\": 1.50,  \"b\":\"\\u00d7\"}" "{\"b\":2}" "{\"c\":3}" >expected && test_cmp expected out
 '
 
+test_expect_success 'a reader that went away ends it, also where the data goes round for ever' '
+	mkfifo gone && { head -n 3 gone >got & } && river pump -n --loop 0 as-is.ndjson >gone && wait $! && test_line_count = 3 got
+'
+
 test_expect_success 'the built-in map is a map' '
 	river pump --print-map >coveo.yaml && river pump -n --replay-time --map coveo.yaml one >a &&
 	river pump -n --replay-time one >b && test_cmp a b

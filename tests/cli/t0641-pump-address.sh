@@ -160,6 +160,22 @@ test_expect_success 'through the client of lib/http, as https goes, and behind a
 	test_expect_code 10 pump status-503 --retry-for 300ms fewer.ndjson
 '
 
+test_lazy_prereq OPENSSL "command -v openssl"
+
+test_expect_success OPENSSL 'https: taken; a certificate that nobody vouches for ends it, and nothing is sent' '
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=sink \
+		-addext subjectAltName=IP:127.0.0.1 -keyout key.pem -out ca.pem 2>log &&
+	rm -f port && { "$RIVER_BUILD/tests/bench/sink" -l -c ca.pem -k key.pem >port 4>&- 5>&- 6>&- & } && sink=$! &&
+	test_when_finished "kill $sink; wait $sink || :" && test_wait_until 20 test -s port &&
+	for batch in 1 50
+	do
+		river --output json pump --map map.yaml --ca-file ca.pem --batch $batch --connections 3 \
+			--to "https://127.0.0.1:$(cat port)/collect" rows.ndjson >out && test_grep "\"taken\": *2000" out || return 1
+	done &&
+	test_expect_code 3 river --output json pump --map map.yaml --to "https://127.0.0.1:$(cat port)/collect" rows.ndjson >out 2>err &&
+	test_grep "\"taken\": *0" out && test_grep "certificate" err
+'
+
 test_expect_success 'https: nobody listens' '
 	port=$capture_port && capture_stop &&
 	test_expect_code 10 river pump --retry-for 300ms --map map.yaml --to "https://127.0.0.1:$port/" rows.ndjson 2>err &&

@@ -62,7 +62,7 @@ test_expect_success '66: SIGKILL anywhere, and the same command again: each row 
 test_expect_success '66: csv, packed, with rows that are none: gone on with at the right row' '
 	{ echo "s,n"; awk "BEGIN { for (i = 0; i < 3000; i++) print (i % 100 == 7 ? \"too,many,fields\" : \"s\" i % 9 \",\" i) }"; } | gzip >rows.csv.gz &&
 	: >captured && { river pump --resume --map map.yaml --rate 3000/s --to "$capture_url/ok" rows.csv.gz 2>err & } && pumper=$! &&
-	came () { test $(wc -l <captured) -gt 1500; } && test_wait_until 20 came && kill -KILL $pumper && { wait $pumper || :; } &&
+	came () { test $(wc -l <captured) -gt 1500; } && test_wait_until 20 came && { kill -KILL $pumper; wait $pumper || :; } &&
 	test_expect_code 7 river pump --resume --map map.yaml --to "$capture_url/ok" rows.csv.gz 2>err &&
 	bodies | sort -u | sed "s/.*\"n\":\"\([0-9]*\).*/\1/" | sort -n >numbers && seq 0 2999 | grep -v "07\$" | grep -vx 7 >expected &&
 	test_cmp expected numbers
@@ -107,14 +107,19 @@ test_expect_success '66: into a stream: killed anywhere, each event lands once' 
 	rm -rf lake "$HOME/.local" && river stream create web/clicks --batch-records 200 >/dev/null &&
 	for round in 1 2 3
 	do
-		{ river pump --resume --map map.yaml --rate 4000/s --to web/clicks rows.ndjson & } && pumper=$! &&
-		sleep 0.3 && kill -KILL $pumper && { wait $pumper || :; } || return 1
+		{ river pump --resume --map map.yaml --rate 2000/s --to web/clicks rows.ndjson & } && pumper=$! &&
+		sleep 0.3 && { kill -KILL $pumper; wait $pumper || :; } || return 1
 	done &&
 	river pump --resume --map map.yaml --to web/clicks rows.ndjson &&
 	landed >all && test_line_count = 3000 all && whole all 3000 &&
 	river -v pump --resume --map map.yaml --to web/clicks rows.ndjson 2>err && test_grep "before" err &&
 	river pump --resume --restart --map map.yaml --to web/clicks rows.ndjson &&
 	landed >all && test_line_count = 6000 all
+'
+
+test_expect_success 'into a stream: a run is of one input, so another --count is another one' '
+	river pump --resume --restart --count 10 --map map.yaml --to web/clicks rows.ndjson &&
+	test_expect_code 6 river pump --resume --map map.yaml --to web/clicks rows.ndjson 2>err && test_grep "count is another" err
 '
 
 test_expect_success 'into a stream: rows that are none are counted, a stream that is not there is 5' '
