@@ -112,10 +112,12 @@ static void say_text(const struct river_pump_said *said)
 	char a[RV_NUMBER_TEXT], b[RV_NUMBER_TEXT], d[RV_NUMBER_TEXT];
 	int64_t ms = said->took_ms ? said->took_ms : 1;
 
-	rv_note("pumped %s event%s (%s) to %s in %s, %s a second", rv_format_count(c->events, events),
-		c->events == 1 ? "" : "s", rv_format_size(c->bytes, size), said->to,
+	uint64_t count = r ? r->taken : c->events;
+
+	rv_note("pumped %s event%s (%s) to %s in %s, %s a second", rv_format_count(count, events),
+		count == 1 ? "" : "s", rv_format_size(r && !r->taken ? 0 : c->bytes, size), said->to,
 		rv_format_duration(said->took_ms, took),
-		rv_format_count(c->events * 1000 / (uint64_t)ms, rate));
+		rv_format_count(count * 1000 / (uint64_t)ms, rate));
 	if (said->push)
 		rv_note("%s accepted, in %s object%s", rv_format_count(said->push->accepted, a),
 			rv_format_count(said->push->objects, b), said->push->objects == 1 ? "" : "s");

@@ -57,7 +57,7 @@ struct rv_post_ops {
 struct rv_post {
 	const struct rv_post_ops *ops;
 	uint64_t waiting;         /* bodies that are not settled */
-	/* What went wrong last and is tried again, for a warning; "": nothing. */
+	/* What went wrong since something was settled, and is tried again: for a warning; "": nothing. */
 	char trouble[256];
 	uint64_t retries;         /* attempts that failed and were not the last */
 	uint64_t connects;        /* connections that were opened */

@@ -231,16 +231,21 @@ static enum rv_status client_step(struct rv_post *post, int64_t timeout_us, stru
 	while (!c->settled && c->dead.status == RV_OK) {
 		int64_t left_us = end_us - now_us();
 
-		if (left_us <= 0 || (c->params.should_stop && c->params.should_stop()))
+		if (left_us <= 0)
 			break;
 		deadline_in(left_us > 50000 ? 50000 : left_us, &until);
 		pthread_cond_timedwait(&c->done, &c->mutex, &until);
+		if (c->params.should_stop && c->params.should_stop())
+			break;
 	}
 	struct item *item = c->settled;
 
 	c->settled = NULL;
 	c->settled_last = &c->settled;
-	memcpy(post->trouble, c->trouble, sizeof(post->trouble));
+	if (item)
+		post->trouble[0] = '\0';
+	if (c->trouble[0])
+		memcpy(post->trouble, c->trouble, sizeof(post->trouble));
 	c->trouble[0] = '\0';
 	post->retries = c->retries;
 	struct rv_error dead = c->dead;

@@ -245,6 +245,7 @@ static void settle(struct plain *p, struct lane *lane, enum rv_post_fate fate, i
 	lane->maybe_twice = false;
 	lane->failing_ms = 0;
 	p->post.waiting--;
+	p->post.trouble[0] = '\0';
 	p->settled = true;
 	p->params.settled(p->params.arg, &result);
 }

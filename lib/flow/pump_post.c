@@ -18,6 +18,7 @@
 #define SETTLED_MS 100
 #define SYNCED_MS 1000
 #define BATCH_AGE_US 1000000
+#define TROUBLE_US 1000000
 #define HOPELESS_EVENTS 100 /* all refused: it will not become better */
 
 /* A body that waits: rows and their sessions' lane. */
@@ -280,6 +281,7 @@ static enum rv_status between(struct rv_pump_poster *p, struct rv_post *post, st
 {
 	int64_t now_ms = rv_pump_line_now_us(p->line) / 1000;
 
+	p->line->rough_us = 0; /* time has passed */
 	tell(p, post, now_ms);
 	if (!p->result->taken && p->result->refused >= HOPELESS_EVENTS) {
 		rv_fail(err, RV_BAD_DATA, "the first %" PRIu64 " events were all refused",
@@ -303,7 +305,8 @@ static enum rv_status between(struct rv_pump_poster *p, struct rv_post *post, st
 static enum rv_status drain(struct rv_pump_poster *p, struct rv_post *post, bool stopping,
 			    struct rv_error *err)
 {
-	int64_t end_us = rv_pump_line_now_us(p->line) + p->params.patience_ms * 1000;
+	int64_t now_us = rv_pump_line_now_us(p->line);
+	int64_t end_us = now_us + p->params.patience_ms * 1000, trouble_us = now_us + TROUBLE_US;
 
 	while (p->result->unsettled) {
 		bool all = hand_over_old(p, post, true);
@@ -311,6 +314,9 @@ static enum rv_status drain(struct rv_pump_poster *p, struct rv_post *post, bool
 		if (all && p->held.len &&
 		    post->ops->add(post, p->held_lane, p->held_row, p->held.bytes, p->held.len))
 			rv_strbuf_clear(&p->held);
+		/* what is being tried again need not come to an end now */
+		if (stopping && post->trouble[0] && end_us > trouble_us)
+			end_us = trouble_us;
 		if (stopping && rv_pump_line_now_us(p->line) >= end_us)
 			return RV_OK;
 		if (post->ops->step(post, 100000, err) != RV_OK || between(p, post, err) != RV_OK)

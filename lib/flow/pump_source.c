@@ -73,6 +73,7 @@ static enum rv_status source_read(struct rv_source *source, void *buf, size_t si
 			 (timeout_ms < 0 || timeout_ms > SLEEP_US / 1000 ? SLEEP_US : timeout_ms * 1000);
 
 	*ret_n = 0;
+	s->line->rough_us = 0; /* time has passed */
 	if (s->at == s->bytes.len) {
 		rv_strbuf_clear(&s->bytes);
 		s->at = 0;

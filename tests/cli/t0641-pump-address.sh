@@ -96,6 +96,13 @@ test_expect_success 'nobody listens yet: it waits, and arrives' '
 	sleep 0.3 && capture_start $port && wait $pumper && whole 200
 '
 
+test_expect_success 'SIGTERM while nobody listens: said, and soon over' '
+	{ river pump --map map.yaml --to "http://127.0.0.1:1/" rows.ndjson 2>err & } && pumper=$! &&
+	{ http_proxy=http://127.0.0.1:1 river pump --map map.yaml --to "http://127.0.0.1:1/" rows.ndjson 2>err2 & } && other=$! &&
+	sleep 0.5 && kill -TERM $pumper $other && { wait $pumper; test $? = 143; } && { wait $other; test $? = 143; } &&
+	test_grep "stopped after 0 events" err && test_grep "stopped after 0 events" err2
+'
+
 test_expect_success 'a server that goes away in between' '
 	{ river pump --map map.yaml --rate 1000/s --to "$capture_url/ok" rows.ndjson 2>err & } && pumper=$! &&
 	test_wait_until 20 grep -q "\"n\":200," captured && capture_stop && cp captured before &&
