@@ -10,7 +10,7 @@ bench_documents () {
 		return 0
 	}
 	folder=$work/documents customers=${BENCH_CUSTOMERS:-$((mb * 603))}
-	rm -rf "$folder" && mkdir -p "$folder" || return 1
+	rm -rf "$folder" && mkdir -p "$folder" && cp "$here/documents.yaml" "$folder" || return 1
 	printf 'profiles:\n  local: { lake: ./lake, state: ./state }\n' >"$folder/river.yaml"
 	for size in 5000 $customers
 	do
@@ -23,7 +23,7 @@ bench_documents () {
 	rm -rf "$folder/csv"
 	sed "s|@|$folder/theirs|g" "$here/documents.sql" >"$folder/documents.sql" || return 1
 	about "$customers customers, $bytes bytes of CSV in eight tables, of a ZIP archive"
-	ours="cd '$folder' && exec '$river' extract-load '$here/documents.yaml' $customers.zip --max-memory"
+	ours="cd '$folder' && exec '$river' extract-load documents.yaml $customers.zip --max-memory"
 	theirs="'$unzip' -qo '$folder/$customers.zip' -d '$folder/theirs' && '$bare' sql :memory:"
 	before="rm -rf '$folder/lake' '$folder/state' '$folder/theirs' && mkdir '$folder/theirs' && sync"
 	sh -c "$before" && peak_of sh -c "$ours 512MiB" >"$folder/peak" &&
@@ -45,7 +45,7 @@ bench_documents () {
 
 # Of the small archive, with as little memory as there may be: everything is spilled.
 bench_documents_same () {
-	sh -c "cd '$folder' && '$river' extract-load '$here/documents.yaml' 5000.zip --max-memory 8MiB" &&
+	sh -c "cd '$folder' && '$river' extract-load documents.yaml 5000.zip --max-memory 8MiB" &&
 	"$bare" sql :memory: "$(sed "s|@|$folder/csv|g" "$here/documents.sql")" \
 		"CREATE TABLE ours AS SELECT regexp_replace(json::VARCHAR,
 			'\"([0-9]{4}-[0-9]{2}-[0-9]{2})T([0-9:]{8})Z\"', '\"\\1 \\2\"', 'g') AS t
