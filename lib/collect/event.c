@@ -1,12 +1,27 @@
 /* Events: checked, spelled in one way, and put into their envelope. */
 #include "collect/event.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "format/json_path.h"
 #include "format/json_scan.h"
+
+/* What is added byte by byte, where there is room; the end is terminated by rv_strbuf_add. */
+static inline void put(struct rv_strbuf *out, const char *p, size_t len)
+{
+	if (out->capacity - out->len > len) {
+		memcpy(out->bytes + out->len, p, len);
+		out->len += len;
+		out->bytes[out->len] = '\0';
+	} else {
+		rv_strbuf_add(out, p, len);
+	}
+}
+
+static inline void put_char(struct rv_strbuf *out, char c)
+{
+	put(out, &c, 1);
+}
 
 static bool is_fault(struct rv_event_fault *fault, const char *code, const char *why, size_t at)
 {
@@ -21,7 +36,7 @@ static void add_unit(struct rv_strbuf *out, unsigned unit)
 	static const char digits[] = "0123456789abcdef";
 	char text[6] = { '\\', 'u', digits[unit >> 12 & 15], digits[unit >> 8 & 15],
 			 digits[unit >> 4 & 15], digits[unit & 15] };
-	rv_strbuf_add(out, text, sizeof(text));
+	put(out, text, sizeof(text));
 }
 
 /* One character, as it stands in a JSON string of ASCII. */
@@ -31,8 +46,8 @@ static void add_character(struct rv_strbuf *out, unsigned c)
 				       '"',  '"', '\\', '\\' };
 	for (size_t i = 0; i < sizeof(shorts); i += 2)
 		if (c == (unsigned char)shorts[i]) {
-			rv_strbuf_putc(out, '\\');
-			rv_strbuf_putc(out, shorts[i + 1]);
+			put_char(out, '\\');
+			put_char(out, shorts[i + 1]);
 			return;
 		}
 	if (c >= 0x10000) {
@@ -41,7 +56,7 @@ static void add_character(struct rv_strbuf *out, unsigned c)
 	} else if (c < 0x20 || c > 0x7e) {
 		add_unit(out, c);
 	} else {
-		rv_strbuf_putc(out, (char)c);
+		put_char(out, (char)c);
 	}
 }
 
@@ -65,9 +80,11 @@ static size_t utf8_at(const char *text, size_t len, unsigned *ret)
 	return n;
 }
 
+static const bool plain[256] = { [0x20 ... 0x21] = true, [0x23 ... 0x5b] = true, [0x5d ... 0x7e] = true };
+
 static bool is_plain(unsigned char c)
 {
-	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+	return plain[c];
 }
 
 /* Bytes of a header: UTF-8 where they are that, else each its own character. */
@@ -77,7 +94,7 @@ static void add_bytes(struct rv_strbuf *out, struct rv_str s)
 		size_t run = i;
 		while (run < s.len && is_plain((unsigned char)s.p[run]))
 			run++;
-		rv_strbuf_add(out, s.p + i, run - i);
+		put(out, s.p + i, run - i);
 		i = run;
 		if (i == s.len)
 			break;
@@ -90,9 +107,9 @@ static void add_bytes(struct rv_strbuf *out, struct rv_str s)
 
 static void add_string(struct rv_strbuf *out, struct rv_str s)
 {
-	rv_strbuf_putc(out, '"');
+	put_char(out, '"');
 	add_bytes(out, s);
-	rv_strbuf_putc(out, '"');
+	put_char(out, '"');
 }
 
 static unsigned read_hex4(const char *p)
@@ -131,12 +148,12 @@ static size_t add_escape(struct rv_strbuf *out, const char *p, size_t len)
 static size_t add_text_string(struct rv_strbuf *out, const char *p, size_t len)
 {
 	size_t i = 1;
-	rv_strbuf_putc(out, '"');
+	put_char(out, '"');
 	while (i < len && p[i] != '"') {
 		size_t run = i;
 		while (run < len && is_plain((unsigned char)p[run]))
 			run++;
-		rv_strbuf_add(out, p + i, run - i);
+		put(out, p + i, run - i);
 		i = run;
 		if (i == len || p[i] == '"')
 			break;
@@ -149,7 +166,7 @@ static size_t add_text_string(struct rv_strbuf *out, const char *p, size_t len)
 		add_character(out, c);
 		i += n ? n : 1;
 	}
-	rv_strbuf_putc(out, '"');
+	put_char(out, '"');
 	return i < len ? i + 1 : len;
 }
 
@@ -199,7 +216,7 @@ static void respell(const char *p, size_t len, struct rv_strbuf *out, size_t (*s
 		case '{':
 		case '[':
 			depth++;
-			rv_strbuf_putc(out, c);
+			put_char(out, c);
 			i++;
 			break;
 		case '}':
@@ -207,17 +224,17 @@ static void respell(const char *p, size_t len, struct rv_strbuf *out, size_t (*s
 			if (depth == 1)
 				member_ends(&member, out, spans);
 			depth -= depth > 0;
-			rv_strbuf_putc(out, c);
+			put_char(out, c);
 			i++;
 			break;
 		case ',':
 			if (depth == 1)
 				member_ends(&member, out, spans);
-			rv_strbuf_add(out, ", ", 2);
+			put(out, ", ", 2);
 			i++;
 			break;
 		case ':':
-			rv_strbuf_add(out, ": ", 2);
+			put(out, ": ", 2);
 			if (depth == 1) {
 				member.after_colon = true;
 				member.from = out->len;
@@ -235,7 +252,7 @@ static void respell(const char *p, size_t len, struct rv_strbuf *out, size_t (*s
 			size_t run = i + 1;
 			while (run < len && !strchr(" \t\n\r,:]}", p[run]))
 				run++;
-			rv_strbuf_add(out, p + i, run - i);
+			put(out, p + i, run - i);
 			i = run;
 		}
 		}
@@ -323,7 +340,7 @@ static int hex_digit(char c)
 static bool add_form_text(struct rv_strbuf *out, const char *p, size_t len, size_t offset,
 			  struct rv_event_fault *fault)
 {
-	rv_strbuf_putc(out, '"');
+	put_char(out, '"');
 	for (size_t i = 0; i < len; i++) {
 		unsigned char c = (unsigned char)p[i];
 		if (c == '%') {
@@ -340,9 +357,9 @@ static bool add_form_text(struct rv_strbuf *out, const char *p, size_t len, size
 		if (c < 0x80)
 			add_character(out, c);
 		else
-			rv_strbuf_putc(out, (char)c);
+			put_char(out, (char)c);
 	}
-	rv_strbuf_putc(out, '"');
+	put_char(out, '"');
 	return true;
 }
 
@@ -350,7 +367,7 @@ bool rv_event_from_form(const char *p, size_t len, struct rv_strbuf *json,
 			struct rv_event_fault *fault)
 {
 	bool first = true;
-	rv_strbuf_putc(json, '{');
+	put_char(json, '{');
 	for (size_t at = 0; at < len;) {
 		const char *end = memchr(p + at, '&', len - at);
 		size_t pair = end ? (size_t)(end - p) - at : len - at;
@@ -368,7 +385,7 @@ bool rv_event_from_form(const char *p, size_t len, struct rv_strbuf *json,
 		}
 		at += pair + 1;
 	}
-	rv_strbuf_putc(json, '}');
+	put_char(json, '}');
 	return true;
 }
 
@@ -410,8 +427,8 @@ bool rv_event_split(const char *p, size_t len, bool lines, struct rv_strbuf *scr
 	rv_strbuf_clear(scratch);
 	rv_strbuf_reserve(scratch, len + sizeof(before) + 1);
 	rv_strbuf_puts(scratch, before);
-	rv_strbuf_add(scratch, p, len);
-	rv_strbuf_putc(scratch, '}');
+	put(scratch, p, len);
+	put_char(scratch, '}');
 	rv_json_scan_object(scratch->bytes, scratch->len, RV_EVENT_DEPTH_MAX + 2, 0, &scan);
 	size_t at = scan.end < strlen(before) ? 0 : scan.end - strlen(before);
 	at += (size_t)(p - whole);
@@ -452,7 +469,7 @@ static bool same_name(struct rv_str a, struct rv_str b)
 void rv_event_headers(const struct rv_http_head *head, struct rv_strbuf *out)
 {
 	bool first = true;
-	rv_strbuf_putc(out, '{');
+	put_char(out, '{');
 	for (size_t i = 0; i < head->fields_count; i++) {
 		const struct rv_http_field *f = &head->fields[i];
 		size_t earlier = 0;
@@ -471,16 +488,16 @@ void rv_event_headers(const struct rv_http_head *head, struct rv_strbuf *out)
 			rv_strbuf_puts(out, ", ");
 			add_bytes(out, head->fields[k].value);
 		}
-		rv_strbuf_putc(out, '"');
+		put_char(out, '"');
 	}
-	rv_strbuf_putc(out, '}');
+	put_char(out, '}');
 }
 
 static void add_value(struct rv_strbuf *out, const char *name, struct rv_str value)
 {
 	rv_strbuf_puts(out, name);
 	if (value.p)
-		rv_strbuf_add(out, value.p, value.len);
+		put(out, value.p, value.len);
 	else
 		rv_strbuf_puts(out, "null");
 }
@@ -488,8 +505,15 @@ static void add_value(struct rv_strbuf *out, const char *name, struct rv_str val
 static void add_number(struct rv_strbuf *out, const char *name, int64_t value)
 {
 	char text[24];
+	size_t at = sizeof(text);
+	uint64_t left = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+	do
+		text[--at] = (char)('0' + left % 10);
+	while (left /= 10);
+	if (value < 0)
+		text[--at] = '-';
 	rv_strbuf_puts(out, name);
-	rv_strbuf_add(out, text, (size_t)snprintf(text, sizeof(text), "%" PRId64, value));
+	put(out, text + at, sizeof(text) - at);
 }
 
 static struct rv_str without_port(struct rv_str host)

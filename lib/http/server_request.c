@@ -13,10 +13,15 @@ static enum rv_http_read refuse(struct rv_http_refusal *refusal, int status, con
 }
 
 /* RFC 9110, tchar */
+static const bool is_token_byte[256] = {
+	['a' ... 'z'] = true, ['A' ... 'Z'] = true, ['0' ... '9'] = true,
+	['!'] = true, ['#' ... '\''] = true, ['*'] = true, ['+'] = true, ['-'] = true, ['.'] = true,
+	['^' ... '`'] = true, ['|'] = true, ['~'] = true,
+};
+
 static bool is_token(unsigned char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       (c && strchr("!#$%&'*+-.^_`|~", c));
+	return is_token_byte[c];
 }
 
 static char lower(char c)
