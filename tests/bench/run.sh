@@ -35,7 +35,7 @@ done
 LC_ALL=C TZ=UTC HOME=$work/home RIVER_DUCKDB=$duckdb
 export LC_ALL TZ HOME RIVER_DUCKDB
 
-sections='validator push load query startup list streams firehose s3 dynamodb memory documents extract parquet pump'
+sections='validator push load query startup list streams firehose s3 dynamodb memory documents extract parquet pump collect'
 failed=0 missed=0 skipped=0 sink=
 
 # ---- helpers ------------------------------------------------------------------------------------
@@ -754,6 +754,7 @@ versions () {
 
 . "$here/extract.sh"
 . "$here/documents.sh"
+. "$here/collect.sh"
 
 mkdir -p "$work/home" || exit 1
 : >"$work/bars"

@@ -34,6 +34,7 @@ openssl openssl
 curl curl
 jq jq
 nginx-light nginx
+wrk wrk
 "
 
 missing=
