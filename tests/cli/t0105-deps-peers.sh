@@ -12,7 +12,7 @@ do
 done
 cp "$RIVER_SOURCE"/tests/lib/deps-install.sh src/tests/lib
 # what has to be at a fixed place on a real machine is looked for by name here
-sed -e 's,/usr/bin/aws,aws,' -e 's,/usr/lib/python3/.*__init__.py,boto3,' "$RIVER_SOURCE/tests/lib/deps-peers.sh" \
+sed -e 's,/usr/bin/aws,aws,' -e 's,/usr/sbin/nginx,nginx,' -e 's,/usr/lib/python3/.*__init__.py,boto3,' "$RIVER_SOURCE/tests/lib/deps-peers.sh" \
 	>src/tests/lib/deps-peers.sh
 echo 1 >src/tests/emul/package-lock.json
 
@@ -20,7 +20,7 @@ stub () {
 	cat >"$TRASH_DIRECTORY/bin/$1" && chmod +x "$TRASH_DIRECTORY/bin/$1"
 }
 for program in radosgw ceph-mon ceph-osd radosgw-admin swift-ring-builder swift-proxy-server swift-account-server \
-	swift-container-server swift-object-server memcached aws rclone s3cmd boto3 faketime openssl curl jq
+	swift-container-server swift-object-server memcached aws rclone s3cmd boto3 faketime openssl curl jq nginx wrk
 do
 	printf '#!/bin/sh\nexit 0\n' | stub $program
 done

@@ -33,7 +33,7 @@ faketime faketime
 openssl openssl
 curl curl
 jq jq
-nginx-light nginx
+nginx-light /usr/sbin/nginx
 wrk wrk
 "
 
