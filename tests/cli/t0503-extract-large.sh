@@ -50,8 +50,7 @@ peak_of () {
 }
 # cents FIELD: of a number with two decimals in each line of standard input: their sum, and the lines
 cents () {
-	sed "s/.*\"$1\":\([0-9]*\)\.\([0-9][0-9]\)[,}].*/\1\2/" |
-		awk '{ sum += $1; n++ } END { printf "%.0f %d\n", sum, n }'
+	awk -F "\"$1\":" '{ sum += int($2 * 100 + 0.5); n++ } END { printf "%.0f %d\n", sum, n }'
 }
 rows_are_there () {
 	for table in $tables
