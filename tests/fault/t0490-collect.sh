@@ -4,7 +4,7 @@ test_description='the collector, killed under load and started again: every 2xx 
 . "$RIVER_SOURCE/tests/lib/collect-lib.sh"
 
 river init >/dev/null && river stream create web/clicks >/dev/null
-kills=10 events=20000
+kills=10 events=8000
 test -z "$RIVER_DEEP" || kills=100 events=300000
 trap 'end_collector' EXIT
 
