@@ -92,7 +92,6 @@ static void on_watch(void *arg, enum rv_watch_event event, struct rv_watched *it
 	const struct rv_push_params *p = &f->params;
 	switch (event) {
 	case RV_WATCH_FOUND:
-		rv_followed_of(item);
 		break;
 	case RV_WATCH_RENAMED:
 		f->rotations++;
@@ -134,13 +133,8 @@ static void on_watch(void *arg, enum rv_watch_event event, struct rv_watched *it
 static void on_gone(void *arg, struct rv_watched *item)
 {
 	struct rv_follow *f = arg;
-	struct rv_followed *file = item->user;
-	if (!file)
-		return;
 	rv_followed_rest(f, item);
-	free(file->input.file.path);
-	free(file);
-	item->user = NULL;
+	rv_followed_free(item);
 }
 
 /* Nobody reads a summary for weeks: what is rejected is said now and then. */
@@ -263,6 +257,7 @@ static enum rv_status make_room(struct rv_follow *f, struct rv_error *err)
 		}
 		if (oldest) {
 			rv_followed_rest(f, oldest);
+			rv_followed_drop(oldest);
 			if (!oldest->detached)
 				rv_watch_close(f->watch, oldest);
 			return RV_OK;
@@ -303,11 +298,13 @@ static void let_rest(struct rv_follow *f)
 			continue;
 		if (item->detached && rested_ms >= (item->removed ? REMOVED_MS : REST_MS)) {
 			rv_watch_forget(f->watch, item);
+			continue;
 		} else if (!item->named && !item->detached && rested_ms >= REST_MS &&
 			   (file->active || item->fd >= 0)) {
 			rv_followed_rest(f, item);
 			rv_watch_close(f->watch, item);
 		}
+		rv_followed_drop(item);
 	}
 }
 

@@ -30,6 +30,24 @@ struct rv_followed *rv_followed_of(struct rv_watched *item)
 	return item->user;
 }
 
+void rv_followed_free(struct rv_watched *item)
+{
+	struct rv_followed *file = item->user;
+	if (!file)
+		return;
+	free(file->input.file.path);
+	free(file);
+	item->user = NULL;
+}
+
+void rv_followed_drop(struct rv_watched *item)
+{
+	const struct rv_followed *file = item->user;
+	if (file && !file->active && !file->waits && !file->skipped && !item->named &&
+	    file->failure.status == RV_OK && !file->locked_ms)
+		rv_followed_free(item);
+}
+
 bool rv_followed_is_landed(const struct rv_follow *f, const struct rv_followed *file)
 {
 	const struct rv_push_state *push = f->push;

@@ -54,6 +54,9 @@ enum rv_status rv_follow_flush(struct rv_follow *f, struct rv_error *err) RV_MUS
 void rv_follow_note_loss(struct rv_follow *f, const struct rv_error *loss);
 
 struct rv_followed *rv_followed_of(struct rv_watched *item);
+void rv_followed_free(struct rv_watched *item);
+/* The same, unless there is something to remember: most files of a large folder rest. */
+void rv_followed_drop(struct rv_watched *item);
 /* Is all that was read of it on disk or in the lake? */
 bool rv_followed_is_landed(const struct rv_follow *f, const struct rv_followed *file);
 void rv_followed_set_path(struct rv_followed *file, const char *path);

@@ -125,13 +125,9 @@ void rv_watch_forget(struct rv_watch *w, struct rv_watched *item)
 	if (w->params.gone)
 		w->params.gone(w->params.arg, item);
 	rv_watch_close(w, item);
-	for (size_t i = 0; i < w->count; i++) {
-		if (w->items[i] != item)
-			continue;
-		/* The others keep their places but the last: whoever walks the list goes on to the end. */
-		w->items[i] = w->items[--w->count];
-		break;
-	}
+	/* The others keep their places but the last: whoever walks the list goes on to the end. */
+	w->items[item->place] = w->items[--w->count];
+	w->items[item->place]->place = item->place;
 	item_free(item);
 	w->stale = true;
 }
@@ -152,14 +148,21 @@ struct rv_watched *rv_watch_add(struct rv_watch *w, struct rv_watch_folder *fold
 				const struct rv_look *look)
 {
 	struct rv_watched *item = rv_calloc(1, sizeof(*item));
+	bool indexed = !w->stale && w->count * 2 + 4 < w->by_name.size;
 	item->fd = -1;
 	item->device = look->device;
 	item->inode = look->inode;
 	item->birth_ns = look->birth_ns;
 	item->bytes = UINT64_MAX; /* other than whatever is there */
 	RV_GROW(w->items, w->count, w->capacity);
+	item->place = w->count;
 	w->items[w->count++] = item;
 	rv_watch_rename(w, item, folder, name);
+	if (indexed) { /* there may be very many of them at once */
+		index_put(&w->by_name, name_hash(folder, name), item);
+		index_put(&w->by_inode, inode_hash(item->device, item->inode), item);
+		w->stale = false;
+	}
 	rv_watch_update(w, item, look);
 	rv_watch_tell(w, RV_WATCH_FOUND, item, NULL);
 	return item;

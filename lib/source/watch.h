@@ -42,6 +42,7 @@ struct rv_watched {
 	uint64_t links;
 	void *user;             /* of the follower */
 	uint64_t seen;          /* number of the scan it was last seen in */
+	size_t place;           /* in the list */
 };
 
 enum rv_watch_event {

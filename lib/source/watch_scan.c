@@ -145,7 +145,8 @@ static void detach(struct rv_watch *w, struct rv_watched *item, bool replaced)
 	w->stale = true;
 	if (item->fd >= 0)
 		rv_watch_restat(w, item);
-	if (!item->removed)
+	/* Where a whole folder was looked at, it was not there under any name. */
+	if (!item->removed && !item->folder->whole)
 		(void)!rv_each_entry(item->folder->path, find_inode, &search, &ignored);
 	if (search.found) {
 		rv_watch_rename(w, item, item->folder, search.found);
