@@ -379,7 +379,6 @@ static enum rv_status open_line(struct pump *p, struct rv_error *err)
 		.passes = p->o->loop,
 		/* a run of push is made again from its start, so that it can be compared */
 		.from = p->state && !to_stream ? rv_pump_state_place(p->state) : NULL,
-		.should_stop = should_stop,
 	};
 	struct rv_pump_mapper_params mapper = {
 		.map = &p->map,

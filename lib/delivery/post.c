@@ -168,7 +168,7 @@ enum rv_status rv_post_new(const struct rv_post_params *params, struct rv_post *
 		rv_hint(err, "write http://host:port/path or https://..., without user and password");
 		return err->status;
 	}
-	enum rv_status status = url.tls || params->no_plain || proxied()
+	enum rv_status status = url.tls || proxied()
 					? rv_post_client_new(params, ret, err)
 					: rv_post_plain_new(params, &url, ret, err);
 

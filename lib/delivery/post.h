@@ -40,7 +40,6 @@ struct rv_post_params {
 	bool (*should_stop)(void); /* Optional */
 	void (*settled)(void *arg, const struct rv_post_result *result);
 	void *arg;
-	bool no_plain;            /* for tests: through lib/http in any case */
 };
 #define RV_POST_LANES_MAX 1024
 

@@ -32,7 +32,6 @@ struct rv_pump_feed_params {
 	const struct rv_map *map;
 	uint64_t passes;       /* 0: for ever */
 	const struct rv_pump_place *from; /* Optional */
-	bool (*should_stop)(void);
 };
 enum rv_pump_what {
 	RV_PUMP_ROW,
