@@ -128,12 +128,17 @@ enum rv_post_verdict rv_post_judge(const char *url, int status, struct rv_error 
 int64_t rv_post_pause_ms(unsigned attempts, int64_t retry_after_ms, int64_t failing_ms,
 			 int64_t retry_for_ms)
 {
-	int64_t pause_ms = rv_http_backoff_ms(attempts, 100, 20000);
+	int64_t pause_ms = rv_http_backoff_ms(attempts, 100, 20000), left_ms = retry_for_ms - failing_ms;
 
-	if (retry_after_ms >= 0)
+	if (left_ms <= 0)
+		return -1;
+	if (retry_after_ms >= 0) {
 		pause_ms = (retry_after_ms > 300000 ? 300000 : retry_after_ms) +
 			   rv_http_backoff_ms(1, 100, 100);
-	return failing_ms + pause_ms >= retry_for_ms ? -1 : pause_ms;
+		return pause_ms >= left_ms ? -1 : pause_ms;
+	}
+	/* one more at the very end, rather than none for the last third */
+	return pause_ms < left_ms ? pause_ms : left_ms;
 }
 
 void rv_post_gave_up(const char *url, const char *trouble, unsigned attempts, struct rv_error *err)

@@ -108,6 +108,9 @@ static void test_pauses(void **state)
 	/* nobody waits for a day because a server says so */
 	assert_in_range(rv_post_pause_ms(1, 86400000, 0, INT64_MAX), 300000, 300100);
 	assert_int_equal(rv_post_pause_ms(1, 7000, 55000, 60000), -1);
+	/* a long pause ends with the time */
+	for (unsigned i = 0; i < 100; i++)
+		assert_in_range(rv_post_pause_ms(30, -1, 59000, 60000) + 1, 1, 1001);
 	assert_int_equal(rv_post_pause_ms(1, -1, 60000, 60000), -1);
 	assert_int_equal(rv_post_pause_ms(1, -1, 0, 0), -1);
 }
