@@ -190,10 +190,9 @@ static enum rv_status parse_to(struct rv_def *p, const struct rv_yaml_node *node
 }
 
 static enum rv_status parse_format(struct rv_def *p, const struct rv_yaml_node *node,
-				   const struct rv_job *job, struct rv_job_load *load)
+				   struct rv_job_load *load)
 {
 	static const char *const formats[] = { "ndjson", "csv", "parquet", NULL };
-	const struct rv_job_table *table = &job->tables[load->table];
 	int choice;
 
 	if (rv_def_parse_choice(p, node, "format", formats, &choice) != RV_OK)
@@ -207,10 +206,21 @@ static enum rv_status parse_format(struct rv_def *p, const struct rv_yaml_node *
 		rv_hint(p->err, "%s is for `to: lake`", formats[load->format]);
 		return p->err->status;
 	}
-	/* a row is right or not for all that is made of it */
-	for (size_t i = 0; load->format == RV_JOB_PARQUET && i < table->columns_count; i++)
-		table->columns[i].exact = true;
 	return RV_OK;
+}
+
+/* Where numbers become doubles: in files of Parquet, and in tables. A row is right or not for all that is made of
+ * it. */
+static void mark_exact(struct rv_job *job)
+{
+	for (size_t i = 0; i < job->loads_count; i++) {
+		const struct rv_job_load *load = &job->loads[i];
+		const struct rv_job_table *table = &job->tables[load->table];
+
+		for (size_t c = 0; c < table->columns_count; c++)
+			if (load->to == RV_JOB_TO_TABLE || load->format == RV_JOB_PARQUET)
+				table->columns[c].exact = true;
+	}
 }
 
 static enum rv_status parse_pages(struct rv_def *p, const struct rv_yaml_node *node,
@@ -240,7 +250,7 @@ static enum rv_status parse_load(struct rv_def *p, const struct rv_yaml_node *na
 		return p->err->status;
 	if ((n = rv_def_get(node, "to")) && parse_to(p, n, job, load) != RV_OK)
 		return p->err->status;
-	if ((n = rv_def_get(node, "format")) && parse_format(p, n, job, load) != RV_OK)
+	if ((n = rv_def_get(node, "format")) && parse_format(p, n, load) != RV_OK)
 		return p->err->status;
 	if (!(n = rv_def_get(node, "compression")))
 		return RV_OK;
@@ -435,6 +445,7 @@ static enum rv_status parse_root(struct rv_def *p, const struct rv_yaml_node *ro
 		return p->err->status;
 	if (rv_job_keep_histories(p, job) != RV_OK)
 		return p->err->status;
+	mark_exact(job);
 	if (!job->loads_count && !job->documents_count) {
 		rv_def_bad(p, root, "the job has neither `loads` nor `documents`: it would do nothing");
 		rv_hint(p->err, "write loads: { %s: { to: lake } }", job->tables[0].name);

@@ -267,4 +267,19 @@ test_expect_success 'wrong on the command line and in the job' '
 	test_expect_code 3 river extract-load slip.yaml 2>err && grep "slip.yaml:5:5" err && grep "did you mean .member" err
 '
 
+test_expect_success '124: a double that a table would change is set aside, and no table is asked to guess' '
+	fresh && cat >doubles.yaml <<-\YAML &&
+	source: { path: drop }
+	tables: { t: { member: T.csv, columns: { k: string, f: double } } }
+	loads: { t: { to: table dw.doubles } }
+	YAML
+	printf "k,f\na,0.30000000000000004\nb,9007199254740993\nc,1e-400\nd,1e22\n" >T.csv &&
+	mkdir -p drop && "$make_zip" --pack drop/d.zip T.csv &&
+	test_expect_code 7 river extract-load doubles.yaml --max-rejects 2 2>err &&
+	grep "line 3: f has more digits than a double holds" err &&
+	grep -c "is nearer to 0 than a double can be" lake/_river/extracts/doubles/*.rejects.ndjson &&
+	river query --output csv "SELECT k, f = 0.30000000000000004::double OR f = 1e22 AS same FROM dw.doubles ORDER BY k" >out &&
+	printf "k,same\na,true\nd,true\n" >expected && test_cmp expected out
+'
+
 test_done

@@ -130,7 +130,9 @@ static void test_parquet(void **state RV_UNUSED)
 				   "  t: { member: t, columns: { a: double, b: string } }\n"
 				   "  u: { member: u, columns: { a: double } }\n"
 				   "  v: { member: v, columns: { a: double } }\n"
+				   "  w: { member: w, columns: { a: double } }\n"
 				   "loads:\n"
+				   "  w: { to: table dw.w }\n"
 				   "  t: { format: parquet }\n"
 				   "  u: { to: lake, format: parquet, compression: snappy }\n"
 				   "  v: { format: csv, compression: none }\n";
@@ -141,10 +143,11 @@ static void test_parquet(void **state RV_UNUSED)
 	if (rv_job_parse("/x/y.yaml", text, strlen(text), &job, &err) != RV_OK)
 		fail_msg("line %d: %s", (int)err.line, err.message);
 	assert_true(rv_job_has_parquet(&job));
-	assert_int_equal(job.loads[0].pages, RV_JOB_PAGES_ZSTD);
-	assert_int_equal(job.loads[1].pages, RV_JOB_PAGES_SNAPPY);
+	assert_int_equal(job.loads[1].pages, RV_JOB_PAGES_ZSTD);
+	assert_int_equal(job.loads[2].pages, RV_JOB_PAGES_SNAPPY);
 	assert_true(job.tables[0].columns[0].exact);
 	assert_false(job.tables[2].columns[0].exact);
+	assert_true(job.tables[3].columns[0].exact);
 	rv_job_explain(&job, &words);
 	assert_non_null(strstr(words.bytes, "t: loads/y/<extract>/t-*, parquet, zstd\n"));
 	assert_non_null(strstr(words.bytes, "u: loads/y/<extract>/u-*, parquet, snappy\n"));
