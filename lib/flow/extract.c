@@ -344,7 +344,7 @@ static bool is_due(struct round *p, const struct extract_archive *archive)
 	}
 	/* extracts of some days alone are asked for */
 	if (params->date || params->since ||
-	    !extract_sequence_gap(params, &p->sequence, &p->archives, number, &gap))
+	    !extract_sequence_gap(&p->sequence, &p->archives, number, &gap))
 		return true;
 	extract_range_text(&gap, text);
 	if (params->allow_gaps) {
@@ -547,7 +547,7 @@ static enum rv_status check_number(const struct rv_extract_params *params,
 		return RV_OK;
 	if (!extract_sequence_number(params->job, archive->name, &number))
 		return no_number(params, archive, err);
-	if (extract_sequence_gap(params, sequence, archives, number, &gap))
+	if (extract_sequence_gap(sequence, archives, number, &gap))
 		rv_strbuf_printf(ret, "%s: %s before it %s missing%s\n", archive->shown,
 				 extract_range_text(&gap, text), gap.first == gap.last ? "is" : "are",
 				 params->allow_gaps ? "" : ", and it would wait");

@@ -29,6 +29,7 @@ void extract_archives_release(struct extract_archives *archives)
 	for (size_t i = 0; i < archives->count; i++)
 		archive_release(&archives->items[i]);
 	free(archives->items);
+	free(archives->numbers);
 	*archives = (struct extract_archives){ 0 };
 }
 
@@ -340,6 +341,8 @@ enum rv_status extract_find(const struct rv_extract_params *params, struct extra
 	keep_days(params, ret);
 	if (ret->count)
 		qsort(ret->items, ret->count, sizeof(*ret->items), by_order);
+	if (params->job->sequence)
+		extract_sequence_find(params->job, ret);
 	return RV_OK;
 }
 

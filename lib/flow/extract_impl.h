@@ -25,6 +25,8 @@ struct extract_archive {
 struct extract_archives {
 	struct extract_archive *items;
 	size_t count, capacity;
+	uint64_t *numbers;     /* of a sequence: those that there are, ascending, each once */
+	size_t numbers_count;
 };
 /* All archives of the run, in their order. */
 enum rv_status extract_find(const struct rv_extract_params *params, struct extract_archives *ret,

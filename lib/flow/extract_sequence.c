@@ -195,41 +195,79 @@ enum rv_status extract_sequence_took(const struct rv_extract_params *params, str
 
 /* ---- gaps ---- */
 
-static bool is_found(const struct rv_extract_params *params, const struct extract_archives *archives, uint64_t number)
+static int compare_numbers(const void *a, const void *b)
 {
-	uint64_t other;
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+void extract_sequence_find(const struct rv_job *job, struct extract_archives *archives)
+{
+	uint64_t *numbers = rv_calloc(archives->count + 1, sizeof(*numbers));
+	size_t count = 0, kept = 0;
 
 	for (size_t i = 0; i < archives->count; i++)
-		if (extract_sequence_number(params->job, archives->items[i].name, &other) && other == number)
-			return true;
-	return false;
+		count += extract_sequence_number(job, archives->items[i].name, &numbers[count]);
+	qsort(numbers, count, sizeof(*numbers), compare_numbers);
+	for (size_t i = 0; i < count; i++)
+		if (!kept || numbers[kept - 1] != numbers[i])
+			numbers[kept++] = numbers[i];
+	archives->numbers = numbers;
+	archives->numbers_count = kept;
+}
+
+/* How many of those in the source are lower than `number`. */
+static size_t count_below(const struct extract_archives *archives, uint64_t number)
+{
+	size_t low = 0, high = archives->numbers_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (archives->numbers[middle] < number)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* The first number from `number` on that is not in the source. */
+static uint64_t next_missing(const struct extract_archives *archives, uint64_t number)
+{
+	size_t first = count_below(archives, number), low = first, high = archives->numbers_count;
+
+	/* where they follow each other by one, they grow as their places do */
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (archives->numbers[middle] - number == middle - first)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return number + (low - first);
 }
 
 /* The lowest number in the source from `number` on, or `end`. */
-static uint64_t next_found(const struct rv_extract_params *params, const struct extract_archives *archives,
-			   uint64_t number, uint64_t end)
+static uint64_t next_found(const struct extract_archives *archives, uint64_t number, uint64_t end)
 {
-	uint64_t other;
+	size_t at = count_below(archives, number);
 
-	for (size_t i = 0; i < archives->count; i++)
-		if (extract_sequence_number(params->job, archives->items[i].name, &other) && other >= number &&
-		    other < end)
-			end = other;
-	return end;
+	return at < archives->numbers_count && archives->numbers[at] < end ? archives->numbers[at] : end;
 }
 
-bool extract_sequence_gap(const struct rv_extract_params *params, const struct extract_sequence *sequence,
-			  const struct extract_archives *archives, uint64_t number, struct extract_range *ret)
+bool extract_sequence_gap(const struct extract_sequence *sequence, const struct extract_archives *archives,
+			  uint64_t number, struct extract_range *ret)
 {
 	if (!sequence->begun || number <= sequence->last)
 		return false;
-	uint64_t first = sequence->last + 1;
+	uint64_t first = next_missing(archives, sequence->last + 1);
 
-	while (first < number && is_found(params, archives, first))
-		first++;
 	if (first >= number)
 		return false;
-	*ret = (struct extract_range){ first, next_found(params, archives, first, number) - 1 };
+	*ret = (struct extract_range){ first, next_found(archives, first, number) - 1 };
 	return true;
 }
 
@@ -271,7 +309,7 @@ enum rv_status extract_sequence_read(const struct rv_extract_params *params,
 		return err->status;
 	if (found)
 		return RV_OK;
-	uint64_t lowest = next_found(params, archives, 0, UINT64_MAX);
+	uint64_t lowest = next_found(archives, 0, UINT64_MAX);
 
 	if (lowest > 0 && lowest < UINT64_MAX) {
 		ret->begun = true;

@@ -25,14 +25,16 @@ struct extract_sequence {
 
 /* The number in a file's name. False: it has none. */
 bool extract_sequence_number(const struct rv_job *job, const char *name, uint64_t *ret);
+/* Fills archives->numbers: there may be a hundred thousand, and each is asked what is missing before it. */
+void extract_sequence_find(const struct rv_job *job, struct extract_archives *archives);
 /* What is known, and where numbers begin if nothing is: with the lowest one found. RV_BAD_CONFIG: the declared order
  * is not that of the numbers. Released by extract_sequence_release. */
 enum rv_status extract_sequence_read(const struct rv_extract_params *params,
 				     const struct extract_archives *archives, struct extract_sequence *ret,
 				     struct rv_error *err) RV_MUST_CHECK;
 /* The first numbers between those taken and this one that are neither taken nor in the source. */
-bool extract_sequence_gap(const struct rv_extract_params *params, const struct extract_sequence *sequence,
-			  const struct extract_archives *archives, uint64_t number, struct extract_range *ret);
+bool extract_sequence_gap(const struct extract_sequence *sequence, const struct extract_archives *archives,
+			  uint64_t number, struct extract_range *ret);
 /* The extract of this number was taken. */
 enum rv_status extract_sequence_took(const struct rv_extract_params *params, struct extract_sequence *sequence,
 				     uint64_t number, struct rv_error *err) RV_MUST_CHECK;

@@ -127,6 +127,18 @@ test_expect_success '83: a thousand archives are seen to be there as fast as the
 	river extract-load many.yaml --output json >out && grep "\"known\":1000" out
 '
 
+test_expect_success '80: --check of a thousand numbers says before which ones others are missing' '
+	fresh && put drop/e-1.zip a,1 &&
+	( cd drop && i=2 && while test $i -le 1000; do ln e-1.zip e-$i.zip && i=$((i + 1)) || exit 1; done ) &&
+	rm drop/e-500.zip drop/e-700.zip drop/e-701.zip &&
+	sed "s|^source.*|source: { path: drop, sequence: \"e-{number}.zip\", order: number }|" flat.yaml >numbers.yaml &&
+	timeout 60 "$RIVER_BUILD/river" extract-load numbers.yaml --check >out &&
+	! grep "e-499.zip: .*missing" out && grep "e-501.zip: 500 before it is missing" out &&
+	grep "e-1000.zip: 500 before it is missing" out &&
+	river extract-load numbers.yaml --allow-gaps --output json >out 2>err &&
+	grep "\"missing\":\[\[500,500\],\[700,701\]\]" out && grep "e-702.zip is taken, and 700 and 701 before it" err
+'
+
 test_expect_success '81: a damaged archive with a time to come is not waited for' '
 	fresh && put good.zip a,1 && mkdir drop && head -c 60 good.zip >drop/cut.zip &&
 	touch -d "next year" drop/cut.zip &&
