@@ -8,12 +8,12 @@
 #include "base/memory.h"
 #include "config/config.h"
 
-/* systemd.syntax(7): '%' begins a specifier. */
-static void add_word(struct rv_strbuf *out, const char *word)
+/* systemd.syntax(7): '%' begins a specifier; systemd.service(5): in commands '$' a variable. */
+static void add_word(struct rv_strbuf *out, const char *word, bool command)
 {
 	rv_strbuf_putc(out, '"');
 	for (; *word; word++) {
-		if (*word == '%' || *word == '$')
+		if (*word == '%' || (command && *word == '$'))
 			rv_strbuf_putc(out, *word);
 		if (*word == '"' || *word == '\\')
 			rv_strbuf_putc(out, '\\');
@@ -46,11 +46,11 @@ static void add_service(struct rv_strbuf *out, struct rv_command_context *cx, co
 	if (files_count) {
 		rv_strbuf_puts(out, "Environment=");
 		RV_CLEANUP(rv_free_p) char *variable = rv_asprintf("RIVER_CONFIG=%s", files[0]);
-		add_word(out, variable);
+		add_word(out, variable, false);
 		rv_strbuf_putc(out, '\n');
 	}
 	rv_strbuf_puts(out, "ExecStart=");
-	add_word(out, program);
+	add_word(out, program, true);
 	rv_strbuf_printf(out, " --profile %s serve --collect %s\n", cx->profile->name, stream);
 	rv_strbuf_puts(out, "ExecReload=/bin/kill -HUP $MAINPID\n"
 			    "Restart=always\nRestartSec=1\nTimeoutStopSec=30\n"
@@ -61,7 +61,7 @@ static void add_service(struct rv_strbuf *out, struct rv_command_context *cx, co
 			    "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6\n");
 	if (cx->profile->lake_is_folder) {
 		rv_strbuf_puts(out, "ReadWritePaths=");
-		add_word(out, cx->profile->lake);
+		add_word(out, cx->profile->lake, false);
 		rv_strbuf_putc(out, '\n');
 	}
 	rv_strbuf_puts(out, "\n[Install]\nWantedBy=multi-user.target\n");

@@ -281,4 +281,12 @@ test_expect_success 'health, readiness and counters' '
 	stop_collector
 '
 
+test_expect_success 'units of systemd say what this stream needs' '
+	river -c collect.listen="*:8099" serve --collect web/clicks --print-unit >unit &&
+	test_grep "^ListenStream=8099" unit && test_grep "^Type=notify" unit &&
+	test_grep "^ExecStart=\"$RIVER_BUILD/river\" --profile local serve --collect web/clicks" unit &&
+	test_grep "^ReadWritePaths=\"$PWD/.river/lake\"" unit &&
+	test_grep "^Environment=\"RIVER_CONFIG=$PWD/river.yaml\"" unit
+'
+
 test_done
