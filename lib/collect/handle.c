@@ -7,6 +7,8 @@
 
 /* A body nobody wants is read over up to this size; for a longer one the connection is closed. */
 #define SKIP_MAX_BYTES (64u << 10)
+/* As long as a record may be that river push takes. */
+#define RECORD_MAX_BYTES (16u << 20)
 
 enum media { MEDIA_JSON, MEDIA_LINES, MEDIA_FORM, MEDIA_OTHER };
 
@@ -236,7 +238,9 @@ struct intake {
 	char *source;
 	size_t events, accepted, duplicates, rejected;
 	struct rv_strbuf report;   /* of the rejected ones, as JSON */
-	int status;                /* of the first that was refused */
+	size_t lines_before, rejects_before;
+	uint64_t records_before, rejected_before;
+	bool too_many;             /* nothing of it is taken */
 };
 
 static const char *source_of(struct intake *intake)
@@ -257,16 +261,45 @@ static void reject(struct intake *intake, struct rv_str bytes, const char *code,
 	round->stored.rejected++;
 	if (intake->rejected++)
 		rv_strbuf_putc(&intake->report, ',');
-	rv_strbuf_printf(&intake->report, "{\"index\":%zu,\"code\":\"%s\",\"reason\":", intake->events, code);
+	rv_strbuf_printf(&intake->report, "{\"index\":%zu,\"code\":\"%s\",\"reason\":",
+			 intake->events - 1, code);
 	rv_strbuf_json(&intake->report, why, strlen(why));
 	rv_strbuf_printf(&intake->report, ",\"byte\":%zu}", at);
 }
 
 static bool is_known(const struct rv_collect_server *server, struct rv_seen_id id)
 {
-	return rv_seen_has(&server->filling->stored.ids, id) ||
+	return rv_seen_has(&server->mine, id) || rv_seen_has(&server->filling->stored.ids, id) ||
 	       (server->committing && rv_seen_has(&server->committing->stored.ids, id)) ||
 	       rv_seen_window_has(&server->seen, id);
+}
+
+/* The same for all events of a request. */
+static void know_headers(struct intake *intake)
+{
+	struct rv_strbuf *headers = &intake->server->headers;
+	if (intake->request.headers.p)
+		return;
+	rv_strbuf_clear(headers);
+	rv_event_headers(intake->head, headers);
+	intake->request.headers = (struct rv_str){ headers->bytes, headers->len };
+}
+
+/* Some values stand in a record two and three times. */
+static bool is_too_long(const struct intake *intake, const struct rv_event *event)
+{
+	uint64_t max = rv_collect_store_max_record(intake->server->store);
+	uint64_t len = event->body.len + intake->request.headers.len + intake->head->path.len * 6 + 2048;
+	for (size_t k = 0; k < RV_EVENT_KEYS; k++)
+		len += event->keys[k].len * (k == RV_EVENT_Z ? 2 : 1);
+	return len > (max && max < RECORD_MAX_BYTES ? max : RECORD_MAX_BYTES);
+}
+
+static void check_room(struct intake *intake)
+{
+	const struct rv_collect_round *round = &intake->server->filling->stored;
+	intake->too_many = round->lines.len - intake->lines_before +
+				   (round->rejects.len - intake->rejects_before) > REQUEST_MAX_BYTES;
 }
 
 static void take_event(void *arg, const char *p, size_t len)
@@ -276,38 +309,32 @@ static void take_event(void *arg, const char *p, size_t len)
 	struct rv_collect_round *round = &server->filling->stored;
 	struct rv_event event;
 	struct rv_event_fault fault;
-	uint64_t max = rv_collect_store_max_record(server->store);
+	if (intake->too_many)
+		return;
+	intake->events++;
 	if (!rv_event_read(p, len, &server->text, &event, &fault)) {
 		reject(intake, (struct rv_str){ p, len }, fault.code, fault.why, fault.at);
-		intake->events++;
+		check_room(intake);
 		return;
 	}
 	struct rv_seen_id id = rv_seen_id_of(server->seen_seed, event.body);
 	bool remembers = server->settings.remember > 0;
 	if (remembers && is_known(server, id)) {
 		intake->duplicates++;
-		intake->events++;
 		return;
 	}
-	if (!intake->request.headers.p) {
-		rv_strbuf_clear(&server->headers);
-		rv_event_headers(intake->head, &server->headers);
-		intake->request.headers = (struct rv_str){ server->headers.bytes, server->headers.len };
+	know_headers(intake);
+	if (is_too_long(intake, &event)) {
+		reject(intake, (struct rv_str){ p, len }, "too_large", "its record would be too long", 0);
+		check_room(intake);
+		return;
 	}
-	size_t before = round->lines.len;
 	rv_event_envelope(&round->lines, &intake->request, &event);
-	if (max && round->lines.len - before > max) {
-		rv_strbuf_truncate(&round->lines, before);
-		reject(intake, (struct rv_str){ p, len }, "too_large",
-		       "it is longer than the delivery takes a record", max);
-		intake->events++;
-		return;
-	}
 	if (remembers)
-		rv_seen_add(&round->ids, id);
+		rv_seen_add(&server->mine, id);
 	round->records++;
 	intake->accepted++;
-	intake->events++;
+	check_room(intake);
 }
 
 static void take_body(struct intake *intake, struct rv_str body)
@@ -329,16 +356,33 @@ static void take_body(struct intake *intake, struct rv_str body)
 		    rv_event_read(json.bytes, json.len, &server->text, &event, &fault)) {
 			take_event(intake, json.bytes, json.len);
 		} else {
-			reject(intake, body, fault.code, fault.why, fault.at);
 			intake->events++;
+			reject(intake, body, fault.code, fault.why, fault.at);
 		}
 		return;
 	}
 	if (!rv_event_split(body.p, body.len, media == MEDIA_LINES, &server->scratch, take_event, intake,
 			    &fault)) {
-		reject(intake, body, fault.code, fault.why, fault.at);
 		intake->events++;
+		reject(intake, body, fault.code, fault.why, fault.at);
 	}
+}
+
+/* The round is as it was before the request. */
+static void take_back(struct intake *intake)
+{
+	struct rv_collect_round *round = &intake->server->filling->stored;
+	rv_strbuf_truncate(&round->lines, intake->lines_before);
+	rv_strbuf_truncate(&round->rejects, intake->rejects_before);
+	round->records = intake->records_before;
+	round->rejected = intake->rejected_before;
+}
+
+static void keep_ids(struct rv_collect_server *server)
+{
+	for (size_t i = 0; i < server->mine.size && server->mine.count; i++)
+		if (server->mine.slots[i].low)
+			rv_seen_add(&server->filling->stored.ids, server->mine.slots[i]);
 }
 
 static struct answer *answer_events(struct intake *intake)
@@ -361,6 +405,10 @@ void rv_handle_request(struct rv_collect_server *server, struct connection *c,
 		.c = c,
 		.head = head,
 		.report = RV_STRBUF_INIT,
+		.lines_before = server->filling->stored.lines.len,
+		.rejects_before = server->filling->stored.rejects.len,
+		.records_before = server->filling->stored.records,
+		.rejected_before = server->filling->stored.rejected,
 		.request = {
 			.head = head,
 			.peer = c->peer,
@@ -382,10 +430,22 @@ void rv_handle_request(struct rv_collect_server *server, struct connection *c,
 	allow_origin(server, head, &look);
 	intake.request.allow_origin = look.any_origin ? "*" : look.origin;
 	take_body(&intake, body);
+	if (!intake.too_many)
+		keep_ids(server);
+	rv_seen_clear(&server->mine);
+	if (intake.too_many) {
+		take_back(&intake);
+		struct answer *refused = rv_connection_error(c, head, 413, "too many events for one request");
+		refused->any_origin = look.any_origin;
+		refused->origin = look.origin;
+		rv_strbuf_release(&intake.report);
+		free(intake.source);
+		return;
+	}
 	/* A body of blank lines holds nothing, and says so. */
 	if (!intake.events) {
-		reject(&intake, body, "empty", "there is nothing in it", 0);
 		intake.events++;
+		reject(&intake, body, "empty", "there is nothing in it", 0);
 	}
 	struct answer *answer = answer_events(&intake);
 	answer->any_origin = look.any_origin;

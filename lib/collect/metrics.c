@@ -19,6 +19,8 @@ const char *rv_server_unready(struct rv_collect_server *server)
 		return "the disk does not answer";
 	if (server->last_round_failed)
 		return "what was sent last could not be stored";
+	if (totals.failure.status != RV_OK)
+		return "no batches can be made of what was received";
 	return NULL;
 }
 

@@ -137,7 +137,7 @@ static void watch_listeners(struct rv_collect_server *server, bool on)
 	for (size_t i = 0; i < server->params.listeners_count; i++) {
 		struct epoll_event event = { .events = on ? EPOLLIN : 0,
 					     .data.u64 = (uint64_t)i << 1 | 1 };
-		epoll_ctl(server->epoll_fd, EPOLL_CTL_MOD, server->params.listeners[i], &event);
+		epoll_ctl(server->epoll_fd, EPOLL_CTL_MOD, server->listeners[i], &event);
 	}
 }
 
@@ -468,8 +468,11 @@ static void begin_stop(struct rv_collect_server *server)
 	server->stopping_ms = server->now_ms;
 	/* Sockets that systemd holds go on taking connections for whoever is started next. */
 	watch_listeners(server, false);
-	for (size_t i = 0; i < server->params.listeners_count; i++)
-		epoll_ctl(server->epoll_fd, EPOLL_CTL_DEL, server->params.listeners[i], NULL);
+	for (size_t i = 0; i < server->params.listeners_count; i++) {
+		epoll_ctl(server->epoll_fd, EPOLL_CTL_DEL, server->listeners[i], NULL);
+		close(server->listeners[i]);
+		server->listeners[i] = -1;
+	}
 }
 
 static bool is_over(const struct rv_collect_server *server)
@@ -487,7 +490,7 @@ static void handle_event(struct rv_collect_server *server, const struct epoll_ev
 		if (index == server->params.listeners_count)
 			take_done(server);
 		else if (server->listening)
-			accept_some(server, server->params.listeners[index]);
+			accept_some(server, server->listeners[index]);
 		return;
 	}
 	struct connection *c = event->data.ptr;
@@ -545,7 +548,7 @@ static enum rv_status watch_fixed(struct rv_collect_server *server, struct rv_er
 	if (server->epoll_fd < 0 || server->done_fd < 0)
 		return rv_fail_errno(err, RV_LOCAL_IO, "prepare to wait for requests");
 	for (size_t i = 0; i <= count; i++) {
-		int fd = i < count ? server->params.listeners[i] : server->done_fd;
+		int fd = i < count ? server->listeners[i] : server->done_fd;
 		struct epoll_event event = { .events = EPOLLIN, .data.u64 = (uint64_t)i << 1 | 1 };
 		if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0 ||
 		    epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
@@ -573,8 +576,8 @@ enum rv_status rv_collect_server_new(const struct rv_collect_server_params *para
 {
 	struct rv_collect_server *server = rv_calloc(1, sizeof(*server));
 	server->params = *params;
-	server->params.listeners = memcpy(rv_calloc(params->listeners_count, sizeof(int)),
-					  params->listeners, params->listeners_count * sizeof(int));
+	server->listeners = rv_calloc(params->listeners_count, sizeof(int));
+	memcpy(server->listeners, params->listeners, params->listeners_count * sizeof(int));
 	server->settings = *params->settings;
 	*params->settings = (struct rv_collect_settings){ .max_body_bytes = 0 };
 	server->path = params->stage[0] ? rv_asprintf("/%s/collect", params->stage) : rv_strdup("/collect");
@@ -629,11 +632,13 @@ void rv_collect_server_free(struct rv_collect_server *server)
 	}
 	bury(server);
 	for (size_t i = 0; i < server->params.listeners_count; i++)
-		close(server->params.listeners[i]);
-	free((void *)(uintptr_t)server->params.listeners);
+		if (server->listeners[i] >= 0)
+			close(server->listeners[i]);
+	free(server->listeners);
 	rv_close_p(&server->epoll_fd);
 	rv_close_p(&server->done_fd);
 	rv_seen_window_release(&server->seen);
+	rv_seen_release(&server->mine);
 	rv_collect_settings_release(&server->settings);
 	rv_strbuf_release(&server->built);
 	rv_strbuf_release(&server->text);

@@ -17,7 +17,11 @@
 /* Of all connections together: bodies that are not whole, answers that are not taken. */
 #define BUFFERED_MAX_BYTES (64u << 20)
 /* A round that is being received; beyond it clients are asked to come back. */
-#define ROUND_MAX_BYTES (16u << 20)
+#define ROUND_MAX_BYTES (8u << 20)
+
+/* What the events of one request may become: with many header fields a small event is a large record. All
+ * three, and one record more, have to go into one frame. */
+#define REQUEST_MAX_BYTES (32u << 20)
 
 #define HEAD_MS 10000
 #define IDLE_MS 60000
@@ -97,6 +101,7 @@ struct rv_collect_server {
 	struct rv_collect_settings settings;
 	char *path;                /* "/rest/collect" */
 	struct rv_collect_store *store;
+	int *listeners;            /* -1: closed */
 	int epoll_fd, done_fd;
 	bool listening;            /* false: paused, or over */
 	int64_t listen_again_ms;
@@ -106,6 +111,7 @@ struct rv_collect_server {
 	uint64_t buffered;
 	struct round rounds[2];
 	struct round *filling, *committing; /* committing: NULL when none is */
+	struct rv_seen mine;       /* events of the request at hand */
 	struct rv_seen_window seen;
 	uint64_t seen_seed;
 	struct bucket buckets[RATE_BUCKETS];

@@ -23,6 +23,7 @@
 /* A batch is read and compressed at once; objects larger than this are nobody's wish. */
 #define FILE_MAX_BYTES (64u << 20)
 #define TICK_MS 1000
+#define ROUND_KEPT_BYTES (1u << 20)
 
 /* A file that is closed, or with `end` the end of its run. */
 struct closed {
@@ -65,6 +66,11 @@ struct rv_collect_store {
 void rv_collect_round_init(struct rv_collect_round *round)
 {
 	char room[RV_INTAKE_HEAD] = { 0 };
+	/* What a rush has needed is not kept for ever. */
+	if (round->lines.capacity > ROUND_KEPT_BYTES)
+		rv_strbuf_release(&round->lines);
+	if (round->rejects.capacity > ROUND_KEPT_BYTES)
+		rv_strbuf_release(&round->rejects);
 	rv_strbuf_clear(&round->lines);
 	rv_strbuf_clear(&round->rejects);
 	rv_strbuf_add(&round->lines, room, sizeof(room));
@@ -177,6 +183,8 @@ static enum rv_status write_round(struct rv_collect_store *s, struct rv_collect_
 			.bytes = { round->lines.bytes + RV_INTAKE_HEAD,
 				   round->lines.len - RV_INTAKE_HEAD },
 		};
+		if (frame.bytes.len > RV_INTAKE_FRAME_MAX_BYTES)
+			rv_bug("a round of %zu bytes", frame.bytes.len);
 		rv_intake_head(&frame, round->lines.bytes);
 		if (rv_write_all(s->fd, round->lines.bytes, round->lines.len, "the intake", err) != RV_OK)
 			return err->status;
