@@ -70,7 +70,7 @@ test_expect_success TMPFS '180: a disk that is full: 503 with Retry-After and no
 	test "$status" = 503 && test_grep "^Retry-After: " answer &&
 	says 503 send GET /readyz && says 200 send GET /healthz &&
 	rm state/filler &&
-	says 200 send POST /collect "$(event full-$i)" && says 200 send GET /readyz &&
+	says 200 send POST /collect "$(event full-$i)" && test_wait_until 20 says 200 send GET /readyz &&
 	stop_collector && collected | grep full | sort >got && seq -f full-%g $i | sort >want && test_cmp want got
 '
 
