@@ -30,6 +30,9 @@ once () {
 }
 # follow FILES...: in the background, in $follower; ends with stop
 follow () {
+	# what an earlier one said must not be read for this one's
+	: >ev
+	: >err
 	river push -F --output json web/clicks --settle 1s --flush-after 100ms "$@" >ev 2>err &
 	follower=$!
 	test_when_finished "kill -KILL $follower 2>/dev/null; wait $follower 2>/dev/null; :"

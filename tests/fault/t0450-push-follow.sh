@@ -11,7 +11,7 @@ test_description='push --follow killed anywhere, under a writer that rotates, on
 cat old appended >old.whole
 
 push_world
-walk_max=20
+walk_max=10
 follow='river push -F --until-quiet 0s --settle 100ms web/clicks --batch-records 8'
 
 is_pushed () {
@@ -106,6 +106,9 @@ done
 
 # in_background ARGUMENTS...: a follower, in $follower; ended by ends, or at the end of the test
 in_background () {
+	# what an earlier one said must not be read for this one's
+	: >ev
+	: >err
 	river push -F --output json web/clicks --flush-after 100ms --settle 100ms "$@" >ev 2>err &
 	follower=$!
 	test_when_finished "kill -KILL $follower 2>/dev/null; wait $follower 2>/dev/null; :"

@@ -11,6 +11,9 @@ denied='{"match":{"op":"PutRecordBatch","count":"all"},"do":"status","status":40
 
 # follow ARGUMENTS...: in the background, in $follower
 follow () {
+	# what an earlier one said must not be read for this one's
+	: >ev
+	: >err
 	river push -F --output json web/clicks --flush-after 100ms --settle 100ms "$@" >ev 2>err &
 	follower=$!
 	test_when_finished "kill -KILL $follower 2>/dev/null; wait $follower 2>/dev/null; :"
