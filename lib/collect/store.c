@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -307,9 +308,14 @@ static void *write_rounds(void *arg)
 static void measure(struct rv_collect_store *s)
 {
 	struct rv_error err = RV_ERROR_INIT;
+	struct stat st;
 	uint64_t bytes;
-	if (rv_spool_bytes(&s->state, &bytes, &err) == RV_OK)
-		atomic_store(&s->spool_bytes, bytes);
+	if (rv_spool_bytes(&s->state, &bytes, &err) != RV_OK)
+		return;
+	/* What is only looked at by a restart waits for nothing. */
+	if (s->kept && stat(s->kept, &st) == 0)
+		bytes -= bytes < (uint64_t)st.st_size ? bytes : (uint64_t)st.st_size;
+	atomic_store(&s->spool_bytes, bytes);
 }
 
 static void keep_file(struct rv_collect_store *s, char *path)
