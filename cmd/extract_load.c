@@ -260,6 +260,9 @@ static enum rv_status read_event(const char *file, struct rv_string_list *ret, s
 	    rv_s3_events_parse(text.bytes, text.len, &events, err) != RV_OK)
 		return rv_context(err, "%s", standard ? "standard input" : file);
 	for (size_t i = 0; i < events.count; i++) {
+		/* the mark of a folder is no archive, and does not mean those that are in it */
+		if (rv_ends_with(events.items[i].key, "/"))
+			continue;
 		/* a key may hold what a pattern would mean */
 		RV_CLEANUP(rv_strbuf_release) struct rv_strbuf url = RV_STRBUF_INIT;
 		rv_strbuf_printf(&url, "s3://%s/", events.items[i].bucket);

@@ -58,6 +58,12 @@ test_expect_success 'manifests name the objects of the bucket' '
 	grep "\"url\":\"s3://lake/river/loads/job/[0-9a-f]*/t-0001-0001.ndjson.zst\",\"mandatory\":true" manifest
 '
 
+test_expect_success 'an event of a folder that was made takes nothing of what is in it' '
+	put unasked/ext-7.zip 7,g &&
+	echo "{\"Records\":[{\"eventName\":\"ObjectCreated:Put\",\"s3\":{\"bucket\":{\"name\":\"drop\"},\"object\":{\"key\":\"unasked/\"}}}]}" >event &&
+	river extract-load job.yaml --event event && test "$(rows)" = "1 2 3 4 5"
+'
+
 test_expect_success 'the one that an event names' '
 	put "elsewhere/new [1].zip" 6,f && put elsewhere/new-2.zip 7,g &&
 	cat >event <<-\JSON &&
