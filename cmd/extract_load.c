@@ -256,8 +256,9 @@ static enum rv_status read_event(const char *file, struct rv_string_list *ret, s
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
 	RV_CLEANUP(rv_s3_events_release) struct rv_s3_events events = { 0 };
 	bool standard = strcmp(file, "-") == 0;
-	if (rv_read_file(standard ? "/dev/stdin" : file, RV_S3_EVENTS_MAX_BYTES, &text, err) != RV_OK ||
-	    rv_s3_events_parse(text.bytes, text.len, &events, err) != RV_OK)
+	if (rv_read_file(standard ? "/dev/stdin" : file, RV_S3_EVENTS_MAX_BYTES, &text, err) != RV_OK)
+		return err->status; /* names the file */
+	if (rv_s3_events_parse(text.bytes, text.len, &events, err) != RV_OK)
 		return rv_context(err, "%s", standard ? "standard input" : file);
 	for (size_t i = 0; i < events.count; i++) {
 		/* the mark of a folder is no archive, and does not mean those that are in it */

@@ -167,7 +167,8 @@ static void error_text(struct rv_strbuf *text, const struct rv_error *err)
 	rv_strbuf_printf(text, "%sriver:%s ", messages.color ? RED : "", plain);
 	rv_text_clean(text, err->message, strlen(err->message));
 	rv_strbuf_putc(text, '\n');
-	if (err->file[0]) {
+	/* a file without a line is said once */
+	if (err->file[0] && (err->line || !strstr(err->message, err->file))) {
 		rv_strbuf_puts(text, "  at ");
 		rv_text_clean(text, err->file, strlen(err->file));
 		if (err->line)

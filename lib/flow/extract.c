@@ -430,9 +430,14 @@ static enum rv_status conclude(const struct round *p, struct rv_error *err)
 	}
 	if (result->late)
 		return rv_fail(err, RV_FAILED, "an extract was taken after the deadline");
-	if (result->rejected)
-		return rv_fail(err, RV_PARTIAL, "%" PRIu64 " row%s set aside in _river/extracts/%s",
-			       result->rejected, result->rejected == 1 ? " was" : "s were", p->params->job->name);
+	if (result->rejected) {
+		rv_fail(err, RV_PARTIAL, "%" PRIu64 " row%s set aside in %s/_river/extracts/%s",
+			result->rejected, result->rejected == 1 ? " was" : "s were", p->params->lake->url,
+			p->params->job->name);
+		rv_hint(err, "<extract>.rejects.ndjson has each with its line, reason and bytes; all other rows are "
+			     "loaded");
+		return err->status;
+	}
 	return RV_OK;
 }
 
@@ -563,7 +568,7 @@ enum rv_status rv_extract_check(const struct rv_extract_params *params, struct r
 	struct rv_parquet *parquet;
 
 	/* what every run would fail for comes before what one archive is refused for */
-	if (extract_open_parquet(params, &parquet, err) != RV_OK)
+	if (extract_open_parquet(params, &parquet, err) != RV_OK || extract_check_streams(params, err) != RV_OK)
 		return err->status;
 	enum rv_status status = extract_find(params, &archives, err);
 

@@ -177,6 +177,8 @@ enum rv_status extract_known_lake(const struct rv_extract_params *params, const 
 /* What writes Parquet; NULL where no load is. */
 enum rv_status extract_open_parquet(const struct rv_extract_params *params, struct rv_parquet **ret,
 				    struct rv_error *err) RV_MUST_CHECK;
+/* Whether the streams that the job feeds are there. */
+enum rv_status extract_check_streams(const struct rv_extract_params *params, struct rv_error *err) RV_MUST_CHECK;
 /* Whether streams and tables are there and fit the job, before anything is read. */
 enum rv_status extract_preflight(struct extract_reading *reading, struct rv_error *err) RV_MUST_CHECK;
 /* Objects, records and rows, with which `summary` goes into the warehouse's ledger. */

@@ -82,11 +82,14 @@ static bool is_wanted(const struct rv_job *job, size_t table)
 	return false;
 }
 
+#define OTHERS_SHOWN 8
+
 enum rv_status extract_match(struct extract_reading *reading, struct rv_error *err)
 {
 	const struct rv_job *job = reading->params->job;
 	const char *label = reading->archive->shown;
-	size_t matched = 0;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf other = RV_STRBUF_INIT;
+	size_t matched = 0, others = 0;
 
 	reading->tables = rv_calloc(job->tables_count, sizeof(*reading->tables));
 	for (size_t i = 0; i < rv_zip_count(reading->zip); i++) {
@@ -114,10 +117,16 @@ enum rv_status extract_match(struct extract_reading *reading, struct rv_error *e
 				reading->total_bytes += entry->bytes;
 			}
 		}
-		if (!table)
-			extract_say(reading->params->note, reading->params->arg,
-				    "%s: the member %s is no table of the job", label, entry->shown);
+		if (table)
+			continue;
+		if (others++ < OTHERS_SHOWN)
+			rv_strbuf_printf(&other, "%s%s", others > 1 ? ", " : "", entry->shown);
 	}
+	if (others > OTHERS_SHOWN)
+		rv_strbuf_printf(&other, " and %zu more", others - OTHERS_SHOWN);
+	if (others)
+		extract_say(reading->params->note, reading->params->arg, "%s: no table of the job: %s", label,
+			    other.bytes);
 	for (size_t t = 0; t < job->tables_count; t++) {
 		if (reading->tables[t].members_count || job->tables[t].optional)
 			continue;
@@ -196,9 +205,12 @@ static enum rv_status take_reject(void *arg, const struct rv_table_reject *rejec
 	pthread_mutex_unlock(&crew->mutex);
 	if (!too_many && m->rejects.len < REJECTS_MAX_BYTES)
 		return RV_OK;
-	rv_fail(err, RV_BAD_DATA, "%s: more than %" PRIu64 " row%s cannot be taken; %s",
-		crew->reading->archive->shown, params->max_rejects, params->max_rejects == 1 ? "" : "s",
-		m->first_reject.bytes);
+	if (!params->max_rejects)
+		rv_fail(err, RV_BAD_DATA, "%s: %s", crew->reading->archive->shown, m->first_reject.bytes);
+	else
+		rv_fail(err, RV_BAD_DATA, "%s: more than %" PRIu64 " row%s cannot be taken; %s",
+			crew->reading->archive->shown, params->max_rejects,
+			params->max_rejects == 1 ? "" : "s", m->first_reject.bytes);
 	rv_hint(err, "nothing of it was loaded; --max-rejects says how many rows may be set aside");
 	return err->status;
 }

@@ -477,16 +477,23 @@ enum rv_status extract_open_parquet(const struct rv_extract_params *params, stru
 	return params->parquet(params->arg, ret, err);
 }
 
+enum rv_status extract_check_streams(const struct rv_extract_params *params, struct rv_error *err)
+{
+	for (size_t i = 0; i < params->job->loads_count; i++)
+		if (params->job->loads[i].to == RV_JOB_TO_STREAM && params->push &&
+		    params->push(params->arg, params->job->loads[i].name, NULL, NULL, 0, err) != RV_OK)
+			return err->status;
+	return RV_OK;
+}
+
 enum rv_status extract_preflight(struct extract_reading *reading, struct rv_error *err)
 {
 	const struct rv_extract_params *params = reading->params;
 	const struct rv_job *job = params->job;
 	struct extract_tables tables;
 
-	for (size_t i = 0; i < job->loads_count; i++)
-		if (job->loads[i].to == RV_JOB_TO_STREAM && params->push &&
-		    params->push(params->arg, job->loads[i].name, NULL, NULL, 0, err) != RV_OK)
-			return err->status;
+	if (extract_check_streams(params, err) != RV_OK)
+		return err->status;
 	if (!extract_has_tables(job))
 		return RV_OK;
 	tables_init(&tables, reading, false, NULL);

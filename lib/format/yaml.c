@@ -87,6 +87,13 @@ static void place_of(const char *text, size_t len, size_t offset, yaml_mark_t *r
 	}
 }
 
+/* A pattern like *.zip is meant far more often than an alias. */
+static enum rv_status hint_at_star(struct builder *b)
+{
+	rv_hint(b->err, "a value that begins with * has to stand in quotes, as in \"*.zip\"");
+	return b->err->status;
+}
+
 static enum rv_status parser_error(struct builder *b, const char *text, size_t len)
 {
 	const yaml_parser_t *p = &b->parser;
@@ -110,6 +117,8 @@ static enum rv_status parser_error(struct builder *b, const char *text, size_t l
 	rv_error_at(b->err, b->file, mark.line + 1, mark.column + 1);
 	if (mark.index < len && text[mark.index] == '\t')
 		rv_hint(b->err, "indent with blanks: YAML does not allow tabs there");
+	else if (p->context && strcmp(p->context, "while scanning an alias") == 0)
+		return hint_at_star(b);
 	return RV_BAD_CONFIG;
 }
 
@@ -273,7 +282,8 @@ static enum rv_status take_event(struct builder *b, const yaml_event_t *event)
 	const yaml_mark_t mark = event->start_mark;
 	switch (event->type) {
 	case YAML_ALIAS_EVENT:
-		return fail_at(b, mark, "aliases (*...) are not allowed");
+		fail_at(b, mark, "aliases (*...) are not allowed");
+		return hint_at_star(b);
 	case YAML_SCALAR_EVENT:
 		return add_scalar(b, event);
 	case YAML_SEQUENCE_START_EVENT:
@@ -343,7 +353,7 @@ enum rv_status rv_yaml_read(const char *path, struct stat *ret_stat, struct rv_y
 	if (ret_stat)
 		*ret_stat = st;
 	if (!S_ISREG(st.st_mode)) {
-		rv_fail(err, RV_BAD_CONFIG, "%s",
+		rv_fail(err, RV_BAD_CONFIG, "%s %s", path,
 			S_ISDIR(st.st_mode) ? "is a folder, not a file" : "is not a regular file");
 		rv_error_at(err, path, 0, 0);
 		return err->status;

@@ -508,6 +508,8 @@ enum rv_status rv_zip_open(int fd, const char *label, const struct rv_zip_limits
 	zip->limits = rv_zip_limits_with_defaults(limits);
 	if (fstat(fd, &st) < 0)
 		return rv_fail_errno(err, RV_LOCAL_IO, "cannot read %s", label);
+	if (S_ISDIR(st.st_mode))
+		return rv_fail(err, RV_USAGE, "%s is a folder, not an archive", label);
 	if (!S_ISREG(st.st_mode)) {
 		rv_fail(err, RV_LOCAL_IO, "%s: an archive has to be a regular file: its directory is at its "
 			"end", label);

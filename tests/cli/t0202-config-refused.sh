@@ -178,7 +178,7 @@ test_expect_success '14: hostile bytes' '
 '
 
 test_expect_success '17: what is not a file' '
-	mkdir folder.yaml && hostile folder.yaml "is a folder" &&
+	mkdir folder.yaml && hostile folder.yaml "folder.yaml is a folder, not a file" &&
 	mkfifo fifo.yaml && hostile fifo.yaml "not a regular file" &&
 	ln -s /dev/zero zero.yaml && hostile zero.yaml "not a regular file" &&
 	ln -s loop.yaml loop.yaml && hostile loop.yaml "symbolic links"

@@ -153,6 +153,8 @@ test_expect_success 'records of a stream, once, also when the ledger is lost' '
 	fresh && first &&
 	sed "s|orders: .*table dw.orders }|orders: { to: stream dw/orders }|" orders.yaml >stream.yaml &&
 	test_expect_code 5 river extract-load stream.yaml 2>err && grep "stream dw/orders" err &&
+	test_expect_code 5 river extract-load stream.yaml --check >out 2>err && grep "stream dw/orders does not exist" err &&
+	grep "records of the stream dw/orders" out &&
 	river stream create dw/orders >/dev/null &&
 	river extract-load stream.yaml &&
 	rm -rf lake/_river/extracts state/extracts &&
@@ -168,15 +170,20 @@ test_expect_success '130, 132: rows that are not right are set aside, up to a nu
 	printf "order_id,placed,total,op\nA1,x,1,I\nA2,01.02.2024 10:00,1.999,I\nA3,01.02.2024 10:00,1,I\n,,,\n" >ORDERS_1.csv &&
 	pack ext-1.zip &&
 	test_expect_code 9 river extract-load orders.yaml 2>err &&
-	grep "more than 0 rows cannot be taken; ORDERS_1.csv, line 2: placed is not a time" err &&
+	grep "ext-1.zip: ORDERS_1.csv, line 2: placed is not a time" err && ! grep "more than 0" err &&
 	find lake -name "orders*" -type f >left && test_must_be_empty left &&
-	test_expect_code 9 river extract-load orders.yaml --max-rejects 2 2>err &&
+	test_expect_code 9 river extract-load orders.yaml --max-rejects 2 2>err && grep "more than 2 rows cannot be taken; ORDERS_1.csv, line" err &&
 	test_expect_code 7 river extract-load orders.yaml --max-rejects 3 2>err &&
-	grep "3 rows were set aside" err &&
+	grep "3 rows were set aside in $PWD/lake/_river/extracts/orders$" err && grep "hint: <extract>.rejects.ndjson" err &&
 	cat lake/_river/extracts/orders/*.rejects.ndjson >rejects && test_line_count = 3 rejects &&
 	grep "\"member\":\"ORDERS_1.csv\",\"table\":\"orders\",\"line\":3,\"offset\":34,\"code\":\"bad_value\",\"column\":\"total\"" rejects &&
 	river query --output csv "SELECT order_id FROM dw.orders" >have && printf "order_id\nA3\n" >want &&
 	test_cmp want have
+'
+
+test_expect_success 'an event that is not there is named once' '
+	test_expect_code 5 river extract-load orders.yaml --event none.json 2>err &&
+	echo "river: no file none.json" >want && test_cmp want err
 '
 
 test_expect_success '108: a table that is missing, one too many, one without rows' '
@@ -188,7 +195,11 @@ test_expect_success '108: a table that is missing, one too many, one without row
 	river -v extract-load optional.yaml 2>err &&
 	printf "order_id,placed,total,op\n" >ORDERS_1.csv && echo x >note.txt &&
 	"$make_zip" --pack drop/ext-2.zip ORDERS_1.csv LINES.csv note.txt &&
-	river -v extract-load optional.yaml 2>err && grep "note.txt is no table of the job" err
+	river -v extract-load optional.yaml 2>err && grep "ext-2.zip: no table of the job: note.txt$" err &&
+	for i in 1 2 3 4 5 6 7 8 9; do cp note.txt "note$i.txt"; done &&
+	"$make_zip" --pack drop/ext-3.zip ORDERS_1.csv LINES.csv note?.txt &&
+	river -v extract-load optional.yaml 2>err && test $(grep -c "no table of the job" err) = 1 &&
+	grep "note1.txt, .*, note8.txt and 1 more$" err
 '
 
 test_expect_success '85: a bad extract does not keep the others back' '

@@ -64,7 +64,8 @@ test_expect_success 'archives that are none, or not there, are named' '
 	"$make_zip" 90-crc crc.zip &&
 	test_expect_code 9 river extract-load --infer crc.zip >out 2>err &&
 	grep -q "CRC-32" err && test_must_be_empty out &&
-	test_expect_code 10 river extract-load --infer drop >out 2>err && test_must_be_empty out
+	test_expect_code 2 river extract-load --infer drop >out 2>err && test_must_be_empty out &&
+	grep -q "drop is a folder, not an archive" err
 '
 
 test_done

@@ -117,12 +117,17 @@ test_expect_success 'the readers query of the manual' '
 	cat >query.sql <<-\SQL &&
 	SELECT order_id, total::DECIMAL(18,2) AS total, len(lines) AS n
 	FROM (SELECT * EXCLUDE (_v, _deleted)
-	FROM read_json('\''lake/loads/orders/*/documents-order-v*.ndjson.zst'\'',
-	  union_by_name = true)
+	FROM (SELECT NULL::BOOLEAN AS _deleted WHERE false
+	  UNION ALL BY NAME
+	  FROM read_json('\''lake/loads/orders/*/documents-order-v*.ndjson.zst'\'',
+	    union_by_name = true))
 	QUALIFY row_number() OVER (PARTITION BY order_id ORDER BY _v DESC) = 1
 	  AND _deleted IS NOT true)
 	SQL
-	river query --no-load --write --output csv "$(cat query.sql)" >have && printf "order_id,total,n\nA,7.00,2\n" >want && test_cmp want have
+	river query --no-load --write --output csv "$(cat query.sql)" >have && printf "order_id,total,n\nA,7.00,2\n" >want && test_cmp want have &&
+	fresh && orders "A,01.02.2026 10:00,1.50,I" && lines A,1,a && pack ext-1.zip && river extract-load lake.yaml &&
+	river query --no-load --write --output csv "$(cat query.sql)" >have && printf "order_id,total,n\nA,1.50,1\n" >want &&
+	test_cmp want have
 '
 
 test_expect_success 'a table that the job has in the lake is kept beside it' '

@@ -165,6 +165,13 @@ static void test_errors(void **state)
 	error_says(RV_OUT_JSON, &err,
 		   "{\"v\":1,\"error\":\"RV_NOT_FOUND\",\"code\":5,\"message\":\"no stream 'a\\\"b'\","
 		   "\"hint\":\"look\",\"file\":\"x.yaml\",\"line\":3,\"column\":7}\n");
+	/* without a line the file is told once, in whichever place */
+	err = (struct rv_error)RV_ERROR_INIT;
+	assert_int_equal(rv_fail(&err, RV_NOT_FOUND, "no file x.yaml"), RV_NOT_FOUND);
+	rv_error_at(&err, "x.yaml", 0, 0);
+	error_says(RV_OUT_TEXT, &err, "river: no file x.yaml\n");
+	rv_error_at(&err, "y.yaml", 0, 0);
+	error_says(RV_OUT_TEXT, &err, "river: no file x.yaml\n  at y.yaml\n");
 	error_says(RV_OUT_TEXT, NULL, "river: warning: odd?thing\n");
 	error_says(RV_OUT_JSON, NULL, "{\"v\":1,\"warning\":\"odd\\tthing\"}\n");
 }

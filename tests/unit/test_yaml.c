@@ -33,6 +33,8 @@ static void refused_bytes(const char *text, size_t len, unsigned line, unsigned 
 		fail_msg("wanted %u:%u %s, got %d:%d %s", line, column, says, (int)err.line,
 			 (int)err.column, err.message);
 	assert_string_equal(err.file, "f.yaml");
+	if (strstr(says, "alias"))
+		assert_non_null(strstr(err.hint, "in quotes"));
 	assert_null(docs.roots); /* untouched */
 }
 
@@ -124,6 +126,7 @@ static void test_refusals(void **state RV_UNUSED)
 	refused("a: &x [1]\n", 1, 4, "anchor");
 	refused("a: &x {b: 1}\n", 1, 4, "anchor");
 	refused("b: *x\n", 1, 4, "alias");
+	refused("path: *.zip\n", 1, 8, "while scanning an alias");
 	refused("a: 1\nb: !!str 1\n", 2, 4, "tag");
 	refused("b: !!seq [1]\n", 1, 4, "tag");
 	refused("b: !x {a: 1}\n", 1, 4, "tag");

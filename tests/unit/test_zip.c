@@ -846,10 +846,11 @@ static void what_is_no_file(void **state)
 	int ends[2];
 
 	(void)state;
-	assert_int_equal(rv_zip_open(open("/", O_RDONLY | O_CLOEXEC), "folder", NULL, &zip, &err), RV_LOCAL_IO);
-	assert_non_null(strstr(err.message, "folder: an archive has to be a regular file"));
+	assert_int_equal(rv_zip_open(open("/", O_RDONLY | O_CLOEXEC), "folder", NULL, &zip, &err), RV_USAGE);
+	assert_string_equal(err.message, "folder is a folder, not an archive");
 	assert_int_equal(pipe(ends), 0);
 	assert_int_equal(rv_zip_open(ends[0], "pipe", NULL, &zip, &err), RV_LOCAL_IO);
+	assert_non_null(strstr(err.message, "pipe: an archive has to be a regular file"));
 	close(ends[1]);
 	assert_int_equal(rv_zip_open(-1, "none", NULL, &zip, &err), RV_LOCAL_IO);
 	int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
