@@ -316,7 +316,8 @@ struct round {
 	struct extract_archives archives;
 	struct extract_sequence sequence;
 	struct rv_error first;        /* the first archive that was refused */
-	struct rv_error gap;          /* the first that waits for a missing one */
+	struct rv_error gap;          /* the first that waits for a missing one, and what it waits for */
+	struct extract_range awaited;
 	uint64_t held;
 	bool remembered;              /* some are, that were not before */
 };
@@ -355,6 +356,7 @@ static bool is_due(struct round *p, const struct extract_archive *archive)
 	p->result->waiting++;
 	if (p->held++)
 		return false;
+	p->awaited = gap;
 	rv_fail(&p->gap, RV_FAILED, "%s waits: %s of the sequence %s %s missing", archive->shown, text,
 		params->job->sequence, gap.first == gap.last ? "is" : "are");
 	rv_hint(&p->gap, "--allow-gaps takes what there is; one that comes late is put in its place");
@@ -449,6 +451,9 @@ static enum rv_status run_locked(const struct rv_extract_params *params, struct 
 
 	if (params->job->sequence)
 		result->missing = extract_sequence_missing(&p.sequence);
+	if (p.held)
+		json_array_append_new(result->missing, json_pack("[I, I]", (json_int_t)p.awaited.first,
+								 (json_int_t)p.awaited.last));
 	if (status == RV_OK)
 		status = conclude(&p, err);
 	extract_archives_release(&p.archives);
@@ -504,7 +509,7 @@ enum rv_status rv_extract_run(const struct rv_extract_params *params, struct rv_
 /* ---- --check ---- */
 
 static enum rv_status check_archive(const struct rv_extract_params *params,
-				    const struct extract_archive *archive, struct rv_strbuf *ret,
+				    const struct extract_archive *archive, bool waits, struct rv_strbuf *ret,
 				    struct rv_error *err)
 {
 	struct extract_reading reading = { .params = params, .archive = archive, .rejects = RV_STRBUF_INIT,
@@ -521,9 +526,10 @@ static enum rv_status check_archive(const struct rv_extract_params *params,
 	if (status == RV_OK && params->lake)
 		status = extract_known_lake(params, reading.identity, &known, err);
 	if (status == RV_OK) {
+		bool taken = known == EXTRACT_TAKEN && !params->date && !params->since;
+
 		rv_strbuf_printf(ret, "%s: %s\n", archive->shown,
-				 known == EXTRACT_TAKEN && !params->date && !params->since ? "was taken"
-											   : "would be taken");
+				 taken ? "was taken" : waits ? "would wait" : "would be taken");
 		for (size_t t = 0; t < params->job->tables_count; t++)
 			for (size_t i = 0; i < reading.tables[t].members_count; i++) {
 				const struct rv_zip_entry *e =
@@ -541,21 +547,24 @@ static enum rv_status check_archive(const struct rv_extract_params *params,
 static enum rv_status check_number(const struct rv_extract_params *params,
 				   const struct extract_sequence *sequence,
 				   const struct extract_archives *archives,
-				   const struct extract_archive *archive, struct rv_strbuf *ret,
-				   struct rv_error *err)
+				   const struct extract_archive *archive, bool *ret_waits,
+				   struct rv_strbuf *ret, struct rv_error *err)
 {
 	struct extract_range gap;
 	char text[EXTRACT_RANGE_TEXT];
 	uint64_t number;
 
+	*ret_waits = false;
 	if (!params->job->sequence)
 		return RV_OK;
 	if (!extract_sequence_number(params->job, archive->name, &number))
 		return no_number(params, archive, err);
-	if (extract_sequence_gap(sequence, archives, number, &gap))
-		rv_strbuf_printf(ret, "%s: %s before it %s missing%s\n", archive->shown,
-				 extract_range_text(&gap, text), gap.first == gap.last ? "is" : "are",
-				 params->allow_gaps ? "" : ", and it would wait");
+	/* as in is_due */
+	if (params->date || params->since || !extract_sequence_gap(sequence, archives, number, &gap))
+		return RV_OK;
+	*ret_waits = !params->allow_gaps;
+	rv_strbuf_printf(ret, "%s: %s before it %s missing%s\n", archive->shown, extract_range_text(&gap, text),
+			 gap.first == gap.last ? "is" : "are", *ret_waits ? ", and it would wait" : "");
 	return RV_OK;
 }
 
@@ -575,9 +584,11 @@ enum rv_status rv_extract_check(const struct rv_extract_params *params, struct r
 	if (status == RV_OK && params->job->sequence)
 		status = extract_sequence_read(params, &archives, &sequence, err);
 	for (size_t i = 0; i < archives.count && status == RV_OK; i++) {
-		status = check_number(params, &sequence, &archives, &archives.items[i], ret, err);
+		bool waits;
+
+		status = check_number(params, &sequence, &archives, &archives.items[i], &waits, ret, err);
 		if (status == RV_OK)
-			status = check_archive(params, &archives.items[i], ret, err);
+			status = check_archive(params, &archives.items[i], waits, ret, err);
 		if (status != RV_BAD_DATA)
 			continue;
 		/* a run goes on behind one that it refuses, and so does this */

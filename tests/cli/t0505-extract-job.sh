@@ -273,8 +273,11 @@ test_expect_success '80: extracts behind a missing one wait for it, and it is na
 	fresh && ext ext-007.zip 1 7 && ext ext-008.zip 1 8 && ext ext-011.zip 1 11 && ext ext-012.zip 2 12 &&
 	test_expect_code 1 river extract-load seq.yaml --output json >out 2>err &&
 	grep "2 extracts wait; the first: .*ext-011.zip waits: 9 and 10 of the sequence" err && grep "allow-gaps" err &&
-	jq -e ".taken == 2 and .waiting == 2" out && test "$(rows)" = 1,8 &&
+	jq -e ".taken == 2 and .waiting == 2 and .missing == [[9,10]]" out && test "$(rows)" = 1,8 &&
 	river extract-load seq.yaml --check >out && grep "ext-011.zip: 9 and 10 before it are missing, and it would wait" out &&
+	grep -c "ext-01[12].zip: would wait$" out >have && echo 2 >want && test_cmp want have && ! grep "would be taken" out &&
+	river extract-load seq.yaml --check --allow-gaps >out && ! grep "would wait" out && grep "ext-012.zip: would be taken" out &&
+	river extract-load seq.yaml --check --since 2000-01-01 >out && ! grep "would wait" out && grep "ext-011.zip: would be taken" out &&
 	ext ext-010.zip 1 10 &&
 	test_expect_code 1 river extract-load seq.yaml 2>err && grep "3 extracts wait; the first: .*ext-010.zip waits: 9 of the sequence .* is missing" err &&
 	ext ext-009.zip 1 9 && river extract-load seq.yaml --output json >out && jq -e ".taken == 4 and .missing == []" out &&
