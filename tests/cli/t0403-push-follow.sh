@@ -136,7 +136,7 @@ test_expect_success 'a folder: files that are there, appear, are renamed; what i
 '
 
 test_expect_success 'a folder: the copy of copytruncate is no file of its own' '
-	fresh && numbers 1 3 >logs/a.log && follow logs && until_true "records_landed 3" &&
+	fresh && numbers 1 3 >logs/a.log && follow logs --settle 60s && until_true "records_landed 3" &&
 	numbers 4 5 >>logs/a.log && cp logs/a.log logs/a.log.1 && : >logs/a.log &&
 	numbers 6 7 >>logs/a.log && until_true "records_landed 7" && stop && once logs && has_numbers 1 7
 '

@@ -86,6 +86,7 @@ test_expect_success '1: SIGKILL at every call while a writer writes and rotates'
 	test $walk_points -gt 5
 '
 
+# With the usual --settle: a copy that is cut a moment later must not pass for a file of its own.
 for what in app.log logs
 do
 	test_expect_success "2: SIGKILL at random times, a writer at full speed that rotates, $what: each once, in order" '
@@ -94,12 +95,12 @@ do
 		{ write_and_rotate $file 12 3000 0.002 & writer=$!; } &&
 		for i in 1 2 3 4 5 6 7 8
 		do
-			river push -F web/clicks --flush-after 50ms --settle 100ms $what 2>err &
+			river push -F web/clicks --flush-after 50ms $what 2>err &
 			follower=$!
 			sleep 0.$((i * 3 % 7 + 1)) && kill -KILL $follower
 			wait $follower || :
 		done &&
-		river push -F web/clicks --flush-after 200ms --settle 100ms --until-quiet 2s $what 2>err &&
+		river push -F web/clicks --flush-after 200ms --until-quiet 2s $what 2>err &&
 		wait $writer && again_follow $what && all_there expected.rotated && in_order
 	'
 done
