@@ -23,7 +23,8 @@ enum {
 	REJECT_BYTES = 64 << 10, /* of a row that is kept aside */
 	THREADS_MAX = 64,
 };
-#define REJECTS_MAX_BYTES (256u << 20)
+/* They are kept in memory until all members were read. */
+#define REJECTS_MAX_BYTES ((uint64_t)64 << 20)
 
 enum rv_status extract_stage(struct extract_reading *reading, const char *ours, const char *folder,
 			     struct extract_object *object, struct rv_error *err)
@@ -165,7 +166,7 @@ struct crew {
 	size_t *turns;          /* largest members first, so that none is left alone at the end */
 	size_t count, next;
 	bool stop;
-	uint64_t rejected, done_bytes, rows;
+	uint64_t rejected, rejects_bytes, done_bytes, rows;
 };
 
 static enum rv_status take_row(void *arg, const char *row, size_t len, struct rv_error *err)
@@ -184,7 +185,7 @@ static enum rv_status take_reject(void *arg, const struct rv_table_reject *rejec
 	struct crew *crew = m->crew;
 	const struct rv_extract_params *params = crew->reading->params;
 	const char *member = rv_zip_entry(crew->reading->zip, m->entry)->shown;
-	size_t len = reject->len < REJECT_BYTES ? reject->len : REJECT_BYTES;
+	size_t len = reject->len < REJECT_BYTES ? reject->len : REJECT_BYTES, before = m->rejects.len;
 
 	if (!m->first_reject.len)
 		rv_strbuf_printf(&m->first_reject, "%s, line %" PRIu64 ": %s", member, reject->line,
@@ -201,10 +202,17 @@ static enum rv_status take_reject(void *arg, const struct rv_table_reject *rejec
 	rv_strbuf_printf(&m->rejects, "\",\"length\":%zu}\n", reject->len);
 	pthread_mutex_lock(&crew->mutex);
 	bool too_many = ++crew->rejected > params->max_rejects;
+	bool too_large = (crew->rejects_bytes += m->rejects.len - before) > REJECTS_MAX_BYTES;
 
 	pthread_mutex_unlock(&crew->mutex);
-	if (!too_many && m->rejects.len < REJECTS_MAX_BYTES)
+	if (!too_many && !too_large)
 		return RV_OK;
+	if (!too_many) {
+		rv_fail(err, RV_BAD_DATA, "%s: the rows that cannot be taken are more than 64 MiB can hold; %s",
+			crew->reading->archive->shown, m->first_reject.bytes);
+		rv_hint(err, "nothing of it was loaded: is it another file than the job says?");
+		return err->status;
+	}
 	if (!params->max_rejects)
 		rv_fail(err, RV_BAD_DATA, "%s: %s", crew->reading->archive->shown, m->first_reject.bytes);
 	else

@@ -274,10 +274,14 @@ static enum rv_status put_cell(struct rv_table_reader *r, const struct rv_column
 					return RV_OK;
 				rv_strbuf_truncate(&r->row, before);
 			} else {
+				size_t shown = text.len < 60 ? text.len : 60;
+
+				/* whole characters */
+				while (shown && shown < text.len && (text.p[shown] & 0xc0) == 0x80)
+					shown--;
 				*ret_good = false;
-				return reject(r, content, "bad_value", column->name, err,
-					      "%s %s: '%.*s'", column->name, reason,
-					      (int)(text.len < 60 ? text.len : 60), text.p);
+				return reject(r, content, "bad_value", column->name, err, "%s %s: '%.*s'",
+					      column->name, reason, (int)shown, text.p);
 			}
 		} else {
 			/* what was passed over may have been quotes of the dialect alone */

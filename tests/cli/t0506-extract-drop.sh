@@ -185,4 +185,20 @@ test_expect_success '119: a row of nothing but delimiters takes little memory' '
 	test_grep "more fields than a row may have" err && grep "\"v\":\"1\"" lake/loads/flat/*/*.ndjson
 '
 
+test_expect_success '130: rows that are set aside have their characters whole, and a bound in all' '
+	fresh && mkdir drop && cat >bad.yaml <<-\YAML &&
+	source: { path: drop }
+	tables: { t: { member: "T*.csv", columns: { n: integer, s: string } } }
+	loads: { t: { to: lake } }
+	YAML
+	a=$(printf "%059d" 0 | tr 0 a) && printf "n,s\n%s\303\251,1\n1,1\n" "$a" >T1.csv &&
+	"$make_zip" --pack drop/1.zip T1.csv &&
+	test_expect_code 7 river extract-load bad.yaml --max-rejects 1 2>err &&
+	grep "\"reason\":\"n is not a number: .$a.\"" lake/_river/extracts/bad/*.rejects.ndjson &&
+	{ printf "n,s\n" && yes "bad,$a$a$a$a$a$a$a$a" | head -n 60000; } >T1.csv && cp T1.csv T2.csv &&
+	rm drop/1.zip && "$make_zip" --pack drop/2.zip T1.csv T2.csv &&
+	test_expect_code 9 river extract-load bad.yaml --max-rejects 1000000 --max-ratio 100000 2>err &&
+	test_grep "more than 64 MiB can hold; T[12].csv, line 2" err
+'
+
 test_done
