@@ -89,10 +89,10 @@ void rv_wire_explain(const struct rv_profile *profile, rv_explain_each *each, vo
 /* The same of Snowflake, for a profile whose warehouse is there, and for each business that has an account
  * or names of its own. Starts no warehouse and changes nothing. */
 void rv_wire_explain_snowflake(const struct rv_profile *profile, rv_explain_each *each, void *arg);
-/* Configuration, profile and lake for a command that reads first which profile they are of: 'profile' counts
- * unless --profile is given, and files are searched upwards from 'folder'. */
-enum rv_status rv_wire_profile(struct rv_command_context *cx, const char *profile, const char *folder,
-			       struct rv_error *err) RV_MUST_CHECK;
+/* Configuration, profile and lake for a command that reads first which profile they are of: 'profile', which
+ * 'origin' names, counts unless --profile is given, and files are searched upwards from 'folder'. */
+enum rv_status rv_wire_profile(struct rv_command_context *cx, const char *profile, const char *origin,
+			       const char *folder, struct rv_error *err) RV_MUST_CHECK;
 /* Where documents of a job are kept. `settled` as in delivery/documents.h. */
 struct rv_document_target {
 	const struct rv_job *job;

@@ -318,6 +318,8 @@ static enum rv_status check(struct rv_command_context *cx, const struct rv_job *
 {
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
 	rv_job_explain(job, &text);
+	/* without a configuration it is one below the home folder: say where things would go */
+	rv_strbuf_printf(&text, "lake %s, profile %s\n", cx->lake->url, cx->profile->name);
 	enum rv_status status = RV_OK;
 	if (job->source || params->sources_count) {
 		rv_strbuf_puts(&text, "extracts\n");
@@ -536,11 +538,12 @@ static enum rv_status extract_run(struct rv_command_context *cx, void *options, 
 	if (o->max_ratio != RV_OPT_NOT_GIVEN)
 		job.max_ratio = o->max_ratio;
 	RV_CLEANUP(rv_free_p) char *folder = rv_path_parent(operands[0]);
+	RV_CLEANUP(rv_free_p) char *origin = rv_asprintf("profile of %s", operands[0]);
 	enum rv_status status = check_replacing(o, &job, err);
 	if (status == RV_OK)
 		status = check_shard(o, &job, &shard, err);
 	if (status == RV_OK)
-		status = rv_wire_profile(cx, job.profile, folder, err);
+		status = rv_wire_profile(cx, job.profile, origin, folder, err);
 	if (status == RV_OK && o->event)
 		status = read_event(o->event, &named, err);
 	/* an event that names nothing is nothing to do, not the whole source */

@@ -199,14 +199,16 @@ enum rv_status rv_wire_lake(const struct rv_profile *profile, struct rv_store **
 	return RV_OK;
 }
 
-enum rv_status rv_wire_profile(struct rv_command_context *cx, const char *profile, const char *folder,
-			       struct rv_error *err)
+enum rv_status rv_wire_profile(struct rv_command_context *cx, const char *profile, const char *origin,
+			       const char *folder, struct rv_error *err)
 {
 	struct rv_config_params params = *cx->config_params;
 	struct rv_config *config;
 
-	if (!params.profile)
+	if (!params.profile) {
 		params.profile = profile;
+		params.profile_origin = origin;
+	}
 	if (!params.folder)
 		params.folder = folder;
 	if (rv_config_load(&params, &config, err) != RV_OK)

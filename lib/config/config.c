@@ -151,14 +151,15 @@ static enum rv_status no_such_profile(const struct rv_config *c, const char *nam
 }
 
 /* The profile's settings, or NULL for `local` where no file has any profile. */
-static enum rv_status choose(struct rv_config *c, const char *wanted,
+static enum rv_status choose(struct rv_config *c, const struct rv_config_params *params,
 			     const struct rv_config_profile **ret, struct rv_error *err)
 {
+	const char *wanted = params->profile;
 	const struct rv_config_file *by = NULL;
 	size_t profiles = 0;
 	const char *name = wanted;
 	if (wanted) {
-		c->profile_origin = rv_strdup("--profile");
+		c->profile_origin = rv_strdup(params->profile_origin ? params->profile_origin : "--profile");
 	} else if ((name = environment("RIVER_PROFILE"))) {
 		c->profile_origin = rv_strdup("environment RIVER_PROFILE");
 	}
@@ -624,7 +625,7 @@ enum rv_status rv_config_load(const struct rv_config_params *params, struct rv_c
 	const struct rv_config_profile *chosen = NULL;
 	RV_CLEANUP(rv_free_p) char *folder = rv_path_absolute(params->folder ? params->folder : ".");
 	if (read_files(c, folder, err) != RV_OK ||
-	    choose(c, params->profile, &chosen, err) != RV_OK)
+	    choose(c, params, &chosen, err) != RV_OK)
 		return err->status;
 	set_defaults(c);
 	if (chosen)

@@ -22,6 +22,7 @@
 
 struct rv_config_params {
 	const char *profile;          /* --profile; NULL: RIVER_PROFILE, default_profile, "local" */
+	const char *profile_origin;   /* who names it; NULL: --profile */
 	const char *const *overrides; /* -c, "key=value" each; the last of a key wins */
 	size_t overrides_count;
 	const char *endpoint_url;     /* --endpoint-url; Optional: aws.endpoint_url, over -c */
@@ -42,7 +43,7 @@ void rv_config_free(struct rv_config *config);
 void rv_config_free_p(struct rv_config **config);
 
 const struct rv_profile *rv_config_profile(const struct rv_config *config);
-/* Why this profile: "--profile", "environment RIVER_PROFILE", "file:...:1", "default". */
+/* Why this profile: "--profile", what params.profile_origin says, "environment RIVER_PROFILE", "file:...:1", "default". */
 const char *rv_config_profile_origin(const struct rv_config *config);
 /* A known key that is not set and has no default: RV_OK, NULL and NULL. An unknown key: RV_USAGE
  * with a suggestion. */

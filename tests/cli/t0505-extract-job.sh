@@ -56,8 +56,15 @@ pack () {
 test_expect_success 'a history keeps the tables that the job names nowhere, and --check says so' '
 	fresh && sed "s|s3://drop/ext-|drop/ext-|" orders.yaml >job.yaml &&
 	river extract-load job.yaml --check >out &&
-	grep "orders: loads/.*merged into the table dw.orders$" out &&
+	grep "orders: loads/.*merged into the table dw.orders$" out && grep "^lake $PWD/lake, profile prod$" out &&
 	grep "lines: loads/.*merged into the table orders.lines, kept for documents$" out
+'
+
+test_expect_success 'a profile that is not there: the job is named, not an option' '
+	sed "s/^profile: prod/profile: none/" orders.yaml >slip.yaml &&
+	test_expect_code 3 river extract-load slip.yaml --check 2>err &&
+	grep "profile of slip.yaml: no profile none in $PWD/river.yaml" err &&
+	test_expect_code 3 river --profile nowhere extract-load slip.yaml --check 2>err && grep -e "--profile: no profile nowhere" err
 '
 
 test_expect_success 'a table of a history without a key: one error, at the table' '
