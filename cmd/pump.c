@@ -1,6 +1,7 @@
 /* `river pump`: a data set as events, to an address or into a stream. */
 #include "pump.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,7 +66,8 @@ static const struct rv_opt pump_options_table[] = {
 	OPT_FLAG(struct pump_options, 0, "check", check,
 		 "with --dry-run: print how many there are of each kind instead"),
 	OPT_STRING(struct pump_options, 0, "sample", sample, "folder",
-		   "write a synthetic data set there, of --count rows, and do nothing else",
+		   "write a synthetic data set there, of --count rows (default 10000), and do nothing "
+		   "else",
 		   .complete = RV_COMPLETE_FOLDER),
 	OPT_FLAG(struct pump_options, 0, "print-map", print_map,
 		 "print the built-in map, to begin one's own with, and do nothing else"),
@@ -204,6 +206,8 @@ static enum rv_status check_options(struct pump *p, int count, struct rv_error *
 		rv_hint(err, "write http://host:port/path or https://..., without user and password");
 		return err->status;
 	}
+	if (o->to && !p->to_address && strstr(o->to, "://"))
+		return rv_fail(err, RV_USAGE, "--to: an address begins with http:// or https://");
 	if (o->to)
 		p->shown = rv_post_url_shown(o->to);
 	if (!p->to_address && (o->batch > 1 || o->headers || o->ca_file))
@@ -223,8 +227,15 @@ static enum rv_status find_files(struct pump *p, int count, char **operands, str
 			return err->status;
 		}
 		if (stat(operands[i], &st) == 0 && S_ISDIR(st.st_mode)) {
-			p->files[p->files_count++] = rv_path_join(operands[i], RV_MAP_COVEO_FILE);
+			char *data = rv_path_join(operands[i], RV_MAP_COVEO_FILE);
+
+			p->files[p->files_count++] = data;
 			p->coveo = true;
+			if (stat(data, &st) < 0 && errno == ENOENT) {
+				rv_fail(err, RV_NOT_FOUND, "no file %s", data);
+				rv_hint(err, "a folder stands for that data set; of other data name the files");
+				return err->status;
+			}
 		} else {
 			p->coveo |= strcmp(rv_path_base(operands[i]), RV_MAP_COVEO_FILE) == 0;
 			p->files[p->files_count++] = rv_strdup(operands[i]);
@@ -515,8 +526,8 @@ static enum rv_status dry_run(struct pump *p, int64_t started_ms, struct rv_erro
 
 	if (status == RV_OK && c->rejected)
 		status = rv_fail(err, c->events ? RV_PARTIAL : RV_BAD_DATA,
-				 "%" PRIu64 " of %" PRIu64 " rows are rejected, the first: %s", c->rejected,
-				 c->rows, c->first_reject);
+				 "%" PRIu64 " of %" PRIu64 " rows %s rejected, the first: %s", c->rejected,
+				 c->rows, c->rejected == 1 ? "is" : "are", c->first_reject);
 	const struct river_pump_said said = {
 		.map = &p->map,
 		.line = &p->line,

@@ -35,8 +35,8 @@ static enum rv_status with_rejects(const struct rv_pump_line *line, enum rv_stat
 	if (status != RV_OK || !c->rejected)
 		return status;
 	return rv_fail(err, c->events ? RV_PARTIAL : RV_BAD_DATA,
-		       "%llu of %llu rows are rejected, the first: %s", (unsigned long long)c->rejected,
-		       (unsigned long long)c->rows, c->first_reject);
+		       "%llu of %llu rows %s rejected, the first: %s", (unsigned long long)c->rejected,
+		       (unsigned long long)c->rows, c->rejected == 1 ? "is" : "are", c->first_reject);
 }
 
 enum rv_status river_pump_stream(struct rv_command_context *cx, const char *name,

@@ -48,11 +48,11 @@ static int64_t wall_ms(const struct rv_pump_line *line)
 /* ---- rows that are no events ---- */
 
 static enum rv_status rejected(struct rv_pump_line *line, const char *file, uint64_t number,
-			       const char *reason, bool is_line, struct rv_error *err)
+			       const char *reason, struct rv_error *err)
 {
 	struct rv_pump_counts *c = &line->counts;
 	RV_CLEANUP(rv_free_p)
-	char *text = rv_asprintf("%s%s%" PRIu64 ": %s", file, is_line ? ":" : ", row ", number, reason);
+	char *text = rv_asprintf("%s:%" PRIu64 ": %s", file, number, reason);
 
 	c->rejected++;
 	if (c->rejected == 1)
@@ -96,11 +96,13 @@ static enum rv_status take_row(struct rv_pump_line *line, const struct rv_pump_n
 		line->counts.skipped++;
 		return RV_OK;
 	case RV_PUMP_REFUSED:
-		return rejected(line, next->file, next->line, line->why.bytes, true, err);
+		return rejected(line, next->file, next->line, line->why.bytes, err);
 	case RV_PUMP_TAKEN:
 		break;
 	}
 	line->has_row = true;
+	line->row_file = next->file;
+	line->row_line = next->line;
 	line->due_us = INT64_MIN;
 	if (is_paced(line->params.pace) &&
 	    !(line->params.catch_up && line->params.state &&
@@ -143,7 +145,7 @@ enum rv_status rv_pump_line_next(struct rv_pump_line *line, int64_t timeout_ms, 
 			if (next.number < line->params.from)
 				return RV_OK;
 			line->counts.rows++;
-			return rejected(line, next.file, next.line, next.reason, true, err);
+			return rejected(line, next.file, next.line, next.reason, err);
 		case RV_PUMP_ROW:
 			if (next.number < line->params.from) {
 				*ret = RV_PUMP_NOTHING;
@@ -199,7 +201,7 @@ enum rv_status rv_pump_line_take(struct rv_pump_line *line, const char **ret, si
 	rv_strbuf_clear(&line->event);
 	if (rv_pump_render(line->params.mapper, &line->row, time_ms, &line->event, &line->why) !=
 	    RV_PUMP_TAKEN)
-		return rejected(line, "the data", line->row.number + 1, line->why.bytes, false, err);
+		return rejected(line, line->row_file, line->row_line, line->why.bytes, err);
 	line->counts.events++;
 	line->counts.kinds[line->row.kind]++;
 	line->counts.bytes += line->event.len;

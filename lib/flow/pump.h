@@ -57,6 +57,8 @@ struct rv_pump_line {
 	struct rv_pump_counts counts;
 	/* its own: */
 	struct rv_pump_row row;       /* the one that waits */
+	const char *row_file;         /* where it is, for messages; the feed's */
+	uint64_t row_line;
 	bool has_row, ended;
 	bool data_ended;              /* and not only --count */
 	int64_t due_us;

@@ -19,6 +19,7 @@
 #define SYNCED_MS 1000
 #define BATCH_AGE_US 1000000
 #define TROUBLE_US 1000000
+#define WHY_REFUSED "look at one with --dry-run --count 1, and at what the address wants"
 #define HOPELESS_EVENTS 100 /* all refused: it will not become better */
 
 /* A body that waits: rows and their sessions' lane. */
@@ -277,6 +278,17 @@ static enum rv_status note_settled(struct rv_pump_poster *p, bool sync, struct r
 	return rv_pump_state_settled(state, p->base, sync, err);
 }
 
+/* What is refused most often is answered with. */
+static unsigned usual_refusal(const struct rv_pump_post_result *r)
+{
+	unsigned usual = 0;
+
+	for (unsigned i = 0; i < RV_PUMP_STATUSES; i++)
+		if (i / 100 != 2 && r->statuses[i] && (!usual || r->statuses[i] > r->statuses[usual]))
+			usual = i;
+	return usual;
+}
+
 static enum rv_status between(struct rv_pump_poster *p, struct rv_post *post, struct rv_error *err)
 {
 	int64_t now_ms = rv_pump_line_now_us(p->line) / 1000;
@@ -284,9 +296,9 @@ static enum rv_status between(struct rv_pump_poster *p, struct rv_post *post, st
 	p->line->rough_us = 0; /* time has passed */
 	tell(p, post, now_ms);
 	if (!p->result->taken && p->result->refused >= HOPELESS_EVENTS) {
-		rv_fail(err, RV_BAD_DATA, "the first %" PRIu64 " events were all refused",
-			p->result->refused);
-		rv_hint(err, "look at one with --dry-run --count 1, and at what the address wants");
+		rv_fail(err, RV_BAD_DATA, "the first %" PRIu64 " events were all refused (it answers %u)",
+			p->result->refused, usual_refusal(p->result));
+		rv_hint(err, WHY_REFUSED);
 		return err->status;
 	}
 	if (now_ms - p->synced_ms >= SYNCED_MS) {
@@ -392,11 +404,16 @@ static enum rv_status verdict(const struct rv_pump_poster *p, struct rv_error *e
 	if (!wrong)
 		return RV_OK;
 	if (c->rejected)
-		rv_fail(err, RV_PARTIAL, "%" PRIu64 " of %" PRIu64 " rows are rejected, the first: %s",
-			c->rejected, c->rows, c->first_reject);
-	else
-		rv_fail(err, RV_PARTIAL, "%" PRIu64 " of %" PRIu64 " events were refused", r->refused,
-			c->events);
+		rv_fail(err, RV_PARTIAL, "%" PRIu64 " of %" PRIu64 " rows %s rejected, the first: %s",
+			c->rejected, c->rows, c->rejected == 1 ? "is" : "are", c->first_reject);
+	if (r->refused && c->rejected)
+		rv_context(err, "%" PRIu64 " of %" PRIu64 " events %s refused (it answers %u), and",
+			   r->refused, c->events, r->refused == 1 ? "was" : "were", usual_refusal(r));
+	else if (r->refused)
+		rv_fail(err, RV_PARTIAL, "%" PRIu64 " of %" PRIu64 " events %s refused (it answers %u)",
+			r->refused, c->events, r->refused == 1 ? "was" : "were", usual_refusal(r));
+	if (r->refused)
+		rv_hint(err, WHY_REFUSED);
 	if (!r->taken)
 		err->status = RV_BAD_DATA;
 	return err->status;
@@ -424,8 +441,13 @@ enum rv_status rv_pump_post(struct rv_pump_poster *p, struct rv_post *post,
 		*err = later;
 		status = err->status;
 	}
-	if (status != RV_OK)
+	if (status != RV_OK) {
+		if (!*err->hint && ret->taken)
+			rv_hint(err, "%" PRIu64 " events were taken before%s", ret->taken,
+				p->line->params.state ? "; the same command goes on behind them"
+						      : ", and with --resume it would go on behind them");
 		return status;
+	}
 	if (!ret->stopped && p->line->data_ended && p->line->params.state &&
 	    rv_pump_state_end(p->line->params.state, err) != RV_OK)
 		return err->status;

@@ -535,7 +535,10 @@ static enum rv_status judge(struct rv_push_state *push, enum rv_status status, s
 		return err->status;
 	}
 	if (push->stopped) {
-		if (result->pipe)
+		if (params->source)
+			rv_fail(err, RV_FAILED, "stopped: %" PRIu64 " record%s accepted",
+				result->accepted, result->accepted == 1 ? " is" : "s are");
+		else if (result->pipe)
 			rv_fail(err, RV_FAILED, "stopped: accepted up to byte %" PRIu64,
 				result->accepted_offset);
 		else

@@ -109,6 +109,9 @@ test_expect_success 'a row that is none costs itself: exit 7, named; all of them
 	test_grep "browsing_train.csv:4: it is of no kind" err && test_grep "browsing_train.csv:5: " err &&
 	test_grep "3 of 5 rows are rejected" err &&
 	test_expect_code 9 river pump -n --max-rejects 1 golden >out 2>err && test_grep "more than 1 row" err &&
+	printf "n,q\n1,2\n2,x\n" >q.csv && echo "fields: { q: { column: q, as: number } }" >q.yaml &&
+	test_expect_code 7 river pump -n --map q.yaml q.csv >out 2>err &&
+	test_grep "1 of 2 rows is rejected, the first: q.csv:3: q: " err && test_grep "warning: q.csv:3: " err &&
 	sed -i 2,3d golden/browsing_train.csv && test_expect_code 9 river pump -n golden >out 2>err
 '
 
@@ -169,7 +172,10 @@ test_expect_success 'slips in a map or a command are named before anything is se
 	test_expect_code 2 river pump -n --rate 5 --speed 2 one && test_expect_code 2 river pump -n --speed 2 as-is.ndjson 2>err &&
 	test_grep "own time" err &&
 	test_expect_code 2 river pump --to http://user:secret@x/ one 2>err && ! grep secret err &&
-	test_expect_code 2 river pump -n --resume one && test_expect_code 2 river pump --to x/y --batch 5 one
+	test_expect_code 2 river pump -n --resume one && test_expect_code 2 river pump --to x/y --batch 5 one &&
+	test_expect_code 2 river pump --to ftp://x/y one 2>err && test_grep "begins with http" err &&
+	mkdir -p bare && test_expect_code 5 river pump -n bare 2>err && test_grep "no file bare/browsing_train.csv" err &&
+	test_grep "^hint: .*name the files" err
 '
 
 test_expect_success '71: data is not read from addresses, and half a file is an error' '

@@ -72,8 +72,16 @@ test_expect_success 'cut off without an answer: sent again as the same bytes' '
 '
 
 test_expect_success 'refused for good: counted, exit 7, the others arrive' '
-	test_expect_code 7 pump reject-10 rows.ndjson && test_grep "200 of 2000 events were refused" err &&
+	test_expect_code 7 pump reject-10 rows.ndjson && test_grep "200 of 2000 events were refused (it answers 400)" err &&
+	test_grep "hint.*look at one" err &&
 	bodies >got && test_line_count = 1800 got && test_grep "\"400\": *200" out
+'
+
+test_expect_success 'rows that are none, and events that are refused: both are told' '
+	{ echo junk && rows 20; } >mixed.ndjson &&
+	test_expect_code 7 pump reject-10 mixed.ndjson &&
+	test_grep "2 of 20 events were refused (it answers 400), and: 1 of 21 rows is rejected, the first: mixed.ndjson:1: " err &&
+	test_expect_code 9 pump status-400 mixed.ndjson && test_grep "20 of 20 events were refused" err
 '
 
 test_expect_success 'an address that takes nothing is left alone: 4, 5, 3, 9' '
@@ -106,8 +114,15 @@ test_expect_success 'SIGTERM while nobody listens: said, and soon over' '
 test_expect_success 'a server that goes away in between' '
 	{ river pump --map map.yaml --rate 1000/s --to "$capture_url/ok" rows.ndjson 2>err & } && pumper=$! &&
 	test_wait_until 20 grep -q "\"n\":200," captured && capture_stop && cp captured before &&
-	capture_start $port && wait $pumper && cat captured >after &&
+	capture_start $port && wait $pumper && cat captured >after && test_grep ! "were taken before" err &&
 	cat before after | sed -n "s/^200 [0-9]* //p" | sed -n "s/.*\"n\":\([0-9]*\).*/\1/p" | sort -nu >numbers && seq 0 1999 | test_cmp - numbers
+'
+
+test_expect_success 'a server that goes away for good: 10, and how many it had taken' '
+	: >captured && { river pump --map map.yaml --rate 1000/s --retry-for 200ms --to "$capture_url/ok" rows.ndjson 2>err & } && pumper=$! &&
+	test_wait_until 20 grep -q "\"n\":200," captured && capture_stop &&
+	{ wait $pumper; test $? = 10; } && test_grep "^hint: [0-9]* events were taken before, and with --resume" err &&
+	capture_start $port
 '
 
 test_expect_success 'batches: arrays, or lines, of one session in order' '
