@@ -224,9 +224,11 @@ static enum rv_status sum_up(struct rv_command_context *cx, const char *stream,
 		*err = totals->loss;
 		return err->status;
 	}
-	if (totals->courier.delivery.status != RV_OK && totals->spool_bytes)
+	const struct rv_error *why = totals->courier.delivery.status != RV_OK ? &totals->courier.delivery
+									      : &totals->failure;
+	if (why->status != RV_OK && totals->spool_bytes)
 		rv_warn("%s stay in the spool, nothing is lost ('river spool flush' brings them): %s",
-			rv_format_size(totals->spool_bytes, bytes), totals->courier.delivery.message);
+			rv_format_size(totals->spool_bytes, bytes), why->message);
 	return RV_OK;
 }
 

@@ -424,9 +424,15 @@ void rv_handle_request(struct rv_collect_server *server, struct connection *c,
 		const char *why = server->stopping_ms ? "stopping"
 				  : rv_collect_store_is_full(server->store) ? "the spool is full"
 									    : "the disk is slow";
+		if (!server->stopping_ms && rv_collect_store_is_full(server->store) && !server->said_full) {
+			server->said_full = true;
+			server->params.warn(server->params.arg,
+					    "the spool is full (spool.max), clients are asked to come back");
+		}
 		rv_connection_error(c, head, 503, why)->retry_after_s = 5;
 		return;
 	}
+	server->said_full = false;
 	allow_origin(server, head, &look);
 	intake.request.allow_origin = look.any_origin ? "*" : look.origin;
 	take_body(&intake, body);

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -50,9 +51,14 @@ static enum rv_status listen_on(const char *address, const struct addrinfo *info
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (info->ai_family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
-	if (bind(fd, info->ai_addr, info->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0)
-		return rv_fail_errno(err, errno == EADDRINUSE ? RV_CONFLICT : RV_LOCAL_IO,
-				     "listen on %s", address);
+	if (bind(fd, info->ai_addr, info->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0) {
+		bool taken = errno == EADDRINUSE;
+		rv_fail_errno(err, taken ? RV_CONFLICT : RV_LOCAL_IO, "listen on %s", address);
+		if (taken)
+			rv_hint(err, "another program listens there; --listen names another address, or with "
+				"port 0 any that is free");
+		return err->status;
+	}
 	*ret = fd;
 	fd = -1;
 	return RV_OK;
@@ -449,8 +455,12 @@ static void reload(struct rv_collect_server *server)
 	struct rv_error err = RV_ERROR_INIT;
 	struct rv_collect_settings settings = { .max_body_bytes = 0 };
 	if (server->params.reload(server->params.arg, &settings, &err) != RV_OK) {
-		RV_CLEANUP(rv_free_p)
-		char *text = rv_asprintf("the settings stay as they were: %s", err.message);
+		RV_CLEANUP(rv_free_p) char *text = NULL;
+		if (err.file[0] && err.line)
+			text = rv_asprintf("the settings stay as they were: %s:%" PRIu64 ": %s", err.file,
+					   err.line, err.message);
+		else
+			text = rv_asprintf("the settings stay as they were: %s", err.message);
 		rv_collect_settings_release(&settings);
 		server->params.warn(server->params.arg, text);
 		return;

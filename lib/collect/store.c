@@ -346,8 +346,11 @@ static enum rv_status make_batch(struct rv_collect_store *s, const struct closed
 
 static void tell(struct rv_collect_store *s, const struct rv_error *err)
 {
-	if (s->totals.failure.status == RV_OK && s->params.warn)
-		s->params.warn(s->params.arg, err->message);
+	if (s->totals.failure.status == RV_OK && s->params.warn) {
+		RV_CLEANUP(rv_free_p)
+		char *text = rv_asprintf("%s; what is received waits in the spool, trying on", err->message);
+		s->params.warn(s->params.arg, text);
+	}
 }
 
 /* With the mutex held, which is let go of meanwhile; false: it has to be tried again. */

@@ -144,6 +144,8 @@ static void read_group(struct reading *r, struct rv_config_profile *profile, con
 				!key		 ? "a mapping"
 				: is_group	 ? "a word or a mapping"
 						 : "one value");
+			if (key && node->kind == RV_YAML_SEQUENCE)
+				rv_hint(&problem, "river.yaml(5) says how it is written");
 			note_problem(r, &problem, node);
 		}
 	}

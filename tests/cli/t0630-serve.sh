@@ -20,7 +20,10 @@ test_expect_success 'what it cannot serve it says' '
 	test_expect_code 3 river -c collect.stage=/x serve --collect web/clicks 2>err &&
 	test_expect_code 3 river -c collect.origins=shop.example serve --collect web/clicks 2>err &&
 	test_grep "origin" err &&
-	test_expect_code 3 river -c collect.max_body=1GiB serve --collect web/clicks 2>err
+	test_expect_code 3 river -c collect.max_body=1GiB serve --collect web/clicks 2>err &&
+	sed "s|^  local:|&\n    collect: { origins: [\"https://a\"] }|" river.yaml >list.yaml &&
+	RIVER_CONFIG=$PWD/list.yaml && export RIVER_CONFIG && test_expect_code 3 river serve --collect web/clicks 2>err &&
+	unset RIVER_CONFIG && test_grep "^hint: river.yaml(5)" err
 '
 
 test_expect_success 'an event is answered with 42 bytes and both fields, and is a row' '
@@ -221,7 +224,7 @@ test_expect_success '191: keys are asked for, compared whole, and stored nowhere
 	says 401 send POST /collect "$(event k3)" "X-Write-Key: 0123456789abcdefSECRET" &&
 	says 200 send POST /collect "$(event k4)" "X-Write-Key: 00000000000000000000SECRET" &&
 	echo "new short" >keys && kill -HUP "$collector_pid" &&
-	test_wait_until 20 grep -q "stay as they were" collector.err &&
+	test_wait_until 20 grep -q "stay as they were: .*/keys:1: a key has" collector.err &&
 	says 200 send POST /collect "$(event k5)" "X-Write-Key: 00000000000000000000SECRET" &&
 	stop_collector &&
 	printf "%s\n" k1 k2 k4 k5 >want && collected | grep "^k" >got && test_cmp want got &&
@@ -288,6 +291,29 @@ test_expect_success 'the stage is configurable, HTTP/1.0 is spoken, HEAD has no 
 	says 200 send HEAD /healthz && test_must_be_empty body &&
 	stop_collector &&
 	river --output json query "select record from web.clicks" >rows && test_grep "/rest/collect" rows
+'
+
+test_expect_success 'an address that is taken: 6, and what to do' '
+	test_when_finished end_collector && port= &&
+	start_collector &&
+	test_expect_code 6 river serve --collect web/clicks --listen "127.0.0.1:$port" 2>err && test_grep "^hint: .*--listen" err &&
+	stop_collector
+'
+
+test_expect_success 'a full spool and a lake that is away are said, once each, and what stays at the end' '
+	test_when_finished "end_collector; stream=web/clicks; rm -f .river/lake; mv .river/away .river/lake" &&
+	port= && stream=web/soon && river stream create web/soon --batch-age 1s && : >collector.err &&
+	start_collector -c spool.max=1MiB && mv .river/lake .river/away && : >.river/lake &&
+	{ printf "{\"cid\":1,\"z\":\"" && head -c 900000 /dev/zero | tr "\0" a && printf "\"}"; } >long &&
+	says 200 send POST /collect "$(event f1)" &&
+	for i in 1 2
+	do
+		{ printf "POST /collect HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" $(wc -c <long) && cat long; } >request &&
+		"$http_raw" "$port" <request >answer && sed -i "s/aa/ab/" long || return 1
+	done &&
+	says 503 send POST /collect "$(event f2)" && says 503 send POST /collect "$(event f3)" &&
+	grep -c "the spool is full" collector.err >got && echo 1 >want && test_cmp want got &&
+	stop_collector && test_grep "waits in the spool, trying on" collector.err && test_grep "stay in the spool, nothing is lost" collector.err
 '
 
 test_expect_success 'health, readiness and counters' '
