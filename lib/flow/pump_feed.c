@@ -70,6 +70,11 @@ static bool is_stdin(const char *path)
 	return strcmp(path, "-") == 0;
 }
 
+static const char *shown(const char *path)
+{
+	return is_stdin(path) ? "standard input" : path;
+}
+
 enum rv_status rv_pump_feed_new(const struct rv_pump_feed_params *params, struct rv_pump_feed **ret,
 				struct rv_error *err)
 {
@@ -223,7 +228,7 @@ static enum rv_status next_span(struct rv_pump_feed *feed, int64_t timeout_ms, s
 		if (!span.more) {
 			ret->what = RV_PUMP_BAD;
 			ret->number = feed->next++;
-			ret->file = path;
+			ret->file = shown(path);
 			ret->line = feed->line;
 			ret->reason = feed->reason;
 		}
@@ -258,7 +263,7 @@ enum rv_status rv_pump_feed_next(struct rv_pump_feed *feed, int64_t timeout_ms,
 	ret->number = feed->next++;
 	ret->record = feed->p;
 	ret->len = (size_t)(newline - feed->p);
-	ret->file = feed->params.files[feed->place.file];
+	ret->file = shown(feed->params.files[feed->place.file]);
 	ret->line = feed->line;
 	feed->p = newline + 1;
 	feed->line++;

@@ -140,7 +140,8 @@ test_expect_success 'any csv or NDJSON, with a map' '
 	sed "s/\"id\":\"[-0-9a-f]*\"/\"id\":\"ID\"/" events >actual && test_cmp expected actual &&
 	printf "%s\n" "{\"no\":1,\"type\":\"order\",\"customer\":\"c\\\"1\",\"product\":\"A\"}" >rows.ndjson &&
 	river pump -n --map map.yaml rows.ndjson >events2 && head -n 1 events >expected && test_cmp expected events2 &&
-	river pump -n --map map.yaml - <rows.ndjson >events2 && test_cmp expected events2
+	river pump -n --map map.yaml - <rows.ndjson >events2 && test_cmp expected events2 &&
+	test_expect_code 9 river pump -n - <rows.csv >out 2>err && test_grep "the first: standard input:1: " err
 '
 
 test_expect_success 'without a map a row is sent as it is' '
