@@ -205,6 +205,8 @@ static enum rv_status parse_cases(struct rv_def *p, const struct rv_yaml_node *n
 		return rv_def_bad(p, node, "%s: its cases are missing", path);
 	if (rv_def_check_kind(p, cases, RV_YAML_MAPPING, path) != RV_OK)
 		return p->err->status;
+	if (!cases->count)
+		return rv_def_bad(p, cases, "%s: no cases to choose from", path);
 	for (size_t i = 0; i < cases->count; i++) {
 		const struct rv_yaml_node *item = cases->items[i];
 

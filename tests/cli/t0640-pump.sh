@@ -165,6 +165,8 @@ test_expect_success 'slips in a map or a command are named before anything is se
 	test_grep "did you mean .customer" err &&
 	sed "s/fields:/feilds:/" map.yaml >wrong.yaml &&
 	test_expect_code 3 river pump -n --map wrong.yaml rows.csv 2>err && test_grep "wrong.yaml:5" err &&
+	echo "fields: { a: { switch: no, cases: {} } }" >wrong.yaml &&
+	test_expect_code 3 river pump -n --map wrong.yaml rows.csv 2>err && test_grep "fields.a: no cases" err &&
 	test_expect_code 5 river pump -n --map none.yaml rows.csv &&
 	test_expect_code 5 river pump -n none.csv 2>err && test_grep "none.csv" err &&
 	rm products.csv && test_expect_code 5 river pump -n --map map.yaml rows.csv 2>err && test_grep "lookup p" err &&
