@@ -106,9 +106,11 @@ static enum rv_status read_settings(const struct rv_config *config, struct rv_co
 	if (ret->max_body_bytes > (4u << 20))
 		return rv_fail(err, RV_BAD_CONFIG, "collect.max_body is 4MiB at most");
 	ret->max_connections = count_setting(config, "collect.max_connections");
-	if (!ret->max_connections)
-		return rv_fail(err, RV_BAD_CONFIG, "collect.max_connections is at least 1");
+	if (!ret->max_connections || ret->max_connections > 1000000)
+		return rv_fail(err, RV_BAD_CONFIG, "collect.max_connections is 1 to 1000000");
 	ret->rate = count_setting(config, "collect.rate");
+	if (ret->rate > 1000000000)
+		return rv_fail(err, RV_BAD_CONFIG, "collect.rate is 1000000000 at most");
 	ret->remember = count_setting(config, "collect.remember");
 	if (origins && rv_collect_settings_origins(ret, origins, err) != RV_OK)
 		return err->status;

@@ -186,11 +186,12 @@ static void linger(struct rv_collect_server *server, struct connection *c)
 	rv_server_watch(server, c);
 }
 
-void rv_connection_flush(struct rv_collect_server *server, struct connection *c)
+static void send_answers(struct rv_collect_server *server, struct connection *c)
 {
 	if (c->fd < 0 || c->lingers)
 		return;
 	struct rv_strbuf *out = &server->built;
+	bool waited = c->out.len > 0;
 	rv_strbuf_clear(out);
 	/* What waits in front goes first. */
 	if (c->out.len) {
@@ -203,9 +204,17 @@ void rv_connection_flush(struct rv_collect_server *server, struct connection *c)
 		rv_server_close(server, c);
 		return;
 	}
-	if ((size_t)sent < out->len)
+	if ((size_t)sent < out->len) {
 		rv_strbuf_add(&c->out, out->bytes + sent, out->len - (size_t)sent);
+		c->out_taken = waited ? c->out_taken + (uint64_t)sent : 0;
+		c->out_since_ms = waited ? c->out_since_ms : server->now_ms;
+	}
 	rv_server_count(server, c);
+	/* Of those who are too much together the first to go is who does not read. */
+	if (c->out.len && server->buffered > BUFFERED_MAX_BYTES) {
+		rv_server_close(server, c);
+		return;
+	}
 	if (!c->out.len && !c->answers_count && (c->ends || (c->eof && !c->in.len))) {
 		linger(server, c);
 		return;
@@ -223,9 +232,9 @@ static void refuse(struct rv_collect_server *server, struct connection *c,
 	c->head_len = 0;
 }
 
-static bool may_take(const struct connection *c)
+bool rv_connection_may_take(const struct connection *c)
 {
-	return !c->ends && c->answers_count < ANSWERS_MAX;
+	return !c->ends && c->answers_count < ANSWERS_MAX && c->out.len < UNTAKEN_MAX_BYTES;
 }
 
 /* The head is whole and its body is wanted: how much of it is there? True: all; `body` is it. */
@@ -319,7 +328,7 @@ static void take_requests(struct rv_collect_server *server, struct connection *c
 {
 	bool buffered = p == c->in.bytes;
 	size_t at = 0, keep = 0;
-	while (at < len && may_take(c)) {
+	while (at < len && rv_connection_may_take(c)) {
 		if (c->skip) {
 			size_t n = len - at < c->skip ? len - at : (size_t)c->skip;
 			c->skip -= n;
@@ -333,6 +342,7 @@ static void take_requests(struct rv_collect_server *server, struct connection *c
 		c->since_ms = server->now_ms;
 		c->body_seen = 0;
 	}
+	c->held = !c->ends && !rv_connection_may_take(c) && at < len;
 	if (c->ends) {
 		rv_strbuf_release(&c->in);
 		return;
@@ -350,15 +360,25 @@ static void take_requests(struct rv_collect_server *server, struct connection *c
 	}
 }
 
-void rv_connection_go_on(struct rv_collect_server *server, struct connection *c)
+/* Parses what is buffered further. */
+static void go_on(struct rv_collect_server *server, struct connection *c)
 {
-	if (c->fd < 0 || !c->in.len || !may_take(c))
+	if (c->fd < 0 || !c->in.len || !rv_connection_may_take(c))
 		return;
 	take_requests(server, c, c->in.bytes, c->in.len);
 	/* Half of a request is none. */
-	if (c->eof && may_take(c))
+	if (c->eof && rv_connection_may_take(c))
 		rv_strbuf_release(&c->in);
 	rv_server_count(server, c);
+}
+
+void rv_connection_flush(struct rv_collect_server *server, struct connection *c)
+{
+	send_answers(server, c);
+	while (c->fd >= 0 && !c->lingers && c->held && rv_connection_may_take(c)) {
+		go_on(server, c);
+		send_answers(server, c);
+	}
 }
 
 static void discard(struct rv_collect_server *server, struct connection *c)
@@ -383,7 +403,7 @@ void rv_connection_readable(struct rv_collect_server *server, struct connection 
 	}
 	if (n == 0) {
 		c->eof = true;
-		rv_connection_go_on(server, c);
+		go_on(server, c);
 	} else if (!c->in.len) {
 		if (!c->head_len)
 			c->since_ms = server->now_ms;

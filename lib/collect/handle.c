@@ -7,6 +7,8 @@
 
 /* A body nobody wants is read over up to this size; for a longer one the connection is closed. */
 #define SKIP_MAX_BYTES (64u << 10)
+/* Of the list of rejected events in an answer; what does not go in is counted. */
+#define REPORT_MAX_BYTES (64u << 10)
 /* As long as a record may be that river push takes. */
 #define RECORD_MAX_BYTES (16u << 20)
 
@@ -55,14 +57,11 @@ static int key_of(const struct rv_collect_server *server, const struct rv_http_h
 	return rv_collect_settings_find_key(&server->settings, key);
 }
 
-/* Is there a token for `who`? */
-static bool has_token(struct rv_collect_server *server, uint64_t who)
+static bool has_token(const struct rv_collect_server *server, struct bucket *bucket)
 {
 	int64_t rate = (int64_t)server->settings.rate;
-	struct bucket *bucket = &server->buckets[who % RATE_BUCKETS];
 	if (!rate)
 		return true;
-	/* Two clients in one bucket share it: memory is bounded, and so is what they can do. */
 	if (!bucket->at_ms)
 		*bucket = (struct bucket){ .tokens_milli = rate * 2000, .at_ms = server->now_ms };
 	bucket->tokens_milli += (server->now_ms - bucket->at_ms) * rate;
@@ -211,8 +210,10 @@ bool rv_handle_head(struct rv_collect_server *server, struct connection *c, cons
 	}
 	int key = server->settings.has_keys ? key_of(server, head) : -1;
 	/* Whoever guesses keys pays like everybody from there. */
-	uint64_t who = key >= 0 ? (uint64_t)key * 2654435761u + 1 : c->peer_hash;
-	if (!has_token(server, who)) {
+	/* Two addresses in one bucket share it: memory is bounded, and so is what they can do. */
+	struct bucket *bucket = key >= 0 ? &server->key_buckets[key]
+					 : &server->peer_buckets[c->peer_hash % RATE_BUCKETS];
+	if (!has_token(server, bucket)) {
 		refuse(c, head, 429, "too many requests")->retry_after_s = 1;
 		return false;
 	}
@@ -236,7 +237,7 @@ struct intake {
 	const struct rv_http_head *head;
 	struct rv_event_request request;
 	char *source;
-	size_t events, accepted, duplicates, rejected;
+	size_t events, accepted, duplicates, rejected, unlisted;
 	struct rv_strbuf report;   /* of the rejected ones, as JSON */
 	size_t lines_before, rejects_before;
 	uint64_t records_before, rejected_before;
@@ -259,7 +260,12 @@ static void reject(struct intake *intake, struct rv_str bytes, const char *code,
 	struct round *round = intake->server->filling;
 	rv_intake_add_reject(&round->stored.rejects, code, why, source_of(intake), bytes);
 	round->stored.rejected++;
-	if (intake->rejected++)
+	intake->rejected++;
+	if (intake->report.len > REPORT_MAX_BYTES) {
+		intake->unlisted++;
+		return;
+	}
+	if (intake->report.len)
 		rv_strbuf_putc(&intake->report, ',');
 	rv_strbuf_printf(&intake->report, "{\"index\":%zu,\"code\":\"%s\",\"reason\":",
 			 intake->events - 1, code);
@@ -391,8 +397,11 @@ static struct answer *answer_events(struct intake *intake)
 	if (!intake->rejected)
 		return rv_connection_answer(intake->c, intake->head, ANSWER_PIXEL, 200);
 	bool some = intake->accepted + intake->duplicates > 0;
-	rv_strbuf_printf(&text, "{\"accepted\":%zu,\"duplicates\":%zu,\"rejected\":[%s]}\n", intake->accepted,
+	rv_strbuf_printf(&text, "{\"accepted\":%zu,\"duplicates\":%zu,\"rejected\":[%s]", intake->accepted,
 			 intake->duplicates, intake->report.bytes);
+	if (intake->unlisted)
+		rv_strbuf_printf(&text, ",\"unlisted\":%zu", intake->unlisted);
+	rv_strbuf_puts(&text, "}\n");
 	answer_text(intake->c, intake->head, some ? 207 : 400, "application/json", &text);
 	return &intake->c->answers[intake->c->answers_count - 1];
 }

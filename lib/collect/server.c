@@ -28,8 +28,12 @@
 #define ACCEPT_MAX 64
 #define BACKLOG 4096
 #define TICK_MS 1000
+/* Open ones that are no connections: the spool's, the lake's. */
+#define OTHER_FILES 128
 /* Without descriptors nobody is taken for so long. */
 #define PAUSE_MS 100
+/* Nobody gives way to others within so long. */
+#define YOUNG_MS 500
 
 /* ---- listening ---- */
 
@@ -149,7 +153,7 @@ static void watch_listeners(struct rv_collect_server *server, bool on)
 
 void rv_server_watch(struct rv_collect_server *server, struct connection *c)
 {
-	bool reads = c->lingers || (!c->ends && !c->eof && c->answers_count < ANSWERS_MAX);
+	bool reads = c->lingers || (!c->eof && rv_connection_may_take(c));
 	uint32_t events = (reads ? EPOLLIN : 0u) | (c->out.len ? EPOLLOUT : 0u);
 	if (events == c->events)
 		return;
@@ -220,17 +224,24 @@ void rv_server_join_round(struct rv_collect_server *server, struct connection *c
 	round->waiting[round->waiting_count++] = c;
 }
 
-/* The one that has been idle for longest gives its place up. */
+/*
+ * The one that has been idle for longest gives its place up, or else who takes longest for a head. What has
+ * just come is not idle: its request may lie in the kernel.
+ */
 static bool make_room(struct rv_collect_server *server)
 {
-	struct connection *oldest = NULL;
-	for (struct connection *c = server->first; c; c = c->next)
-		if (!c->in.len && !c->head_len && !c->answers_count && !c->out.len &&
-		    (!oldest || c->since_ms < oldest->since_ms))
-			oldest = c;
-	if (oldest)
-		rv_server_close(server, oldest);
-	return oldest != NULL;
+	struct connection *idle = NULL, *slow = NULL;
+	for (struct connection *c = server->first; c; c = c->next) {
+		if (c->head_len || c->answers_count || c->out.len || c->lingers ||
+		    server->now_ms - c->since_ms < YOUNG_MS)
+			continue;
+		struct connection **oldest = c->in.len ? &slow : &idle;
+		if (!*oldest || c->since_ms < (*oldest)->since_ms)
+			*oldest = c;
+	}
+	if (idle || slow)
+		rv_server_close(server, idle ? idle : slow);
+	return idle || slow;
 }
 
 static void add_connection(struct rv_collect_server *server, int fd,
@@ -269,7 +280,7 @@ static void accept_some(struct rv_collect_server *server, int listener)
 	for (int i = 0; i < ACCEPT_MAX; i++) {
 		struct sockaddr_storage address = { 0 };
 		socklen_t len = sizeof(address);
-		if (server->connections_count >= server->settings.max_connections && !make_room(server)) {
+		if (server->connections_count >= server->connections_max && !make_room(server)) {
 			/* They wait in the kernel until one of these is done. */
 			server->counters.refused_connections++;
 			server->listen_again_ms = server->now_ms + PAUSE_MS;
@@ -312,6 +323,11 @@ static bool waits_only(const struct connection *c)
 	return c->answers_count > 0 && !c->out.len;
 }
 
+static bool is_fast_enough(int64_t age_ms, int64_t grace_ms, uint64_t bytes, uint64_t bytes_a_second)
+{
+	return age_ms < grace_ms || bytes / bytes_a_second >= (uint64_t)(age_ms - grace_ms) / 1000;
+}
+
 /* False: its time is over. */
 static bool is_in_time(const struct rv_collect_server *server, const struct connection *c)
 {
@@ -319,12 +335,12 @@ static bool is_in_time(const struct rv_collect_server *server, const struct conn
 	if (c->lingers)
 		return age_ms < LINGER_MS;
 	if (c->out.len)
-		return age_ms < WRITE_MS;
+		return is_fast_enough(server->now_ms - c->out_since_ms, WRITE_GRACE_MS, c->out_taken,
+				      WRITE_BYTES_A_SECOND);
 	if (waits_only(c))
 		return true;
 	if (c->head_len)
-		return age_ms < BODY_GRACE_MS ||
-		       c->body_seen / BODY_BYTES_A_SECOND >= (uint64_t)(age_ms - BODY_GRACE_MS) / 1000;
+		return is_fast_enough(age_ms, BODY_GRACE_MS, c->body_seen, BODY_BYTES_A_SECOND);
 	if (c->in.len)
 		return age_ms < HEAD_MS;
 	return age_ms < IDLE_MS && !server->stopping_ms;
@@ -384,10 +400,6 @@ static void settle_round(struct rv_collect_server *server, struct round *round, 
 		}
 		settle_answers(c, round->number, failed);
 		rv_connection_flush(server, c);
-		if (c->fd >= 0 && c->in.len) {
-			rv_connection_go_on(server, c);
-			rv_connection_flush(server, c);
-		}
 	}
 	round->waiting_count = 0;
 }
@@ -450,6 +462,24 @@ static void commit(struct rv_collect_server *server)
 
 /* ---- the loop ---- */
 
+/* Some more than connections are needed, or nothing of what they send can be stored. */
+static void limit_connections(struct rv_collect_server *server)
+{
+	struct rlimit limit;
+	server->connections_max = server->settings.max_connections;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	rlim_t wanted = server->connections_max + OTHER_FILES;
+	if (limit.rlim_cur < wanted) {
+		limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
+		if (setrlimit(RLIMIT_NOFILE, &limit) < 0 && getrlimit(RLIMIT_NOFILE, &limit) < 0)
+			return;
+	}
+	rlim_t others = limit.rlim_cur / 2 < OTHER_FILES ? limit.rlim_cur / 2 : OTHER_FILES;
+	if (limit.rlim_cur - others < server->connections_max)
+		server->connections_max = limit.rlim_cur - others;
+}
+
 static void reload(struct rv_collect_server *server)
 {
 	struct rv_error err = RV_ERROR_INIT;
@@ -468,6 +498,7 @@ static void reload(struct rv_collect_server *server)
 	rv_collect_settings_release(&server->settings);
 	server->settings = settings;
 	server->seen.least = settings.remember / 2;
+	limit_connections(server);
 	server->params.note(server->params.arg, "the settings were read again");
 }
 
@@ -568,19 +599,6 @@ static enum rv_status watch_fixed(struct rv_collect_server *server, struct rv_er
 	return RV_OK;
 }
 
-/* Some more than connections are needed; what the system does not give is left to accept. */
-static void raise_limit(uint64_t connections)
-{
-	struct rlimit limit;
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return;
-	rlim_t wanted = connections + 128;
-	if (limit.rlim_cur >= wanted)
-		return;
-	limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 enum rv_status rv_collect_server_new(const struct rv_collect_server_params *params,
 				     struct rv_collect_server **ret, struct rv_error *err)
 {
@@ -604,7 +622,7 @@ enum rv_status rv_collect_server_new(const struct rv_collect_server_params *para
 	server->seen.least = server->settings.remember / 2;
 	rv_random_bytes(&server->seen_seed, sizeof(server->seen_seed));
 	read_clocks(server);
-	raise_limit(server->settings.max_connections);
+	limit_connections(server);
 	enum rv_status status = watch_fixed(server, err);
 	if (status == RV_OK) {
 		struct rv_collect_store_params store = params->store;

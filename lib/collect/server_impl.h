@@ -16,6 +16,8 @@
 #define ANSWERS_MAX 64
 /* Of all connections together: bodies that are not whole, answers that are not taken. */
 #define BUFFERED_MAX_BYTES (64u << 20)
+/* Of answers that a client has not taken; beyond it no more of its requests are. */
+#define UNTAKEN_MAX_BYTES (64u << 10)
 /* A round that is being received; beyond it clients are asked to come back. */
 #define ROUND_MAX_BYTES (8u << 20)
 
@@ -27,7 +29,8 @@
 #define IDLE_MS 60000
 #define BODY_GRACE_MS 10000
 #define BODY_BYTES_A_SECOND 1024
-#define WRITE_MS 20000
+#define WRITE_GRACE_MS 20000
+#define WRITE_BYTES_A_SECOND 1024
 #define LINGER_MS 2000
 #define DRAIN_MS 10000
 #define RATE_BUCKETS 4096
@@ -69,6 +72,9 @@ struct connection {
 	size_t counted;            /* of the buffers, in server->buffered */
 	int64_t since_ms;          /* when this phase began, or something last moved */
 	uint64_t body_seen;        /* bytes of the body that came */
+	int64_t out_since_ms;      /* since when something waits in `out` */
+	uint64_t out_taken;        /* bytes that were taken of it since */
+	bool held;                 /* `in` holds requests that could not be taken yet */
 	uint64_t round;            /* the last one it waits for */
 	unsigned rounds;           /* that know it */
 	bool ends;                 /* no more requests are taken: answer, then close */
@@ -108,13 +114,15 @@ struct rv_collect_server {
 	struct connection *first, *last;
 	struct connection *gone;   /* epoll may still have told of them: freed at the end of a turn */
 	size_t connections_count;
+	uint64_t connections_max;  /* as set, or as there are descriptors for */
 	uint64_t buffered;
 	struct round rounds[2];
 	struct round *filling, *committing; /* committing: NULL when none is */
 	struct rv_seen mine;       /* events of the request at hand */
 	struct rv_seen_window seen;
 	uint64_t seen_seed;
-	struct bucket buckets[RATE_BUCKETS];
+	struct bucket key_buckets[RV_COLLECT_KEYS_MAX]; /* nobody without a key takes of these */
+	struct bucket peer_buckets[RATE_BUCKETS];
 	int64_t now_ms;            /* monotonic, once a turn */
 	int64_t wall_ms;
 	int64_t date_s;
@@ -139,15 +147,15 @@ void rv_server_join_round(struct rv_collect_server *server, struct connection *c
 
 /* ---- connection.c ---- */
 void rv_connection_readable(struct rv_collect_server *server, struct connection *c);
-/* Sends what can be sent; may close the connection. */
+/* Sends what can be sent, and takes requests that had to wait for that; may close the connection. */
 void rv_connection_flush(struct rv_collect_server *server, struct connection *c);
 struct answer *rv_connection_answer(struct connection *c, const struct rv_http_head *head,
 				    enum answer_kind kind, int status);
 /* An error as JSON. */
 struct answer *rv_connection_error(struct connection *c, const struct rv_http_head *head, int status,
 				   const char *why);
-/* Parses what is buffered further, after answers have gone. */
-void rv_connection_go_on(struct rv_collect_server *server, struct connection *c);
+/* May more of its requests be taken now? */
+bool rv_connection_may_take(const struct connection *c);
 
 /* ---- handle.c ---- */
 /* A request whose body may not be there yet: true, it is wanted; false, it has been answered. */

@@ -147,8 +147,12 @@ enum rv_status rv_run_create(const struct rv_state *state, const char *name, int
 		return err->status;
 	RV_CLEANUP(rv_free_p) char *path = journal_path(run);
 	run->journal_fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (run->journal_fd < 0)
-		return rv_fail_errno(err, RV_LOCAL_IO, "create %s", path);
+	if (run->journal_fd < 0) {
+		rv_fail_errno(err, RV_LOCAL_IO, "create %s", path);
+		/* Where nothing can be created now, there may be many attempts. */
+		rmdir(run->folder);
+		return err->status;
+	}
 	if (lock_journal(run, err) != RV_OK)
 		return err->status;
 	struct stat st;

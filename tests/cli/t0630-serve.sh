@@ -21,6 +21,8 @@ test_expect_success 'what it cannot serve it says' '
 	test_expect_code 3 river -c collect.origins=shop.example serve --collect web/clicks 2>err &&
 	test_grep "origin" err &&
 	test_expect_code 3 river -c collect.max_body=1GiB serve --collect web/clicks 2>err &&
+	test_expect_code 3 river -c collect.max_connections=2000000 serve --collect web/clicks 2>err &&
+	test_expect_code 3 river -c collect.rate=2000000000 serve --collect web/clicks 2>err &&
 	sed "s|^  local:|&\n    collect: { origins: [\"https://a\"] }|" river.yaml >list.yaml &&
 	RIVER_CONFIG=$PWD/list.yaml && export RIVER_CONFIG && test_expect_code 3 river serve --collect web/clicks 2>err &&
 	unset RIVER_CONFIG && test_grep "^hint: river.yaml(5)" err
@@ -194,6 +196,43 @@ test_expect_success '185: pipelined requests are answered in order, half a body 
 	"$http_raw" "$port" --answers 300 <request >answer && test $(grep -ac "HTTP/1.1 200 OK" answer) -eq 300 &&
 	stop_collector &&
 	{ printf "%s\n" p1 p2 p3 p5 p6 p7 && seq -f q%03g 300; } >want && collected | grep "^[pq][0-9]" >got && test_cmp want got
+'
+
+test_expect_success '185: any number of pipelined requests, also of those that nothing is stored for' '
+	test_when_finished end_collector && port= &&
+	start_collector &&
+	{ for i in $(seq 400); do printf "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n"; done; } >request &&
+	"$http_raw" "$port" --answers 400 <request >answer && test $(grep -ac "HTTP/1.1 200 OK" answer) -eq 400 &&
+	"$http_raw" "$port" --half-close <request >answer && test $(grep -ac "HTTP/1.1 200 OK" answer) -eq 400 &&
+	{ for i in $(seq 200); do printf "POST /none HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{}"; done; } >request &&
+	"$http_raw" "$port" --answers 200 <request >answer && test $(grep -ac "HTTP/1.1 404 " answer) -eq 200 &&
+	{ for i in $(seq 5000); do printf "GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n"; done; } >request &&
+	"$http_raw" "$port" --half-close <request >answer && test $(grep -ac "HTTP/1.1 200 OK" answer) -eq 5000 &&
+	stop_collector
+'
+
+test_expect_success '187: a list of thousands of bad events is cut, and says so' '
+	test_when_finished end_collector && port= &&
+	start_collector &&
+	yes 0 | head -n 30000 >lines && says 400 send POST /collect "$(cat lines)" "Content-Type: application/x-ndjson" &&
+	test $(wc -c <body) -lt 70000 && test_grep "],\"unlisted\":[0-9]*}$" body &&
+	listed=$(grep -o "index" body | wc -l) && unlisted=$(sed "s/.*unlisted\":\([0-9]*\)}/\1/" body) &&
+	test $((listed + unlisted)) -eq 30000 && stop_collector
+'
+
+test_expect_success '181: where all places are taken by heads that do not end, an event is taken all the same' '
+	test_when_finished end_collector && port= &&
+	start_collector -c collect.max_connections=4 &&
+	others= && for i in 1 2 3 4 5 6
+	do
+		{ printf "POST /collect HTTP/1.1\r\nX: y" | "$http_raw" "$port" --hold 60000 >/dev/null & } && others="$others $!"
+	done &&
+	test_when_finished "kill $others 2>/dev/null || :" &&
+	for i in 1 2 3
+	do
+		says 200 send POST /collect "$(event loris-$i)" || return 1
+	done &&
+	stop_collector && printf "loris-%d\n" 1 2 3 >want && collected | grep loris >got && test_cmp want got
 '
 
 test_expect_success '188: compressed bodies are refused' '

@@ -153,6 +153,32 @@ test_expect_success '196: without descriptors the idle ones give way, and nothin
 	wait $idle && test "$(metric connections_delayed_total)" -gt 0 && stop_collector && each_once 200 30000
 '
 
+test_expect_success '196: fewer descriptors than connections: what was sent is stored all the same' '
+	test_when_finished end_collector &&
+	rm -f collector.out && { start_limited >collector.out 2>>collector.err & } && collector_pid=$! &&
+	test_wait_until 30 grep -q listening collector.out && url=$(sed -n "s/^listening on //p" collector.out) &&
+	port=${url#http://127.0.0.1:} && port=${port%%/*} &&
+	mkfifo hold && { "$http_raw" "$port" --idle 100 <hold >/dev/null & } && idle=$! && exec 9>hold &&
+	test_when_finished "exec 9>&-; kill $idle 2>/dev/null || :" &&
+	enough () { test "$(metric connections_delayed_total)" -gt 0 || test "$(metric connections_total)" -gt 100; } &&
+	test_wait_until 30 enough && says 200 send POST /collect "$(event few)" &&
+	stop_collector && collected | grep few >got && echo few >want && test_cmp want got
+'
+
+test_expect_success '181: who sends requests and reads no answers is left with what fits, and costs nobody anything' '
+	test_when_finished end_collector && port= &&
+	start_collector && requests () { metric requests_total; } &&
+	yes x | head -n 300000 | sed "s/.*/GET \/metrics HTTP\/1.1\r\nHost: h\r\n\r/" >many &&
+	{ "$http_raw" "$port" --hold 600000 <many >/dev/null 2>&1 & } && greedy=$! &&
+	test_when_finished "kill $greedy 2>/dev/null || :" &&
+	begun () { n=$(requests) && test "$n" -gt 50; } && before=0 && test_wait_until 30 begun &&
+	while test "$n" -gt $((before + 1))
+	do
+		before=$n && sleep 0.3 && n=$(requests) || return 1
+	done &&
+	test "$n" -lt 100000 && sends 200 40000 && stop_collector && each_once 200 40000
+'
+
 test_expect_success '196: a disk that takes seconds: alive, not ready, and the event is there in the end' '
 	test_when_finished end_collector &&
 	rm -f collector.out &&

@@ -124,7 +124,7 @@ int main(int argc, char **argv)
 	}
 	if (half_close)
 		shutdown(fd, SHUT_WR);
-	size_t size = 1 << 20, got = 0;
+	size_t size = 32 << 20, got = 0;
 	char *text = malloc(size);
 	while (text && got < size && (answers < 0 || count_answers(text, got) < answers)) {
 		ssize_t n = recv(fd, text + got, size - got, 0);
