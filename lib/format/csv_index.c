@@ -1,8 +1,6 @@
 /* The way without vectors, and which way is taken. */
 #include "format/csv_index_impl.h"
 
-#include <stdatomic.h>
-
 #define INDEX_TARGET static
 #define INDEX_NAME rv_csv_index_portable
 #define BLOCK_INLINE static inline
@@ -52,52 +50,24 @@ BLOCK_INLINE uint64_t block_prefix_xor(uint64_t bits)
 
 #include "format/csv_index_block.inc"
 
-#if RV_CSV_X86
 static const struct rv_csv_indexer indexers[] = {
 	{ "portable", rv_csv_index_portable },
+#if RV_X86
 	{ "avx2", rv_csv_index_avx2 },
 	{ "avx512", rv_csv_index_avx512 },
-};
-
-/* Each needs what the one before it needs, so a count says which ones can run. */
-static size_t count_indexers(void)
-{
-	__builtin_cpu_init();
-	if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("bmi") ||
-	    !__builtin_cpu_supports("bmi2") || !__builtin_cpu_supports("popcnt") ||
-	    !__builtin_cpu_supports("pclmul"))
-		return 1;
-	if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw"))
-		return 2;
-	return 3;
-}
-#else
-static const struct rv_csv_indexer indexers[] = {
-	{ "portable", rv_csv_index_portable },
-};
-
-static size_t count_indexers(void)
-{
-	return 1;
-}
 #endif
+};
 
 size_t rv_csv_indexers(const struct rv_csv_indexer **ret_list)
 {
 	*ret_list = indexers;
-	return count_indexers();
+	return rv_processor_ways();
 }
 
 rv_csv_index_make *rv_csv_index_best(void)
 {
-	/* Threads that come first together all find the same answer. */
-	static _Atomic size_t chosen;
-	size_t n = atomic_load_explicit(&chosen, memory_order_relaxed);
+	size_t n = rv_processor_ways();
 
-	if (n == 0) {
-		n = count_indexers();
-		atomic_store_explicit(&chosen, n, memory_order_relaxed);
-	}
 	/* byte by byte, an index is more work than it saves */
 	return n > 1 ? indexers[n - 1].make : NULL;
 }

@@ -1,7 +1,7 @@
 /* The index of CSV for x86-64 processors with AVX-512 for bytes: one register to a block. */
 #include "format/csv_index_impl.h"
 
-#if RV_CSV_X86
+#if RV_X86
 #include <immintrin.h>
 
 #define INDEX_TARGET __attribute__((target("avx512f,avx512bw,avx2,bmi,bmi2,popcnt,pclmul")))

@@ -8,7 +8,6 @@
  */
 #include "format/json_scan_impl.h"
 
-#include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -509,52 +508,22 @@ void rv_json_blank_newlines(char *p, size_t len)
 		p[i] = p[i] == '\n' || p[i] == '\r' ? ' ' : p[i];
 }
 
-#if RV_JSON_X86
 static const struct rv_json_scanner scanners[] = {
 	{ "portable", rv_json_scan_portable },
+#if RV_X86
 	{ "avx2", rv_json_scan_avx2 },
 	{ "avx512", rv_json_scan_avx512 },
-};
-
-/* Each needs what the one before it needs, so a count says which ones can run. */
-static size_t count_scanners(void)
-{
-	__builtin_cpu_init();
-	if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("bmi") ||
-	    !__builtin_cpu_supports("bmi2") || !__builtin_cpu_supports("popcnt") ||
-	    !__builtin_cpu_supports("pclmul"))
-		return 1;
-	if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw"))
-		return 2;
-	return 3;
-}
-#else
-static const struct rv_json_scanner scanners[] = {
-	{ "portable", rv_json_scan_portable },
-};
-
-static size_t count_scanners(void)
-{
-	return 1;
-}
 #endif
+};
 
 size_t rv_json_scanners(const struct rv_json_scanner **ret_list)
 {
 	*ret_list = scanners;
-	return count_scanners();
+	return rv_processor_ways();
 }
 
 enum rv_json_fault rv_json_scan_object(const char *p, size_t len, unsigned max_depth,
 				       unsigned flags, struct rv_json_scan *ret)
 {
-	/* Threads that come first together all find the same answer. */
-	static _Atomic size_t chosen;
-	size_t n = atomic_load_explicit(&chosen, memory_order_relaxed);
-
-	if (n == 0) {
-		n = count_scanners();
-		atomic_store_explicit(&chosen, n, memory_order_relaxed);
-	}
-	return scanners[n - 1].scan(p, len, max_depth, flags, ret);
+	return scanners[rv_processor_ways() - 1].scan(p, len, max_depth, flags, ret);
 }

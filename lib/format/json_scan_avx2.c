@@ -3,7 +3,7 @@
  */
 #include "format/json_scan_impl.h"
 
-#if RV_JSON_X86
+#if RV_X86
 #include <immintrin.h>
 #include <stdint.h>
 #include <string.h>

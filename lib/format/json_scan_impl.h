@@ -4,13 +4,8 @@
 #ifndef RV_FORMAT_JSON_SCAN_IMPL_H
 #define RV_FORMAT_JSON_SCAN_IMPL_H
 
+#include "base/processor.h"
 #include "format/json_scan.h"
-
-#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
-#define RV_JSON_X86 1
-#else
-#define RV_JSON_X86 0
-#endif
 
 /* Byte by byte; the one that finds out what is wrong and where. */
 enum rv_json_fault rv_json_scan_portable(const char *p, size_t len, unsigned max_depth,
@@ -26,7 +21,7 @@ bool rv_json_escape_fine(const char *p, size_t len, size_t at, size_t *low_at);
 /* The number or word that begins at p[at] is right and ends before a token or white space. */
 bool rv_json_scalar_fine(const char *p, size_t len, size_t at);
 
-#if RV_JSON_X86
+#if RV_X86
 enum rv_json_fault rv_json_scan_avx2(const char *p, size_t len, unsigned max_depth, unsigned flags,
 				     struct rv_json_scan *ret);
 enum rv_json_fault rv_json_scan_avx512(const char *p, size_t len, unsigned max_depth,
