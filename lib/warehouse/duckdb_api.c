@@ -147,3 +147,13 @@ enum rv_status rv_duckdb_api(const struct rv_duckdb_api **ret, struct rv_error *
 		*ret = &loaded;
 	return status;
 }
+
+const struct rv_duckdb_api *rv_duckdb_loaded(void)
+{
+	const struct rv_duckdb_api *api = NULL;
+	struct rv_error err = RV_ERROR_INIT;
+
+	if (rv_duckdb_api(&api, &err) != RV_OK)
+		rv_bug("DuckDB calls without being loaded");
+	return api;
+}

@@ -254,5 +254,7 @@ struct rv_duckdb_api {
  * from 1.5 or lacks a function. May be called by any thread.
  */
 enum rv_status rv_duckdb_api(const struct rv_duckdb_api **ret, struct rv_error *err) RV_MUST_CHECK;
+/* For what DuckDB calls: without it there would be no call. */
+const struct rv_duckdb_api *rv_duckdb_loaded(void);
 
 #endif

@@ -104,11 +104,7 @@ static void set_text(const struct rv_duckdb_api *api, struct target *t, duck_idx
 
 static void cut_rows(duck_function_info info, duck_chunk input, duck_vector output)
 {
-	const struct rv_duckdb_api *api = NULL;
-	struct rv_error err = RV_ERROR_INIT;
-
-	if (rv_duckdb_api(&api, &err) != RV_OK)
-		rv_bug("DuckDB calls without being loaded");
+	const struct rv_duckdb_api *api = rv_duckdb_loaded();
 	const struct duck_cut *c = api->scalar_function_get_extra_info(info);
 	size_t columns = c->stream->columns_count;
 	duck_idx n = api->data_chunk_get_size(input);

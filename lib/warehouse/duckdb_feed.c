@@ -367,20 +367,9 @@ static void local_free(void *p)
 	free(local);
 }
 
-static const struct rv_duckdb_api *callback_api(void)
-{
-	const struct rv_duckdb_api *api = NULL;
-	struct rv_error err = RV_ERROR_INIT;
-
-	/* Loaded long ago, or there would be no callback. */
-	if (rv_duckdb_api(&api, &err) != RV_OK)
-		rv_bug("DuckDB calls without being loaded");
-	return api;
-}
-
 static void feed_bind(duck_bind_info info)
 {
-	const struct rv_duckdb_api *api = callback_api();
+	const struct rv_duckdb_api *api = rv_duckdb_loaded();
 	duck_type text = api->create_logical_type(DUCK_VARCHAR);
 	duck_type number = api->create_logical_type(DUCK_BIGINT);
 	duck_type json = api->create_logical_type(DUCK_VARCHAR);
@@ -397,7 +386,7 @@ static void feed_bind(duck_bind_info info)
 
 static void feed_init(duck_init_info info)
 {
-	const struct rv_duckdb_api *api = callback_api();
+	const struct rv_duckdb_api *api = rv_duckdb_loaded();
 	struct feed_slot *slot = api->init_get_extra_info(info);
 
 	api->init_set_max_threads(info, slot->threads);
@@ -405,7 +394,7 @@ static void feed_init(duck_init_info info)
 
 static void feed_local_init(duck_init_info info)
 {
-	const struct rv_duckdb_api *api = callback_api();
+	const struct rv_duckdb_api *api = rv_duckdb_loaded();
 	struct feed_slot *slot = api->init_get_extra_info(info);
 	struct local *local = rv_calloc(1, sizeof(*local));
 
@@ -632,7 +621,7 @@ static void count_record(struct local *local, const struct duck_feed_object *obj
 
 static void feed_rows(duck_function_info info, duck_chunk output)
 {
-	const struct rv_duckdb_api *api = callback_api();
+	const struct rv_duckdb_api *api = rv_duckdb_loaded();
 	struct local *local = api->function_get_local_init_data(info);
 	struct duck_feed *feed = local->feed;
 	duck_vector records = api->data_chunk_get_vector(output, 0);

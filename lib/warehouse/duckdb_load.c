@@ -734,11 +734,7 @@ enum rv_status duck_load(struct rv_warehouse *w, const struct rv_stream *stream,
 
 static void hash_rows(duck_function_info info, duck_chunk input, duck_vector output)
 {
-	const struct rv_duckdb_api *api = NULL;
-	struct rv_error err = RV_ERROR_INIT;
-
-	if (rv_duckdb_api(&api, &err) != RV_OK)
-		return;
+	const struct rv_duckdb_api *api = rv_duckdb_loaded();
 	const bool *cut = api->scalar_function_get_extra_info(info);
 	duck_idx n = api->data_chunk_get_size(input);
 	const union duck_string *records =

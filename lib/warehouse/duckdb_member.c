@@ -40,17 +40,6 @@ static void scan_free(void *p)
 	free(s);
 }
 
-static const struct rv_duckdb_api *callback_api(void)
-{
-	const struct rv_duckdb_api *api = NULL;
-	struct rv_error err = RV_ERROR_INIT;
-
-	/* Loaded long ago, or there would be no callback. */
-	if (rv_duckdb_api(&api, &err) != RV_OK)
-		rv_bug("DuckDB calls without being loaded");
-	return api;
-}
-
 /* Also for whoever ran the query: DuckDB keeps only the text. */
 static void fail_scan(struct scan *s, const struct rv_error *err, duck_function_info info)
 {
@@ -61,7 +50,7 @@ static void fail_scan(struct scan *s, const struct rv_error *err, duck_function_
 	if (archive->error.status == RV_OK)
 		archive->error = *err;
 	pthread_mutex_unlock(&archive->mutex);
-	callback_api()->function_set_error(info, err->message);
+	rv_duckdb_loaded()->function_set_error(info, err->message);
 }
 
 static enum rv_status bad_line(const struct scan *s, struct rv_error *err, const char *what)
@@ -338,7 +327,7 @@ static enum rv_status begin(struct scan *s, struct rv_error *err)
 
 static void member_rows(duck_function_info info, duck_chunk output)
 {
-	const struct rv_duckdb_api *api = callback_api();
+	const struct rv_duckdb_api *api = rv_duckdb_loaded();
 	struct scan *s = api->function_get_init_data(info);
 	size_t columns = s->member->columns_count;
 	RV_CLEANUP(rv_free_p) duck_vector *vectors = rv_calloc(columns, sizeof(duck_vector));
@@ -366,7 +355,7 @@ static void member_rows(duck_function_info info, duck_chunk output)
 
 static void member_bind(duck_bind_info info)
 {
-	const struct rv_duckdb_api *api = callback_api();
+	const struct rv_duckdb_api *api = rv_duckdb_loaded();
 	const struct duck_member *member = api->bind_get_extra_info(info);
 	duck_type text = api->create_logical_type(DUCK_VARCHAR);
 
@@ -380,7 +369,7 @@ static void member_bind(duck_bind_info info)
 
 static void member_init(duck_init_info info)
 {
-	const struct rv_duckdb_api *api = callback_api();
+	const struct rv_duckdb_api *api = rv_duckdb_loaded();
 	const struct duck_member *member = api->init_get_extra_info(info);
 	struct scan *s = rv_calloc(1, sizeof(*s));
 

@@ -71,20 +71,9 @@ static struct engine *engine_of(struct rv_parquet *parquet)
 
 /* ---- DuckDB's side ---- */
 
-static const struct rv_duckdb_api *callback_api(void)
-{
-	const struct rv_duckdb_api *api = NULL;
-	struct rv_error err = RV_ERROR_INIT;
-
-	/* Loaded long ago, or there would be no callback. */
-	if (rv_duckdb_api(&api, &err) != RV_OK)
-		rv_bug("DuckDB calls without being loaded");
-	return api;
-}
-
 static void rows_bind(duck_bind_info info)
 {
-	const struct rv_duckdb_api *api = callback_api();
+	const struct rv_duckdb_api *api = rv_duckdb_loaded();
 	const struct slot *slot = api->bind_get_extra_info(info);
 	const struct rv_parquet_params *params = &slot->file->params;
 
@@ -98,12 +87,12 @@ static void rows_bind(duck_bind_info info)
 
 static void rows_init(duck_init_info info)
 {
-	callback_api()->init_set_max_threads(info, 1);
+	rv_duckdb_loaded()->init_set_max_threads(info, 1);
 }
 
 static void rows_next(duck_function_info info, duck_chunk output)
 {
-	const struct rv_duckdb_api *api = callback_api();
+	const struct rv_duckdb_api *api = rv_duckdb_loaded();
 	const struct slot *slot = api->function_get_extra_info(info);
 	struct rv_parquet_file *file = slot->file;
 
