@@ -153,24 +153,6 @@ static enum rv_status open_documents(void *arg, const struct rv_job_document *do
 	return rv_wire_documents(run->cx->profile, &target, ret, err);
 }
 
-static bool should_stop(void)
-{
-	return rv_stop_signal() != 0;
-}
-
-static void say(void *arg RV_UNUSED, const char *text)
-{
-	if (rv_messages_terminal())
-		rv_note("%s", text);
-	else
-		rv_verbose("%s", text);
-}
-
-static void warn(void *arg RV_UNUSED, const char *text)
-{
-	rv_warn("%s", text);
-}
-
 static void show_progress(void *arg, const struct rv_extract_progress *p)
 {
 	struct run *run = arg;
@@ -213,10 +195,10 @@ static enum rv_status push_files(struct run *run, const char *name, const char *
 		.spool_max_bytes = cx->profile->spool_max_bytes,
 		.threads = (unsigned)run->threads,
 		.lock_timeout_ms = cx->timeout_ms,
-		.should_stop = should_stop,
+		.should_stop = rv_should_stop,
 		.check_stream = true,
-		.note = say,
-		.warn = warn,
+		.note = rv_flow_note,
+		.warn = rv_flow_warning,
 	};
 	enum rv_status status = rv_push(&params, &result, err);
 	rv_push_result_release(&result);
@@ -369,10 +351,10 @@ static enum rv_status run_job(struct rv_command_context *cx, const struct extrac
 		.threads = (unsigned)(run.threads > 64 ? 64 : run.threads),
 		.lock_timeout_ms = wait ? cx->timeout_ms : 0,
 		.rows_timeout_ms = cx->timeout_ms,
-		.should_stop = should_stop,
+		.should_stop = rv_should_stop,
 		.progress = show_progress,
-		.note = say,
-		.warn = warn,
+		.note = rv_flow_note,
+		.warn = rv_flow_warning,
 		.arg = &run,
 	};
 	struct rv_extract_result result = { 0 };
@@ -389,7 +371,7 @@ static enum rv_status run_job(struct rv_command_context *cx, const struct extrac
 	rv_progress_end(&run.progress);
 	run_release(&run);
 	if (status == RV_LOCKED && cx->locks == RV_LOCKS_SKIP) {
-		say(NULL, err->message);
+		rv_flow_note(NULL, err->message);
 		*err = (struct rv_error)RV_ERROR_INIT;
 		status = RV_OK;
 	}

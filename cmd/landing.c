@@ -269,11 +269,6 @@ static void summary(const struct teller *teller)
 
 /* ---- the command ------------------------------------------------------------------------------ */
 
-static bool should_stop(void)
-{
-	return rv_stop_signal() != 0;
-}
-
 static enum rv_status list_streams(struct work *work, int count, char **operands, struct rv_error *err)
 {
 	struct rv_command_context *cx = work->lakes.cx;
@@ -302,7 +297,7 @@ static enum rv_status list_all(struct work *work, struct rv_error *ret_unlisted,
 {
 	work->all = true;
 	if (river_lakes_each(&work->lakes, list_lake, work, err) != RV_OK) {
-		if (!work->count || should_stop())
+		if (!work->count || rv_should_stop())
 			return err->status;
 		*ret_unlisted = *err;
 	}
@@ -329,7 +324,7 @@ static enum rv_status process_part(struct rv_command_context *cx, const struct l
 		.lock_timeout_ms = rv_lock_timeout_ms(cx),
 		.threads = 2,
 		.dry_run = o->dry_run,
-		.should_stop = should_stop,
+		.should_stop = rv_should_stop,
 		.each = tell,
 		.note = say,
 		.arg = teller,

@@ -100,16 +100,6 @@ static const struct rv_example pump_examples[] = {
 	{ NULL, NULL }
 };
 
-static bool should_stop(void)
-{
-	return rv_stop_signal() != 0;
-}
-
-static void warn(void *arg RV_UNUSED, const char *text)
-{
-	rv_warn("%s", text);
-}
-
 /* ---- what is asked for ---- */
 
 /* All that a run is put together of. */
@@ -417,7 +407,7 @@ static enum rv_status open_line(struct pump *p, struct rv_error *err)
 		.from = p->state && !to_stream ? rv_pump_state_done(p->state) : 0,
 		.max_rejects = p->o->max_rejects,
 		.window_ms = to_stream ? 1000 : 0,
-		.warn = warn,
+		.warn = rv_flow_warning,
 	};
 
 	rv_pump_line_init(&p->line, &line);
@@ -454,7 +444,7 @@ static enum rv_status to_address(struct pump *p, int64_t started_ms, struct rv_e
 		.lanes = lanes,
 		.batch = o->batch,
 		.batch_lines = o->batch_as == 1,
-		.should_stop = should_stop,
+		.should_stop = rv_should_stop,
 		.progress = show_progress,
 		.warn = warn_trouble,
 		.arg = p,
@@ -471,7 +461,7 @@ static enum rv_status to_address(struct pump *p, int64_t started_ms, struct rv_e
 		.retry_for_ms = o->retry_for,
 		.answer_timeout_ms = p->cx->timeout_ms > 0 ? p->cx->timeout_ms : 0,
 		.ca_file = o->ca_file,
-		.should_stop = should_stop,
+		.should_stop = rv_should_stop,
 		.settled = rv_pump_poster_settled,
 		.arg = poster,
 	};
@@ -520,7 +510,7 @@ static enum rv_status dry_run(struct pump *p, int64_t started_ms, struct rv_erro
 
 	/* nobody waits for what is not sent */
 	p->pace = (struct rv_pump_pace){ .per_s = 0 };
-	enum rv_status status = rv_pump_check(&p->line, should_stop, p->o->check ? NULL : print_event,
+	enum rv_status status = rv_pump_check(&p->line, rv_should_stop, p->o->check ? NULL : print_event,
 					      p->cx, &check, err);
 	const struct rv_pump_counts *c = &p->line.counts;
 

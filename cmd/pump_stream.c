@@ -9,24 +9,6 @@
 #include "flow/catalog.h"
 #include "flow/push.h"
 
-static bool should_stop(void)
-{
-	return rv_stop_signal() != 0;
-}
-
-static void say(void *arg RV_UNUSED, const char *text)
-{
-	if (rv_messages_terminal())
-		rv_note("%s", text);
-	else
-		rv_verbose("%s", text);
-}
-
-static void warn(void *arg RV_UNUSED, const char *text)
-{
-	rv_warn("%s", text);
-}
-
 static enum rv_status with_rejects(const struct rv_pump_line *line, enum rv_status status,
 				   struct rv_error *err)
 {
@@ -79,10 +61,10 @@ enum rv_status river_pump_stream(struct rv_command_context *cx, const char *name
 		.spool_max_bytes = cx->profile->spool_max_bytes,
 		.threads = sysconf(_SC_NPROCESSORS_ONLN) > 1 ? 2 : 1,
 		.lock_timeout_ms = rv_lock_timeout_ms(cx),
-		.should_stop = should_stop,
+		.should_stop = rv_should_stop,
 		.check_stream = true,
-		.note = say,
-		.warn = warn,
+		.note = rv_flow_note,
+		.warn = rv_flow_warning,
 	};
 	struct rv_push_result result;
 	enum rv_status status = rv_push(&params, &result, err);

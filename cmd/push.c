@@ -200,24 +200,6 @@ static void show_progress(void *arg, const struct rv_push_progress *progress)
 			   progress->total_bytes, progress->records);
 }
 
-static void say(void *arg RV_UNUSED, const char *text)
-{
-	if (rv_messages_terminal())
-		rv_note("%s", text);
-	else
-		rv_verbose("%s", text);
-}
-
-static void warn(void *arg RV_UNUSED, const char *text)
-{
-	rv_warn("%s", text);
-}
-
-static bool should_stop(void)
-{
-	return rv_stop_signal() != 0;
-}
-
 static json_t *summary_json(const char *stream, const struct rv_push_result *r, int64_t took_ms,
 			    enum rv_status status)
 {
@@ -523,12 +505,12 @@ static enum rv_status push_run(struct rv_command_context *cx, void *options, int
 		.spool_max_bytes = cx->profile->spool_max_bytes,
 		.threads = (unsigned)compression_threads(o->threads),
 		.lock_timeout_ms = cx->locks == RV_LOCKS_WAIT ? cx->timeout_ms : 0,
-		.should_stop = should_stop,
+		.should_stop = rv_should_stop,
 		.progress = show_progress,
 		.lock_skip = cx->locks == RV_LOCKS_SKIP,
 		.check_stream = true,
-		.note = say,
-		.warn = warn,
+		.note = rv_flow_note,
+		.warn = rv_flow_warning,
 		.arg = &listener,
 	};
 	if (o->shipped)

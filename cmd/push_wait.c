@@ -11,11 +11,6 @@
 #include "flow/load.h"
 #include "flow/object_name.h"
 
-static bool should_stop(void)
-{
-	return rv_stop_signal() != 0;
-}
-
 /* ---- landed, where a service names the objects ---- */
 
 struct runs {
@@ -64,7 +59,7 @@ static enum rv_status wait_arrival(const struct river_push_wait *wait, struct rv
 		.runs = (const char *const *)runs.names,
 		.runs_count = runs.count,
 		.timeout_ms = wait->cx->timeout_ms,
-		.should_stop = should_stop,
+		.should_stop = rv_should_stop,
 		.progress = say_progress,
 		.arg = &progress,
 	};
@@ -92,7 +87,7 @@ static bool in_runs(const json_t *runs, const char *object)
 
 static bool go_on(void *arg RV_UNUSED, uint64_t rows RV_UNUSED, uint64_t bytes RV_UNUSED)
 {
-	return !should_stop();
+	return !rv_should_stop();
 }
 
 /* Everything that is pending is loaded, but only what holds this push's records decides. */
@@ -125,7 +120,7 @@ static enum rv_status load_runs(const struct river_push_wait *wait, const struct
 			return rv_fail(err, RV_FAILED, "%s: %s", item->object, item->message);
 		if (item->state == RV_LOAD_PENDING || item->state == RV_LOAD_QUEUED)
 			return rv_fail(err, RV_FAILED, "%s before %s was loaded",
-				       should_stop() ? "stopped" : "the time was over", item->object);
+				       rv_should_stop() ? "stopped" : "the time was over", item->object);
 	}
 	struct rv_warehouse_refused refused = { .count = 0 };
 	if (stream->columns_count && warehouse->ops->refused &&

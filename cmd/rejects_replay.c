@@ -133,11 +133,6 @@ static enum rv_status replay_end(void *arg, uint64_t length RV_UNUSED, struct rv
 		       : rv_write_all(replay->fd, "\n", 1, "a copy of the rejects", err);
 }
 
-static bool should_stop(void)
-{
-	return rv_stop_signal() != 0;
-}
-
 static enum rv_status count_only(struct replay *replay, struct rv_source *source, uint64_t *ret_records,
 				 uint64_t *ret_rejected, struct rv_error *err)
 {
@@ -150,7 +145,7 @@ static enum rv_status count_only(struct replay *replay, struct rv_source *source
 	for (;;) {
 		struct rv_reader_limits limits = { .timeout_ms = -1 };
 		struct rv_span span;
-		if (should_stop())
+		if (rv_should_stop())
 			return rv_fail(err, RV_FAILED, "stopped by a signal");
 		if (rv_reader_next(reader, &limits, &span, err) != RV_OK)
 			return err->status;
@@ -188,7 +183,7 @@ static enum rv_status push_copy(struct replay *replay, struct rv_source *source,
 		.spool_max_bytes = cx->profile->spool_max_bytes,
 		.threads = 1,
 		.lock_timeout_ms = cx->locks == RV_LOCKS_WAIT ? cx->timeout_ms : 0,
-		.should_stop = should_stop,
+		.should_stop = rv_should_stop,
 	};
 	enum rv_status status = rv_push(&params, &result, err);
 	*ret_records = result.landed + result.sent;
@@ -399,7 +394,7 @@ static enum rv_status replay_object(void *arg, const struct rv_rejects_name *nam
 	}
 	uint64_t landed = 0, again = 0;
 	enum rv_status status = replay_copy(replay, name, object->name, &landed, &again, err);
-	if (should_stop())
+	if (rv_should_stop())
 		return status == RV_OK ? rv_fail(err, RV_FAILED, "stopped: run the same command again")
 				       : status;
 	if (status == RV_DAMAGED || status == RV_KEPT || status == RV_BAD_DATA) {
@@ -500,7 +495,7 @@ static enum rv_status finish_earlier(struct replay *replay, struct rv_error *err
 		.loss = RV_ERROR_INIT,
 	};
 	struct rv_recover_result ignored;
-	if (rv_recover(&deliver, -1, should_stop, &ignored, err) != RV_OK)
+	if (rv_recover(&deliver, -1, rv_should_stop, &ignored, err) != RV_OK)
 		return rv_context(err, "finish an earlier push");
 	if (deliver.loss.status != RV_OK)
 		keep_worst(replay, &deliver.loss);

@@ -62,11 +62,6 @@ static void take_hangups(void)
 	sigaction(SIGHUP, &action, NULL);
 }
 
-static bool should_stop(void)
-{
-	return rv_stop_signal() != 0;
-}
-
 static bool should_reload(void)
 {
 	bool asked = asked_to_reload;
@@ -181,11 +176,6 @@ static void note(void *arg RV_UNUSED, const char *text)
 	rv_note("%s", text);
 }
 
-static void warn(void *arg RV_UNUSED, const char *text)
-{
-	rv_warn("%s", text);
-}
-
 #define SOCKETS_MAX 16
 
 static enum rv_status open_sockets(const char *listen_on, int sockets[SOCKETS_MAX], size_t *ret_count,
@@ -296,14 +286,14 @@ static enum rv_status serve_run(struct rv_command_context *cx, void *options, in
 			.state_dir = cx->profile->state_dir,
 			.source = url,
 			.spool_max_bytes = cx->profile->spool_max_bytes,
-			.retry = { .for_ms = STOP_RETRY_MS, .should_stop = should_stop },
-			.warn = warn,
+			.retry = { .for_ms = STOP_RETRY_MS, .should_stop = rv_should_stop },
+			.warn = rv_flow_warning,
 		},
-		.should_stop = should_stop,
+		.should_stop = rv_should_stop,
 		.should_reload = should_reload,
 		.reload = reload,
 		.note = note,
-		.warn = warn,
+		.warn = rv_flow_warning,
 		.arg = cx,
 	};
 	return serve(cx, stream_text, &params, url, err);

@@ -301,11 +301,6 @@ struct flush {
 	struct rv_error loss, waiting; /* the first ones */
 };
 
-static bool should_stop(void)
-{
-	return rv_stop_signal() != 0;
-}
-
 struct waiting_count {
 	const struct rv_state *state;
 	uint64_t runs, records;
@@ -397,7 +392,7 @@ static enum rv_status flush_owned(struct flush *flush, const struct rv_stream *s
 	struct rv_deliver deliver = { .stream = stream, .state = &state, .lake = cx->lake,
 				      .delivery = delivery, .loss = RV_ERROR_INIT };
 	if (status == RV_OK)
-		status = rv_recover(&deliver, rv_lock_timeout_ms(cx), should_stop, &result, err);
+		status = rv_recover(&deliver, rv_lock_timeout_ms(cx), rv_should_stop, &result, err);
 	if (status == RV_OK) {
 		flush->runs += result.runs;
 		flush->records += result.records;
@@ -420,7 +415,7 @@ static enum rv_status flush_state(void *arg, const struct rv_state *state, struc
 	RV_CLEANUP(rv_delivery_free_p) struct rv_delivery *delivery = NULL;
 	enum river_spool_owner owner;
 	rv_stream_init(&stream);
-	if (should_stop())
+	if (rv_should_stop())
 		return rv_fail(err, RV_FAILED, "stopped: run the same command again");
 	if (river_spool_owner(flush->cx, state, &stream, &owner, err) != RV_OK) {
 		/* The lake is out of reach. Nothing of this stream may be waiting. */

@@ -61,11 +61,6 @@ struct status {
 
 /* ---- the command ------------------------------------------------------------------------------ */
 
-static bool should_stop(void)
-{
-	return rv_stop_signal() != 0;
-}
-
 static void show_progress(void *arg, uint64_t done_bytes, uint64_t total_bytes)
 {
 	rv_progress_update(arg, rv_clock_monotonic_ms(), done_bytes, total_bytes, 0);
@@ -74,7 +69,7 @@ static void show_progress(void *arg, uint64_t done_bytes, uint64_t total_bytes)
 static bool load_progress(void *arg, uint64_t rows, uint64_t bytes)
 {
 	rv_progress_update(arg, rv_clock_monotonic_ms(), bytes, 0, rows);
-	return !should_stop();
+	return !rv_should_stop();
 }
 
 /* The lake's half is worth showing when the warehouse's cannot be had. A service has more reasons not to
@@ -82,7 +77,7 @@ static bool load_progress(void *arg, uint64_t rows, uint64_t bytes)
 static enum rv_status without_warehouse(struct status *s, struct rv_error *err)
 {
 	struct account *a = s->account;
-	bool remote = a->warehouse && a->warehouse->ops->remote && !should_stop();
+	bool remote = a->warehouse && a->warehouse->ops->remote && !rv_should_stop();
 	if (err->status != RV_NOT_FOUND && err->status != RV_LOCKED && !remote)
 		return err->status;
 	a->error = *err;
@@ -111,7 +106,7 @@ static enum rv_status load_pending(struct status *s, const struct rv_stream *str
 			sum.streams_failed == 1 ? "" : "s", sum.first_stream_failed);
 	if (sum.objects)
 		rv_verbose("loaded %" PRIu64 " objects, %" PRIu64 " rows", sum.objects, sum.rows);
-	if (status == RV_OK && should_stop())
+	if (status == RV_OK && rv_should_stop())
 		return rv_fail(err, RV_FAILED, "stopped by a signal");
 	return status == RV_OK ? RV_OK : without_warehouse(s, err);
 }
@@ -222,7 +217,7 @@ static enum rv_status look_at(struct status *s, const char *name, struct rv_erro
 		.quick = s->overview,
 		.verify = s->options->verify,
 		.refresh = s->options->load,
-		.should_stop = should_stop,
+		.should_stop = rv_should_stop,
 		.progress = show_progress,
 		.arg = &progress,
 	};

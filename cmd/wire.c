@@ -155,11 +155,6 @@ void river_close(struct rv_command_context *cx)
 	cx->profile = NULL;
 }
 
-static bool should_stop(void)
-{
-	return rv_stop_signal() != 0;
-}
-
 static void trace(void *arg RV_UNUSED, const char *line)
 {
 	rv_verbose("%s", line);
@@ -175,7 +170,7 @@ enum rv_status rv_wire_aws(const struct rv_profile *profile, struct rv_aws **ret
 			.endpoint_url = profile->aws_endpoint_url,
 			.addressing_style = profile->aws_addressing_style,
 		};
-		const struct rv_http_params http = { .should_stop = should_stop, .trace = trace };
+		const struct rv_http_params http = { .should_stop = rv_should_stop, .trace = trace };
 		if (rv_aws_new(&settings, &http, &aws, err) != RV_OK)
 			return err->status;
 	}
@@ -242,7 +237,7 @@ enum rv_status rv_wire_documents(const struct rv_profile *profile, const struct 
 		.ttl_count = document->ttl_count,
 		.ttl_unit = document->ttl_unit,
 		.max_wcu = target->max_wcu,
-		.should_stop = should_stop,
+		.should_stop = rv_should_stop,
 		.settled = target->settled,
 		.arg = target->arg,
 	};
@@ -274,7 +269,7 @@ enum rv_status rv_wire_delivery(const struct rv_profile *profile, struct rv_stor
 		.pack = profile->delivery_pack,
 		/* push tries on for longer, and says so meanwhile */
 		.give_up_after_ms = 10000,
-		.should_stop = should_stop,
+		.should_stop = rv_should_stop,
 	};
 	if (rv_wire_aws(profile, &params.aws, err) != RV_OK)
 		return err->status;

@@ -26,11 +26,6 @@ static struct names *all_names;
 /* Not AWS's client: AWS_CA_BUNDLE says whom to trust there. */
 static struct rv_http *http;
 
-static bool should_stop(void)
-{
-	return rv_stop_signal() != 0;
-}
-
 static void trace(void *arg RV_UNUSED, const char *line)
 {
 	rv_verbose("%s", line);
@@ -58,7 +53,7 @@ enum rv_status river_wire_account(const struct rv_profile *profile, struct rv_sn
 		const struct rv_http_params params = {
 			.ca_file = bundle,
 			.ca_variable = "REQUESTS_CA_BUNDLE",
-			.should_stop = should_stop,
+			.should_stop = rv_should_stop,
 			.trace = trace,
 		};
 

@@ -60,3 +60,8 @@ int rv_stop_signal(void)
 {
 	return stop_signal;
 }
+
+bool rv_should_stop(void)
+{
+	return stop_signal != 0;
+}

@@ -135,6 +135,19 @@ void rv_warn(const char *fmt, ...)
 	va_end(ap);
 }
 
+void rv_flow_note(void *arg RV_UNUSED, const char *text)
+{
+	if (rv_messages_terminal())
+		rv_note("%s", text);
+	else
+		rv_verbose("%s", text);
+}
+
+void rv_flow_warning(void *arg RV_UNUSED, const char *text)
+{
+	rv_warn("%s", text);
+}
+
 static void error_json(struct rv_strbuf *text, const struct rv_error *err)
 {
 	rv_strbuf_printf(text, "{\"v\":1,\"error\":\"%s\",\"code\":%d,\"message\":",

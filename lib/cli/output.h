@@ -55,6 +55,10 @@ enum rv_status rv_out_finish(struct rv_out *out, struct rv_error *err) RV_MUST_C
 void rv_note(const char *fmt, ...) RV_PRINTF(1, 2);
 void rv_verbose(const char *fmt, ...) RV_PRINTF(1, 2);
 void rv_warn(const char *fmt, ...) RV_PRINTF(1, 2);
+/* What a flow tells while it works, as the `note` and `warn` of its parameters: notes for who watches, on a
+ * terminal, and else with -v. */
+void rv_flow_note(void *arg, const char *text);
+void rv_flow_warning(void *arg, const char *text);
 /* How loud: -1 quiet, 0 normal, 1 and more verbose. With RV_OUT_JSON each message is a JSON object
  * on a line: {"v":1,"note":"..."}. Colour is decided by the caller. */
 void rv_messages_init(int loudness, enum rv_out_format format, bool color);
