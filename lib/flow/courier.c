@@ -134,10 +134,6 @@ static void let_go(struct rv_courier *c, size_t i)
 	struct lane *lane = c->lanes[i];
 	memmove(c->lanes + i, c->lanes + i + 1, (c->lanes_count - i - 1) * sizeof(struct lane *));
 	c->lanes_count--;
-	if (c->deliver.opened == lane->run)
-		c->deliver.opened = NULL;
-	if (c->deliver.known == lane->run)
-		rv_deliver_release(&c->deliver);
 	rv_run_free(lane->run);
 	free(lane);
 }
@@ -162,12 +158,14 @@ static void finish_others(struct rv_courier *c)
 {
 	struct rv_error err = RV_ERROR_INIT;
 	struct rv_recover_result result;
-	const struct rv_run *opened = c->deliver.opened;
+	uint64_t opened = c->deliver.opened;
+	bool reopened = c->deliver.reopened;
 	pthread_mutex_unlock(&c->mutex);
 	/* Whoever holds the lock does the same: that is fine. */
 	enum rv_status status = rv_recover(&c->deliver, 0, c->retry.should_stop, &result, &err);
 	pthread_mutex_lock(&c->mutex);
 	c->deliver.opened = opened;
+	c->deliver.reopened = reopened;
 	c->recover = false;
 	if (status == RV_LOCKED)
 		return;
@@ -250,7 +248,7 @@ enum rv_status rv_courier_new(const struct rv_deliver *deliver, const struct rv_
 {
 	struct rv_courier *c = rv_calloc(1, sizeof(*c));
 	c->deliver = *deliver;
-	c->deliver.opened = c->deliver.known = NULL;
+	c->deliver.opened = c->deliver.known = 0;
 	c->deliver.closed = NULL;
 	c->deliver.loss = (struct rv_error)RV_ERROR_INIT;
 	c->deliver.waiting = NULL;

@@ -102,18 +102,18 @@ void rv_deliver_release(struct rv_deliver *deliver)
 {
 	json_decref(deliver->closed);
 	deliver->closed = NULL;
-	deliver->known = NULL;
+	deliver->known = 0;
 }
 
 enum rv_status rv_deliver_closed_before(struct rv_deliver *deliver, const struct rv_run *run,
 					const json_t **ret, struct rv_error *err)
 {
-	if (deliver->known != run) {
+	if (deliver->known != run->serial) {
 		rv_deliver_release(deliver);
 		if (rv_receipt_find_closed(deliver->lake, deliver->stream, run, &deliver->closed, err) !=
 		    RV_OK)
 			return err->status;
-		deliver->known = run;
+		deliver->known = run->serial;
 	}
 	*ret = deliver->closed;
 	return RV_OK;
@@ -365,7 +365,7 @@ enum rv_status rv_deliver_batch(struct rv_deliver *deliver, struct rv_run *run, 
 		rv_bug("batch %" PRIu64 " was never promised", seq);
 	if (run->named && rv_deliver_closed_before(deliver, run, &closed, err) != RV_OK)
 		return err->status;
-	if (deliver->opened != run && !closed) {
+	if (deliver->opened != run->serial && !closed) {
 		bool there;
 		if (rv_receipt_put_open(deliver->lake, deliver->stream, run, &there, err) != RV_OK)
 			return rv_context(err, "receipt of run %s", run->name);
@@ -374,7 +374,7 @@ enum rv_status rv_deliver_batch(struct rv_deliver *deliver, struct rv_run *run, 
 	}
 	if (closed)
 		deliver->reopened = false;
-	deliver->opened = run;
+	deliver->opened = run->serial;
 	if (entry.rejected) {
 		struct rv_store_body bytes = store_body(rejects);
 		if (rv_store_put_once(deliver->lake, entry.rejects_name, &bytes, NULL, err) != RV_OK)
@@ -551,7 +551,7 @@ enum rv_status rv_deliver_finish(struct rv_deliver *deliver, struct rv_run *run,
 	if (deliver->unsynced && rv_checkpoint_sync(deliver->state, err) != RV_OK)
 		return err->status;
 	deliver->unsynced = false;
-	if (deliver->opened == run)
-		deliver->opened = NULL;
+	if (deliver->opened == run->serial)
+		deliver->opened = 0;
 	return rv_run_remove(run, err);
 }

@@ -18,8 +18,9 @@ struct rv_deliver {
 	const struct rv_state *state;
 	struct rv_store *lake;
 	struct rv_delivery *delivery;
-	const struct rv_run *opened; /* the run whose open receipt has been put */
-	const struct rv_run *known;  /* the named run that `closed` is about */
+	/* Runs by their serial, 0: none. An address would not do: the next run may get that of one freed. */
+	uint64_t opened;             /* the run whose open receipt has been put */
+	uint64_t known;              /* the named run that `closed` is about */
 	json_t *closed;              /* its closed receipt, when it has been sent whole before; owned */
 	bool check_stream;           /* before a promise: is the stream still this one? */
 	int64_t check_after_ms;      /* monotonic: the next such look costs too much before */

@@ -363,7 +363,7 @@ static enum rv_status set_up(struct rv_push_state *push, struct rv_error *err)
 	    rv_recover(&push->deliver, params->lock_timeout_ms, params->should_stop,
 		       &push->result->recovered, err) != RV_OK)
 		return rv_context(err, "finish an earlier push");
-	push->deliver.opened = NULL;
+	push->deliver.opened = 0;
 	if (push->result->recovered.waiting_runs) {
 		/* A left-over run of files owns bytes that this push would send again. */
 		if (push->result->recovered.waiting_file_runs && !push->result->pipe && !params->run) {

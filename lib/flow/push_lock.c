@@ -147,11 +147,13 @@ enum rv_status rv_push_recover_again(struct rv_push_state *push, struct rv_error
 	if (rv_sender_drain(push->sender, err) != RV_OK)
 		return err->status;
 	rv_sender_hold(push->sender);
-	const struct rv_run *opened = push->deliver.opened;
+	uint64_t opened = push->deliver.opened;
+	bool reopened = push->deliver.reopened;
 	enum rv_status status =
 		rv_recover(&push->deliver, push->params->lock_timeout_ms, push->params->should_stop,
 			   &recovered, err);
 	push->deliver.opened = opened;
+	push->deliver.reopened = reopened;
 	rv_sender_resume(push->sender);
 	if (status != RV_OK)
 		return status;

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +30,9 @@ static char *journal_path(const struct rv_run *run)
 
 static struct rv_run *run_new(const struct rv_state *state, const char *name)
 {
+	static atomic_uint_least64_t serials;
 	struct rv_run *run = rv_calloc(1, sizeof(*run));
+	run->serial = atomic_fetch_add(&serials, 1) + 1;
 	snprintf(run->name, sizeof(run->name), "%s", name);
 	run->folder = rv_asprintf("%s/runs/%s", state->folder, name);
 	run->journal_fd = -1;

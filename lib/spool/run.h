@@ -76,6 +76,7 @@ struct rv_batch_entry {
 
 struct rv_run {
 	char name[RV_RUN_MAX + 1];
+	uint64_t serial;          /* no other run of this process has or had it; never 0 */
 	char *folder;             /* runs/<run> */
 	int journal_fd;           /* -1: closed */
 	pthread_mutex_t mutex;
