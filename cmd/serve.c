@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,7 +48,7 @@ static const struct rv_example serve_examples[] = {
 
 /* ---- signals ---- */
 
-static volatile sig_atomic_t asked_to_reload;
+static atomic_int asked_to_reload; /* by a handler, and looked at by another thread */
 
 static void note_hangup(int number RV_UNUSED)
 {
@@ -64,9 +65,7 @@ static void take_hangups(void)
 
 static bool should_reload(void)
 {
-	bool asked = asked_to_reload;
-	asked_to_reload = 0;
-	return asked;
+	return atomic_exchange(&asked_to_reload, 0) != 0;
 }
 
 /* ---- settings ---- */

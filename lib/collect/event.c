@@ -23,6 +23,9 @@ static inline void put_char(struct rv_strbuf *out, char c)
 	put(out, &c, 1);
 }
 
+/* Of a literal. */
+#define PUT(out, text) put(out, text, sizeof(text) - 1)
+
 static bool is_fault(struct rv_event_fault *fault, const char *code, const char *why, size_t at)
 {
 	*fault = (struct rv_event_fault){ code, why, at };
@@ -171,11 +174,14 @@ static size_t add_text_string(struct rv_strbuf *out, const char *p, size_t len)
 }
 
 static const char *const key_names[RV_EVENT_KEYS] = { "cid", "z", "uip", "ua", "dl", "dr", "uid" };
+#define KEY_MAX 3 /* the longest of them */
 
 /* Which of the event's own keys the string at `key` (with quotes, as stored) is; RV_EVENT_KEYS: none. */
 static enum rv_event_key which(const char *key, size_t len)
 {
 	enum rv_event_key k = RV_EVENT_CID;
+	if (len - 2 > KEY_MAX)
+		return RV_EVENT_KEYS;
 	while (k < RV_EVENT_KEYS &&
 	       (strlen(key_names[k]) != len - 2 || memcmp(key_names[k], key + 1, len - 2) != 0))
 		k++;
@@ -198,6 +204,10 @@ static void member_ends(struct member *m, const struct rv_strbuf *out, size_t (*
 	m->after_colon = false;
 	m->key = RV_EVENT_KEYS;
 }
+
+/* What numbers and the three words are made of. */
+static const bool in_word[256] = { ['0' ... '9'] = true, ['a' ... 'z'] = true, ['A' ... 'Z'] = true,
+				   ['+'] = true, ['-'] = true, ['.'] = true };
 
 /* Copies a valid object in the one spelling; where values of the event's keys are comes with it. */
 static void respell(const char *p, size_t len, struct rv_strbuf *out, size_t (*spans)[2])
@@ -250,7 +260,7 @@ static void respell(const char *p, size_t len, struct rv_strbuf *out, size_t (*s
 		}
 		default: { /* numbers and the three words */
 			size_t run = i + 1;
-			while (run < len && !strchr(" \t\n\r,:]}", p[run]))
+			while (run < len && in_word[(unsigned char)p[run]])
 				run++;
 			put(out, p + i, run - i);
 			i = run;
@@ -374,11 +384,12 @@ bool rv_event_from_form(const char *p, size_t len, struct rv_strbuf *json,
 		const char *equals = memchr(p + at, '=', pair);
 		size_t name = equals ? (size_t)(equals - p) - at : pair;
 		if (pair) {
-			rv_strbuf_puts(json, first ? "" : ", ");
+			if (!first)
+				PUT(json, ", ");
 			first = false;
 			if (!add_form_text(json, p + at, name, at, fault))
 				return false;
-			rv_strbuf_puts(json, ": ");
+			PUT(json, ": ");
 			size_t value = name < pair ? name + 1 : pair;
 			if (!add_form_text(json, p + at + value, pair - value, at + value, fault))
 				return false;
@@ -477,15 +488,16 @@ void rv_event_headers(const struct rv_http_head *head, struct rv_strbuf *out)
 			earlier++;
 		if (earlier < i || is_credential(f->name))
 			continue;
-		rv_strbuf_puts(out, first ? "" : ", ");
+		if (!first)
+			PUT(out, ", ");
 		first = false;
 		add_string(out, f->name);
-		rv_strbuf_puts(out, ": \"");
+		PUT(out, ": \"");
 		add_bytes(out, f->value);
 		for (size_t k = i + 1; k < head->fields_count; k++) {
 			if (!same_name(head->fields[k].name, f->name))
 				continue;
-			rv_strbuf_puts(out, ", ");
+			PUT(out, ", ");
 			add_bytes(out, head->fields[k].value);
 		}
 		put_char(out, '"');
@@ -493,16 +505,16 @@ void rv_event_headers(const struct rv_http_head *head, struct rv_strbuf *out)
 	put_char(out, '}');
 }
 
-static void add_value(struct rv_strbuf *out, const char *name, struct rv_str value)
+static void add_value(struct rv_strbuf *out, struct rv_str name, struct rv_str value)
 {
-	rv_strbuf_puts(out, name);
+	put(out, name.p, name.len);
 	if (value.p)
 		put(out, value.p, value.len);
 	else
-		rv_strbuf_puts(out, "null");
+		PUT(out, "null");
 }
 
-static void add_number(struct rv_strbuf *out, const char *name, int64_t value)
+static void add_number(struct rv_strbuf *out, struct rv_str name, int64_t value)
 {
 	char text[24];
 	size_t at = sizeof(text);
@@ -512,7 +524,7 @@ static void add_number(struct rv_strbuf *out, const char *name, int64_t value)
 	while (left /= 10);
 	if (value < 0)
 		text[--at] = '-';
-	rv_strbuf_puts(out, name);
+	put(out, name.p, name.len);
 	put(out, text + at, sizeof(text) - at);
 }
 
@@ -527,16 +539,19 @@ static struct rv_str without_port(struct rv_str host)
 }
 
 /* A key of the body that is there counts, also as null; else a header's value. */
-static void add_or(struct rv_strbuf *out, const char *name, struct rv_str value,
+static void add_or(struct rv_strbuf *out, struct rv_str name, struct rv_str value,
 		   const struct rv_http_field *field, const char *otherwise)
 {
 	if (value.p || (!field && !otherwise)) {
 		add_value(out, name, value);
 		return;
 	}
-	rv_strbuf_puts(out, name);
+	put(out, name.p, name.len);
 	add_string(out, field ? field->value : rv_str_of(otherwise));
 }
+
+/* A literal with its length. */
+#define TEXT(text) ((struct rv_str){ text, sizeof(text) - 1 })
 
 void rv_event_envelope(struct rv_strbuf *out, const struct rv_event_request *request,
 		       const struct rv_event *event)
@@ -544,34 +559,34 @@ void rv_event_envelope(struct rv_strbuf *out, const struct rv_event_request *req
 	const struct rv_http_head *head = request->head;
 	const struct rv_str *keys = event->keys;
 	rv_strbuf_reserve(out, event->body.len + request->headers.len + 1024);
-	add_or(out, "{\"service\": {\"id\": \"api.collect\"}, \"context\": {\"user_ip\": ",
+	add_or(out, TEXT("{\"service\": {\"id\": \"api.collect\"}, \"context\": {\"user_ip\": "),
 	       keys[RV_EVENT_UIP], rv_http_head_field(head, "x-forwarded-for"), request->peer);
-	add_or(out, ", \"user_agent\": ", keys[RV_EVENT_UA], rv_http_head_field(head, "user-agent"), NULL);
-	add_value(out, ", \"document_location\": ", keys[RV_EVENT_DL]);
-	add_value(out, ", \"document_referrer\": ", keys[RV_EVENT_DR]);
-	add_value(out, ", \"client_id\": ", keys[RV_EVENT_CID]);
-	add_value(out, ", \"user_id\": ", keys[RV_EVENT_UID]);
-	add_value(out, "}, \"request\": {\"id\": ", keys[RV_EVENT_Z]);
-	add_number(out, ", \"timestamp\": ", request->received_ms);
-	rv_strbuf_puts(out, ", \"hostname\": ");
+	add_or(out, TEXT(", \"user_agent\": "), keys[RV_EVENT_UA], rv_http_head_field(head, "user-agent"), NULL);
+	add_value(out, TEXT(", \"document_location\": "), keys[RV_EVENT_DL]);
+	add_value(out, TEXT(", \"document_referrer\": "), keys[RV_EVENT_DR]);
+	add_value(out, TEXT(", \"client_id\": "), keys[RV_EVENT_CID]);
+	add_value(out, TEXT(", \"user_id\": "), keys[RV_EVENT_UID]);
+	add_value(out, TEXT("}, \"request\": {\"id\": "), keys[RV_EVENT_Z]);
+	add_number(out, TEXT(", \"timestamp\": "), request->received_ms);
+	PUT(out, ", \"hostname\": ");
 	if (head->host.len)
 		add_string(out, without_port(head->host));
 	else
-		rv_strbuf_puts(out, "null");
-	rv_strbuf_puts(out, ", \"path\": ");
+		PUT(out, "null");
+	PUT(out, ", \"path\": ");
 	add_string(out, head->path);
-	rv_strbuf_puts(out, ", \"method\": ");
+	PUT(out, ", \"method\": ");
 	add_string(out, head->method);
-	add_value(out, ", \"headers\": ", request->headers);
-	add_value(out, ", \"body\": ", event->body);
-	add_value(out, "}, \"response\": {\"id\": ", keys[RV_EVENT_Z]);
-	add_number(out, ", \"timestamp\": ", request->answered_ms);
-	rv_strbuf_puts(out, ", \"statusCode\": 200, \"headers\": {\"Content-Type\": \"image/gif\"");
+	add_value(out, TEXT(", \"headers\": "), request->headers);
+	add_value(out, TEXT(", \"body\": "), event->body);
+	add_value(out, TEXT("}, \"response\": {\"id\": "), keys[RV_EVENT_Z]);
+	add_number(out, TEXT(", \"timestamp\": "), request->answered_ms);
+	PUT(out, ", \"statusCode\": 200, \"headers\": {\"Content-Type\": \"image/gif\"");
 	if (request->allow_origin) {
-		rv_strbuf_puts(out, ", \"Access-Control-Allow-Origin\": ");
+		PUT(out, ", \"Access-Control-Allow-Origin\": ");
 		add_string(out, rv_str_of(request->allow_origin));
 	}
-	rv_strbuf_puts(out, "}}}\n");
+	PUT(out, "}}}\n");
 }
 
 bool rv_event_stored_body(const char *record, size_t len, struct rv_str *ret)

@@ -238,6 +238,7 @@ struct intake {
 	struct rv_event_request request;
 	char *source;
 	size_t events, accepted, duplicates, rejected, unlisted;
+	struct rv_seen_id first;   /* of the first that was accepted; the others are in server->mine */
 	struct rv_strbuf report;   /* of the rejected ones, as JSON */
 	size_t lines_before, rejects_before;
 	uint64_t records_before, rejected_before;
@@ -273,9 +274,11 @@ static void reject(struct intake *intake, struct rv_str bytes, const char *code,
 	rv_strbuf_printf(&intake->report, ",\"byte\":%zu}", at);
 }
 
-static bool is_known(const struct rv_collect_server *server, struct rv_seen_id id)
+static bool is_known(const struct intake *intake, struct rv_seen_id id)
 {
-	return rv_seen_has(&server->mine, id) || rv_seen_has(&server->filling->stored.ids, id) ||
+	const struct rv_collect_server *server = intake->server;
+	return (id.low == intake->first.low && id.high == intake->first.high) ||
+	       rv_seen_has(&server->mine, id) || rv_seen_has(&server->filling->stored.ids, id) ||
 	       (server->committing && rv_seen_has(&server->committing->stored.ids, id)) ||
 	       rv_seen_window_has(&server->seen, id);
 }
@@ -325,7 +328,7 @@ static void take_event(void *arg, const char *p, size_t len)
 	}
 	struct rv_seen_id id = rv_seen_id_of(server->seen_seed, event.body);
 	bool remembers = server->settings.remember > 0;
-	if (remembers && is_known(server, id)) {
+	if (remembers && is_known(intake, id)) {
 		intake->duplicates++;
 		return;
 	}
@@ -336,7 +339,10 @@ static void take_event(void *arg, const char *p, size_t len)
 		return;
 	}
 	rv_event_envelope(&round->lines, &intake->request, &event);
-	if (remembers)
+	/* Nearly every request has one. */
+	if (remembers && !intake->first.low)
+		intake->first = id;
+	else if (remembers)
 		rv_seen_add(&server->mine, id);
 	round->records++;
 	intake->accepted++;
@@ -384,8 +390,11 @@ static void take_back(struct intake *intake)
 	round->rejected = intake->rejected_before;
 }
 
-static void keep_ids(struct rv_collect_server *server)
+static void keep_ids(const struct intake *intake)
 {
+	struct rv_collect_server *server = intake->server;
+	if (intake->first.low)
+		rv_seen_add(&server->filling->stored.ids, intake->first);
 	for (size_t i = 0; i < server->mine.size && server->mine.count; i++)
 		if (server->mine.slots[i].low)
 			rv_seen_add(&server->filling->stored.ids, server->mine.slots[i]);
@@ -446,7 +455,7 @@ void rv_handle_request(struct rv_collect_server *server, struct connection *c,
 	intake.request.allow_origin = look.any_origin ? "*" : look.origin;
 	take_body(&intake, body);
 	if (!intake.too_many)
-		keep_ids(server);
+		keep_ids(&intake);
 	rv_seen_clear(&server->mine);
 	if (intake.too_many) {
 		take_back(&intake);

@@ -3,10 +3,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 #include "base/memory.h"
+#include "format/xxh3.h"
 
 #define FIRST_SIZE 256
 

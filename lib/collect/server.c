@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -28,6 +27,8 @@
 #define ACCEPT_MAX 64
 #define BACKLOG 4096
 #define TICK_MS 1000
+/* Looks for more requests before a round is written. */
+#define LOOKS_MAX 4
 /* Open ones that are no connections: the spool's, the lake's. */
 #define OTHER_FILES 128
 /* Without descriptors nobody is taken for so long. */
@@ -423,11 +424,9 @@ static void turn(struct rv_collect_server *server)
 
 static void take_done(struct rv_collect_server *server)
 {
-	uint64_t count;
-	(void)!read(server->done_fd, &count, sizeof(count));
-	if (!rv_collect_store_done(server->store))
+	struct round *round = rv_turns_written(server);
+	if (!round)
 		return;
-	struct round *round = server->committing;
 	const struct rv_error outcome = round->stored.outcome;
 	server->committing = NULL;
 	if (outcome.status == RV_OK) {
@@ -446,18 +445,23 @@ static void take_done(struct rv_collect_server *server)
 	settle_round(server, with_it, "what was sent could not be stored");
 }
 
-static void commit(struct rv_collect_server *server)
+/* False: the turn is lost. */
+static bool commit(struct rv_collect_server *server)
 {
 	struct round *round = server->filling;
 	if (server->committing || !round->waiting_count)
-		return;
+		return true;
 	turn(server);
 	if (!rv_collect_round_bytes(&round->stored)) {
 		settle_round(server, round, NULL);
-		return;
+		return true;
 	}
 	server->committing = round;
-	rv_collect_store_commit(server->store, &round->stored);
+	if (!rv_turns_write(server, round))
+		return false;
+	read_clocks(server);
+	take_done(server);
+	return true;
 }
 
 /* ---- the loop ---- */
@@ -524,12 +528,20 @@ static bool is_over(const struct rv_collect_server *server)
 	       (!server->connections_count || server->now_ms - server->stopping_ms > DRAIN_MS);
 }
 
+/* A round that another thread wrote is done, or something was asked for. */
+static void woken(struct rv_collect_server *server)
+{
+	uint64_t count;
+	(void)!read(server->turns.done_fd, &count, sizeof(count));
+	take_done(server);
+}
+
 static void handle_event(struct rv_collect_server *server, const struct epoll_event *event)
 {
 	if (event->data.u64 & 1) {
 		uint64_t index = event->data.u64 >> 1;
 		if (index == server->params.listeners_count)
-			take_done(server);
+			woken(server);
 		else if (server->listening)
 			accept_some(server, server->listeners[index]);
 		return;
@@ -545,18 +557,38 @@ static void handle_event(struct rv_collect_server *server, const struct epoll_ev
 		rv_connection_readable(server, c);
 }
 
-enum rv_status rv_collect_server_run(struct rv_collect_server *server, struct rv_error *err)
+/* All that is there: what comes while the round is written has to wait for the next one. */
+static enum rv_status take_events(struct rv_collect_server *server, struct rv_error *err)
 {
 	struct epoll_event events[EVENTS_MAX];
-	while (read_clocks(server), !is_over(server)) {
-		int wait_ms = server->stopping_ms ? 50 : server->listening ? TICK_MS : PAUSE_MS;
+	int wait_ms = server->stopping_ms ? 50 : server->listening ? TICK_MS : PAUSE_MS;
+	for (int looks = 0; looks < LOOKS_MAX; looks++) {
 		int n = epoll_wait(server->epoll_fd, events, EVENTS_MAX, wait_ms);
 		if (n < 0 && errno != EINTR)
 			return rv_fail_errno(err, RV_LOCAL_IO, "wait for requests");
-		read_clocks(server);
+		if (n <= 0)
+			break;
+		if (wait_ms)
+			read_clocks(server);
 		for (int i = 0; i < n; i++)
 			handle_event(server, &events[i]);
-		commit(server);
+		if (server->committing || !server->filling->waiting_count)
+			break;
+		wait_ms = 0;
+	}
+	return RV_OK;
+}
+
+enum rv_status rv_server_drive(struct rv_collect_server *server, bool *ret_over, struct rv_error *err)
+{
+	*ret_over = false;
+	while (read_clocks(server), !is_over(server)) {
+		if (take_events(server, err) != RV_OK)
+			return err->status;
+		if (!commit(server))
+			return RV_OK;
+		if (!server->committing)
+			rv_collect_store_tick(server->store);
 		sweep(server);
 		bury(server);
 		if (!server->listening && !server->stopping_ms && server->now_ms >= server->listen_again_ms)
@@ -565,10 +597,14 @@ enum rv_status rv_collect_server_run(struct rv_collect_server *server, struct rv
 			reload(server);
 		begin_stop(server);
 	}
+	*ret_over = true;
+	return RV_OK;
+}
+
+void rv_server_close_all(struct rv_collect_server *server)
+{
 	while (server->first)
 		rv_server_close(server, server->first);
-	rv_collect_store_finish(server->store);
-	return RV_OK;
 }
 
 /* ---- outside ---- */
@@ -585,11 +621,10 @@ static enum rv_status watch_fixed(struct rv_collect_server *server, struct rv_er
 {
 	size_t count = server->params.listeners_count;
 	server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	server->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (server->epoll_fd < 0 || server->done_fd < 0)
+	if (server->epoll_fd < 0)
 		return rv_fail_errno(err, RV_LOCAL_IO, "prepare to wait for requests");
 	for (size_t i = 0; i <= count; i++) {
-		int fd = i < count ? server->listeners[i] : server->done_fd;
+		int fd = i < count ? server->listeners[i] : server->turns.done_fd;
 		struct epoll_event event = { .events = EPOLLIN, .data.u64 = (uint64_t)i << 1 | 1 };
 		if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0 ||
 		    epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
@@ -609,7 +644,7 @@ enum rv_status rv_collect_server_new(const struct rv_collect_server_params *para
 	server->settings = *params->settings;
 	*params->settings = (struct rv_collect_settings){ .max_body_bytes = 0 };
 	server->path = params->stage[0] ? rv_asprintf("/%s/collect", params->stage) : rv_strdup("/collect");
-	server->epoll_fd = server->done_fd = -1;
+	server->epoll_fd = server->turns.done_fd = server->turns.over_fd = -1;
 	server->built = server->text = server->headers = server->scratch =
 		(struct rv_strbuf)RV_STRBUF_INIT;
 	for (size_t i = 0; i < 2; i++) {
@@ -623,10 +658,11 @@ enum rv_status rv_collect_server_new(const struct rv_collect_server_params *para
 	rv_random_bytes(&server->seen_seed, sizeof(server->seen_seed));
 	read_clocks(server);
 	limit_connections(server);
-	enum rv_status status = watch_fixed(server, err);
+	enum rv_status status = rv_turns_init(&server->turns, err);
+	if (status == RV_OK)
+		status = watch_fixed(server, err);
 	if (status == RV_OK) {
 		struct rv_collect_store_params store = params->store;
-		store.done_fd = server->done_fd;
 		store.record = see_record;
 		store.arg = server;
 		status = rv_collect_store_new(&store, &server->store, err);
@@ -648,8 +684,7 @@ void rv_collect_server_free(struct rv_collect_server *server)
 {
 	if (!server)
 		return;
-	while (server->first)
-		rv_server_close(server, server->first);
+	rv_server_close_all(server);
 	rv_collect_store_free(server->store);
 	for (size_t i = 0; i < 2; i++) {
 		for (size_t k = 0; k < server->rounds[i].waiting_count; k++)
@@ -664,7 +699,7 @@ void rv_collect_server_free(struct rv_collect_server *server)
 			close(server->listeners[i]);
 	free(server->listeners);
 	rv_close_p(&server->epoll_fd);
-	rv_close_p(&server->done_fd);
+	rv_turns_release(&server->turns);
 	rv_seen_window_release(&server->seen);
 	rv_seen_release(&server->mine);
 	rv_collect_settings_release(&server->settings);

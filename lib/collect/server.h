@@ -1,5 +1,5 @@
 /*
- * The collector's server: HTTP/1.1 on epoll, one thread, thousands of connections.
+ * The collector's server: HTTP/1.1 on epoll, one thread at a time, thousands of connections.
  *
  *   POST <stage>/collect    an event, an array of them, NDJSON, or a form; answered with a pixel
  *   GET <stage>/collect?…   the same as a pixel
@@ -24,7 +24,7 @@ struct rv_collect_server_params {
 	size_t listeners_count;
 	const char *stage;          /* "" or "rest": what stands before /collect */
 	struct rv_collect_settings *settings; /* taken over */
-	struct rv_collect_store_params store; /* without done_fd and record */
+	struct rv_collect_store_params store; /* without record */
 	bool (*should_stop)(void);
 	bool (*should_reload)(void); /* true once for each time it is asked for */
 	enum rv_status (*reload)(void *arg, struct rv_collect_settings *ret, struct rv_error *err);

@@ -1,11 +1,13 @@
 /*
- * What the files of the server share: server.c (loop, connections coming and going), connection.c (bytes to
- * requests, answers to bytes), handle.c (what a request is answered), metrics.c. Nobody else includes this.
+ * What the files of the server share: turns.c (who drives), server.c (loop, connections coming and going),
+ * connection.c (bytes to requests, answers to bytes), handle.c (what a request is answered), metrics.c. Nobody
+ * else includes this.
  */
 #ifndef RV_COLLECT_SERVER_IMPL_H
 #define RV_COLLECT_SERVER_IMPL_H
 
 #include <netinet/in.h>
+#include <pthread.h>
 
 #include "collect/event.h"
 #include "collect/server.h"
@@ -102,13 +104,28 @@ struct counters {
 	uint64_t by_status[600];
 };
 
+/* Everything else of the server is whose turn it is. */
+struct turns {
+	pthread_mutex_t mutex;
+	pthread_cond_t changed;
+	bool driven;               /* by a thread that is not writing a round */
+	bool sleeps;               /* the other thread wants to be told of the next round */
+	bool over;
+	uint64_t rounds;           /* that were begun to be written */
+	struct round *written;     /* Optional: done, and not settled yet */
+	struct rv_error outcome;
+	int done_fd;               /* an eventfd that wakes who drives */
+	int over_fd;               /* an eventfd, for whom waits for the end */
+};
+
 struct rv_collect_server {
 	struct rv_collect_server_params params;
 	struct rv_collect_settings settings;
 	char *path;                /* "/rest/collect" */
 	struct rv_collect_store *store;
 	int *listeners;            /* -1: closed */
-	int epoll_fd, done_fd;
+	int epoll_fd;
+	struct turns turns;
 	bool listening;            /* false: paused, or over */
 	int64_t listen_again_ms;
 	struct connection *first, *last;
@@ -137,7 +154,20 @@ struct rv_collect_server {
 	char read[READ_BYTES];
 };
 
+/* ---- turns.c ---- */
+enum rv_status rv_turns_init(struct turns *turns, struct rv_error *err) RV_MUST_CHECK;
+void rv_turns_release(struct turns *turns);
+/* Writes the round. False: that took so long that another thread drives now, and will be told; the caller
+ * touches nothing more. */
+bool rv_turns_write(struct rv_collect_server *server, struct round *round) RV_MUST_CHECK;
+/* The round that is written, once; NULL: none is. */
+struct round *rv_turns_written(struct rv_collect_server *server);
+
 /* ---- server.c ---- */
+/* Until the end, or until the turn is lost in writing a round: *ret_over false. */
+enum rv_status rv_server_drive(struct rv_collect_server *server, bool *ret_over,
+			       struct rv_error *err) RV_MUST_CHECK;
+void rv_server_close_all(struct rv_collect_server *server);
 void rv_server_watch(struct rv_collect_server *server, struct connection *c);
 void rv_server_close(struct rv_collect_server *server, struct connection *c);
 /* Keeps server->buffered right; called when a buffer of the connection may have changed. */

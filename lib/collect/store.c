@@ -1,4 +1,4 @@
-/* Rounds, files, batches: each with its thread, handing on to the next. */
+/* Rounds into files, by the caller; files into batches and those to the lake, by a thread each. */
 #include "collect/store.h"
 
 #include <errno.h>
@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -21,8 +20,8 @@
 #include "flow/intake.h"
 #include "format/stamp.h"
 
-/* A batch is read and compressed at once; objects larger than this are nobody's wish. */
-#define FILE_MAX_BYTES (64u << 20)
+/* Room on the disk is taken ahead: a sync then has less to note. */
+#define ROOM_BYTES (1u << 20)
 #define TICK_MS 1000
 #define ROUND_KEPT_BYTES (1u << 20)
 
@@ -40,21 +39,18 @@ struct rv_collect_store {
 	struct rv_deliver deliver;   /* of the thread that makes batches */
 	struct rv_courier *courier;
 	uint64_t file_max_bytes, file_max_records;
-	bool has_threads, finished;
-	pthread_t writer, maker;
+	bool has_maker, finished;
+	pthread_t maker;
 	pthread_mutex_t mutex;
-	pthread_cond_t work;         /* for the writer */
 	pthread_cond_t more;         /* for the maker */
-	/* The round under way, or done. */
-	struct rv_collect_round *round, *done;
-	bool quit;                   /* no more rounds */
 	bool over;                   /* no more files */
 	struct closed *first, **last;
-	/* The writer's own. */
+	/* Of whoever writes rounds. */
 	struct rv_run *run;
 	uint64_t next_seq;
 	int fd;                      /* of the open file; -1: none */
 	uint64_t seq, file_bytes, file_records;
+	uint64_t room_bytes;         /* of the file, taken from the disk; or not to be had */
 	int64_t file_since_ms;       /* monotonic */
 	/* The maker's own. */
 	char *kept;                  /* the last file that became a batch: a restart looks at its records */
@@ -62,7 +58,7 @@ struct rv_collect_store {
 	struct rv_collect_totals totals;
 };
 
-/* ---- rounds ---- */
+/* ---- a round ---- */
 
 void rv_collect_round_init(struct rv_collect_round *round)
 {
@@ -92,7 +88,7 @@ uint64_t rv_collect_round_bytes(const struct rv_collect_round *round)
 	return (round->records ? round->lines.len : 0) + round->rejects.len;
 }
 
-/* ---- the writer ---- */
+/* ---- rounds into files ---- */
 
 static void hand_on(struct rv_collect_store *s, struct rv_run *run, uint64_t seq, bool end)
 {
@@ -109,6 +105,8 @@ static void close_file(struct rv_collect_store *s)
 {
 	if (s->fd < 0)
 		return;
+	/* What was taken too much is given back; it goes with the file in any case. */
+	(void)!ftruncate(s->fd, (off_t)s->file_bytes);
 	rv_close_p(&s->fd);
 	hand_on(s, s->run, s->seq, false);
 }
@@ -173,7 +171,7 @@ static enum rv_status open_file(struct rv_collect_store *s, struct rv_error *err
 		return err->status;
 	s->fd = fd;
 	fd = -1;
-	s->file_bytes = s->file_records = 0;
+	s->file_bytes = s->file_records = s->room_bytes = 0;
 	s->file_since_ms = rv_clock_monotonic_ms();
 	return RV_OK;
 }
@@ -201,11 +199,21 @@ static enum rv_status write_round(struct rv_collect_store *s, struct rv_collect_
 	return RV_OK;
 }
 
+static void take_room(struct rv_collect_store *s, uint64_t bytes)
+{
+	if (s->file_bytes + bytes <= s->room_bytes)
+		return;
+	/* On a disk that is nearly full the write will say so. */
+	(void)!fallocate(s->fd, FALLOC_FL_KEEP_SIZE, (off_t)s->file_bytes, (off_t)(bytes + ROOM_BYTES));
+	s->room_bytes = s->file_bytes + bytes + ROOM_BYTES;
+}
+
 static enum rv_status store_round(struct rv_collect_store *s, struct rv_collect_round *round,
 				  struct rv_error *err)
 {
 	if (s->fd < 0 && open_file(s, err) != RV_OK)
 		return err->status;
+	take_room(s, rv_collect_round_bytes(round));
 	if (write_round(s, round, err) != RV_OK) {
 		/* Half a frame must not be followed by another one, and what could not be synced is not
 		 * tried again: the file ends here. */
@@ -233,32 +241,16 @@ static bool file_is_full(const struct rv_collect_store *s)
 	       (s->file_max_records && s->file_records >= s->file_max_records) || file_left_ms(s) <= 0;
 }
 
-static void until(struct timespec *ret, int64_t ms)
+static void round_begins(struct rv_collect_store *s)
 {
-	clock_gettime(CLOCK_MONOTONIC, ret);
-	ret->tv_sec += ms / 1000;
-	ret->tv_nsec += ms % 1000 * 1000000;
-	if (ret->tv_nsec >= 1000000000) {
-		ret->tv_sec++;
-		ret->tv_nsec -= 1000000000;
-	}
+	pthread_mutex_lock(&s->mutex);
+	s->totals.round_since_ms = rv_clock_monotonic_ms();
+	pthread_mutex_unlock(&s->mutex);
 }
 
-/* With the mutex held. */
-static void wait_for_round(struct rv_collect_store *s)
+static void round_is_done(struct rv_collect_store *s, const struct rv_collect_round *round)
 {
-	int64_t left_ms = s->fd >= 0 ? file_left_ms(s) : -1;
-	struct timespec at;
-	if (s->fd < 0) {
-		pthread_cond_wait(&s->work, &s->mutex);
-	} else if (left_ms > 0) {
-		until(&at, left_ms);
-		pthread_cond_timedwait(&s->work, &s->mutex, &at);
-	}
-}
-
-static void round_is_done(struct rv_collect_store *s, struct rv_collect_round *round)
-{
+	pthread_mutex_lock(&s->mutex);
 	int64_t took_ms = rv_clock_monotonic_ms() - s->totals.round_since_ms;
 	s->totals.round_since_ms = 0;
 	s->totals.round_last_ms = took_ms;
@@ -272,42 +264,35 @@ static void round_is_done(struct rv_collect_store *s, struct rv_collect_round *r
 	} else {
 		s->totals.failed_rounds++;
 	}
-	s->done = round;
-	s->round = NULL;
+	pthread_mutex_unlock(&s->mutex);
 }
 
-static void *write_rounds(void *arg)
+void rv_collect_store_write(struct rv_collect_store *s, struct rv_collect_round *round)
 {
-	struct rv_collect_store *s = arg;
-	const uint64_t one = 1;
-	pthread_mutex_lock(&s->mutex);
-	for (;;) {
-		while (!s->round && !s->quit && (s->fd < 0 || !file_is_full(s)))
-			wait_for_round(s);
-		struct rv_collect_round *round = s->round;
-		bool quit = s->quit;
-		pthread_mutex_unlock(&s->mutex);
-		if (round)
-			(void)!store_round(s, round, &round->outcome);
-		if (s->fd >= 0 && file_is_full(s))
-			close_file(s);
-		if (!round && quit)
-			break;
-		pthread_mutex_lock(&s->mutex);
-		if (!round)
-			continue;
-		round_is_done(s, round);
-		(void)!write(s->params.done_fd, &one, sizeof(one));
-	}
-	end_run(s);
-	pthread_mutex_lock(&s->mutex);
-	s->over = true;
-	pthread_cond_signal(&s->more);
-	pthread_mutex_unlock(&s->mutex);
-	return NULL;
+	round_begins(s);
+	(void)!store_round(s, round, &round->outcome);
+	rv_collect_store_tick(s);
+	round_is_done(s, round);
+}
+
+void rv_collect_store_tick(struct rv_collect_store *s)
+{
+	if (s->fd >= 0 && file_is_full(s))
+		close_file(s);
 }
 
 /* ---- the maker of batches ---- */
+
+static void until(struct timespec *ret, int64_t ms)
+{
+	clock_gettime(CLOCK_MONOTONIC, ret);
+	ret->tv_sec += ms / 1000;
+	ret->tv_nsec += ms % 1000 * 1000000;
+	if (ret->tv_nsec >= 1000000000) {
+		ret->tv_sec++;
+		ret->tv_nsec -= 1000000000;
+	}
+}
 
 static void measure(struct rv_collect_store *s)
 {
@@ -420,7 +405,6 @@ static void *make_batches(void *arg)
 
 /* ---- outside ---- */
 
-
 static enum rv_status see_frame(void *arg, struct rv_intake_frame *frame, struct rv_error *err RV_UNUSED)
 {
 	struct rv_collect_store *s = arg;
@@ -452,27 +436,17 @@ static enum rv_status see_run(void *arg, const char *name, struct rv_error *err 
 	return RV_OK;
 }
 
-static enum rv_status start_threads(struct rv_collect_store *s, struct rv_error *err)
+static enum rv_status start_maker(struct rv_collect_store *s, struct rv_error *err)
 {
 	/* Signals are for the thread that can stop. */
 	sigset_t all, before;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	int r = pthread_create(&s->writer, NULL, write_rounds, s);
-	if (!r) {
-		r = pthread_create(&s->maker, NULL, make_batches, s);
-		if (r) {
-			pthread_mutex_lock(&s->mutex);
-			s->quit = true;
-			pthread_cond_signal(&s->work);
-			pthread_mutex_unlock(&s->mutex);
-			pthread_join(s->writer, NULL);
-		}
-	}
+	int r = pthread_create(&s->maker, NULL, make_batches, s);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (r)
 		return rv_fail(err, RV_LOCAL_IO, "start a thread: %s", strerror(r));
-	s->has_threads = true;
+	s->has_maker = true;
 	return RV_OK;
 }
 
@@ -480,7 +454,7 @@ static void set_limits(struct rv_collect_store *s)
 {
 	const struct rv_stream *stream = s->params.stream;
 	const struct rv_delivery_ops *ops = s->params.delivery->ops;
-	s->file_max_bytes = stream->batch_bytes < FILE_MAX_BYTES ? stream->batch_bytes : FILE_MAX_BYTES;
+	s->file_max_bytes = stream->batch_bytes;
 	if (ops->batch_record_bytes && ops->batch_record_bytes < s->file_max_bytes)
 		s->file_max_bytes = ops->batch_record_bytes;
 	s->file_max_records = stream->batch_records;
@@ -499,7 +473,6 @@ enum rv_status rv_collect_store_new(const struct rv_collect_store_params *params
 	pthread_condattr_init(&attributes);
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	pthread_mutex_init(&s->mutex, NULL);
-	pthread_cond_init(&s->work, &attributes);
 	pthread_cond_init(&s->more, &attributes);
 	pthread_condattr_destroy(&attributes);
 	set_limits(s);
@@ -519,7 +492,7 @@ enum rv_status rv_collect_store_new(const struct rv_collect_store_params *params
 	if (status == RV_OK)
 		status = rv_courier_new(&s->deliver, &params->retry, true, &s->courier, err);
 	if (status == RV_OK)
-		status = start_threads(s, err);
+		status = start_maker(s, err);
 	if (status != RV_OK) {
 		rv_collect_store_free(s);
 		return err->status;
@@ -528,35 +501,16 @@ enum rv_status rv_collect_store_new(const struct rv_collect_store_params *params
 	return RV_OK;
 }
 
-void rv_collect_store_commit(struct rv_collect_store *s, struct rv_collect_round *round)
-{
-	pthread_mutex_lock(&s->mutex);
-	if (s->round || s->done)
-		rv_bug("two rounds at once");
-	s->round = round;
-	s->totals.round_since_ms = rv_clock_monotonic_ms();
-	pthread_cond_signal(&s->work);
-	pthread_mutex_unlock(&s->mutex);
-}
-
-struct rv_collect_round *rv_collect_store_done(struct rv_collect_store *s)
-{
-	pthread_mutex_lock(&s->mutex);
-	struct rv_collect_round *done = rv_take(s->done);
-	pthread_mutex_unlock(&s->mutex);
-	return done;
-}
-
 void rv_collect_store_finish(struct rv_collect_store *s)
 {
-	if (s->has_threads) {
+	if (s->has_maker) {
+		end_run(s);
 		pthread_mutex_lock(&s->mutex);
-		s->quit = true;
-		pthread_cond_signal(&s->work);
+		s->over = true;
+		pthread_cond_signal(&s->more);
 		pthread_mutex_unlock(&s->mutex);
-		pthread_join(s->writer, NULL);
 		pthread_join(s->maker, NULL);
-		s->has_threads = false;
+		s->has_maker = false;
 	}
 	if (s->courier && !s->finished)
 		rv_courier_finish(s->courier, NULL, NULL);
@@ -573,7 +527,6 @@ void rv_collect_store_free(struct rv_collect_store *s)
 	rv_state_release(&s->state);
 	free(s->kept);
 	pthread_mutex_destroy(&s->mutex);
-	pthread_cond_destroy(&s->work);
 	pthread_cond_destroy(&s->more);
 	free(s);
 }

@@ -3,8 +3,8 @@
  * full or old files become batches of a spooled run; a courier brings those to the lake, in the way of a
  * push that never ends. Runs roll with the hour.
  *
- * Three threads besides the caller's: one makes rounds durable, one makes batches, one delivers. What a
- * killed collector left behind is finished beside new input.
+ * Rounds are written by the caller; of two threads one makes batches, one delivers. What a killed collector
+ * left behind is finished beside new input.
  */
 #ifndef RV_COLLECT_STORE_H
 #define RV_COLLECT_STORE_H
@@ -42,7 +42,6 @@ struct rv_collect_store_params {
 	const char *source;         /* of the runs, for people */
 	uint64_t spool_max_bytes;
 	struct rv_retry retry;
-	int done_fd;                /* an eventfd, told when a round is done */
 	/* Called by rv_collect_store_new with the records that a killed collector had accepted last. */
 	void (*record)(void *arg, struct rv_str line);
 	void (*warn)(void *arg, const char *text); /* from any thread */
@@ -51,10 +50,11 @@ struct rv_collect_store_params {
 struct rv_collect_store;
 enum rv_status rv_collect_store_new(const struct rv_collect_store_params *params,
 				    struct rv_collect_store **ret, struct rv_error *err) RV_MUST_CHECK;
-/* Begins to make a round durable; it is the store's until it is given back. One at a time. */
-void rv_collect_store_commit(struct rv_collect_store *store, struct rv_collect_round *round);
-/* The round that is done, or NULL. */
-struct rv_collect_round *rv_collect_store_done(struct rv_collect_store *store);
+/* Makes a round durable, which takes as long as the disk does; `outcome` says what came of it. By any thread,
+ * one at a time. */
+void rv_collect_store_write(struct rv_collect_store *store, struct rv_collect_round *round);
+/* At least once a second while no round is written: what is old becomes a batch. */
+void rv_collect_store_tick(struct rv_collect_store *store);
 /* No more rounds, and none under way: what is there becomes batches, and is delivered as long as that goes
  * well. What could not be is left in the spool, which is no failure. */
 void rv_collect_store_finish(struct rv_collect_store *store);

@@ -7,11 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 #include "base/memory.h"
 #include "flow/batch.h"
+#include "format/xxh3.h"
 #include "spool/intake.h"
 
 struct making {

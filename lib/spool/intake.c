@@ -8,13 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 #include "base/crc.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/number.h"
+#include "format/xxh3.h"
 
 /* Of the head, in front of what it is of. */
 #define CRC_TEXT 9
