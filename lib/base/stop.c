@@ -2,11 +2,13 @@
 #include "base/stop.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t stop_signal;
+static atomic_int stop_signal; /* without a lock: handlers write it, threads read it */
+_Static_assert(ATOMIC_INT_LOCK_FREE == 2, "what handlers write is never locked");
 
 static const int asking[] = { SIGINT, SIGTERM, SIGHUP };
 static const int ignored[] = { SIGPIPE, SIGXFSZ };
