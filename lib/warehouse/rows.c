@@ -269,19 +269,23 @@ static char *put_date(char *p, int32_t days)
 	return put_days(p, days);
 }
 
-static inline char *put_seconds(char *p, unsigned seconds)
+static inline char *put_seconds(char *p, uint64_t seconds)
 {
-	p = digits2(p, seconds / 3600);
+	uint64_t hours = seconds / 3600;
+
+	/* a damaged file may hold what is no time of a day: shown for what it is */
+	p = __builtin_expect(hours < 100, 1) ? digits2(p, (unsigned)hours) : put_u64(p, hours);
 	*p++ = ':';
-	p = digits2(p, seconds / 60 % 60);
+	p = digits2(p, (unsigned)(seconds / 60 % 60));
 	*p++ = ':';
-	return digits2(p, seconds % 60);
+	return digits2(p, (unsigned)(seconds % 60));
 }
 
 /* The same as put_clock() with a scale of 6, which nearly all times have. */
 static inline char *put_clock_us(char *p, uint64_t n)
 {
-	unsigned seconds = (unsigned)(n / 1000000), fraction = (unsigned)(n % 1000000);
+	uint64_t seconds = n / 1000000;
+	unsigned fraction = (unsigned)(n % 1000000);
 
 	p = put_seconds(p, seconds);
 	if (!fraction)
@@ -302,7 +306,7 @@ static char *put_clock(char *p, uint64_t n, unsigned scale)
 					  100000000, 1000000000 };
 	uint64_t seconds = n / units[scale], fraction = n % units[scale];
 
-	p = put_seconds(p, (unsigned)seconds);
+	p = put_seconds(p, seconds);
 	if (!fraction)
 		return p;
 	*p++ = '.';
@@ -333,6 +337,9 @@ static char *put_timestamp(char *p, int64_t t, unsigned scale, struct day_cache 
 		return memcpy(p, "infinity", 8), p + 8;
 	if (t == -INT64_MAX)
 		return memcpy(p, "-infinity", 9), p + 9;
+	/* beyond what has a date */
+	if (scale == 0 && (t > INT64_MAX / 1000 || t < INT64_MIN / 1000))
+		return put_i64(p, t);
 	/* a constant divides faster */
 	int64_t day = scale == 6 ? t / 86400000000 : t / per_day[scale];
 	int64_t rest = t - day * per_day[scale];
@@ -357,16 +364,21 @@ struct interval {
 	int64_t micros;
 };
 
+static const char *plural(int32_t n)
+{
+	return n == 1 || n == -1 ? "" : "s";
+}
+
 static char *put_interval(char *p, const struct interval *v)
 {
 	char *start = p;
 
 	if (v->months / 12)
-		p += sprintf(p, "%d year%s ", v->months / 12, abs(v->months / 12) == 1 ? "" : "s");
+		p += sprintf(p, "%d year%s ", v->months / 12, plural(v->months / 12));
 	if (v->months % 12)
-		p += sprintf(p, "%d month%s ", v->months % 12, abs(v->months % 12) == 1 ? "" : "s");
+		p += sprintf(p, "%d month%s ", v->months % 12, plural(v->months % 12));
 	if (v->days)
-		p += sprintf(p, "%d day%s ", v->days, abs(v->days) == 1 ? "" : "s");
+		p += sprintf(p, "%d day%s ", v->days, plural(v->days));
 	if (v->micros || p == start) {
 		uint64_t n = v->micros < 0 ? 0 - (uint64_t)v->micros : (uint64_t)v->micros;
 		uint64_t hours = n / 3600000000u;

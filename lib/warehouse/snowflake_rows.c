@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/number.h"
+#include "format/json_scan.h"
 #include "warehouse/snowflake_guard.h"
 
 /* "-9999999-12-31 23:59:59.999999999+14:00" and its end */
@@ -58,6 +60,15 @@ static bool parse_fixed(struct rv_str text, unsigned scale, __int128 *ret)
 		return false;
 	*ret = text.p[0] == '-' ? -n : n;
 	return true;
+}
+
+static int64_t tens(unsigned digits)
+{
+	int64_t n = 1;
+
+	while (digits--)
+		n *= 10;
+	return n;
 }
 
 static bool parse_real(struct rv_str text, double *ret)
@@ -147,8 +158,9 @@ static bool put_binary(struct rv_str text, struct rv_strbuf *out)
 /* Variants come written over several lines, and may hold what is no JSON. */
 static void put_variant(struct rv_str text, struct rv_strbuf *out)
 {
-	static const char undefined[] = "undefined";
-	bool quoted = false;
+	static const char undefined[] = "undefined", marks[] = "{}[],:\"";
+	bool quoted = false, blank = false;
+	size_t from = out->len;
 
 	for (size_t i = 0; i < text.len; i++) {
 		char c = text.p[i];
@@ -159,6 +171,14 @@ static void put_variant(struct rv_str text, struct rv_strbuf *out)
 		} else if (c == '"') {
 			quoted = !quoted;
 		} else if (!quoted && (c == ' ' || c == '\n' || c == '\r' || c == '\t')) {
+			blank = true;
+			continue;
+		} else if (blank && !quoted && out->len > from && !strchr(marks, c) &&
+			   !strchr(marks, out->bytes[out->len - 1])) {
+			/* between two words it stays, else they would be one */
+			blank = false;
+			rv_strbuf_putc(out, ' ');
+			i--;
 			continue;
 		} else if (!quoted && text.len - i >= sizeof(undefined) - 1 &&
 			   memcmp(text.p + i, undefined, sizeof(undefined) - 1) == 0) {
@@ -166,11 +186,41 @@ static void put_variant(struct rv_str text, struct rv_strbuf *out)
 			i += sizeof(undefined) - 2;
 			continue;
 		}
+		blank = false;
 		rv_strbuf_putc(out, c);
 	}
 }
 
+/* One value of any kind: as a member and as an item, for several would be one of them only. */
+static bool is_json(struct rv_str text)
+{
+	static const char *const around[][2] = { { "{\"\":", "}" }, { "{\"\":[", "]}" } };
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf object = RV_STRBUF_INIT;
+	struct rv_json_scan scan;
+
+	if (text.len && text.p[0] == '{')
+		return rv_json_scan_object(text.p, text.len, 0, 0, &scan) == RV_JSON_OK && scan.end == text.len;
+	for (size_t i = 0; i < 2; i++) {
+		rv_strbuf_clear(&object);
+		rv_strbuf_puts(&object, around[i][0]);
+		rv_strbuf_add(&object, text.p, text.len);
+		rv_strbuf_puts(&object, around[i][1]);
+		if (rv_json_scan_object(object.bytes, object.len, 0, 0, &scan) != RV_JSON_OK ||
+		    scan.end != object.len)
+			return false;
+	}
+	return true;
+}
+
 /* ---- columns ---- */
+
+/* Decimals that there is no type for are nothing to be printed. */
+static bool scale_is_good(const struct rv_snowflake_column *column)
+{
+	return column->scale <= (column->type == RV_SNOWFLAKE_FIXED  ? 38u
+				 : column->type == RV_SNOWFLAKE_TIME ? 9u
+								     : UINT_MAX);
+}
 
 static enum rv_row_kind kind_of(const struct rv_snowflake_column *column)
 {
@@ -233,6 +283,12 @@ static void begin_result(struct snow_rows *rows, const struct rv_snowflake_page 
 	}
 }
 
+static void forget_odd(struct snow_rows *rows)
+{
+	while (rows->odd_count)
+		free(rows->odd[--rows->odd_count]);
+}
+
 void snow_rows_release(struct snow_rows *rows)
 {
 	for (size_t i = 0; i < rows->columns_count; i++) {
@@ -249,6 +305,10 @@ void snow_rows_release(struct snow_rows *rows)
 	rows->columns = NULL;
 	rows->texts = NULL;
 	rows->columns_count = 0;
+	forget_odd(rows);
+	free(rows->odd);
+	rows->odd = NULL;
+	rows->odd_capacity = 0;
 }
 
 static void set_text(union rv_row_text *cell, const char *p, size_t len)
@@ -260,9 +320,22 @@ static void set_text(union rv_row_text *cell, const char *p, size_t len)
 		cell->far.p = p;
 }
 
+/* NaN in a variant, or one cut short: told as a text, so that what is printed is JSON all the same. */
+static void set_odd(struct snow_rows *rows, union rv_row_text *cell, struct rv_str text)
+{
+	struct rv_strbuf json = RV_STRBUF_INIT;
+	size_t len;
+
+	rv_strbuf_json(&json, text.p, text.len);
+	len = json.len;
+	RV_GROW(rows->odd, rows->odd_count, rows->odd_capacity);
+	rows->odd[rows->odd_count] = rv_strbuf_take(&json);
+	set_text(cell, rows->odd[rows->odd_count++], len);
+}
+
 /* What is written anew lies in `out`, which has the room already: nothing in it moves. */
-static bool set_written(union rv_row_text *cell, struct rv_str text, enum rv_snowflake_type type,
-			struct rv_strbuf *out)
+static bool set_written(struct snow_rows *rows, union rv_row_text *cell, struct rv_str text,
+			enum rv_snowflake_type type, struct rv_strbuf *out)
 {
 	size_t from = out->len;
 	char timestamp[TIMESTAMP_TEXT];
@@ -280,6 +353,10 @@ static bool set_written(union rv_row_text *cell, struct rv_str text, enum rv_sno
 		break;
 	case RV_SNOWFLAKE_VARIANT:
 		put_variant(text, out);
+		if (!is_json((struct rv_str){ out->bytes + from, out->len - from })) {
+			set_odd(rows, cell, text);
+			return true;
+		}
 		break;
 	default:
 		set_text(cell, text.p, text.len);
@@ -315,12 +392,12 @@ static bool set_value(struct snow_rows *rows, size_t column, enum rv_snowflake_t
 		((int32_t *)data)[row] = (int32_t)n;
 		return true;
 	case RV_ROW_TIME:
-		if (!parse_fixed(text, c->scale, &n) || n < 0 || n != (int64_t)n)
+		if (!parse_fixed(text, c->scale, &n) || n < 0 || n > (int64_t)86400 * tens(c->scale))
 			return false;
 		((int64_t *)data)[row] = (int64_t)n;
 		return true;
 	default:
-		return set_written((union rv_row_text *)data + row, text, type, &rows->texts[column]);
+		return set_written(rows, (union rv_row_text *)data + row, text, type, &rows->texts[column]);
 	}
 }
 
@@ -341,12 +418,22 @@ static void make_room(struct snow_rows *rows, const struct rv_snowflake_page *pa
 	}
 }
 
+static enum rv_status check_scales(const struct rv_snowflake_page *page, struct rv_error *err)
+{
+	for (size_t i = 0; i < page->columns_count; i++)
+		if (!scale_is_good(&page->columns[i]))
+			return rv_fail(err, RV_FAILED, "Snowflake answers column %s with %u decimals, which no "
+				       "type of its has", page->columns[i].name, page->columns[i].scale);
+	return RV_OK;
+}
+
 static enum rv_status hand_on(struct snow_rows *rows, const struct rv_snowflake_page *page, size_t from,
 			      size_t count, struct rv_error *err)
 {
 	const struct rv_rows batch = { rows->columns, rows->columns_count, count };
 
 	make_room(rows, page, from, count);
+	forget_odd(rows);
 	for (size_t row = 0; row < count; row++) {
 		const struct rv_str *values = page->values + (from + row) * page->columns_count;
 
@@ -370,6 +457,8 @@ enum rv_status snow_rows_page(void *arg, const struct rv_snowflake_page *page, s
 	struct snow_rows *rows = arg;
 
 	if (rows->statement != page->statement + 1) {
+		if (check_scales(page, err) != RV_OK)
+			return err->status;
 		begin_result(rows, page);
 		if (hand_on(rows, page, 0, 0, err) != RV_OK)
 			return err->status;

@@ -17,6 +17,8 @@ struct snow_rows {
 	void *arg;
 	struct rv_rows_column *columns;
 	struct rv_strbuf *texts;   /* of each column, what had to be written anew */
+	char **odd;                /* variants of the batch that are no JSON, as JSON texts */
+	size_t odd_count, odd_capacity;
 	size_t columns_count;
 	unsigned statement;        /* whose columns these are, counted from 1; 0: none yet */
 };

@@ -106,12 +106,35 @@ static void test_times(void **state)
 	assert_text(RV_ROW_TIME, 6, 0, int64_t, 86399100000, "23:59:59.1");
 }
 
+/* A damaged file may hold any bits where times should be. */
+static void test_times_that_are_none(void **state)
+{
+	static const struct {
+		int32_t months, days;
+		int64_t micros;
+	} least = { INT32_MIN, INT32_MIN, INT64_MIN };
+	char *text = text_of(RV_ROW_INTERVAL, 0, 16, &least);
+	(void)state;
+
+	assert_string_equal(text, "-178956970 years -8 months -2147483648 days -2562047788:00:54.775808");
+	free(text);
+	assert_text(RV_ROW_TIME, 6, 0, int64_t, 86400000000, "24:00:00");
+	assert_text(RV_ROW_TIME, 6, 0, int64_t, 359999999999, "99:59:59.999999");
+	assert_text(RV_ROW_TIME, 6, 0, int64_t, 360000000000, "100:00:00");
+	assert_text(RV_ROW_TIME, 6, 0, int64_t, INT64_MAX, "2562047788:00:54.775807");
+	assert_text(RV_ROW_TIME, 6, 0, int64_t, -1, "5124095576:01:49.551615");
+	assert_text(RV_ROW_TIME, 9, 0, int64_t, INT64_MAX, "2562047:47:16.854775807");
+	assert_text(RV_ROW_TIMESTAMP, 0, 0, int64_t, INT64_MAX - 1, "9223372036854775806");
+	assert_text(RV_ROW_TIMESTAMP, 0, 0, int64_t, INT64_MIN, "-9223372036854775808");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_doubles),
 		cmocka_unit_test(test_decimals),
 		cmocka_unit_test(test_times),
+		cmocka_unit_test(test_times_that_are_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

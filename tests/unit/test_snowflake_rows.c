@@ -41,7 +41,11 @@ static const struct value values[] = {
 	{ RV_SNOWFLAKE_DATE, 0, 0, "99999999999", NULL },
 	{ RV_SNOWFLAKE_TIME, 0, 9, "53931.123456789", "\"14:58:51.123456789\"" },
 	{ RV_SNOWFLAKE_TIME, 0, 0, "53931", "\"14:58:51\"" },
-	{ RV_SNOWFLAKE_TIME, 0, 3, "-1", NULL },
+	{ RV_SNOWFLAKE_TIME, 0, 3, "-1", NULL }, { RV_SNOWFLAKE_TIME, 0, 0, "86401", NULL },
+	{ RV_SNOWFLAKE_TIME, 0, 0, "99999999999", NULL }, { RV_SNOWFLAKE_TIME, 0, 9, "9000000000", NULL },
+	/* more decimals than any type has: no room for them, nor powers of ten */
+	{ F, 38, 39, "0", NULL }, { F, 38, 999999, "0", NULL }, { RV_SNOWFLAKE_TIME, 0, 10, "1", NULL },
+	{ F, 38, 38, "0", "0.00000000000000000000000000000000000000" },
 	{ RV_SNOWFLAKE_TIMESTAMP_NTZ, 0, 9, "1795193931.123000000", "\"2026-11-20 16:58:51.123\"" },
 	{ RV_SNOWFLAKE_TIMESTAMP_NTZ, 0, 9, "1795193931.000000000", "\"2026-11-20 16:58:51\"" },
 	{ RV_SNOWFLAKE_TIMESTAMP_NTZ, 0, 9, "-0.500000000", "\"1969-12-31 23:59:59.5\"" },
@@ -64,6 +68,12 @@ static const struct value values[] = {
 	  "{\"a\":\"b \\\" c\",\"d\":[null,1]}" },
 	{ RV_SNOWFLAKE_VARIANT, 0, 0, "\"undefined\"", "\"undefined\"" },
 	{ RV_SNOWFLAKE_VARIANT, 0, 0, "null", "null" },
+	/* what is no JSON is told as a text */
+	{ RV_SNOWFLAKE_VARIANT, 0, 0, "NaN", "\"NaN\"" },
+	{ RV_SNOWFLAKE_VARIANT, 0, 0, "[1,\n -inf]", "\"[1,\\n -inf]\"" },
+	{ RV_SNOWFLAKE_VARIANT, 0, 0, "1 2", "\"1 2\"" },
+	{ RV_SNOWFLAKE_VARIANT, 0, 0, "1,\"b\":2", "\"1,\\\"b\\\":2\"" },
+	{ RV_SNOWFLAKE_VARIANT, 0, 0, "", "\"\"" },
 	{ RV_SNOWFLAKE_OTHER, 0, 0, "POINT(1 2)", "\"POINT(1 2)\"" },
 };
 
