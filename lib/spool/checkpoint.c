@@ -404,9 +404,11 @@ enum rv_status rv_checkpoint_each_batch(const struct rv_state *state, const char
 		return RV_OK;
 	if (status != RV_OK)
 		return status;
-	char *save = NULL;
-	for (char *line = strtok_r(text.bytes, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+	/* By its length: a power cut may leave zeros in it, and what stands behind them counts. */
+	char *end = text.bytes + text.len, *newline;
+	for (char *line = text.bytes; (newline = memchr(line, '\n', (size_t)(end - line))); line = newline + 1) {
 		struct rv_file_batch batch;
+		*newline = '\0';
 		/* 383 is RV_OBJECT_NAME_MAX - 1, and a mark. A line torn by a crash is followed by its repetition. */
 		if (sscanf(line, "%" SCNu64 " %" SCNu64 " %*s %*s %" SCNu64 " %384s %383s",
 			   &batch.from, &batch.to, &batch.bytes, batch.name, batch.rejects_name) != 5)

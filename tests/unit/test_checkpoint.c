@@ -292,6 +292,27 @@ static void test_batches_of_a_file(void **arg)
 	assert_int_equal(rv_checkpoint_each_batch(&world->state, "none", see_batch, &seen, &err), RV_OK);
 }
 
+static void test_batches_behind_zeros(void **arg)
+{
+	struct world *world = *arg;
+	struct rv_error err;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf seen = RV_STRBUF_INIT;
+	struct rv_run run = { .name = "r1" };
+	char name[] = "data/x";
+	struct rv_batch_entry a = { .seq = 0, .name = name };
+	struct rv_extent extent = { .from = 0, .to = 10 };
+	/* a power cut left a line as zeros, and half of another one */
+	RV_CLEANUP(rv_free_p) char *path = rv_state_path(&world->state, "files/z.batches");
+	assert_int_equal(rv_replace_file(path, "\n0 10 r1\0\0\0\0\0\0\0\0", 17, 0600, &err), RV_OK);
+	assert_int_equal(rv_checkpoint_note_batch(&world->state, "z", &run, &a, &extent, true, &err), RV_OK);
+	int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+	assert_int_equal(write(fd, "\n10 25 r1 1 7 data/y _river/rej", 31), 31);
+	close(fd);
+	assert_int_equal(rv_checkpoint_each_batch(&world->state, "z", see_batch, &seen, &err), RV_OK);
+	/* nor is half of a name taken for one */
+	assert_string_equal(seen.bytes, "0-10 data/x -;");
+}
+
 static void test_matches_and_measure(void **arg)
 {
 	struct world *world = *arg;
@@ -339,6 +360,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_20_golden, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_heads_and_moves, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_batches_of_a_file, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_batches_behind_zeros, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_matches_and_measure, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
