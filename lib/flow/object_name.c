@@ -68,6 +68,15 @@ static bool folder_valid(const char *day, const char *hour)
 	       date <= rv_days_in_month((int64_t)year, (unsigned)month);
 }
 
+bool rv_object_folder_valid(const char *folder)
+{
+	char day[24];
+	if (strlen(folder) != 19 || folder[13] != '/')
+		return false;
+	snprintf(day, sizeof(day), "%.13s", folder);
+	return folder_valid(day, folder + 14);
+}
+
 bool rv_object_name_parse(const char *text, struct rv_object_name *ret)
 {
 	struct rv_object_name name = { .seq = 0 };

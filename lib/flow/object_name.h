@@ -37,6 +37,8 @@ bool rv_run_name_valid(const char *run);
 void rv_object_name_format(const struct rv_object_name *name, char *ret);
 /* False for anything that is not exactly such a name. */
 bool rv_object_name_parse(const char *text, struct rv_object_name *ret);
+/* "dt=2026-11-20/hr=14", of the calendar. */
+bool rv_object_folder_valid(const char *folder);
 /* What Firehose calls an object: <stream>-<version>-<YYYY-MM-dd-HH-mm-ss>-<uuid><extension>
  * (Developer Guide, "Configure Amazon S3 object name format"). The folder is from the arrival of the
  * object's oldest record; nothing of the name says what the object holds. */

@@ -16,6 +16,19 @@
 /* In the place of a batch that is not there; no object's name. */
 #define END "end"
 
+/* False: it is none that this river writes. */
+static bool parse_suffix(const char *suffix, enum rv_output_compression *ret)
+{
+	static const enum rv_output_compression kinds[] = { RV_OUTPUT_ZSTD, RV_OUTPUT_GZIP, RV_OUTPUT_NONE };
+
+	for (size_t i = 0; suffix && i < sizeof(kinds) / sizeof(*kinds); i++)
+		if (strcmp(suffix, rv_object_suffix(kinds[i])) == 0) {
+			*ret = kinds[i];
+			return true;
+		}
+	return false;
+}
+
 static enum rv_status parse(const char *name, const struct rv_stream *stream,
 			    const struct rv_strbuf *text, struct rv_run_record *ret,
 			    struct rv_error *err)
@@ -27,12 +40,13 @@ static enum rv_status parse(const char *name, const struct rv_stream *stream,
 	const char *id = json_string_value(json_object_get(o, "stream_id"));
 	enum rv_status status = RV_OK;
 	const char *suffix = json_string_value(json_object_get(o, "compression"));
-	if (!o || !folder || !suffix || strlen(folder) >= sizeof(ret->folder) || !id ||
-	    !rv_json_get_u64(o, "batch_record_bytes"))
-		status = rv_fail(err, RV_DAMAGED, "%s is not a run's record", name);
-	else if (version > RV_RUN_RECORD_VERSION)
+	enum rv_output_compression compression = RV_OUTPUT_NONE;
+	if (version > RV_RUN_RECORD_VERSION)
 		status = rv_fail(err, RV_BAD_CONFIG, "%s was written by a newer river (version %d)", name,
 				 (int)version);
+	else if (!folder || !rv_object_folder_valid(folder) || !parse_suffix(suffix, &compression) || !id ||
+		 !rv_json_get_u64(o, "batch_record_bytes"))
+		status = rv_fail(err, RV_DAMAGED, "%s is not a run's record", name);
 	else if (strcmp(id, stream->id) != 0)
 		status = rv_fail(err, RV_CONFLICT,
 				 "run %s belongs to an earlier stream of that name; use another name",
@@ -41,9 +55,7 @@ static enum rv_status parse(const char *name, const struct rv_stream *stream,
 		memcpy(ret->folder, folder, strlen(folder) + 1);
 		ret->batch_record_bytes = rv_json_get_u64(o, "batch_record_bytes");
 		ret->batch_records = rv_json_get_u64(o, "batch_records");
-		ret->compression = strcmp(suffix, rv_object_suffix(RV_OUTPUT_ZSTD)) == 0  ? RV_OUTPUT_ZSTD
-				   : strcmp(suffix, rv_object_suffix(RV_OUTPUT_GZIP)) == 0 ? RV_OUTPUT_GZIP
-											    : RV_OUTPUT_NONE;
+		ret->compression = compression;
 	}
 	json_decref(o);
 	return status;
