@@ -308,6 +308,9 @@ enum rv_status rv_json_pull_value(struct rv_json_pull *pull, struct rv_strbuf *r
 			pull->left.p++;
 			pull->left.len--;
 		} else {
+			/* The blank between two of them stays, else they would be parsed as one. */
+			if (ret && depth && ret->len && is_scalar_byte(ret->bytes[ret->len - 1]))
+				rv_strbuf_putc(ret, ' ');
 			status = raw_scalar(pull, ret, err);
 		}
 		if (status != RV_OK)

@@ -33,8 +33,8 @@ enum rv_status rv_json_pull_take(struct rv_json_pull *pull, char c, struct rv_er
 /* A string, decoded, appended to `ret`; it may hold NULs. */
 enum rv_status rv_json_pull_string(struct rv_json_pull *pull, struct rv_strbuf *ret,
 				   struct rv_error *err) RV_MUST_CHECK;
-/* Any value. Its text is appended to `ret` (Optional), as it stands. It is looked at no closer than it
- * takes to find its end: what is to be used is parsed afterwards. */
+/* Any value. Its text is appended to `ret` (Optional), as it stands, without white space that says nothing.
+ * It is looked at no closer than it takes to find its end: what is to be used is parsed afterwards. */
 enum rv_status rv_json_pull_value(struct rv_json_pull *pull, struct rv_strbuf *ret,
 				  struct rv_error *err) RV_MUST_CHECK;
 /*

@@ -121,6 +121,9 @@ static void test_values(void **state RV_UNUSED)
 	reads_value("null;", "null");
 	reads_value("{ \"a\" : [ 1, {} , \"]\\\"}\" ] } ;", "{\"a\":[1,{},\"]\\\"}\"]}");
 	reads_value("\"\\\\\";", "\"\\\\\"");
+	/* two values without a comma stay two, for whoever parses them */
+	reads_value("[ 1 2\n] ;", "[1 2]");
+	reads_value("{\"a\":tr\tue};", "{\"a\":tr ue}");
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
 		struct rv_json_pull pull = open_pull(&chunks, wrong[i], 1);
 
