@@ -26,6 +26,18 @@ static void count_nuls(const char *p, size_t len, size_t nuls[2])
 		nuls[i & 1] += p[i] == '\0';
 }
 
+/* The first bytes of a character whose others did not come. */
+static bool is_cut(const char *p, size_t len)
+{
+	unsigned char c = (unsigned char)*p;
+	size_t needs = c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3 : c >= 0xf0 && c < 0xf5 ? 4 : 0;
+
+	for (size_t i = 1; i < len; i++)
+		if (((unsigned char)p[i] & 0xc0) != 0x80)
+			return false;
+	return len < needs;
+}
+
 static enum rv_encoding guess_encoding(const char *p, size_t len, bool whole, bool *ret_ascii)
 {
 	static const char undefined[] = "\x81\x8d\x8f\x90\x9d";
@@ -41,8 +53,7 @@ static enum rv_encoding guess_encoding(const char *p, size_t len, bool whole, bo
 	if (nuls[0] * 4 > len && nuls[1] * 16 < len)
 		return RV_ENCODING_UTF16BE;
 	valid = rv_utf8_check(p, len);
-	/* a character may be cut where the piece ends */
-	if (valid == len || (!whole && len - valid < 4)) {
+	if (valid == len || (!whole && is_cut(p + valid, len - valid))) {
 		*ret_ascii = true;
 		for (size_t i = 0; i < len && *ret_ascii; i++)
 			*ret_ascii = (unsigned char)p[i] < 0x80;
@@ -431,8 +442,12 @@ void rv_infer_head_read(const char *bytes, size_t len, bool whole, struct rv_inf
 
 		while (n && ret->text.bytes[n - 1] != end)
 			n--;
-		if (n)
-			rv_strbuf_truncate(&ret->text, n);
+		if (!n) {
+			ret->table = false;
+			ret->why_not = "its first row has no end that was seen";
+			return;
+		}
+		rv_strbuf_truncate(&ret->text, n);
 	}
 	RV_CLEANUP(rv_free_p) struct cutter *c = rv_calloc(1, sizeof(*c));
 

@@ -676,6 +676,35 @@ static int release(void **state RV_UNUSED)
 	return 0;
 }
 
+/* Of the first bytes of a large member, the last character may be cut, and only that one. */
+static void bytes_at_the_end_may_be_a_cut_character(void **state)
+{
+	static const struct {
+		const char *text;
+		bool whole, table;
+		enum rv_encoding encoding;
+	} heads[] = {
+		{ "a,b\n1,x\n2,\xc3", false, true, RV_ENCODING_UTF8 },
+		{ "a,b\n1,x\n2,\xe2\x82", false, true, RV_ENCODING_UTF8 },
+		{ "a,b\n1,x\n2,\xe2\x82", true, true, RV_ENCODING_WINDOWS1252 },
+		{ "a,b\n1,\x9f\n", false, true, RV_ENCODING_WINDOWS1252 },
+		{ "a,b\n1,\xe9\n", false, true, RV_ENCODING_LATIN1 },
+		{ "a,b\n1,\xe9y", false, true, RV_ENCODING_LATIN1 },
+		/* nothing of it is a row */
+		{ "a,b\xc3", false, false, RV_ENCODING_UTF8 },
+	};
+	(void)state;
+
+	for (size_t i = 0; i < sizeof(heads) / sizeof(*heads); i++) {
+		struct rv_infer_head head;
+
+		rv_infer_head_read(heads[i].text, strlen(heads[i].text), heads[i].whole, &head);
+		assert_int_equal(head.dialect.encoding, heads[i].encoding);
+		assert_int_equal(head.table, heads[i].table);
+		rv_infer_head_release(&head);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -684,6 +713,7 @@ int main(void)
 		cmocka_unit_test(a_late_value_counts),
 		cmocka_unit_test(dialects_are_found),
 		cmocka_unit_test(encodings_are_found),
+		cmocka_unit_test(bytes_at_the_end_may_be_a_cut_character),
 		cmocka_unit_test(an_encoding_shows_late),
 		cmocka_unit_test(headers_are_told_from_rows),
 		cmocka_unit_test(nulls_are_found_without_quotes),
