@@ -222,10 +222,10 @@ static enum rv_status push(void *arg, const char *name, const char *run_name, ch
 
 static enum rv_status check_day(const char *option, const char *text, struct rv_error *err)
 {
-	unsigned y, m, d;
-	int used = 0;
-	if (!text || (sscanf(text, "%4u-%2u-%2u%n", &y, &m, &d, &used) == 3 && used == 10 && !text[10] &&
-		      m >= 1 && m <= 12 && d >= 1 && d <= rv_days_in_month(y, m)))
+	RV_CLEANUP(rv_free_p) char *time = text ? rv_asprintf("%sT00:00:00Z", text) : NULL;
+	int64_t ms;
+	/* days are compared as texts */
+	if (!text || (strlen(text) == 10 && rv_parse_time(time, strlen(time), &ms)))
 		return RV_OK;
 	rv_fail(err, RV_USAGE, "--%s takes a day, not '%s'", option, text);
 	rv_hint(err, "write it as 2026-11-20");

@@ -243,24 +243,31 @@ static enum rv_status add_bucket(const struct rv_extract_params *params,
 
 /* ---- days ---- */
 
-/* The first day in a name, 2026-11-20 or 20261120. */
+/* 2026-11-20 or 20261120, in digits alone; what stands behind it may be more of them. */
+static bool day_at(const char *s, char ret[RV_TIME_TEXT])
+{
+	size_t digits = strspn(s, "0123456789");
+	char text[RV_TIME_TEXT];
+	int64_t ms;
+
+	if (digits == 4)
+		snprintf(text, sizeof(text), "%.10sT00:00:00Z", s);
+	else if (digits >= 8)
+		snprintf(text, sizeof(text), "%.4s-%.2s-%.2sT00:00:00Z", s, s + 4, s + 6);
+	else
+		return false;
+	if (!rv_parse_time(text, strlen(text), &ms) || strcmp(text, "1900") < 0)
+		return false;
+	snprintf(ret, RV_TIME_TEXT, "%.10s", text);
+	return true;
+}
+
+/* The first day in a name. */
 static bool find_day(const char *name, char ret[RV_TIME_TEXT])
 {
-	for (const char *s = name; *s; s++) {
-		unsigned y, m, d;
-		int used = 0;
-		bool start = s == name || s[-1] < '0' || s[-1] > '9';
-
-		if (!start || *s < '0' || *s > '9')
-			continue;
-		bool found = (sscanf(s, "%4u-%2u-%2u%n", &y, &m, &d, &used) == 3 && used == 10) ||
-			     (sscanf(s, "%4u%2u%2u%n", &y, &m, &d, &used) == 3 && used == 8);
-
-		if (!found || y < 1900 || y > 9999 || m < 1 || m > 12 || d < 1 || d > rv_days_in_month(y, m))
-			continue;
-		snprintf(ret, RV_TIME_TEXT, "%04u-%02u-%02u", y % 10000, m % 100, d % 100);
-		return true;
-	}
+	for (const char *s = name; *s; s++)
+		if ((s == name || s[-1] < '0' || s[-1] > '9') && day_at(s, ret))
+			return true;
 	return false;
 }
 

@@ -272,6 +272,8 @@ test_expect_success 'wrong on the command line and in the job' '
 	test_expect_code 5 river extract-load none.yaml 2>err &&
 	test_expect_code 2 river extract-load orders.yaml --date yesterday 2>err && grep "2026-11-20" err &&
 	test_expect_code 2 river extract-load orders.yaml --date 2026-02-30 2>err &&
+	test_expect_code 2 river extract-load orders.yaml --date "2026- 2- 3" 2>err &&
+	test_expect_code 2 river extract-load orders.yaml --since "2026-+2-+3" 2>err &&
 	test_expect_code 2 river extract-load orders.yaml --date 2026-02-20 --since 2026-02-20 2>err &&
 	test_expect_code 5 river extract-load orders.yaml nowhere.zip 2>err && grep nowhere.zip err &&
 	sed "s/member/membr/" orders.yaml >slip.yaml &&
