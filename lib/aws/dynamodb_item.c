@@ -203,8 +203,11 @@ static int compare_hashes(const void *a, const void *b)
 /* Whether two keys of the object that began at `first` are the same. */
 static bool has_twins(struct walk *walk, size_t first)
 {
-	uint64_t *keys = walk->keys + first;
 	size_t count = walk->keys_count - first;
+
+	if (count < 2) /* of none at all there is no list either */
+		return false;
+	uint64_t *keys = walk->keys + first;
 
 	if (count > COMPARED_MAX) {
 		qsort(keys, count, sizeof(*keys), compare_hashes);

@@ -467,12 +467,18 @@ static bool is_credential(struct rv_str name)
 	       rv_http_name_is(name, "proxy-authorization");
 }
 
+/* Of letters alone: '^' and '~' are two characters of names. */
+static char lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
 static bool same_name(struct rv_str a, struct rv_str b)
 {
 	if (a.len != b.len)
 		return false;
 	for (size_t i = 0; i < a.len; i++)
-		if ((a.p[i] | 0x20) != (b.p[i] | 0x20))
+		if (lower(a.p[i]) != lower(b.p[i]))
 			return false;
 	return true;
 }

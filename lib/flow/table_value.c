@@ -324,9 +324,9 @@ static bool is_value(struct rv_str s)
 
 static bool put_json(struct rv_str s, struct rv_strbuf *row, char *reason)
 {
-	while (s.len && strchr(" \t\r\n", s.p[s.len - 1]))
+	while (s.len && memchr(" \t\r\n", s.p[s.len - 1], 4))
 		s.len--;
-	while (s.len && strchr(" \t\r\n", s.p[0])) {
+	while (s.len && memchr(" \t\r\n", s.p[0], 4)) {
 		s.p++;
 		s.len--;
 	}

@@ -118,7 +118,7 @@ static enum rv_status parse_text(const char *text, size_t len, int depth, struct
 	size_t at = 0;
 
 	for (;;) {
-		while (at < len && strchr(" \t\r\n", text[at]))
+		while (at < len && memchr(" \t\r\n", text[at], 4))
 			at++;
 		if (at == len)
 			return RV_OK;

@@ -130,6 +130,7 @@ static void keys_are_checked(void **state)
 {
 	(void)state;
 	assert_refused(&by_id, "{\"x\":1}", "id is not there, which is the table's partition key");
+	assert_refused(&by_id, "{}", "id is not there, which is the table's partition key");
 	assert_refused(&by_id, "{\"id\":1}", "id: a number, and the table's key is a text");
 	assert_refused(&by_number, "{\"n\":\"1\"}", "n: a text, and the table's key is a number");
 	assert_refused(&by_id, "{\"id\":null}", "id: null, and the table's key is a text");

@@ -291,13 +291,26 @@ static void test_186_seen(void **state)
 	assert_false(rv_seen_window_has(&window, ids[0]));
 }
 
+/* Names are compared letter by letter, and of other characters only the same is the same. */
+static void test_names_alike(void **state)
+{
+	(void)state;
+	static const char text[] = "GET /x HTTP/1.0\r\nX^: 1\r\nx~: 2\r\nx^: 3\r\n\r\n";
+	struct rv_http_head head;
+	struct rv_http_refusal refusal;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf headers = RV_STRBUF_INIT;
+	assert_int_equal(rv_http_head_read(text, strlen(text), 0, &head, &refusal), RV_HTTP_DONE);
+	rv_event_headers(&head, &headers);
+	assert_string_equal(headers.bytes, "{\"X^\": \"1, 3\", \"x~\": \"2\"}");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_spelling),    cmocka_unit_test(test_189_no_event),
 		cmocka_unit_test(test_189_types),   cmocka_unit_test(test_forms),
 		cmocka_unit_test(test_187_batches), cmocka_unit_test(test_envelope),
-		cmocka_unit_test(test_186_seen),
+		cmocka_unit_test(test_186_seen),    cmocka_unit_test(test_names_alike),
 	};
 	return cmocka_run_group_tests_name("event", tests, NULL, NULL);
 }

@@ -78,11 +78,25 @@ static void test_refused(void **state)
 	}
 }
 
+/* What a cut power leaves at the end of a file is no blank. */
+static void test_zeros_behind(void **state)
+{
+	static const char text[] = "{\"Records\":[]}\n\0\0";
+	struct rv_s3_events events = { 0 };
+	struct rv_error err = RV_ERROR_INIT;
+	(void)state;
+
+	assert_int_equal(rv_s3_events_parse(text, sizeof(text) - 1, &events, &err), RV_BAD_DATA);
+	assert_non_null(strstr(err.message, "not JSON at byte 1"));
+	rv_s3_events_release(&events);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_forms),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_zeros_behind),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -337,6 +337,21 @@ static void value(const char *type, const char *text, const char *expected)
 	rv_job_release(&job);
 }
 
+/* A NUL is no blank around JSON. */
+static void test_json_and_zeros(void **state RV_UNUSED)
+{
+	static char name[] = "a";
+	const struct rv_column column = { .name = name, .type = RV_COLUMN_JSON };
+	static const struct rv_str texts[] = { { "1\0", 2 }, { "\0{}", 3 }, { "\0", 1 } };
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf row = RV_STRBUF_INIT;
+	char reason[RV_CUT_REASON];
+
+	for (size_t i = 0; i < 3; i++) {
+		assert_false(rv_table_value(&column, texts[i], &row, reason));
+		assert_string_equal(reason, "is not JSON");
+	}
+}
+
 static void test_123_integers(void **state RV_UNUSED)
 {
 	value("integer", "0", "0");
@@ -500,6 +515,7 @@ int main(void)
 		cmocka_unit_test(test_120_dialects),
 		cmocka_unit_test(test_121_headers),
 		cmocka_unit_test(test_122_null_and_empty),
+		cmocka_unit_test(test_json_and_zeros),
 		cmocka_unit_test(test_123_integers),
 		cmocka_unit_test(test_124_decimals),
 		cmocka_unit_test(test_124_doubles),
