@@ -126,20 +126,33 @@ $(BUILD)/tests/unit/test_%: tests/unit/test_%.c $(UNIT_COMMON) $(BUILD)/libriver
 	$(call say,CC,$<)$(CC) $(ALL_CPPFLAGS) -Itests $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(UNIT_COMMON) $(BUILD)/libriver.a -lcmocka $(ALL_LIBS)
 
 # A fuzz target has LLVMFuzzerTestOneInput; the plain build links a main that replays files.
-$(BUILD)/tests/fuzz/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/replay_main.c $(BUILD)/libriver.a $(BUILD)/flags
+$(BUILD)/tests/fuzz/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.h tests/fuzz/replay_main.c $(BUILD)/libriver.a $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< tests/fuzz/replay_main.c $(BUILD)/libriver.a $(ALL_LIBS)
 
 # The same target under libFuzzer, with river itself instrumented: `make fuzz`, then for example
 # build/fuzz/fuzz_json_scan -max_total_time=120 <a scratch folder> tests/fuzz/corpus/json_scan
+# Or all of them, one after the other: make fuzz-run MINUTES=10 FUZZ="json_scan csv"
 FUZZ_CC ?= clang
-FUZZ_FLAGS := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+FUZZ_FLAGS := -std=c17 -pthread -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+FUZZ_OBJ := $(LIB_SRC:%.c=$(BUILD)/fuzz/obj/%.o)
 LIBFUZZER_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
-.PHONY: fuzz perf
+MINUTES ?= 10
+.PHONY: fuzz fuzz-run perf
 fuzz: $(LIBFUZZER_BIN)
-$(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(LIB_SRC) $(HEADERS) $(BUILD)/version.h
+$(BUILD)/fuzz/flags: FORCE
 	@mkdir -p $(@D)
-	$(call say,FUZZ,$@)$(FUZZ_CC) $(ALL_CPPFLAGS) -include $(BUILD)/version.h -std=c17 -pthread -O1 -g $(FUZZ_FLAGS) -o $@ $< $(LIB_SRC) $(ALL_LIBS)
+	@echo '$(FUZZ_CC) $(ALL_CPPFLAGS) $(FUZZ_FLAGS) $(ALL_LIBS)' >$@.new; \
+	 cmp -s $@.new $@ && rm -f $@.new || mv $@.new $@
+$(BUILD)/fuzz/obj/%.o: %.c $(BUILD)/fuzz/flags $(BUILD)/version.h
+	@mkdir -p $(@D)
+	$(call say,FUZZ,$<)$(FUZZ_CC) $(ALL_CPPFLAGS) -include $(BUILD)/version.h $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link,address,undefined -MMD -MP -c -o $@ $<
+$(BUILD)/fuzz/libriver.a: $(FUZZ_OBJ)
+	$(call say,AR,$@)rm -f $@ && $(AR) crD $@ $(FUZZ_OBJ)
+$(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.h $(BUILD)/fuzz/libriver.a
+	$(call say,FUZZ,$@)$(FUZZ_CC) $(ALL_CPPFLAGS) $(FUZZ_FLAGS) -fsanitize=fuzzer,address,undefined -o $@ $< $(BUILD)/fuzz/libriver.a $(ALL_LIBS)
+fuzz-run: fuzz
+	@sh tests/lib/fuzz-run.sh '$(BUILD)/fuzz' '$(MINUTES)' $(or $(FUZZ),$(FUZZ_SRC:tests/fuzz/fuzz_%.c=%))
 
 # Speed of one module, measured from inside; not part of `make check`.
 perf: $(PERF_BIN)
@@ -158,7 +171,7 @@ $(BUILD)/$(1:.c=): $(1) $(BUILD)/flags
 endef
 $(foreach t,$(TOOL_SRC),$(eval $(call tool_rule,$(t))))
 
--include $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(UNIT_BIN:%=%.d)
+-include $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(UNIT_BIN:%=%.d) $(FUZZ_OBJ:.o=.d)
 
 # ---- tests -----------------------------------------------------------------
 .PHONY: check check-all check-build check-unit check-cli check-fuzz header-check

@@ -3,24 +3,10 @@
  * once it stays as it is, its envelope is a valid record with that very body in it, and what is refused has a
  * reason that points inside.
  */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "fuzz.h"
 
-#include "base/memory.h"
 #include "collect/event.h"
 #include "format/json_scan.h"
-
-#define CHECK(condition)                                                                           \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);    \
-			abort();                                                                   \
-		}                                                                                  \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_ascii(struct rv_str s)
 {

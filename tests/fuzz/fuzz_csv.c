@@ -2,27 +2,12 @@
  * One CSV row under every dialect: what is written is JSON strings, the row is never longer than its
  * bytes, and being given fewer bytes never changes a row that ends within them.
  */
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "fuzz.h"
 
-#include "base/memory.h"
 #include "base/strbuf.h"
 #include "format/csv.h"
 #include "format/json_scan.h"
 #include "format/text_copy.h"
-
-#define CHECK(condition)                                                                           \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);    \
-			abort();                                                                   \
-		}                                                                                  \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static enum rv_csv_end row(const struct rv_csv_rules *rules, const char *p, size_t len, bool final,
 			   struct rv_strbuf *out, struct rv_csv_row *ret)

@@ -6,32 +6,17 @@
  *
  * The first byte chooses; the next two are its settings.
  */
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "fuzz.h"
 
 #include "base/clock.h"
-#include "base/memory.h"
 #include "format/json_scan.h"
 #include "warehouse/cut.h"
-
-#define CHECK(condition)                                                                           \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);    \
-			abort();                                                                   \
-		}                                                                                  \
-	} while (0)
 
 #define REASON 160
 #define TEXT_MAX 4096 /* as long as a number may be */
 #define DAY_US INT64_C(86400000000)
 /* Years that a date can be written in with digits or seconds, with room around. */
 #define FAR_DAYS INT64_C(200000000000)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_reason(const char *reason)
 {

@@ -2,25 +2,12 @@
  * The JSON validator and the cutter: all scanners agree, what is accepted jansson accepts too but
  * for the known differences (see test_json_scan_jansson.c), and every slice lies inside the text.
  */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "fuzz.h"
 
 #include <jansson.h>
 
 #include "format/json_path.h"
 #include "format/json_scan.h"
-
-#define CHECK(condition)                                                                           \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);    \
-			abort();                                                                   \
-		}                                                                                  \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct rv_json_scan scan(const char *p, size_t len, unsigned depth, unsigned flags)
 {

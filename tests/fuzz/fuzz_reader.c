@@ -3,27 +3,12 @@
  * overlap, every record is a whole object, rejects hold the bytes they say, and reading in small pieces
  * with limits gives the same as reading at once.
  */
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "fuzz.h"
 
-#include "base/memory.h"
 #include "format/json_scan.h"
 #include "format/reader.h"
 #include "format/record_hash.h"
 #include "source/source.h"
-
-#define CHECK(condition)                                                                           \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);    \
-			abort();                                                                   \
-		}                                                                                  \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct sum {
 	uint64_t records, set_hash, record_bytes, rejects, reject_bytes, reject_hash;

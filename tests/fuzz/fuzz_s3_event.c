@@ -2,24 +2,10 @@
  * Any bytes as event documents: objects with keys, or a readable refusal; and what was read stays the
  * same when the same document stands there twice.
  */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "fuzz.h"
 
-#include "base/memory.h"
 #include "base/strbuf.h"
 #include "format/s3_event.h"
-
-#define CHECK(condition)                                                                           \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);    \
-			abort();                                                                   \
-		}                                                                                  \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_items(const struct rv_s3_events *events)
 {

@@ -2,24 +2,10 @@
  * Bodies as a service might send them: the tree that comes out stays within its limits, every text in
  * it ends, and what was escaped is read back as it was.
  */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "fuzz.h"
 
-#include "base/memory.h"
 #include "base/strbuf.h"
 #include "format/xml.h"
-
-#define CHECK(condition)                                                                           \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);    \
-			abort();                                                                   \
-		}                                                                                  \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static size_t walk(const struct rv_xml *node, unsigned depth, size_t *bytes)
 {

@@ -2,25 +2,11 @@
  * Any bytes as a ZIP archive: a readable refusal, or a directory whose entries lie one behind the other
  * in the file, with names that may be shown and are told apart.
  */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "fuzz.h"
 
-#include "base/memory.h"
 #include "base/strbuf.h"
 #include "format/zip_directory.h"
 #include "format/zip_name.h"
-
-#define CHECK(condition)                                                                           \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);    \
-			abort();                                                                   \
-		}                                                                                  \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct given {
 	const uint8_t *p;
