@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "flow/landing.h"
 #include "flow/object_name.h"
 #include "flow/receipt.h"
 #include "flow/rejects.h"
@@ -32,6 +33,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		assert(strcmp(again, text) == 0 && rv_run_name_valid(rejects.run));
 		rv_rejects_replay_run(&rejects, run);
 		assert(rv_run_name_valid(run));
+	}
+	struct rv_landing_name landing;
+	if (rv_landing_name_parse(text, &landing)) {
+		rv_landing_name_format(&landing, again);
+		rv_landing_run(&landing, run);
+		assert(strcmp(again, text) == 0 && rv_run_name_valid(run));
 	}
 	struct rv_firehose_name firehose;
 	struct rv_stream stream = { .business = "web", .name = "clicks" };

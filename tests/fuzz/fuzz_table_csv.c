@@ -1,25 +1,12 @@
 /*
  * Any bytes as a member, under several dialects: rows are packed rows of valid JSON, and what comes of them does
- * not depend on the pieces they come in. The first byte chooses the dialect.
+ * not depend on the pieces they come in, nor on the index that fields are found by. The first byte chooses the dialect.
  */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "fuzz.h"
 
-#include "base/memory.h"
-#include "flow/table_csv.h"
+#include "flow/table_csv_impl.h"
 #include "format/json_scan.h"
 #include "format/packed_row.h"
-
-#define CHECK(condition)                                                                           \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);    \
-			abort();                                                                   \
-		}                                                                                  \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct rv_packed_column columns[2];
 
@@ -46,15 +33,16 @@ static enum rv_status take_reject(void *arg, const struct rv_table_reject *r, st
 	return RV_OK;
 }
 
-static bool read_in(const struct rv_job_table *table, const uint8_t *data, size_t size, size_t piece,
-		    struct rv_strbuf *out)
+static bool read_in(rv_csv_index_make *make_index, const struct rv_job_table *table, const uint8_t *data,
+		    size_t size, size_t piece, struct rv_strbuf *out)
 {
 	struct rv_source *source = rv_source_mem_new(data, size, piece, UINT64_MAX);
 	const struct rv_table_sink sink = { .row = take_row, .reject = take_reject, .arg = out };
 	struct rv_table_counts counts;
 	struct rv_error err = RV_ERROR_INIT;
 
-	enum rv_status status = rv_table_csv_read(table, 1 << 20, source, &sink, &counts, &err);
+	enum rv_status status =
+		rv_table_csv_read_by(make_index, table, 1 << 20, source, &sink, &counts, &err);
 
 	CHECK(status == RV_OK || (status == RV_BAD_DATA && err.message[0]));
 	rv_source_free(source);
@@ -86,11 +74,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	const struct rv_job_table *table = &jobs[data[0] % 6].tables[0];
 
-	bool failed = !read_in(table, data + 1, size - 1, 0, &whole);
+	bool failed = !read_in(NULL, table, data + 1, size - 1, 0, &whole);
+	const struct rv_csv_indexer *indexers;
+	size_t count = rv_csv_indexers(&indexers);
 
-	CHECK(read_in(table, data + 1, size - 1, 1 + data[0] % 7, &pieces) == !failed);
-	if (failed) /* how far it came does depend on them */
-		return 0;
-	CHECK(whole.len == pieces.len && memcmp(whole.bytes, pieces.bytes, whole.len) == 0);
+	/* without an index, and by each way of making one */
+	for (size_t i = 0; i <= count; i++) {
+		rv_strbuf_clear(&pieces);
+		CHECK(read_in(i < count ? indexers[i].make : NULL, table, data + 1, size - 1, 1 + data[0] % 7,
+			      &pieces) == !failed);
+		if (failed) /* how far it came does depend on them */
+			continue;
+		CHECK(whole.len == pieces.len && memcmp(whole.bytes, pieces.bytes, whole.len) == 0);
+	}
 	return 0;
 }
