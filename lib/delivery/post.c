@@ -51,6 +51,8 @@ bool rv_post_url_parse(const char *text, struct rv_post_url *ret)
 	} else {
 		host_len = strcspn(s, ":/?");
 		after = s + host_len;
+		if (strcspn(s, "[]%{}|^`") < host_len)
+			return false;
 	}
 	size_t port_len = (size_t)(s + len - after);
 

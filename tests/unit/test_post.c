@@ -25,7 +25,7 @@ static void test_addresses(void **state)
 		{ "http://[fe80::1]", "fe80::1", "80", "[fe80::1]", "/", false },
 		{ "http://a/b@c", "a", "80", "a", "/b@c", false },
 	};
-	static const char *const wrong[] = {
+	static const char *const wrong[] = { "http://%[", "http://a]b/", "http://a%20b",
 		"", "a", "ftp://a", "http://", "http:///x", "http://:80", "http://a:", "http://a:0",
 		"http://a:65536", "http://a:8x", "http://u:p@a/", "http://u@a", "http://a b", "http://a/\n",
 		"http://a/#f", "http://a\\b", "http://[::1", "http://[]/", "http://[x]/", "http://[::1]x/",
