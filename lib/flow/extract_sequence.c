@@ -165,6 +165,17 @@ static enum rv_status save(const struct rv_extract_params *params, const struct 
 	return rv_store_put_bytes(params->lake, name, text.bytes, text.len, &put, err);
 }
 
+/* The extract itself was taken, and that is noted elsewhere. */
+static enum rv_status busy(const struct rv_extract_params *params, struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p) char *name = sequence_name(params);
+
+	rv_fail(err, RV_FAILED, "%s in the lake was changed by others %d times in a row", name, ATTEMPTS);
+	rv_hint(err, "run it again: nothing is taken twice, and the number is noted then");
+	err->transient = true;
+	return err->status;
+}
+
 enum rv_status extract_sequence_took(const struct rv_extract_params *params, struct extract_sequence *sequence,
 				     uint64_t number, struct rv_error *err)
 {
@@ -186,10 +197,12 @@ enum rv_status extract_sequence_took(const struct rv_extract_params *params, str
 		*sequence = now;
 		if (!changed || save(params, &now, etag, found, &failed) == RV_OK)
 			return RV_OK;
-		if (attempt == ATTEMPTS || (failed.status != RV_CONFLICT && failed.status != RV_NOT_FOUND)) {
+		if (failed.status != RV_CONFLICT && failed.status != RV_NOT_FOUND) {
 			*err = failed;
 			return err->status;
 		}
+		if (attempt == ATTEMPTS)
+			return busy(params, err);
 	}
 }
 
