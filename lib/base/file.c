@@ -510,8 +510,10 @@ enum rv_status rv_lock_take(struct rv_lock *lock, const char *path, enum rv_lock
 		struct stat mine, there;
 		if (fstat(fd, &mine) < 0)
 			return rv_fail_errno(err, RV_LOCAL_IO, "look at lock %s", path);
-		if (stat(path, &there) == 0 && mine.st_ino == there.st_ino &&
-		    mine.st_dev == there.st_dev) {
+		bool gone = stat(path, &there) < 0;
+		if (gone && errno != ENOENT)
+			return rv_fail_errno(err, RV_LOCAL_IO, "look at lock %s", path);
+		if (!gone && mine.st_ino == there.st_ino && mine.st_dev == there.st_dev) {
 			lock->fd = fd;
 			fd = -1;
 			return RV_OK;

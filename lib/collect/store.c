@@ -134,12 +134,8 @@ static enum rv_status begin_run(struct rv_collect_store *s, const char *folder, 
 	free(run->source);
 	run->source = rv_strdup(s->params.source);
 	snprintf(run->lake_folder, sizeof(run->lake_folder), "%.23s", folder);
-	if (rv_run_begin(run, err) != RV_OK) {
-		/* On a full disk that happens at every round; nothing has been promised in it. */
-		struct rv_error ignored;
-		(void)!rv_run_remove(run, &ignored);
+	if (rv_run_begin(run, err) != RV_OK)
 		return err->status;
-	}
 	s->run = rv_take(run);
 	s->next_seq = 0;
 	return RV_OK;

@@ -72,10 +72,18 @@ static enum rv_status try_sibling(void *arg, const char *name, struct rv_error *
 	struct stat st;
 	bool regular;
 	/* Opening a FIFO would wait for a writer. */
-	if (search->found->fd >= 0 || stat(path, &st) < 0 || !S_ISREG(st.st_mode) ||
-	    (uint64_t)st.st_ino != search->inode ||
-	    rv_input_file_open(path, &file, &regular, err) != RV_OK ||
-	    !rv_input_file_has_key(&file, search->key))
+	if (search->found->fd >= 0)
+		return RV_OK;
+	/* It may be the one, and taken for lost. */
+	if (stat(path, &st) < 0)
+		return errno == ENOENT || errno == ELOOP || errno == EACCES
+			       ? RV_OK
+			       : rv_fail_errno(err, RV_LOCAL_IO, "look at %s", path);
+	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_ino != search->inode)
+		return RV_OK;
+	if (rv_input_file_open(path, &file, &regular, err) != RV_OK)
+		return err->status == RV_LOCAL_IO ? err->status : RV_OK;
+	if (!rv_input_file_has_key(&file, search->key))
 		return RV_OK;
 	*search->found = file;
 	file = (struct rv_input_file)RV_INPUT_FILE_INIT;

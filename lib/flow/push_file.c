@@ -172,8 +172,11 @@ static enum rv_status find_rotated(const struct rv_state *state, const struct rv
 {
 	struct candidates search = { .state = state, .input = input, .key = key, .read = read };
 	uint64_t first;
+	bool any;
 	*ret_found = false;
-	if (!rv_checkpoint_any(state))
+	if (rv_checkpoint_any(state, &any, err) != RV_OK)
+		return err->status;
+	if (!any)
 		return RV_OK;
 	if (rv_push_file_first_record(input, read, &first, err) != RV_OK)
 		return err->status;

@@ -309,17 +309,25 @@ enum rv_status rv_checkpoint_each_head(const struct rv_state *state, uint64_t fi
 	return rv_each_entry(path, head_step, &walk, err);
 }
 
-bool rv_checkpoint_any(const struct rv_state *state)
+enum rv_status rv_checkpoint_any(const struct rv_state *state, bool *ret, struct rv_error *err)
 {
 	RV_CLEANUP(rv_free_p) char *path = rv_state_path(state, "heads");
 	/* Not rv_each_entry, which reads and sorts all of what may be very many. */
 	DIR *dir = opendir(path);
 	const struct dirent *entry = NULL;
-	while (dir && (entry = readdir(dir)) && entry->d_name[0] == '.')
+	*ret = false;
+	if (!dir && errno == ENOENT)
+		return RV_OK;
+	if (!dir)
+		return rv_fail_errno(err, RV_LOCAL_IO, "read folder %s", path);
+	while ((errno = 0, entry = readdir(dir)) && entry->d_name[0] == '.')
 		;
-	if (dir)
-		closedir(dir);
-	return entry != NULL;
+	*ret = entry != NULL;
+	/* A file that was pushed would be taken for a new one. */
+	enum rv_status status =
+		!entry && errno ? rv_fail_errno(err, RV_LOCAL_IO, "read folder %s", path) : RV_OK;
+	closedir(dir);
+	return status;
 }
 
 static enum rv_status hash_range(int fd, const char *path, uint64_t offset, uint64_t len,

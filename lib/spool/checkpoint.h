@@ -89,7 +89,8 @@ enum rv_status rv_checkpoint_each_head(const struct rv_state *state, uint64_t fi
 							      struct rv_checkpoint *checkpoint,
 							      struct rv_error *err),
 				       void *arg, struct rv_error *err) RV_MUST_CHECK;
-bool rv_checkpoint_any(const struct rv_state *state);
+/* Whether there is any at all: asked first, as most often there is none. */
+enum rv_status rv_checkpoint_any(const struct rv_state *state, bool *ret, struct rv_error *err) RV_MUST_CHECK;
 
 /* Does the open, uncompressed file still hold the bytes of the checkpoint? */
 enum rv_status rv_checkpoint_matches(const struct rv_checkpoint *checkpoint, int fd, bool *ret,

@@ -195,7 +195,7 @@ static const char *compression_text(enum rv_output_compression compression)
 
 static const char *const stamps[] = { "none", "id", "full" };
 
-enum rv_status rv_run_begin(struct rv_run *run, struct rv_error *err)
+static enum rv_status write_begin(struct rv_run *run, struct rv_error *err)
 {
 	/* What an older river can finish, it may. */
 	int version = run->intake					     ? RV_RUN_VERSION
@@ -221,6 +221,18 @@ enum rv_status rv_run_begin(struct rv_run *run, struct rv_error *err)
 	if (rv_fsync_folder(run->folder, err) != RV_OK)
 		return err->status;
 	return rv_fsync_parent(run->folder, err);
+}
+
+enum rv_status rv_run_begin(struct rv_run *run, struct rv_error *err)
+{
+	if (write_begin(run, err) == RV_OK)
+		return RV_OK;
+	/* On a full disk that happens again and again, and nothing was promised. What else may be in the
+	 * folder is not of this run: then it stays. */
+	RV_CLEANUP(rv_free_p) char *path = journal_path(run);
+	unlink(path);
+	rmdir(run->folder);
+	return err->status;
 }
 
 uint64_t rv_run_add_file(struct rv_run *run, const char *path, const char *key, const char *format,
@@ -759,7 +771,11 @@ static enum rv_status open_journal(struct rv_run *run, bool lock, struct rv_erro
 	struct stat mine, there;
 	if (fstat(run->journal_fd, &mine) < 0)
 		return rv_fail_errno(err, RV_LOCAL_IO, "look at %s", path);
-	if (stat(path, &there) < 0 || there.st_ino != mine.st_ino)
+	bool gone = stat(path, &there) < 0;
+	/* Taken for gone, it would be removed with all that it promises. */
+	if (gone && errno != ENOENT)
+		return rv_fail_errno(err, RV_LOCAL_IO, "look at %s", path);
+	if (gone || there.st_ino != mine.st_ino)
 		return rv_fail(err, RV_NOT_FOUND, "run %s has been finished", run->name);
 	return RV_OK;
 }
@@ -813,7 +829,11 @@ static enum rv_status each_run_folder(void *arg, const char *name, struct rv_err
 	struct each_run *walk = arg;
 	RV_CLEANUP(rv_free_p) char *path = rv_path_join(walk->folder, name);
 	struct stat st;
-	if (lstat(path, &st) < 0 || !S_ISDIR(st.st_mode) || !rv_run_name_valid(name))
+	if (!rv_run_name_valid(name))
+		return RV_OK;
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT ? RV_OK : rv_fail_errno(err, RV_LOCAL_IO, "look at %s", path);
+	if (!S_ISDIR(st.st_mode))
 		return RV_OK;
 	return walk->each(walk->arg, name, err);
 }
@@ -832,13 +852,16 @@ struct sum {
 	uint64_t bytes;
 };
 
-static enum rv_status add_file(void *arg, const char *name, struct rv_error *err RV_UNUSED)
+static enum rv_status add_file(void *arg, const char *name, struct rv_error *err)
 {
 	struct sum *sum = arg;
 	struct stat st;
 	RV_CLEANUP(rv_free_p) char *path = rv_path_join(sum->folder, name);
-	if (strcmp(name, "journal") != 0 && lstat(path, &st) == 0)
-		sum->bytes += (uint64_t)st.st_size;
+	if (strcmp(name, "journal") == 0)
+		return RV_OK;
+	if (lstat(path, &st) < 0) /* delivered meanwhile, or not to be looked at */
+		return errno == ENOENT ? RV_OK : rv_fail_errno(err, RV_LOCAL_IO, "look at %s", path);
+	sum->bytes += (uint64_t)st.st_size;
 	return RV_OK;
 }
 

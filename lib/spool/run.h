@@ -104,7 +104,7 @@ struct rv_run {
  * ULID. RV_CONFLICT when a run of that name has state here, RV_LOCKED when it is alive. */
 enum rv_status rv_run_create(const struct rv_state *state, const char *name, int64_t now_ms,
 			     struct rv_run **ret, struct rv_error *err) RV_MUST_CHECK;
-/* Write the run's first line, durably. */
+/* Write the run's first line, durably. Where that fails, the run has no folder any more. */
 enum rv_status rv_run_begin(struct rv_run *run, struct rv_error *err) RV_MUST_CHECK;
 
 /* Open a left-over run. RV_LOCKED when it is alive, RV_NOT_FOUND when it is gone or never began,

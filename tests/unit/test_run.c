@@ -3,10 +3,12 @@
 #include <stddef.h>
 #include <setjmp.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -387,6 +389,93 @@ static void test_locks(void **arg)
 	assert_int_equal(rv_run_create(&world->state, "r1", NOW, &other, &err), RV_CONFLICT);
 }
 
+static void limit_files(rlim_t bytes)
+{
+	struct rlimit limit;
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = bytes;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static enum rv_status count_run(void *arg, const char *name RV_UNUSED, struct rv_error *err RV_UNUSED)
+{
+	++*(unsigned *)arg;
+	return RV_OK;
+}
+
+static unsigned count_runs(struct world *world)
+{
+	struct rv_error err;
+	unsigned count = 0;
+	assert_int_equal(rv_run_each(&world->state, count_run, &count, &err), RV_OK);
+	return count;
+}
+
+/* A file that may not grow stands for a disk that is full. */
+static void test_no_room_for_the_first_line(void **arg)
+{
+	struct world *world = *arg;
+	struct rv_error err;
+	void (*before)(int) = signal(SIGXFSZ, SIG_IGN);
+
+	for (rlim_t room = 0; room < 20; room += 10) {
+		struct rv_run *run = NULL;
+		assert_int_equal(rv_run_create(&world->state, NULL, NOW, &run, &err), RV_OK);
+		assert_int_equal(count_runs(world), 1);
+		limit_files(room);
+		enum rv_status status = rv_run_begin(run, &err);
+		limit_files(RLIM_INFINITY);
+		assert_int_equal(status, RV_LOCAL_IO);
+		assert_non_null(strstr(err.message, "journal"));
+		assert_int_equal(count_runs(world), 0);
+		rv_run_free(run);
+	}
+
+	/* Files of a run whose journal was taken away are not touched. */
+	struct rv_run *run = NULL;
+	assert_int_equal(rv_run_create(&world->state, "r1", NOW, &run, &err), RV_OK);
+	RV_CLEANUP(rv_free_p) char *body = rv_run_body_path(run, 0);
+	RV_CLEANUP(rv_free_p) char *journal = journal_of(world, "r1");
+	overwrite(body, "hello", 5);
+	limit_files(0);
+	enum rv_status status = rv_run_begin(run, &err);
+	limit_files(RLIM_INFINITY);
+	assert_int_equal(status, RV_LOCAL_IO);
+	rv_run_free(run);
+	assert_int_equal(access(body, F_OK), 0);
+	assert_int_equal(access(journal, F_OK), -1);
+	signal(SIGXFSZ, before);
+}
+
+/* A line that does not fit leaves nothing of itself, and the next one follows those before it. */
+static void test_no_room_for_a_line(void **arg)
+{
+	struct world *world = *arg;
+	struct rv_error err;
+	struct stat st;
+	void (*before)(int) = signal(SIGXFSZ, SIG_IGN);
+	struct rv_run *run = begin(world, "r1", true);
+	promise(run, 0, false, NULL, 0);
+	RV_CLEANUP(rv_free_p) char *path = journal_of(world, "r1");
+	assert_int_equal(stat(path, &st), 0);
+	limit_files((rlim_t)st.st_size + 5);
+	enum rv_status landed = rv_run_landed(run, 0, &err);
+	limit_files(RLIM_INFINITY);
+	assert_int_equal(landed, RV_LOCAL_IO);
+	off_t bytes = st.st_size;
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_size, bytes);
+	assert_int_equal(rv_run_landed(run, 0, &err), RV_OK);
+	rv_run_free(run);
+	struct rv_run *again = NULL;
+	struct rv_run_totals totals;
+	assert_int_equal(rv_run_open(&world->state, "r1", true, &again, &err), RV_OK);
+	rv_run_totals(again, &totals);
+	assert_int_equal(totals.landed, 1);
+	rv_run_free(again);
+	signal(SIGXFSZ, before);
+}
+
 static void test_check_spooled(void **arg)
 {
 	struct world *world = *arg;
@@ -472,6 +561,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_20_newer_version, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_20_golden, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_locks, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_no_room_for_the_first_line, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_no_room_for_a_line, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_check_spooled, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
