@@ -21,7 +21,6 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/number.h"
-#include "base/ulid.h"
 
 #define EVENTS_MAX 256
 #define ACCEPT_MAX 64
@@ -501,7 +500,8 @@ static void reload(struct rv_collect_server *server)
 	}
 	rv_collect_settings_release(&server->settings);
 	server->settings = settings;
-	server->seen.least = settings.remember / 2;
+	server->seen.least = settings.remember;
+	rv_collect_store_remember(server->store, settings.remember);
 	limit_connections(server);
 	server->params.note(server->params.arg, "the settings were read again");
 }
@@ -609,12 +609,24 @@ void rv_server_close_all(struct rv_collect_server *server)
 
 /* ---- outside ---- */
 
-static void see_record(void *arg, struct rv_str line)
+static void know(void *arg, struct rv_seen_id id)
 {
 	struct rv_collect_server *server = arg;
+	rv_seen_window_add(&server->seen, id);
+}
+
+static struct rv_seen_id see_record(void *arg, uint64_t seed, struct rv_str line)
+{
+	struct rv_collect_server *server = arg;
+	const struct rv_seen_id none = { .low = 0 };
 	struct rv_str body;
-	if (rv_event_stored_body(line.p, line.len, &body))
-		rv_seen_window_add(&server->seen, rv_seen_id_of(server->seen_seed, body));
+	if (!server->seen.least || !rv_event_stored_body(line.p, line.len, &body))
+		return none;
+	struct rv_seen_id id = rv_seen_id_of(seed, body);
+	if (rv_seen_window_has(&server->seen, id))
+		return none;
+	rv_seen_window_add(&server->seen, id);
+	return id;
 }
 
 static enum rv_status watch_fixed(struct rv_collect_server *server, struct rv_error *err)
@@ -654,8 +666,7 @@ enum rv_status rv_collect_server_new(const struct rv_collect_server_params *para
 	}
 	server->filling = &server->rounds[0];
 	server->filling->number = 1;
-	server->seen.least = server->settings.remember / 2;
-	rv_random_bytes(&server->seen_seed, sizeof(server->seen_seed));
+	server->seen.least = server->settings.remember;
 	read_clocks(server);
 	limit_connections(server);
 	enum rv_status status = rv_turns_init(&server->turns, err);
@@ -663,9 +674,13 @@ enum rv_status rv_collect_server_new(const struct rv_collect_server_params *para
 		status = watch_fixed(server, err);
 	if (status == RV_OK) {
 		struct rv_collect_store_params store = params->store;
+		store.remember = server->settings.remember;
+		store.known = know;
 		store.record = see_record;
 		store.arg = server;
 		status = rv_collect_store_new(&store, &server->store, err);
+		if (status == RV_OK)
+			server->seen_seed = rv_collect_store_seed(server->store);
 	}
 	if (status != RV_OK) {
 		rv_collect_server_free(server);

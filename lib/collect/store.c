@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "collect/remembered.h"
 #include "flow/intake.h"
 #include "format/stamp.h"
 
@@ -31,6 +32,8 @@ struct closed {
 	struct rv_run *run;
 	uint64_t seq;
 	bool end;
+	struct rv_seen_id *ids;    /* Owned: of its records */
+	size_t ids_count;
 };
 
 struct rv_collect_store {
@@ -51,8 +54,13 @@ struct rv_collect_store {
 	int fd;                      /* of the open file; -1: none */
 	uint64_t seq, file_bytes, file_records;
 	uint64_t room_bytes;         /* of the file, taken from the disk; or not to be had */
+	struct rv_seen_id *file_ids;
+	size_t file_ids_count, file_ids_capacity;
 	int64_t file_since_ms;       /* monotonic */
+	atomic_uint_fast64_t remember;
 	/* The maker's own. */
+	struct rv_remembered remembered;
+	bool remembers_badly;        /* said once */
 	char *kept;                  /* the last file that became a batch: a restart looks at its records */
 	atomic_uint_fast64_t spool_bytes;
 	struct rv_collect_totals totals;
@@ -94,6 +102,11 @@ static void hand_on(struct rv_collect_store *s, struct rv_run *run, uint64_t seq
 {
 	struct closed *closed = rv_calloc(1, sizeof(*closed));
 	*closed = (struct closed){ .run = run, .seq = seq, .end = end };
+	if (!end) {
+		closed->ids_count = s->file_ids_count;
+		closed->ids = rv_take(s->file_ids);
+		s->file_ids_count = s->file_ids_capacity = 0;
+	}
 	pthread_mutex_lock(&s->mutex);
 	*s->last = closed;
 	s->last = &closed->next;
@@ -109,6 +122,12 @@ static void close_file(struct rv_collect_store *s)
 	(void)!ftruncate(s->fd, (off_t)s->file_bytes);
 	rv_close_p(&s->fd);
 	hand_on(s, s->run, s->seq, false);
+}
+
+static void free_closed(struct closed *closed)
+{
+	free(closed->ids);
+	free(closed);
 }
 
 /* No run may begin in an hour before the stream's own. */
@@ -222,6 +241,12 @@ static enum rv_status store_round(struct rv_collect_store *s, struct rv_collect_
 	}
 	s->file_bytes += rv_collect_round_bytes(round);
 	s->file_records += round->records;
+	for (size_t i = 0; i < round->ids.size && round->ids.count; i++) {
+		if (!round->ids.slots[i].low)
+			continue;
+		RV_GROW(s->file_ids, s->file_ids_count, s->file_ids_capacity);
+		s->file_ids[s->file_ids_count++] = round->ids.slots[i];
+	}
 	atomic_fetch_add(&s->spool_bytes, rv_collect_round_bytes(round));
 	return RV_OK;
 }
@@ -311,6 +336,21 @@ static void keep_file(struct rv_collect_store *s, char *path)
 	s->kept = path;
 }
 
+/* That a later start knows them is worth much, but not that nothing is delivered any more. */
+static void remember(struct rv_collect_store *s, const struct rv_seen_id *ids, size_t count)
+{
+	struct rv_error err = RV_ERROR_INIT;
+	uint64_t least = atomic_load(&s->remember);
+	enum rv_status status = least ? rv_remembered_add(&s->remembered, ids, count, least, &err) : RV_OK;
+	if (status != RV_OK && !s->remembers_badly && s->params.warn) {
+		RV_CLEANUP(rv_free_p)
+		char *text = rv_asprintf("%s; started anew now, the same events would be taken twice",
+					 err.message);
+		s->params.warn(s->params.arg, text);
+	}
+	s->remembers_badly = status != RV_OK;
+}
+
 static enum rv_status make_batch(struct rv_collect_store *s, const struct closed *closed,
 				 struct rv_error *err)
 {
@@ -323,6 +363,8 @@ static enum rv_status make_batch(struct rv_collect_store *s, const struct closed
 	}
 	if (rv_intake_promise(&s->deliver, closed->run, closed->seq, &made, err) != RV_OK)
 		return err->status;
+	/* Before anybody may remove the file that has them. */
+	remember(s, closed->ids, closed->ids_count);
 	if (made)
 		rv_courier_announce(s->courier, closed->run, closed->seq);
 	keep_file(s, rv_run_intake_path(closed->run, closed->seq));
@@ -358,7 +400,7 @@ static bool make_first(struct rv_collect_store *s)
 	s->first = closed->next;
 	if (!s->first)
 		s->last = &s->first;
-	free(closed);
+	free_closed(closed);
 	return true;
 }
 
@@ -370,7 +412,7 @@ static void leave_rest(struct rv_collect_store *s)
 		s->first = closed->next;
 		if (closed->end)
 			rv_courier_end(s->courier, closed->run, false, false);
-		free(closed);
+		free_closed(closed);
 	}
 	s->last = &s->first;
 }
@@ -399,38 +441,78 @@ static void *make_batches(void *arg)
 	return NULL;
 }
 
-/* ---- outside ---- */
+/* ---- what was there before ---- */
+
+/* Records that are in no file of ids yet. */
+struct sight {
+	struct rv_collect_store *store;
+	struct rv_seen_id *ids;
+	size_t count, capacity;
+};
 
 static enum rv_status see_frame(void *arg, struct rv_intake_frame *frame, struct rv_error *err RV_UNUSED)
 {
-	struct rv_collect_store *s = arg;
+	struct sight *sight = arg;
+	const struct rv_collect_store_params *params = &sight->store->params;
 	const char *at = frame->bytes.p, *end = at + frame->bytes.len, *lf;
 	if (frame->kind != RV_INTAKE_RECORDS)
 		return RV_OK;
-	for (; at < end && (lf = memchr(at, '\n', (size_t)(end - at))); at = lf + 1)
-		s->params.record(s->params.arg, (struct rv_str){ at, (size_t)(lf - at) });
+	for (; at < end && (lf = memchr(at, '\n', (size_t)(end - at))); at = lf + 1) {
+		struct rv_seen_id id = params->record(params->arg, sight->store->remembered.seed,
+						      (struct rv_str){ at, (size_t)(lf - at) });
+		if (!id.low)
+			continue;
+		RV_GROW(sight->ids, sight->count, sight->capacity);
+		sight->ids[sight->count++] = id;
+	}
 	return RV_OK;
 }
 
 /* Whatever is wrong with a run is for recovery to say. */
 static enum rv_status see_run(void *arg, const char *name, struct rv_error *err RV_UNUSED)
 {
-	struct rv_collect_store *s = arg;
+	struct sight *sight = arg;
 	struct rv_error ignored = RV_ERROR_INIT;
 	RV_CLEANUP(rv_run_free_p) struct rv_run *run = NULL;
 	RV_CLEANUP(rv_free_p) uint64_t *seqs = NULL;
 	size_t count = 0;
-	if (rv_run_open(&s->state, name, false, &run, &ignored) != RV_OK || !run->intake ||
+	if (rv_run_open(&sight->store->state, name, false, &run, &ignored) != RV_OK || !run->intake ||
 	    rv_run_intakes(run, &seqs, &count, &ignored) != RV_OK)
 		return RV_OK;
 	for (size_t i = 0; i < count; i++) {
 		RV_CLEANUP(rv_free_p) char *path = rv_run_intake_path(run, seqs[i]);
 		RV_CLEANUP(rv_close_p) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 		if (fd >= 0)
-			(void)!rv_intake_read(fd, path, see_frame, s, &ignored);
+			(void)!rv_intake_read(fd, path, see_frame, sight, &ignored);
 	}
 	return RV_OK;
 }
+
+static enum rv_status see_before(struct rv_collect_store *s, struct rv_error *err)
+{
+	struct sight sight = { .store = s };
+	bool damaged = false;
+	if (!s->params.record)
+		return RV_OK;
+	enum rv_status status = rv_remembered_open(&s->remembered, s->state.folder, s->params.known,
+						   s->params.arg, &damaged, err);
+	if (status == RV_LOCKED && s->params.warn)
+		s->params.warn(s->params.arg, "another collector of this stream runs here: an event that is sent "
+					      "to both of them is stored twice");
+	else if (status != RV_OK && status != RV_LOCKED)
+		return status;
+	if (damaged && s->params.warn)
+		s->params.warn(s->params.arg, "the file of events that came before is damaged: what came before "
+					      "and is sent again is taken for new");
+	status = rv_run_each(&s->state, see_run, &sight, err);
+	/* Recovery takes their files away. */
+	if (status == RV_OK)
+		remember(s, sight.ids, sight.count);
+	free(sight.ids);
+	return status;
+}
+
+/* ---- outside ---- */
 
 static enum rv_status start_maker(struct rv_collect_store *s, struct rv_error *err)
 {
@@ -464,6 +546,8 @@ enum rv_status rv_collect_store_new(const struct rv_collect_store_params *params
 	s->params = *params;
 	s->fd = -1;
 	s->last = &s->first;
+	s->remembered = (struct rv_remembered)RV_REMEMBERED_INIT;
+	atomic_init(&s->remember, params->remember);
 	s->state = (struct rv_state)RV_STATE_INIT;
 	s->totals.failure = s->totals.loss = (struct rv_error)RV_ERROR_INIT;
 	pthread_condattr_init(&attributes);
@@ -474,8 +558,8 @@ enum rv_status rv_collect_store_new(const struct rv_collect_store_params *params
 	set_limits(s);
 	enum rv_status status =
 		rv_state_open(&s->state, params->state_dir, params->lake->url, params->stream, err);
-	if (status == RV_OK && params->record)
-		status = rv_run_each(&s->state, see_run, s, err);
+	if (status == RV_OK)
+		status = see_before(s, err);
 	s->deliver = (struct rv_deliver){
 		.stream = params->stream,
 		.state = &s->state,
@@ -521,10 +605,22 @@ void rv_collect_store_free(struct rv_collect_store *s)
 	rv_courier_free(s->courier);
 	rv_deliver_release(&s->deliver);
 	rv_state_release(&s->state);
+	rv_remembered_release(&s->remembered);
+	free(s->file_ids);
 	free(s->kept);
 	pthread_mutex_destroy(&s->mutex);
 	pthread_cond_destroy(&s->more);
 	free(s);
+}
+
+uint64_t rv_collect_store_seed(const struct rv_collect_store *s)
+{
+	return s->remembered.seed;
+}
+
+void rv_collect_store_remember(struct rv_collect_store *s, uint64_t count)
+{
+	atomic_store(&s->remember, count);
 }
 
 uint64_t rv_collect_store_max_record(const struct rv_collect_store *s)

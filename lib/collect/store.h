@@ -4,7 +4,7 @@
  * push that never ends. Runs roll with the hour.
  *
  * Rounds are written by the caller; of two threads one makes batches, one delivers. What a killed collector
- * left behind is finished beside new input.
+ * left behind is finished beside new input; what it had taken is known (remembered.h).
  */
 #ifndef RV_COLLECT_STORE_H
 #define RV_COLLECT_STORE_H
@@ -42,14 +42,22 @@ struct rv_collect_store_params {
 	const char *source;         /* of the runs, for people */
 	uint64_t spool_max_bytes;
 	struct rv_retry retry;
-	/* Called by rv_collect_store_new with the records that a killed collector had accepted last. */
-	void (*record)(void *arg, struct rv_str line);
+	uint64_t remember;          /* ids of the last events are kept in a file, so many of them; 0: none */
+	/* Both are called by rv_collect_store_new alone: with the ids that were kept, the oldest first, and then
+	 * with the records that a killed collector had accepted last. `record` gives the id of a record that is
+	 * not known yet, low 0: it is none. */
+	void (*known)(void *arg, struct rv_seen_id id);
+	struct rv_seen_id (*record)(void *arg, uint64_t seed, struct rv_str line);
 	void (*warn)(void *arg, const char *text); /* from any thread */
 	void *arg;
 };
 struct rv_collect_store;
 enum rv_status rv_collect_store_new(const struct rv_collect_store_params *params,
 				    struct rv_collect_store **ret, struct rv_error *err) RV_MUST_CHECK;
+/* What ids are to be made with. */
+uint64_t rv_collect_store_seed(const struct rv_collect_store *store);
+/* So many ids are kept from now on. */
+void rv_collect_store_remember(struct rv_collect_store *store, uint64_t count);
 /* Makes a round durable, which takes as long as the disk does; `outcome` says what came of it. By any thread,
  * one at a time. */
 void rv_collect_store_write(struct rv_collect_store *store, struct rv_collect_round *round);

@@ -10,6 +10,7 @@
  *       files/<key>.batches
  *       followed/<hash>      since when a path is followed (flow/follow_file.c)
  *       heads/<hash>/<key>   finds checkpoints by a file's first record
+ *       seen, seen.lock      which events a collector has taken (collect/remembered.h)
  */
 #ifndef RV_SPOOL_STATE_H
 #define RV_SPOOL_STATE_H

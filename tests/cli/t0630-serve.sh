@@ -102,6 +102,36 @@ test_expect_success '186: the same event again is answered as before and stored 
 	collected | grep -c again >got && echo 2 >want && test_cmp want got
 '
 
+# has_landed N: so many came to the lake
+has_landed () {
+	test "$(metric delivered_total)" -ge "$1"
+}
+
+test_expect_success '186: it is known over any number of ends, also when it is in the lake long since' '
+	test_when_finished "end_collector; stream=web/clicks" && port= &&
+	stream=web/known && river stream create web/known --batch-age 100ms &&
+	start_collector && says 200 send POST /collect "$(event known-1)" && test_wait_until 20 has_landed 1 &&
+	says 200 send POST /collect "$(event known-2)" && test_wait_until 20 has_landed 2 &&
+	says 200 send POST /collect "$(event known-3)" && test_wait_until 20 has_landed 3 &&
+	for end in kill kill stop kill stop
+	do
+		${end}_collector && start_collector &&
+		for i in 1 2 3
+		do
+			says 200 send POST /collect "$(event known-$i)" || return 1
+		done &&
+		says 3 metric duplicates_total || return 1
+	done &&
+	stop_collector && printf "known-%d\n" 1 2 3 >want && collected >got && test_cmp want got
+'
+
+test_expect_success '186: a second collector of the stream is told of, and forgets with its end' '
+	test_when_finished end_collector && port= && : >collector.err &&
+	start_collector && says 200 send POST /collect "$(event two-1)" && first=$collector_pid && port= &&
+	start_collector && test_grep "another collector of this stream" collector.err &&
+	says 200 send POST /collect "$(event two-2)" && stop_collector && kill "$first" && wait "$first"
+'
+
 test_expect_success '179: what a killed collector had accepted, any push or flush brings' '
 	test_when_finished end_collector && port= &&
 	start_collector &&
