@@ -133,8 +133,7 @@ static void begin(struct plain *p, struct lane *lane)
 	lane->sent = 0;
 	lane->attempts++;
 	lane->sent_us = now_us();
-	/* looked at once a second, which is close enough */
-	lane->wake_ms = lane->sent_us / 1000 + p->params.answer_timeout_ms;
+	wake_at(p, lane, lane->sent_us / 1000 + p->params.answer_timeout_ms);
 	rv_http_answer_init(&lane->answer);
 	send_more(p, lane);
 }
@@ -258,8 +257,9 @@ static void answered(struct plain *p, struct lane *lane, bool whole)
 	struct rv_error why = RV_ERROR_INIT;
 	const struct rv_http_answer *a = &lane->answer;
 	enum rv_post_verdict verdict = rv_post_judge(p->url, a->status, &why);
+	bool all_sent = lane->sent == lane->items[lane->first].len;
 	/* An answer in the middle of the request leaves the connection in the middle of it. */
-	bool keep = a->keep && whole && lane->sent == lane->items[lane->first].len;
+	bool keep = a->keep && whole && all_sent;
 	int status = a->status;
 
 	if (verdict == RV_POST_HOPELESS) {
@@ -271,6 +271,12 @@ static void answered(struct plain *p, struct lane *lane, bool whole)
 		int64_t retry_after_ms = a->retry_after_ms;
 
 		failed(p, lane, retry_after_ms, "it answers %d", status);
+		return;
+	}
+	/* Nobody can have taken what was not sent. */
+	if (verdict == RV_POST_OK && !all_sent) {
+		lane->maybe_twice = true;
+		failed(p, lane, -1, "it answers %d before it has the event", status);
 		return;
 	}
 	lane->used = true;
