@@ -49,6 +49,7 @@ struct rv_pump_mapper {
 	uint8_t seed[RV_PUMP_SEED_BYTES];
 	bool replay_time, need_time;
 	struct rv_strbuf scratch, text;
+	bool too_long;           /* something was longer than an event may be, and not gone on with */
 	int64_t now_ms;          /* what `now` was written for */
 	char now[24];
 	size_t now_len;
@@ -321,6 +322,13 @@ static void put_time(struct rv_pump_mapper *mapper, enum rv_map_time as, int64_t
 	put(out, mapper->now, mapper->now_len);
 }
 
+/* A text may name a long column a thousand times. */
+static bool is_too_long(struct rv_pump_mapper *mapper, size_t len)
+{
+	mapper->too_long |= len > RV_PUMP_EVENT_MAX_BYTES;
+	return mapper->too_long;
+}
+
 /* The bytes that are hashed: of one column as they are, else put together. */
 static struct rv_str text_bytes(struct rv_pump_mapper *mapper, const struct rv_map_text *text)
 {
@@ -330,6 +338,8 @@ static struct rv_str text_bytes(struct rv_pump_mapper *mapper, const struct rv_m
 	for (size_t i = 0; i < text->count; i++) {
 		const struct rv_map_piece *piece = &text->pieces[i];
 
+		if (is_too_long(mapper, mapper->text.len))
+			break;
 		if (piece->column == RV_MAP_NONE) {
 			put(&mapper->text, piece->text, piece->len);
 		} else {
@@ -357,10 +367,14 @@ static void put_inside(struct rv_strbuf *out, const struct rv_pump_value *v)
 static void put_text(struct rv_pump_mapper *mapper, const struct rv_map_text *text,
 		     struct rv_strbuf *out)
 {
+	size_t start = out->len;
+
 	put(out, "\"", 1);
 	for (size_t i = 0; i < text->count; i++) {
 		const struct rv_map_piece *piece = &text->pieces[i];
 
+		if (is_too_long(mapper, out->len - start))
+			break;
 		if (piece->column == RV_MAP_NONE) {
 			put(out, piece->json, piece->json_len);
 		} else {
@@ -595,8 +609,9 @@ enum rv_pump_verdict rv_pump_render(struct rv_pump_mapper *mapper, const struct 
 	}
 	for (size_t i = 0; i < map->lookups_count; i++)
 		mapper->looked[i] = NOT_LOOKED;
+	mapper->too_long = false;
 	put(out, "{", 1);
-	for (size_t i = 0; i < map->fields_count; i++) {
+	for (size_t i = 0; i < map->fields_count && !is_too_long(mapper, out->len - start); i++) {
 		struct field *f = &mapper->fields[i];
 		size_t before = out->len;
 
@@ -615,5 +630,8 @@ enum rv_pump_verdict rv_pump_render(struct rv_pump_mapper *mapper, const struct 
 		}
 	}
 	put(out, "}", 1);
-	return RV_PUMP_TAKEN;
+	if (!is_too_long(mapper, out->len - start))
+		return RV_PUMP_TAKEN;
+	rv_strbuf_truncate(out, start);
+	return refuse(why, "its event would be longer than %u MiB", RV_PUMP_EVENT_MAX_BYTES >> 20);
 }

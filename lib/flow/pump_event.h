@@ -18,6 +18,8 @@
 #include "config/map.h"
 
 #define RV_PUMP_SEED_BYTES 16
+/* What a stream takes when nothing else is said. A row that is sent as it is may be longer. */
+#define RV_PUMP_EVENT_MAX_BYTES (16u << 20)
 
 struct rv_pump_mapper_params {
 	const struct rv_map *map;

@@ -297,6 +297,45 @@ static void test_no_number_rejects_the_row(void **state RV_UNUSED)
 	close_world(&w);
 }
 
+/* A text that names a long column again and again is no way to fill the memory. */
+static void test_a_text_that_grows(void **state RV_UNUSED)
+{
+	static const char *const fields[] = { "\"%s\"", "{ hash: \"%s\" }", "{ uuid5: \"%s\" }",
+					      "{ pick: [x, y], by: \"%s\" }",
+					      "{ switch: \"%s\", cases: { x: y }, absent: z }" };
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf many = RV_STRBUF_INIT;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf record = RV_STRBUF_INIT;
+	struct world w;
+
+	for (int i = 0; i < 20000; i++)
+		rv_strbuf_puts(&many, "{a}");
+	rv_strbuf_puts(&record, "{\"a\":\"");
+	for (int i = 0; i < 1 << 20; i++)
+		rv_strbuf_putc(&record, 'x');
+	rv_strbuf_puts(&record, "\"}");
+	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
+		RV_CLEANUP(rv_strbuf_release) struct rv_strbuf map = RV_STRBUF_INIT;
+		char form[128];
+
+		snprintf(form, sizeof(form), "fields:\n  f: %s\n  n: row\n", fields[i]);
+		const char *at = strstr(form, "%s");
+
+		rv_strbuf_add(&map, form, (size_t)(at - form));
+		rv_strbuf_puts(&map, many.bytes);
+		rv_strbuf_puts(&map, at + 2);
+		open_world(&w);
+		assert_int_equal(open_mapper(&w, map.bytes, false), RV_OK);
+		assert_null(event(&w, 0, record.bytes));
+		assert_string_equal(w.why.bytes, "its event would be longer than 16 MiB");
+		assert_int_equal(w.out.len, 0);
+		assert_in_range(w.out.capacity, 0, 64u << 20);
+		/* and the next row is none the worse for it */
+		assert_non_null(event(&w, 1, "{\"a\":\"1\"}"));
+		assert_non_null(strstr(w.out.bytes, "\"n\":2"));
+		close_world(&w);
+	}
+}
+
 static void test_kinds(void **state RV_UNUSED)
 {
 	struct world w;
@@ -397,6 +436,7 @@ int main(void)
 		cmocka_unit_test(test_ids_are_of_seed_row_and_time),
 		cmocka_unit_test(test_68_replayed_times),
 		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_a_text_that_grows),
 		cmocka_unit_test(test_no_number_rejects_the_row),
 		cmocka_unit_test(test_kinds),
 		cmocka_unit_test(test_second_files),
