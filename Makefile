@@ -74,7 +74,8 @@ LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
 CMD_OBJ := $(CMD_SRC:%.c=$(BUILD)/%.o)
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/unit/%)
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/tests/fuzz/%)
-TOOL_BIN := $(TOOL_SRC:%.c=$(BUILD)/%)
+PRELOAD_SRC := $(sort $(wildcard tests/lib/preload/*.c))
+TOOL_BIN := $(TOOL_SRC:%.c=$(BUILD)/%) $(PRELOAD_SRC:%.c=$(BUILD)/%.so)
 PERF_SRC := $(sort $(wildcard tests/perf/*.c))
 PERF_BIN := $(PERF_SRC:%.c=$(BUILD)/%)
 FAULT_TESTS := $(sort $(wildcard tests/fault/t[0-9]*.sh))
@@ -170,6 +171,9 @@ $(BUILD)/$(1:.c=): $(1) $(BUILD)/flags
 	$$(call say,CC,$$<)$$(CC) $$(ALL_CPPFLAGS) -std=c17 -pthread $$(OPT) $$(WARN) $$(CFLAGS) -o $$@ $$< $$(TOOL_LIBS_$$(notdir $(1:.c=))) -ldl
 endef
 $(foreach t,$(TOOL_SRC),$(eval $(call tool_rule,$(t))))
+$(BUILD)/tests/lib/preload/%.so: tests/lib/preload/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(ALL_CPPFLAGS) -std=c17 $(OPT) $(WARN) $(CFLAGS) -shared -fPIC -o $@ $<
 
 -include $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(UNIT_BIN:%=%.d) $(FUZZ_OBJ:.o=.d)
 
@@ -201,6 +205,15 @@ check-deep: all man $(UNIT_BIN) $(FUZZ_BIN) $(TOOL_BIN)
 	@test "$$(id -u)" = 0 || { echo 'check-deep mounts and traces: run it as root' >&2; exit 1; }
 	CMOCKA_MESSAGE_OUTPUT=TAP RIVER_DEEP=1 RIVER_BUILD=$(abspath $(BUILD)) $(PROVE) -e '' $(PROVE_OPTS) \
 		$(UNIT_BIN) $(CLI_TESTS) $(FAULT_TESTS)
+
+# Load and faults for an hour, and then the books: tests/soak.sh says what happens.
+MINUTES ?= 60
+RATE ?= 5000
+SEED ?= 1
+MODE ?= collect
+.PHONY: soak
+soak: all $(TOOL_BIN)
+	MINUTES=$(MINUTES) RATE=$(RATE) SEED=$(SEED) MODE=$(MODE) sh tests/soak.sh $(abspath $(BUILD))
 
 # Against programs that nobody here wrote (S3 servers, AWS's clients), and against the emulator of
 # tests/emul that they have proven.

@@ -600,6 +600,7 @@ enum rv_status rv_follow(const struct rv_push_params *params, const struct rv_fo
 		.follow = *follow,
 		.active_max = open_files_max(),
 		.loss = RV_ERROR_INIT,
+		.wall_ahead_ms = rv_clock_ms() - rv_clock_monotonic_ms(),
 		.news_ms = rv_clock_monotonic_ms(),
 	};
 	*ret = (struct rv_push_result){

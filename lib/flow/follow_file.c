@@ -103,12 +103,18 @@ static enum rv_status is_known_whole(const struct rv_follow *f, const struct rv_
 	return status;
 }
 
-/* By what was seen of it, or by its times: a file that was at rest before need not be waited for. */
+/*
+ * By what was seen of it, or by its times: a file that was at rest before need not be waited for. Whichever way
+ * the wall clock has jumped since the start, one that is still being copied must not look an hour old.
+ */
 static bool is_at_rest(const struct rv_follow *f, const struct rv_watched *item)
 {
 	int64_t settle_ms = f->params.settle_ms;
-	int64_t at_rest_ms = rv_clock_ms() - item->status_changed_ns / 1000000;
-	return rv_clock_monotonic_ms() - item->changed_ms >= settle_ms || at_rest_ms >= settle_ms;
+	int64_t now_ms = rv_clock_monotonic_ms(), wall_ms = rv_clock_ms();
+	if (now_ms + f->wall_ahead_ms < wall_ms)
+		wall_ms = now_ms + f->wall_ahead_ms;
+	return now_ms - item->changed_ms >= settle_ms ||
+	       wall_ms - item->status_changed_ns / 1000000 >= settle_ms;
 }
 
 static void wait_for_rest(const struct rv_follow *f, struct rv_watched *item)

@@ -38,6 +38,7 @@ struct rv_follow {
 	bool reading;           /* in a turn */
 	struct rv_error loss;   /* told; RV_OK: none */
 	uint64_t rotations;
+	int64_t wall_ahead_ms;  /* the wall clock less the monotonic one, at the start */
 	int64_t news_ms;        /* when a byte was read last, or the start */
 	int64_t batch_ms;       /* the same, a batch begun */
 	int64_t told_ms;        /* when rejects were spoken of */

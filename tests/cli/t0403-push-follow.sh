@@ -175,6 +175,32 @@ test_expect_success '41: an unterminated end waits until it has one, or has sett
 	kill -TERM $follower && { wait $follower; test $? -eq 7; }
 '
 
+test_lazy_prereq PRLIMIT "command -v prlimit"
+test_expect_success PRLIMIT '8: no descriptor is left for a while: said, tried again, nothing is lost or doubled' '
+	fresh && numbers 1 3 >a.log && follow a.log logs && until_true "records_landed 3" &&
+	limit=$(sed -n "s/^Max open files *\([0-9]*\) .*/\1/p" /proc/$follower/limits) &&
+	prlimit --pid $follower --nofile=5: && numbers 4 6 >>a.log && numbers 7 9 >logs/b.log &&
+	until_true "grep -q \"Too many open files\" ev err" && numbers 10 12 >>logs/b.log &&
+	prlimit --pid $follower --nofile=$limit: && until_true "records_landed 12" && stop && has_numbers 1 12
+'
+
+# jumps SECONDS: the wall clock of a follower that runs with it
+jumps () {
+	echo "$1" >jump
+}
+# A file takes no time of its own from the clock that jumps: what it is, the kernel says.
+test_expect_success !SANITIZER 'the wall clock jumps: nothing is lost or doubled, and a copy in the making is waited for' '
+	fresh && jumps 0 && numbers 1 3 >a.log &&
+	CLOCK_JUMP=$PWD/jump LD_PRELOAD=$RIVER_BUILD/tests/lib/preload/clock_jump.so && export CLOCK_JUMP LD_PRELOAD &&
+	test_when_finished "unset CLOCK_JUMP LD_PRELOAD" &&
+	{ follow --settle 8s a.log logs; unset LD_PRELOAD; } && until_true "records_landed 3" &&
+	jumps 7200 && numbers 4 6 >>a.log && until_true "records_landed 6" &&
+	jumps -7200 && numbers 7 9 >>a.log && until_true "records_landed 9" &&
+	jumps 86400 && numbers 10 12 >>a.log && head -n 4 a.log >logs/a.copy && sleep 0.5 && cp a.log logs/a.copy && : >a.log &&
+	numbers 13 15 >>a.log && until_true "records_landed 15" && stop && has_numbers 1 15 &&
+	test $(find lake/data -name "hr=*" | wc -l) -gt 2
+'
+
 test_expect_success 'csv and text go on with their header and lines' '
 	fresh && printf "n,b\n1,x\n" >a.log.csv && follow a.log.csv && until_true "records_landed 1" &&
 	printf "2,y\n" >>a.log.csv && until_true "records_landed 2" && stop &&
