@@ -82,7 +82,6 @@ int main(int argc, char **argv)
 	if (argc < 3 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return 125;
 	long ms = strtol(argv[1], NULL, 10);
-	struct timespec pause = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
 	child = fork();
 	if (child < 0)
 		return 125;
@@ -100,9 +99,14 @@ int main(int argc, char **argv)
 				continue;
 			break; /* nobody is left who could ask */
 		}
-		struct timespec left = pause;
-		while (nanosleep(&left, &left) < 0 && errno == EINTR)
-			;
+		/* Somebody who was ended meanwhile need not be waited for. */
+		for (long left_ms = ms; left_ms > 0; left_ms -= 50) {
+			struct timespec slice = { .tv_nsec = (left_ms < 50 ? left_ms : 50) * 1000000 };
+			while (nanosleep(&slice, &slice) < 0 && errno == EINTR)
+				;
+			if (ioctl(fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &asked.id) < 0)
+				break;
+		}
 		struct seccomp_notif_resp answer = { .id = asked.id,
 						     .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE };
 		if (ioctl(fd, SECCOMP_IOCTL_NOTIF_SEND, &answer) < 0 && errno != ENOENT)
