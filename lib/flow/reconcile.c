@@ -30,6 +30,7 @@
 #include "spool/state.h"
 
 #define RECEIPT_MAX_BYTES (64u << 20)
+#define CLOCKS_DIFFER_MS (15 * 60 * 1000)
 
 /* ---- tables ---- */
 
@@ -150,9 +151,26 @@ void rc_find(struct reconcile *r, const struct rv_finding *what, const char *fmt
 	f->message = rv_strbuf_take(&message);
 }
 
+int64_t rc_age_of(const struct reconcile *r, int64_t ms)
+{
+	int64_t age_ms = r->params->now_ms - ms;
+	if (ms < 0 || (age_ms < 0 && age_ms >= -CLOCKS_DIFFER_MS))
+		return 0;
+	return age_ms < 0 ? RC_AGE_UNKNOWN : age_ms;
+}
+
+const char *rc_age_text(int64_t age_ms, char buf[RV_NUMBER_TEXT])
+{
+	if (age_ms != RC_AGE_UNKNOWN)
+		return rv_format_duration(age_ms / 1000 * 1000, buf);
+	snprintf(buf, RV_NUMBER_TEXT, "an unknown time");
+	return buf;
+}
+
 enum rv_finding_level rc_level_by_age(const struct reconcile *r, int64_t age_ms)
 {
-	return age_ms > r->stream->monitor_freshness_ms ? RV_FINDING_LATE : RV_FINDING_NOTED;
+	bool late = age_ms == RC_AGE_UNKNOWN || age_ms > r->stream->monitor_freshness_ms;
+	return late ? RV_FINDING_LATE : RV_FINDING_NOTED;
 }
 
 void rv_reconcile_release(struct rv_reconcile *report)
@@ -367,8 +385,8 @@ static enum rv_status look_at_damaged(void *arg, const char *name, struct rv_err
 	RV_CLEANUP(rv_free_p) char *path = rv_asprintf("%s/damaged/%s", look->state->folder, name);
 	rc_find(look->r,
 		&(struct rv_finding){ .code = RV_FINDING_RUN_DAMAGED, .level = RV_FINDING_WRONG,
-				      .age_ms = look->r->params->now_ms -
-						file_time_ms(path, look->r->params->now_ms) },
+				      .age_ms = rc_age_of(look->r,
+							  file_time_ms(path, look->r->params->now_ms)) },
 		"%s was damaged and set aside; see 'river spool check'", path);
 	return RV_OK;
 }
@@ -677,7 +695,7 @@ static enum rv_status look_at_landing(struct reconcile *r, struct rv_error *err)
 	if (!pending.objects)
 		return RV_OK;
 	char count[RV_NUMBER_TEXT], size[RV_NUMBER_TEXT], age[RV_NUMBER_TEXT];
-	int64_t age_ms = r->params->now_ms > pending.oldest_ms ? r->params->now_ms - pending.oldest_ms : 0;
+	int64_t age_ms = rc_age_of(r, pending.oldest_ms);
 	struct rv_finding f = {
 		.code = RV_FINDING_IN_LANDING,
 		.level = rc_level_by_age(r, age_ms),
@@ -686,7 +704,7 @@ static enum rv_status look_at_landing(struct reconcile *r, struct rv_error *err)
 	rc_find(r, &f, "%s upload%s (%s) wait%s for river landing process; the oldest came %s ago",
 		rv_format_count(pending.objects, count), pending.objects == 1 ? "" : "s",
 		rv_format_size(pending.bytes, size), pending.objects == 1 ? "s" : "",
-		rv_format_duration(age_ms / 1000 * 1000, age));
+		rc_age_text(age_ms, age));
 	return RV_OK;
 }
 

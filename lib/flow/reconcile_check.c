@@ -40,14 +40,9 @@ static void newest(int64_t *ret, int64_t ms)
 		*ret = ms;
 }
 
-static int64_t age_of(const struct reconcile *r, int64_t ms)
-{
-	return ms < 0 || ms > r->params->now_ms ? 0 : r->params->now_ms - ms;
-}
-
 static const char *age_text(const struct reconcile *r, int64_t ms, char buf[RV_NUMBER_TEXT])
 {
-	return rv_format_duration(age_of(r, ms) / 1000 * 1000, buf);
+	return rc_age_text(rc_age_of(r, ms), buf);
 }
 
 /* ---- objects ---- */
@@ -249,7 +244,7 @@ static void check_objects(struct reconcile *r)
 	char a[RV_NUMBER_TEXT], b[RV_NUMBER_TEXT], c[RV_NUMBER_TEXT];
 	struct rv_finding f = about(r, first, RV_FINDING_PENDING);
 	oldest(&r->report->oldest_pending_ms, first->modified_ms);
-	f.age_ms = age_of(r, first->modified_ms);
+	f.age_ms = rc_age_of(r, first->modified_ms);
 	f.level = rc_level_by_age(r, f.age_ms);
 	f.has_counts = true;
 	f.found = r->report->pending.records;
@@ -450,7 +445,7 @@ static enum rv_status check_open(struct reconcile *r, struct rc_run *run, struct
 	f.has_counts = true;
 	f.expected = run->promised;
 	f.found = rc_add_open_arrival(r, (uint32_t)(run - rc_run_at(r, 0)));
-	f.age_ms = age_of(r, run->sign_ms);
+	f.age_ms = rc_age_of(r, run->sign_ms);
 	/* Whose lock is held is at work: a pipe may be open for as long as it likes. */
 	f.level = run->alive ? RV_FINDING_NOTED : rc_level_by_age(r, f.age_ms);
 	r->report->runs_open++;
@@ -548,7 +543,7 @@ static enum rv_status check_waiting(struct reconcile *r, struct rv_error *err)
 		f.seq = w->seq;
 		f.has_counts = true;
 		f.found = w->records;
-		f.age_ms = age_of(r, w->since_ms);
+		f.age_ms = rc_age_of(r, w->since_ms);
 		f.level = rc_level_by_age(r, f.age_ms);
 		add_hop(&r->report->spooled, w->records, w->bytes, 0);
 		oldest(&r->report->oldest_spooled_ms, w->since_ms);
@@ -572,8 +567,8 @@ static void check_layers(struct reconcile *r)
 				.has_counts = true, .expected = t->raw, .found = sum, .age_ms = -1 };
 	/* Layers that follow by themselves are behind what was loaded just now. */
 	if (!r->report->has_hashes && t->raw > sum && r->last_load_ms) {
-		f.age_ms = age_of(r, r->last_load_ms);
-		f.level = f.age_ms > r->stream->monitor_freshness_ms ? RV_FINDING_WRONG : RV_FINDING_NOTED;
+		f.age_ms = rc_age_of(r, r->last_load_ms);
+		f.level = rc_level_by_age(r, f.age_ms) == RV_FINDING_LATE ? RV_FINDING_WRONG : RV_FINDING_NOTED;
 	}
 	rc_find(r, &f, "raw has %s rows, and clean, duplicates and refused %s + %s + %s",
 		count_text(t->raw, a), count_text(t->clean, b), count_text(t->duplicates, c),

@@ -2,6 +2,7 @@
 #ifndef RV_FLOW_RECONCILE_IMPL_H
 #define RV_FLOW_RECONCILE_IMPL_H
 
+#include "base/number.h"
 #include "flow/object_name.h"
 #include "flow/object_read.h"
 #include "flow/receipt.h"
@@ -120,6 +121,12 @@ enum rv_status rc_stop_or_go(const struct reconcile *r, struct rv_error *err) RV
 /* Files a finding; `what` holds everything but the message, its strings are copied. */
 void rc_find(struct reconcile *r, const struct rv_finding *what, const char *fmt, ...)
 	RV_PRINTF(3, 4);
+/* How long ago that was. Clocks of hosts and services differ by minutes: what is no further ahead is new. Else it was
+ * written by a clock that was wrong; nobody knows how long ago, and it counts as late, or it would be called new until
+ * that time has come. */
+int64_t rc_age_of(const struct reconcile *r, int64_t ms);
+#define RC_AGE_UNKNOWN (-1)
+const char *rc_age_text(int64_t age_ms, char buf[RV_NUMBER_TEXT]);
 enum rv_finding_level rc_level_by_age(const struct reconcile *r, int64_t age_ms);
 static inline struct rc_run *rc_run_at(const struct reconcile *r, uint32_t index)
 {

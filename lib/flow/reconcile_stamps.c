@@ -162,8 +162,12 @@ static void find_absent(struct reconcile *r, const struct rc_run *run,
 	f.has_counts = true;
 	f.expected = run->receipt.accepted;
 	f.found = stamps ? stamps->distinct : 0;
-	f.age_ms = run->sign_ms < r->params->now_ms ? r->params->now_ms - run->sign_ms : 0;
+	f.age_ms = rc_age_of(r, run->sign_ms);
 	int64_t beyond_ms = f.age_ms - r->params->delivery_buffer_ms;
+	if (f.age_ms == RC_AGE_UNKNOWN)
+		beyond_ms = RC_AGE_UNKNOWN;
+	else if (beyond_ms < 0)
+		beyond_ms = 0;
 	/* What nobody has looked into may hold them. */
 	bool lost = beyond_ms > FIREHOSE_KEEPS_MS && !r->firehose_unread;
 	f.level = lost ? RV_FINDING_WRONG : rc_level_by_age(r, beyond_ms);
@@ -171,7 +175,7 @@ static void find_absent(struct reconcile *r, const struct rc_run *run,
 	name_batches(stamps, receipt, &batches);
 	rv_format_count(f.expected - f.found, a);
 	rv_format_count(f.expected, b);
-	rv_format_duration(f.age_ms / 1000 * 1000, c);
+	rc_age_text(f.age_ms, c);
 	if (lost)
 		rc_find(r, &f,
 			"%s of %s records of run %s are not in the lake, taken by Firehose %s ago, which "

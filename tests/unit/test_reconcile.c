@@ -518,7 +518,7 @@ static void test_layers(void **state)
 	assert_int_equal(f->found, 2);
 }
 
-static void test_pending(void **state)
+static void test_198_pending(void **state)
 {
 	struct world *w = *state;
 	struct object o[2];
@@ -526,12 +526,21 @@ static void test_pending(void **state)
 	free(w->warehouse.ledger[--w->warehouse.ledger_count].object);
 	free(w->warehouse.raw[--w->warehouse.raw_count].object);
 	w->warehouse.counts.raw = 1;
-	w->params.now_ms = 0; /* the store knows when it landed: now, by its own clock */
+	w->params.now_ms = rv_clock_ms(); /* the store knows when it landed: now, by its own clock */
 	const struct rv_reconcile *r = look(w);
 	assert_int_equal(r->pending.records, 2);
 	assert_int_equal(r->levels[RV_FINDING_LATE], 0);
 	assert_int_equal(r->findings[0].code, RV_FINDING_PENDING);
 	assert_false(r->all_once);
+	/* another clock that is ahead by minutes is nothing; by hours it is wrong, and says nothing of the age */
+	int64_t landed_ms = r->oldest_pending_ms;
+	w->params.now_ms = landed_ms - 10 * 60000;
+	assert_int_equal(look(w)->levels[RV_FINDING_LATE], 0);
+	w->params.now_ms = landed_ms - HOUR_MS;
+	assert_non_null(strstr(only(look(w), RV_FINDING_PENDING)->message, "an unknown time ago"));
+	assert_int_equal(w->report.findings[0].level, RV_FINDING_LATE);
+	assert_int_equal(w->report.findings[0].age_ms, -1);
+	r = look(w);
 	w->params.now_ms = r->oldest_pending_ms + w->stream.monitor_freshness_ms + 1;
 	assert_string_equal(only(look(w), RV_FINDING_PENDING)->object, o[1].text);
 	assert_int_equal(w->report.findings[0].level, RV_FINDING_LATE);
@@ -582,6 +591,7 @@ static void test_new_run_in_flight_is_not_foreign(void **state)
 	struct world *w = *state;
 	w->warehouse.meanwhile = land_alone;
 	w->warehouse.arg = w;
+	w->params.now_ms = rv_clock_ms(); /* nothing of it is late */
 	assert_int_equal(look(w)->levels[RV_FINDING_WRONG], 0);
 	assert_false(w->report.all_once);
 	/* Still without a receipt the next time: now it is. */
@@ -594,7 +604,7 @@ static void test_open_run(void **state)
 	put(w, "_river/receipts/web/clicks/2026-11-20/run2-open.json", "{\"host\":\"there\"}");
 	struct object o = land(w, "run2", 0, ONE);
 	load(w, &o);
-	w->params.now_ms = 0;
+	w->params.now_ms = rv_clock_ms();
 	const struct rv_reconcile *r = look(w);
 	assert_false(r->all_once);
 	assert_int_equal(r->runs_open, 1);
@@ -1225,7 +1235,7 @@ int main(void)
 		TEST(test_layers_follow),
 		TEST(test_altered_object),
 		TEST(test_layers),
-		TEST(test_pending),
+		TEST(test_198_pending),
 		TEST(test_in_flight),
 		TEST(test_new_run_in_flight_is_not_foreign),
 		TEST(test_open_run),
