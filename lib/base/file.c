@@ -437,11 +437,27 @@ const char *rv_path_base(const char *path)
 	return slash ? slash + 1 : path;
 }
 
+enum rv_status rv_working_folder(char **ret, struct rv_error *err)
+{
+	char *cwd = getcwd(NULL, 0);
+	if (cwd) {
+		*ret = cwd;
+		return RV_OK;
+	}
+	if (errno == ENOMEM)
+		rv_out_of_memory(0);
+	rv_fail_errno(err, errno == ENOENT ? RV_NOT_FOUND : RV_LOCAL_IO, "the working folder");
+	rv_hint(err, "go to one that is there, or name one by -C");
+	return err->status;
+}
+
 char *rv_path_absolute(const char *path)
 {
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf full = RV_STRBUF_INIT;
 	if (path[0] != '/') {
 		char *cwd = getcwd(NULL, 0);
+		if (!cwd && errno == ENOMEM)
+			rv_out_of_memory(0); /* another path is another file */
 		rv_strbuf_puts(&full, cwd ? cwd : "");
 		free(cwd);
 		rv_strbuf_putc(&full, '/');

@@ -100,8 +100,10 @@ char *rv_path_join(const char *a, const char *b);
 char *rv_path_parent(const char *path);
 const char *rv_path_base(const char *path);
 /* `path` made absolute against the working folder, "." and ".." and doubled slashes resolved by
- * text alone. Caller frees. */
+ * text alone; against the root where there is no such folder any more, which rv_working_folder tells. Caller frees. */
 char *rv_path_absolute(const char *path);
+/* Where relative paths begin. Caller frees. RV_NOT_FOUND: it was removed; RV_LOCAL_IO. */
+enum rv_status rv_working_folder(char **ret, struct rv_error *err) RV_MUST_CHECK;
 
 /*
  * Kernel locks (open-file-description locks: they end with the process, whatever kills it).

@@ -173,4 +173,12 @@ test_expect_success 'the state folder: -c, RIVER_STATE_DIR, the file, STATE_DIRE
 	test_cmp expected actual
 '
 
+# Its files are not those of the root.
+test_expect_success 'a working folder that was removed is said, and nothing is done in another place' '
+	mkdir gone && cd gone && rmdir ../gone && echo "{}" >"$TRASH_DIRECTORY/in" &&
+	test_expect_code 5 river push web/clicks "$TRASH_DIRECTORY/in" 2>"$TRASH_DIRECTORY/err" &&
+	test_grep "^river: the working folder: No such file" "$TRASH_DIRECTORY/err" &&
+	river -C "$TRASH_DIRECTORY" config list >/dev/null
+'
+
 test_done
