@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/memory.h"
@@ -15,6 +16,7 @@
 #include "cli/parse.h"
 #include "commands.h"
 #include "context.h"
+#include "format/json_text.h"
 #include "help.h"
 #include "wire.h"
 
@@ -27,6 +29,16 @@ static void open_missing_descriptors(void)
 		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
 			if (open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
 				_exit(rv_status_exit_code(RV_LOCAL_IO));
+}
+
+/* Keys and tokens are in this memory. Who wants a core all the same can raise the limit of the process. */
+static void leave_no_core(void)
+{
+	struct rlimit core;
+	if (getrlimit(RLIMIT_CORE, &core) == 0 && core.rlim_cur != 0) {
+		core.rlim_cur = 0;
+		(void)setrlimit(RLIMIT_CORE, &core);
+	}
 }
 
 static bool wants_help(char **argv)
@@ -116,9 +128,11 @@ static enum rv_status export_globals(const struct rv_cli_args *args, struct rv_e
 				*p = *p == '.' || *p == '-' ? '_'
 				     : *p >= 'a' && *p <= 'z' ? (char)(*p - 'a' + 'A')
 							      : *p;
-			setenv(key, equals + 1, 1);
+			if (setenv(key, equals + 1, 1) != 0)
+				rv_out_of_memory(0);
 		} else if (rv_cli_env(given->option, NULL, name)) {
-			setenv(name, given->value ? given->value : given->negated ? "0" : "1", 1);
+			if (setenv(name, given->value ? given->value : given->negated ? "0" : "1", 1) != 0)
+				rv_out_of_memory(0);
 		}
 	}
 	return change_folders(args, err);
@@ -356,6 +370,8 @@ static enum rv_status dispatch(char **argv, struct rv_cli_args *args, struct rv_
 int main(int argc, char **argv)
 {
 	open_missing_descriptors();
+	leave_no_core();
+	rv_json_memory();
 	rv_stop_install();
 	char **words = argc > 0 ? argv + 1 : argv;
 	rv_messages_init(0, output_of_errors(words), use_color(RIVER_COLOR_AUTO));

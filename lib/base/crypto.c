@@ -111,7 +111,7 @@ static enum rv_status need_library(struct rv_error *err)
 static void digest(const struct evp_md *md, const void *p, size_t len, uint8_t *ret)
 {
 	if (!api.digest(len ? p : "", len, ret, NULL, md, NULL))
-		rv_bug("EVP_Digest failed for %zu bytes", len);
+		rv_out_of_memory(0);
 }
 
 void rv_hex(const uint8_t *p, size_t len, char *ret)
@@ -159,7 +159,7 @@ enum rv_status rv_sha256_fd_hex(int fd, uint64_t offset, uint64_t len, char ret[
 	RV_CLEANUP(rv_free_p) char *buffer = rv_malloc(piece);
 	RV_CLEANUP(free_ctx_p) struct evp_md_ctx *ctx = api.ctx_new();
 	if (!ctx || !api.init(ctx, api.sha256, NULL))
-		rv_bug("EVP_DigestInit_ex failed");
+		rv_out_of_memory(0);
 	while (len > 0) {
 		size_t wanted = len < piece ? (size_t)len : piece, n;
 		status = rv_pread_full(fd, buffer, wanted, offset, &n, "data to sign", err);
@@ -170,13 +170,13 @@ enum rv_status rv_sha256_fd_hex(int fd, uint64_t offset, uint64_t len, char ret[
 				       "data to sign ends at byte %ju, %ju bytes early",
 				       (uintmax_t)(offset + n), (uintmax_t)(len - n));
 		if (!api.update(ctx, buffer, n))
-			rv_bug("EVP_DigestUpdate failed");
+			rv_out_of_memory(0);
 		offset += n;
 		len -= n;
 	}
 	uint8_t md[RV_SHA256_BYTES];
 	if (!api.final(ctx, md, NULL))
-		rv_bug("EVP_DigestFinal_ex failed");
+		rv_out_of_memory(0);
 	rv_hex(md, sizeof(md), ret);
 	return RV_OK;
 }
@@ -291,7 +291,7 @@ enum rv_status rv_rsa_key_read(const char *pem, size_t len, const char *passphra
 		return rv_fail(err, RV_AUTH, "%zu bytes are too many for a private key", len);
 	struct bio *bio = api.bio_new_mem_buf(len ? pem : "", (int)len);
 	if (!bio)
-		rv_bug("BIO_new_mem_buf failed");
+		rv_out_of_memory(0);
 	api.clear_errors();
 	struct evp_pkey *key = api.pem_read(bio, NULL, give_passphrase, &passphrase);
 	api.bio_free(bio);

@@ -9,10 +9,11 @@
 #include <string.h>
 #include <unistd.h>
 
-static _Noreturn void out_of_memory(size_t size)
+void rv_out_of_memory(size_t size)
 {
 	char text[96];
-	int n = snprintf(text, sizeof(text), "river: out of memory (%zu bytes)\n", size);
+	int n = size ? snprintf(text, sizeof(text), "river: out of memory (%zu bytes)\n", size)
+		     : snprintf(text, sizeof(text), "river: out of memory\n");
 	/* Nothing to be done when standard error is gone as well. */
 	ssize_t ignored = write(STDERR_FILENO, text, (size_t)n);
 	(void)ignored;
@@ -23,7 +24,7 @@ void *rv_malloc(size_t size)
 {
 	void *p = malloc(size ? size : 1);
 	if (!p)
-		out_of_memory(size);
+		rv_out_of_memory(size);
 	return p;
 }
 
@@ -31,7 +32,7 @@ void *rv_calloc(size_t count, size_t size)
 {
 	void *p = calloc(count ? count : 1, size ? size : 1);
 	if (!p)
-		out_of_memory(count);
+		rv_out_of_memory(count);
 	return p;
 }
 
@@ -39,7 +40,7 @@ void *rv_realloc(void *p, size_t size)
 {
 	void *q = realloc(p, size ? size : 1);
 	if (!q)
-		out_of_memory(size);
+		rv_out_of_memory(size);
 	return q;
 }
 
@@ -47,7 +48,7 @@ void *rv_realloc_array(void *p, size_t count, size_t size)
 {
 	size_t total;
 	if (__builtin_mul_overflow(count, size, &total))
-		out_of_memory(SIZE_MAX);
+		rv_out_of_memory(SIZE_MAX);
 	return rv_realloc(p, total);
 }
 
@@ -73,7 +74,7 @@ char *rv_asprintf(const char *fmt, ...)
 	int n = vasprintf(&p, fmt, ap);
 	va_end(ap);
 	if (n < 0)
-		out_of_memory(0);
+		rv_out_of_memory(0);
 	return p;
 }
 

@@ -19,6 +19,8 @@ void *rv_realloc_array(void *p, size_t count, size_t size);
 char *rv_strdup(const char *s);
 char *rv_strndup(const char *s, size_t len);
 char *rv_asprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* How they end: for calls of libraries that can fail for want of memory alone. 0: how much is not known. */
+_Noreturn void rv_out_of_memory(size_t size);
 
 /* RV_CLEANUP(rv_free_p) char *p = NULL; */
 void rv_free_p(void *pointer_to_pointer);

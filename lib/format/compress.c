@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+/* for memory of our own */
+#define ZSTD_STATIC_LINKING_ONLY
 #include <zstd.h>
 
 #include "base/memory.h"
@@ -41,9 +43,22 @@ struct rv_compressor {
 	size_t member_bound;
 };
 
+static void *allocate(void *arg, size_t size)
+{
+	(void)arg;
+	return rv_malloc(size);
+}
+
+static void release(void *arg, void *p)
+{
+	(void)arg;
+	free(p);
+}
+
+/* libzstd 1.5.4 with threads of its own does not look whether it got the memory for a job. So that ends the process. */
 static ZSTD_CCtx *new_zstd(unsigned threads, bool rows)
 {
-	ZSTD_CCtx *zstd = ZSTD_createCCtx();
+	ZSTD_CCtx *zstd = ZSTD_createCCtx_advanced((ZSTD_customMem){ allocate, release, NULL });
 	if (!zstd)
 		return NULL;
 	ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel, ZSTD_LEVEL);

@@ -12,6 +12,11 @@
 
 #define SUM_TEXT 9 /* "xxxxxxxx " */
 
+void rv_json_memory(void)
+{
+	json_set_alloc_funcs(rv_malloc, free);
+}
+
 void rv_json_dump(struct rv_strbuf *sb, const json_t *value)
 {
 	char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);

@@ -11,6 +11,13 @@
 
 #include "base/strbuf.h"
 
+/*
+ * From now on jansson ends the process where there is no memory, as rv_malloc does. On its own it hands back
+ * NULL: a member that is not set, an object that is not written whole, and a line that was read whole counts as
+ * damaged. Nobody asks at every json_object_set_new. Before the first value is made.
+ */
+void rv_json_memory(void);
+
 /* Append `value` on one line, keys in insertion order. */
 void rv_json_dump(struct rv_strbuf *sb, const json_t *value);
 /* A line that notices damage: 8 hex digits of CRC-32C, a blank, `value` on one line, a line end.

@@ -176,9 +176,11 @@ enum rv_status rv_xml_parse(const char *what, const char *bytes, size_t len,
 	RV_CLEANUP(rv_xml_free_p)
 	struct rv_xml_document *document = rv_calloc(1, sizeof(*document));
 	struct parsing p = { .document = document, .text = RV_STRBUF_INIT };
-	p.parser = XML_ParserCreate(NULL);
+	/* Without memory it would call an answer no XML. */
+	const XML_Memory_Handling_Suite memory = { rv_malloc, rv_realloc, free };
+	p.parser = XML_ParserCreate_MM(NULL, &memory, NULL);
 	if (!p.parser)
-		rv_bug("no memory for an XML parser");
+		rv_out_of_memory(0);
 	enum rv_status status = parse(&p, what, bytes, len, err);
 	XML_ParserFree(p.parser);
 	rv_strbuf_release(&p.text);

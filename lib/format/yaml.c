@@ -99,6 +99,8 @@ static enum rv_status parser_error(struct builder *b, const char *text, size_t l
 	const yaml_parser_t *p = &b->parser;
 	const char *problem = p->problem ? p->problem : "not YAML";
 	yaml_mark_t mark = p->problem_mark;
+	if (p->error == YAML_MEMORY_ERROR)
+		rv_out_of_memory(0); /* nothing is wrong with the file */
 	if (p->error == YAML_READER_ERROR) {
 		place_of(text, len, p->problem_offset, &mark);
 		if (p->problem_value >= 0)
@@ -316,7 +318,7 @@ enum rv_status rv_yaml_parse(const char *file, const char *text, size_t len,
 	if (refuse_tag_directives(&b, text, len) != RV_OK)
 		return err->status;
 	if (!yaml_parser_initialize(&b.parser))
-		rv_bug("yaml_parser_initialize failed");
+		rv_out_of_memory(0);
 	yaml_parser_set_encoding(&b.parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&b.parser, (const unsigned char *)text, len);
 	for (bool more = true; more;) {

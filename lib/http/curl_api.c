@@ -4,6 +4,9 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
 
 #define LIBRARY "libcurl.so.4"
 /* CURLOPT_PREREQFUNCTION is there since 7.80.0. */
@@ -27,7 +30,9 @@ static enum rv_status check(const struct rv_curl_api *api, struct rv_error *err)
 		rv_hint(err, "install the package libcurl4");
 		return err->status;
 	}
-	if (api->global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+	/* An option that could not be kept for want of memory is one that is not set: a method, a proxy that is not
+	 * to be used, who signs the certificates. So it is not told, it ends the process. */
+	if (api->global_init_mem(CURL_GLOBAL_DEFAULT, rv_malloc, free, rv_realloc, rv_strdup, rv_calloc) != CURLE_OK)
 		return rv_fail(err, RV_FAILED, "libcurl %s does not start", info->version);
 	return RV_OK;
 }

@@ -13,7 +13,7 @@
 #include "base/error.h"
 
 #define RV_CURL_FUNCTIONS(CURL_FN)                                                                 \
-	CURL_FN(global_init)                                                                       \
+	CURL_FN(global_init_mem)                                                                   \
 	CURL_FN(version_info)                                                                      \
 	CURL_FN(easy_init)                                                                         \
 	CURL_FN(easy_setopt)                                                                       \

@@ -492,6 +492,9 @@ static char *real_path(const char *path)
 	char *real = realpath(path, NULL);
 	if (real)
 		return real;
+	/* Under another name nothing is known of what was pushed, and all of it would be pushed again. */
+	if (errno == ENOMEM)
+		rv_out_of_memory(0);
 	RV_CLEANUP(rv_free_p) char *parent = rv_path_parent(path);
 	if (strcmp(parent, path) == 0)
 		return rv_strdup(path);

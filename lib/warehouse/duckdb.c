@@ -294,6 +294,8 @@ static char *real_path(const char *path)
 
 	if (realpath(path, buf))
 		return rv_strdup(buf);
+	if (errno == ENOMEM)
+		rv_out_of_memory(0); /* another name is another lock */
 	RV_CLEANUP(rv_free_p) char *parent = rv_path_parent(path);
 
 	if (!realpath(parent, buf))

@@ -109,6 +109,9 @@ static enum rv_status describe_children(const struct rv_duckdb_api *api, duck_ty
 		for (; c->children_count < count; c->children_count++) {
 			size_t i = c->children_count;
 			char *name = api->struct_type_child_name(type, i);
+
+			if (!name)
+				rv_out_of_memory(0);
 			enum rv_status status = describe(api, api->struct_type_child_type(type, i),
 							 name, &c->children[i], err);
 
@@ -171,7 +174,8 @@ static enum rv_status describe(const struct rv_duckdb_api *api, duck_type type, 
 		ret->width = width_of(api->enum_internal_type(type));
 		ret->words = rv_calloc(count + 1, sizeof(char *));
 		for (uint32_t i = 0; i < count; i++)
-			ret->words[i] = api->enum_dictionary_value(type, i);
+			if (!(ret->words[i] = api->enum_dictionary_value(type, i)))
+				rv_out_of_memory(0);
 	} else if (ret->kind == RV_ROW_ARRAY) {
 		ret->width = (unsigned)api->array_type_array_size(type);
 	}

@@ -71,7 +71,7 @@ test_expect_success '--endpoint-url stands over -c, its variable over that of th
 	is http://option:3 "environment RIVER_ENDPOINT_URL"
 '
 
-test_expect_success 'an endpoint that is no URL of a host is refused, and not quoted' '
+test_expect_success '202: an endpoint that is no URL of a host is refused, and not quoted' '
 	for url in nohost:9 http:// ftp://host http://me:secret@host http://host?x=secret
 	do
 		test_expect_code 2 river --endpoint-url $url config list 2>err &&

@@ -82,7 +82,7 @@ test_expect_success 'check of named files reads only them' '
 	test_expect_code 5 river config check missing.yaml 2>err
 '
 
-test_expect_success 'a file others may write to is refused' '
+test_expect_success '203: a file others may write to is refused' '
 	for mode in 664 646 666
 	do
 		echo "profiles:" >river.yaml &&
@@ -97,7 +97,7 @@ test_expect_success 'a file others may write to is refused' '
 	rm river.yaml
 '
 
-test_expect_success ROOT 'a file that is another user'\''s is refused' '
+test_expect_success ROOT '203: a file that is another user'\''s is refused' '
 	echo "profiles:" >river.yaml &&
 	test_when_finished "rm river.yaml" &&
 	chown 12345 river.yaml &&

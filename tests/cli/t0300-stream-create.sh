@@ -26,7 +26,7 @@ test_expect_success 'a stream is created, and the same again is unchanged' '
 	test_cmp before lake/_river/streams/web/clicks.json
 '
 
-test_expect_success 'another definition exits 6 and says the difference' '
+test_expect_success '174: another definition exits 6 and says the difference' '
 	test_expect_code 6 river stream create web/clicks --key event_id,part >out 2>err &&
 	test_must_be_empty out &&
 	test_grep "key: \[event_id\] -> \[event_id, part\]" err &&
@@ -50,7 +50,7 @@ test_expect_success 'a plain name is of the business main' '
 	test_grep unchanged out
 '
 
-test_expect_success 'names that are refused' '
+test_expect_success '177: names that are refused' '
 	for name in Web/clicks web/page-views web/ /a a/b/c "" ../x river/x temp/x system/x \
 		information_schema/x pg_catalog/x a_clean b/a_latest b/a_refused 9a
 	do
@@ -217,7 +217,7 @@ test_expect_success 'all problems are told, and then nothing is created' '
 	test_path_is_missing lake/_river/streams/mixed/a.json
 '
 
-test_expect_success 'a dry run prints what would be written, and writes nothing' '
+test_expect_success '178: a dry run prints what would be written, and writes nothing' '
 	lake_files >before &&
 	river stream create web/new --key id -n >out &&
 	test_grep "^web/new: create\$" out &&
@@ -254,7 +254,7 @@ test_expect_success 'objects that lie there already want a decision' '
 	test_path_is_missing lake/_river/streams/old/three.json
 '
 
-test_expect_success 'fifty at once: one stream, and everyone is told' '
+test_expect_success '173: fifty at once: one stream, and everyone is told' '
 	for i in 1 2 3 4 5 6 7 8 9 10
 	do
 		for j in 1 2 3 4 5

@@ -167,7 +167,7 @@ test_expect_success 'delete --data removes all of it and nothing else, also behi
 '
 
 test_lazy_prereq PTY 'command -v script && script -qec true /dev/null </dev/null'
-test_expect_success PTY 'on a terminal it asks, and takes only yes' '
+test_expect_success PTY '176: on a terminal it asks, and takes only yes' '
 	river stream create web/asked >out &&
 	echo n | test_expect_code 1 script -qec "river stream delete web/asked" /dev/null >out &&
 	test_grep "delete stream web/asked, but keep nothing" out &&

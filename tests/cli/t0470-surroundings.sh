@@ -58,4 +58,14 @@ test_expect_success '56: a copied state folder: what waited lands once, what com
 	RIVER_STATE_DIR=$PWD/clone river spool list --output json >left && test_must_be_empty left &&
 	river status --check web/clicks >out
 '
+no_core () {
+	grep -q "^Max core file size  *0 " "/proc/$1/limits"
+}
+test_expect_success '199: no core is left of a process that knows keys' '
+	fresh && mkfifo pipe &&
+	{ (ulimit -S -c "$(ulimit -H -c)" && exec river push web/clicks <pipe >/dev/null 2>&1) & } && pid=$! &&
+	test_when_finished "kill $pid 2>/dev/null; wait $pid 2>/dev/null; :" &&
+	exec 9>pipe && echo "{\"id\":1}" >&9 && test_wait_until 30 no_core $pid && exec 9>&- && wait $pid
+'
+
 test_done

@@ -325,7 +325,7 @@ test_expect_success 'a warehouse that is no file is refused by name' '
 	done
 '
 
-test_expect_success 'queries at once wait for each other and for a loader' '
+test_expect_success '197: queries at once wait for each other and for a loader' '
 	for i in 1 2 3 4
 	do
 		printf "{\"i\":%s}\n" "$i" | "$RIVER_BUILD/tests/lib/lakeobject" lake web/clicks dt=2026-11-20/hr=15 r$i 1 >/dev/null || return 1

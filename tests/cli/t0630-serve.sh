@@ -274,7 +274,7 @@ test_expect_success '188: compressed bodies are refused' '
 	stop_collector
 '
 
-test_expect_success '191: keys are asked for, compared whole, and stored nowhere' '
+test_expect_success '191, 199: keys are asked for, compared whole, and stored nowhere' '
 	test_when_finished end_collector && port= &&
 	printf "# who\nshop 0123456789abcdefSECRET\napp  fedcba9876543210SECRET\n" >keys && chmod 644 keys &&
 	test_expect_code 3 river -c collect.keys=keys serve --collect web/clicks 2>err && test_grep "read by others" err &&

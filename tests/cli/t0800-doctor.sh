@@ -139,7 +139,7 @@ test_expect_success 'state that others may read is a warning, and 0' '
 	says ok state "shared with its group"
 '
 
-test_expect_success ROOT 'state of another user' '
+test_expect_success ROOT '203: state of another user' '
 	mkdir -m 700 theirs && chown 12345 theirs &&
 	test_expect_code 1 env RIVER_STATE_DIR="$PWD/theirs" river doctor >out 2>err &&
 	says fail state "belongs to user 12345" &&

@@ -65,7 +65,7 @@ deleted () {
 	test_path_is_file lake/data/web/other/1
 }
 
-test_expect_success 'create, killed anywhere' '
+test_expect_success '173: create, killed anywhere' '
 	walk_kills nothing created river stream create web/clicks --key id
 '
 

@@ -129,7 +129,7 @@ test_expect_success TMPFS '45: the disk of the warehouse is full' '
 	again 0 snowpipe notify web/clicks && rows_are in large
 '
 
-test_expect_success '53: five loads, three queries and a push at once' '
+test_expect_success '53, 197: five loads, three queries and a push at once' '
 	for i in 1 2 3
 	do
 		new_world &&

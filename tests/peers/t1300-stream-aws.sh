@@ -139,7 +139,7 @@ test_expect_success 'drift: diff shows it, create refuses it, apply mends it' '
 	test_grep "^web/clicks: unchanged$" out
 '
 
-test_expect_success 'a dry run prints each step and changes nothing' '
+test_expect_success '178: a dry run prints each step and changes nothing' '
 	fresh &&
 	river -c notify.arn=$queue -c notify.landing_arn=eventbridge stream create web/a --dry-run >out &&
 	cat >expected <<-END &&
@@ -183,7 +183,7 @@ test_expect_success 'a dry run says all that the delivery stream is then made wi
 	test_grep ! fields out
 '
 
-test_expect_success 'half done: killed behind the catalog, behind Firehose, or not allowed; the same command finishes' '
+test_expect_success '173, 175: half done: killed behind the catalog, behind Firehose, or not allowed; the same command finishes' '
 	fresh &&
 	emul_script "{\"match\":{\"op\":\"CreateDeliveryStream\"},\"do\":\"status\",\"status\":400,\"code\":\"AccessDeniedException\",\"message\":\"not authorized to perform: firehose:CreateDeliveryStream\"}" &&
 	test_expect_code 4 river stream create web/clicks 2>err &&
@@ -207,7 +207,7 @@ test_expect_success 'half done: killed behind the catalog, behind Firehose, or n
 	test_grep ! "firehose" out
 '
 
-test_expect_success 'an answer that was not heard does not make two, and a role that is new is waited for' '
+test_expect_success '175: an answer that was not heard does not make two, and a role that is new is waited for' '
 	fresh &&
 	emul_script "[{\"match\":{\"op\":\"CreateDeliveryStream\"},\"do\":\"read_body_then_close\"},
 		{\"match\":{\"op\":\"DescribeDeliveryStream\",\"nth\":2,\"count\":2},\"do\":\"status\",\"status\":400,
@@ -233,7 +233,7 @@ test_expect_success 'made in vain: the reason is told, and the same command make
 	test "$(described river-web-clicks | jq -r .DeliveryStreamStatus)" = ACTIVE
 '
 
-test_expect_success 'many at once: one makes it, all are told the truth' '
+test_expect_success '173: many at once: one makes it, all are told the truth' '
 	fresh &&
 	for i in 1 2 3 4
 	do

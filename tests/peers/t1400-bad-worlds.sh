@@ -149,7 +149,7 @@ test_expect_success 'no permission to write: doctor finds it, and leaves nothing
 	doctor fail lake "remove s3://lake/elsewhere/_river/probe-.*AccessDenied" "need permission"
 '
 
-test_expect_success 'a skewed clock: signatures are corrected, doctor says so' '
+test_expect_success '198: a skewed clock: signatures are corrected, doctor says so' '
 	test_when_finished "good_world" &&
 	emul_config "{\"clock_offset_s\":3600}" &&
 	river stream list >out && test_grep web/clicks out &&
@@ -202,7 +202,7 @@ test_expect_success 'nobody there, and no such host' '
 	doctor fail "s3 endpoint" "cannot resolve http://nosuch.invalid" "check the endpoint"
 '
 
-test_expect_success 'TLS: not trusted, for another host, not spoken' '
+test_expect_success '201: TLS: not trusted, for another host, not spoken' '
 	world="AWS_ENDPOINT_URL=$emul_tls_url" &&
 	told_all 3 "certificate of $emul_tls_url is not trusted" "AWS_CA_BUNDLE" &&
 	doctor fail "s3 endpoint" "not trusted" "AWS_CA_BUNDLE" &&

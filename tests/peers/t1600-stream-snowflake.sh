@@ -122,7 +122,7 @@ test_expect_success 'one more stream of a database that is there: three looks at
 	test $changes -ge 9 &&
 	test $(round_trips) -le $((changes + 3))
 '
-test_expect_success 'a dry run prints the SQL and changes nothing' '
+test_expect_success '178: a dry run prints the SQL and changes nothing' '
 	fresh &&
 	river stream create -f streams/clicks.yaml --dry-run >out &&
 	test_grep "CREATE TABLE IF NOT EXISTS \"RIVER\".\"WEB\".\"CLICKS\"" out &&
@@ -168,7 +168,7 @@ test_expect_success 'drift: grants and masks' '
 		"CLICKS_CLEAN: masks differ" &&
 	mended
 '
-test_expect_success 'drift: a pipe that copies otherwise is made again, when the ledger knows what it loaded' '
+test_expect_success '166: drift: a pipe that copies otherwise is made again, when the ledger knows what it loaded' '
 	sf_sql "CREATE OR REPLACE PIPE RIVER.SHOP.\"ORDERS\$PIPE\" COMMENT = '\''$(sf_sql "SHOW PIPES IN SCHEMA RIVER.SHOP" | jq -r .comment)'\'' AS COPY INTO RIVER.SHOP.ORDERS (\"RECORD\", \"FILE_NAME\", \"FILE_ROW\", \"LOADED_AT\") FROM (SELECT \$1, METADATA\$FILENAME, METADATA\$FILE_ROW_NUMBER, METADATA\$START_SCAN_TIME FROM @RIVER.RIVER.LAKE/shop/orders/) FILE_FORMAT = (FORMAT_NAME = RIVER.RIVER.NDJSON)" >/dev/null &&
 	sf_sql "INSERT INTO RIVER.SHOP.ORDERS SELECT PARSE_JSON('\''{}'\''), '\''data/shop/orders/dt=2026-11-20/hr=14/a.ndjson'\'', 1, CURRENT_TIMESTAMP()" >/dev/null &&
 	differs "pipe RIVER.SHOP.ORDERS.PIPE: copies otherwise" &&
@@ -225,7 +225,7 @@ test_expect_success 'a stage that stands for another place is a conflict' '
 	test_expect_code 6 river -c lake=s3://lake/elsewhere stream apply -f streams >out 2>err &&
 	test_grep "stands for s3://lake/river/data/, and the lake.s data is in s3://lake/elsewhere/data/" err
 '
-test_expect_success 'insufficient privileges on one of many: the others are made, and a re-run does the rest' '
+test_expect_success '175: insufficient privileges on one of many: the others are made, and a re-run does the rest' '
 	fresh &&
 	sf_post deny "{\"object\":\"RIVER.WEB.CLICKS_CLEAN\",\"privilege\":\"CREATE\"}" >/dev/null &&
 	test_expect_code 4 river stream apply -f streams >out 2>err &&
@@ -259,7 +259,7 @@ test_expect_success 'what depends on what failed is not tried, and all failures 
 	test_grep "^  pipe RIVER.WEB.CLICKS.PIPE: not tried" out &&
 	sf_allow && mended
 '
-test_expect_success 'killed half way, the same command again finishes' '
+test_expect_success '173: killed half way, the same command again finishes' '
 	fresh &&
 	emul_script "{\"match\":{\"service\":\"snowflake\"},\"do\":\"late\",\"ms\":100}" &&
 	{ river stream apply -f streams >/dev/null 2>&1 & } &&
@@ -337,7 +337,7 @@ test_expect_success 'a stream without a definition is pruned, its pipe with it' 
 	test_grep "^  pipe RIVER.SHOP.ORDERS.PIPE: removed" out &&
 	test "$(sf_sql "SHOW PIPES IN SCHEMA RIVER.SHOP" | jq -r .name)" = "OTHER\$PIPE"
 '
-test_expect_success 'any legal name of a stream, of a column and of a database' '
+test_expect_success '177: any legal name of a stream, of a column and of a database' '
 	fresh &&
 	river -c "warehouse.database=\"my \"\"odd\"\" db\"" stream apply -f odd.yaml >out &&
 	river -c "warehouse.database=\"my \"\"odd\"\" db\"" stream diff -f odd.yaml &&

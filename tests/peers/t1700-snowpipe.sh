@@ -26,12 +26,12 @@ test_expect_success 'what is queued is not loaded, and this is said' '
 	test_grep "^in the pipe  *1 files" out
 '
 
-test_expect_success 'waiting for it ends with the time, and with 8' '
+test_expect_success '164: waiting for it ends with the time, and with 8' '
 	test_expect_code 8 river snowpipe notify web/clicks --wait --timeout 2s >out 2>err &&
 	test_grep "the time is over, and 1 of 1 objects are not loaded yet" err
 '
 
-test_expect_success 'given to the pipe again it is loaded once all the same' '
+test_expect_success '166: given to the pipe again it is loaded once all the same' '
 	river snowpipe notify web/clicks 2>err && test_grep "1 objects are queued" err &&
 	sf_load && emul_config "{\"sf_pipe_hold\":false}" &&
 	test "$(snow_ask "select count(*) from web.clicks")" = 3
@@ -55,7 +55,7 @@ test_expect_success '--wait returns when the rows are in the tables, layers incl
 	test "$(snow_ask "select max(id) from web.clicks_latest")" = 5
 '
 
-test_expect_success 'a bad line costs itself alone, and is named' '
+test_expect_success '164: a bad line costs itself alone, and is named' '
 	printf "%s\n" "{\"id\":6}" "{\"id\":" "{\"id\":7}" | put_object data/web/clicks/theirs.ndjson &&
 	test_expect_code 7 river --output json snowpipe notify web/clicks theirs.ndjson --wait --timeout 60s >out &&
 	test "$(jq -c "[.state, .rejected > 0, .error_line > 0]" out)" = "[\"partial\",true,true]" &&
@@ -65,7 +65,7 @@ test_expect_success 'a bad line costs itself alone, and is named' '
 	river snowpipe notify web/clicks theirs.ndjson && test "$(emul_count snowflake.InsertFiles)" = "$requests"
 '
 
-test_expect_success 'what the pipe failed on is told, and loaded by COPY the next time' '
+test_expect_success '164: what the pipe failed on is told, and loaded by COPY the next time' '
 	push_file web/clicks 8 9 &&
 	sf_post outcome "{\"path\":\"01.*zst\",\"status\":\"LOAD_FAILED\",\"error\":\"no such luck\",\"line\":2}" >/dev/null &&
 	test_expect_code 12 river snowpipe notify web/clicks --wait --timeout 60s >out 2>err &&
@@ -100,7 +100,7 @@ test_expect_success 'one file that COPY does not stand costs itself alone' '
 	test "$(snow_ask "select count(*) from web.clicks where record:id::number in (80, 81, 82)")" = 3
 '
 
-test_expect_success 'a path that the pipe heard of too early is loaded all the same' '
+test_expect_success '172: a path that the pipe heard of too early is loaded all the same' '
 	name=data/web/clicks/dt=2026-11-20/hr=14/early-000000-r1-h0000000000000000.ndjson &&
 	sf_insert "web.clicks\$pipe" "${name#data/web/clicks/}" >/dev/null && sf_load &&
 	echo "{\"id\":10}" | put_object $name &&
@@ -122,14 +122,14 @@ test_expect_success 'events of S3: the keys of the stream, and those that are th
 	test "$(($(emul_count snowflake.InsertFiles) - requests))" = 1
 '
 
-test_expect_success 'what is not in the lake is never submitted' '
+test_expect_success '168, 172: what is not in the lake is never submitted' '
 	requests=$(emul_count snowflake.InsertFiles) &&
 	test_expect_code 5 river snowpipe notify web/clicks dt=2026-11-20/hr=14/gone.ndjson 2>err &&
 	test_grep "gone.ndjson is not in the lake" err &&
 	test "$(emul_count snowflake.InsertFiles)" = "$requests"
 '
 
-test_expect_success 'a paused pipe is given nothing, and that is said' '
+test_expect_success '164: a paused pipe is given nothing, and that is said' '
 	requests=$(emul_count snowflake.InsertFiles) &&
 	sf_sql "alter pipe RIVER.WEB.\"CLICKS\$PIPE\" set pipe_execution_paused = true" >/dev/null &&
 	test_expect_code 1 river snowpipe notify web/clicks 2>err &&
@@ -149,7 +149,7 @@ test_expect_success 'a missing grant and a network policy each have their senten
 	river snowpipe notify web/clicks --wait --timeout 60s
 '
 
-test_expect_success 'the ledger may be lost: raw and the history tell what is loaded' '
+test_expect_success '166: the ledger may be lost: raw and the history tell what is loaded' '
 	rows=$(snow_ask "select count(*) from web.clicks") && requests=$(emul_count snowflake.InsertFiles) &&
 	sf_sql "delete from RIVER.RIVER.LEDGER" >/dev/null &&
 	sf_post age "{\"days\":15}" >/dev/null &&
@@ -159,7 +159,7 @@ test_expect_success 'the ledger may be lost: raw and the history tell what is lo
 	test "$(snow_ask "select count(*) from web.clicks")" = "$rows"
 '
 
-test_expect_success 'an object older than anybody remembers is reported, and needs --force' '
+test_expect_success '166, 169: an object older than anybody remembers is reported, and needs --force' '
 	push_file web/clicks 13 && sf_post age "{\"days\":15}" >/dev/null &&
 	test_expect_code 1 river snowpipe notify web/clicks 2>err &&
 	test_grep "1 of 1 objects were left alone" err && test_grep -e "--force loads them" err &&

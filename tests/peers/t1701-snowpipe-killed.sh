@@ -66,7 +66,7 @@ test_expect_success 'all of it is there once, and status says so' '
 	river status --check web/clicks >out && test_must_be_empty out
 '
 
-test_expect_success 'two at once load nothing twice' '
+test_expect_success '166: two at once load nothing twice' '
 	push_file web/clicks 10 && push_file web/clicks 11 &&
 	{ river snowpipe notify web/clicks --wait --timeout 60s >/dev/null 2>one & first=$!; } &&
 	river snowpipe notify web/clicks --wait --timeout 60s 2>two && wait $first && again 10 11 &&

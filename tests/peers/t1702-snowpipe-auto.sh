@@ -68,7 +68,7 @@ test_expect_success 'a reader who may not write the ledger still sees what is so
 	test_grep "could not be brought up to date" err && sf_allow
 '
 
-test_expect_success 'busy and broken answers are waited for' '
+test_expect_success '165, 171: busy and broken answers are waited for' '
 	push_file web/clicks 4 &&
 	emul_script "[{\"match\":{\"op\":\"InsertFiles\"},\"do\":\"throttle\"},
 		{\"match\":{\"op\":\"InsertReport\"},\"do\":\"status\",\"status\":503},
@@ -78,7 +78,7 @@ test_expect_success 'busy and broken answers are waited for' '
 	test "$(snow_ask "select count(*) from web.clicks where record:id::number = 4")" = 1
 '
 
-test_expect_success 'reports that are lost are looked for in the history' '
+test_expect_success '169: reports that are lost are looked for in the history' '
 	sf_post age "{\"days\":1}" >/dev/null && push_file web/clicks 41 && emul_config "{\"sf_history_per_min\":1}" &&
 	scans=$(emul_count snowflake.LoadHistoryScan) &&
 	river snowpipe notify web/clicks --wait --timeout 60s && emul_config "{\"sf_history_per_min\":0}" &&
@@ -86,7 +86,7 @@ test_expect_success 'reports that are lost are looked for in the history' '
 	test "$(snow_ask "select count(*) from web.clicks where record:id::number = 41")" = 1
 '
 
-test_expect_success 'a token that ends in the middle is renewed' '
+test_expect_success '170: a token that ends in the middle is renewed' '
 	push_file web/clicks 5 &&
 	emul_script "{\"match\":{\"op\":\"InsertReport\"},\"do\":\"status\",\"status\":401,\"code\":\"390144\",\"message\":\"JWT token is invalid.\"}" &&
 	river snowpipe notify web/clicks --wait --timeout 60s && emul_no_script &&

@@ -27,7 +27,7 @@ counted () {
 	curl -sS --noproxy "*" "$emul_url/counts" | jq ".$1"
 }
 
-test_expect_success 'twenty requests of at most 5,000 files, and each file in one of them' '
+test_expect_success '168: twenty requests of at most 5,000 files, and each file in one of them' '
 	{ "$RIVER_BUILD/river" snowpipe notify web/clicks >out 2>err & echo $! >"$TRASH_ROOT/client"; } && { wait $! || { cat err >&2; false; }; } &&
 	test_grep "100000 objects are queued, not loaded" err &&
 	test "$(counted inserts)" = 20 && test "$(counted largest)" = 5000 && test "$(counted files)" = 100000 &&

@@ -72,7 +72,7 @@ test_expect_success 'variables go before the file, and are named' '
 	says ok login "with role PUBLIC" &&
 	says warn "default role" "Snowpipe acts as the user'"'"'s default role ACCOUNTADMIN, everything else as PUBLIC" "SET DEFAULT_ROLE"
 '
-test_expect_success 'no such connection; a file that others may read' '
+test_expect_success '200: no such connection; a file that others may read' '
 	cp "$connections" kept &&
 	printf "[dev]\n" >"$connections" &&
 	doctor &&
@@ -89,7 +89,7 @@ test_expect_success 'a password is of no use' '
 	says fail snowflake "take no password (connection prod in $connections)" "SNOWFLAKE_JWT" &&
 	! grep -r hunter2 out err
 '
-test_expect_success 'a key that the user does not have: its fingerprint is said, and how to register it' '
+test_expect_success '170: a key that the user does not have: its fingerprint is said, and how to register it' '
 	openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out other.p8 2>/dev/null &&
 	chmod 600 other.p8 &&
 	connection "$by_key" "$as_user" "private_key_file = \"$PWD/other.p8\"" &&
@@ -99,7 +99,7 @@ test_expect_success 'a key that the user does not have: its fingerprint is said,
 	says fail login "answers 401 390144: JWT token is invalid" "the key in use is SHA256:$fingerprint" &&
 	says fail login 401 "ALTER USER \"$sf_user\" SET RSA_PUBLIC_KEY_2="
 '
-test_expect_success 'an encrypted key without its passphrase, and with it' '
+test_expect_success '170: an encrypted key without its passphrase, and with it' '
 	openssl pkcs8 -topk8 -v2 aes-256-cbc -in "$sf_key" -out secret.p8 -passout pass:swordfish &&
 	chmod 600 secret.p8 &&
 	connection "$by_key" "$as_user" "private_key_file = \"$PWD/secret.p8\"" &&

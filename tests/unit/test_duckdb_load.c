@@ -231,7 +231,7 @@ static void test_damaged_and_missing(void **state)
 	world_close(&w);
 }
 
-static void test_same_run_and_seq_is_refused(void **state)
+static void test_167_same_run_and_seq_is_refused(void **state)
 {
 	struct world w;
 	(void)state;
@@ -597,7 +597,7 @@ static void test_many_stamps(void **state RV_UNUSED)
 }
 
 /* Processes that load the same objects at once: none fails, nothing doubles. */
-static void test_loaders_at_once(void **state)
+static void test_197_loaders_at_once(void **state)
 {
 	struct world w;
 	struct rv_load items[6] = { 0 };
@@ -692,7 +692,7 @@ static void test_drop_and_rebuild(void **state)
 	world_close(&w);
 }
 
-static void test_not_a_database(void **state)
+static void test_197_not_a_database(void **state)
 {
 	struct world w;
 	struct rv_warehouse_counts c;
@@ -718,7 +718,7 @@ int main(void)
 		cmocka_unit_test(test_present_hashes),
 		cmocka_unit_test(test_wrong_content_fails_alone),
 		cmocka_unit_test(test_damaged_and_missing),
-		cmocka_unit_test(test_same_run_and_seq_is_refused),
+		cmocka_unit_test(test_167_same_run_and_seq_is_refused),
 		cmocka_unit_test(test_foreign_lines),
 		cmocka_unit_test(test_firehose_lines),
 		cmocka_unit_test(test_firehose_joined),
@@ -729,10 +729,10 @@ int main(void)
 		cmocka_unit_test(test_stamps_of_another_time),
 		cmocka_unit_test(test_older_file),
 		cmocka_unit_test(test_many_stamps),
-		cmocka_unit_test(test_loaders_at_once),
+		cmocka_unit_test(test_197_loaders_at_once),
 		cmocka_unit_test(test_killed_and_again),
 		cmocka_unit_test(test_drop_and_rebuild),
-		cmocka_unit_test(test_not_a_database),
+		cmocka_unit_test(test_197_not_a_database),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -459,7 +459,7 @@ static void test_remove(void **state RV_UNUSED)
 	assert_ok(rv_remove_tree(in("file"), &err));
 }
 
-static void test_remove_tree_follows_no_links(void **state RV_UNUSED)
+static void test_203_remove_tree_follows_no_links(void **state RV_UNUSED)
 {
 	assert_ok(rv_make_folders(in("outside/deep"), 0, &err));
 	write_plain(in("outside/deep/kept"), "x");
@@ -778,7 +778,7 @@ static void test_killed_holder(void **state RV_UNUSED)
 	assert_int_equal(elsewhere(RV_LOCK_EXCLUSIVE, 0), RV_OK);
 }
 
-static void test_lock_refused(void **state RV_UNUSED)
+static void test_203_lock_refused(void **state RV_UNUSED)
 {
 	struct rv_lock lock = RV_LOCK_INIT;
 
@@ -808,7 +808,7 @@ int main(void)
 		TEST(test_sweep),
 		TEST(test_make_folders),
 		TEST(test_remove),
-		TEST(test_remove_tree_follows_no_links),
+		TEST(test_203_remove_tree_follows_no_links),
 		TEST(test_remove_tree_refused),
 		TEST(test_each_entry),
 		TEST(test_paths),
@@ -818,7 +818,7 @@ int main(void)
 		TEST(test_removed_lock_file),
 		TEST(test_exec_lets_go),
 		TEST(test_killed_holder),
-		TEST(test_lock_refused),
+		TEST(test_203_lock_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -356,7 +356,7 @@ static void test_encode(void **state)
 	assert_string_equal(out.bytes, "a%2Fb");
 }
 
-static void test_redact(void **state)
+static void test_199_redact(void **state)
 {
 	static const char *const pairs[][2] = {
 		{ "GET https://b.example/k?X-Amz-Credential=AK&X-Amz-Signature=SECRET&x=1",
@@ -436,7 +436,7 @@ int main(void)
 		cmocka_unit_test(test_sink),
 		cmocka_unit_test(test_headers),
 		cmocka_unit_test(test_encode),
-		cmocka_unit_test(test_redact),
+		cmocka_unit_test(test_199_redact),
 		cmocka_unit_test(test_dates),
 		cmocka_unit_test(test_origin),
 	};

@@ -820,7 +820,7 @@ static void test_proxy_is_not_there(void **state)
 	close_world(&w);
 }
 
-static void test_proxy_variables(void **state)
+static void test_202_203_proxy_variables(void **state)
 {
 	static const char *const link_local[] = { "http://169.254.169.254/x", "http://[fd00:ec2::254]/" };
 	struct rv_http_request request = GET;
@@ -888,7 +888,7 @@ int main(void)
 		cmocka_unit_test(test_no_tls),
 		cmocka_unit_test(test_proxy_refuses),
 		cmocka_unit_test(test_proxy_is_not_there),
-		cmocka_unit_test(test_proxy_variables),
+		cmocka_unit_test(test_202_203_proxy_variables),
 	};
 	return cmocka_run_group_tests_name("http faults", tests, http_world_setup, NULL);
 }

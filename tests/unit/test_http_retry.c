@@ -253,7 +253,7 @@ static void set_field(struct rv_http_response *r, const char *name, const char *
 	rv_http_headers_add(&r->headers, name, value);
 }
 
-static void test_retry_after_values(void **state)
+static void test_171_retry_after_values(void **state)
 {
 	RV_CLEANUP(rv_http_response_release) struct rv_http_response r = RV_HTTP_RESPONSE_INIT;
 	const int64_t now_ms = INT64_C(784111777000); /* Sun, 06 Nov 1994 08:49:37 GMT */
@@ -409,7 +409,7 @@ int main(void)
 		cmocka_unit_test(test_not_repeatable),
 		cmocka_unit_test(test_mended),
 		cmocka_unit_test(test_retry_after),
-		cmocka_unit_test(test_retry_after_values),
+		cmocka_unit_test(test_171_retry_after_values),
 		cmocka_unit_test(test_stop_ends_waits),
 		cmocka_unit_test(test_sink_was_used),
 		cmocka_unit_test(test_backoff),

@@ -190,7 +190,7 @@ static void test_trusted(void **state)
 	rv_strbuf_release(&server.seen);
 }
 
-static void test_not_trusted(void **state)
+static void test_201_not_trusted(void **state)
 {
 	static const struct {
 		const char *certificate, *ca, *says, *hint, *variable;
@@ -231,7 +231,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_trusted),
-		cmocka_unit_test(test_not_trusted),
+		cmocka_unit_test(test_201_not_trusted),
 	};
 	return cmocka_run_group_tests_name("http TLS", tests, setup, teardown);
 }

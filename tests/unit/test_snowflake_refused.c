@@ -95,7 +95,7 @@ static void test_http_refused(void **state RV_UNUSED)
 }
 
 /* A service may quote what it was sent. */
-static void test_secrets_are_not_told(void **state RV_UNUSED)
+static void test_199_secrets_are_not_told(void **state RV_UNUSED)
 {
 	ONE_STEP_FAILS(RV_FAILED, "Bearer ***", NULL, .status = 400,
 		       .body = "{\"code\":\"1\",\"message\":\"bad header Authorization Bearer abc.def.ghi\"}");
@@ -130,7 +130,7 @@ static void test_renewed_once(void **state RV_UNUSED)
 	world_stop();
 }
 
-static void test_clock_is_said(void **state RV_UNUSED)
+static void test_170_clock_is_said(void **state RV_UNUSED)
 {
 	static const struct step ahead[] = {
 		{ POST, .status = 401, .fields = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n", .body = REFUSED },
@@ -277,9 +277,9 @@ int main(void)
 		cmocka_unit_test(test_what_the_statement_names),
 		cmocka_unit_test(test_syntax_names_the_place),
 		cmocka_unit_test(test_http_refused),
-		cmocka_unit_test(test_secrets_are_not_told),
+		cmocka_unit_test(test_199_secrets_are_not_told),
 		cmocka_unit_test(test_renewed_once),
-		cmocka_unit_test(test_clock_is_said),
+		cmocka_unit_test(test_170_clock_is_said),
 		cmocka_unit_test(test_key_rotation),
 		cmocka_unit_test(test_token_file),
 		cmocka_unit_test(test_token_as_it_is),

@@ -171,7 +171,7 @@ static void test_bad_files(void **state RV_UNUSED)
 	says("there is no Snowflake connection 'default'", NULL);
 }
 
-static void test_modes(void **state RV_UNUSED)
+static void test_200_modes(void **state RV_UNUSED)
 {
 	connections("[default]\n" MINIMAL);
 	world_file(SHARED "connections.toml", "[default]\n" MINIMAL, 0644);
@@ -325,7 +325,7 @@ int main(void)
 		cmocka_unit_test_setup(test_folders, clear),
 		cmocka_unit_test_setup(test_environment_alone, clear),
 		cmocka_unit_test_setup(test_bad_files, clear),
-		cmocka_unit_test_setup(test_modes, clear),
+		cmocka_unit_test_setup(test_200_modes, clear),
 		cmocka_unit_test_setup(test_accounts, clear),
 		cmocka_unit_test_setup(test_hosts, clear),
 		cmocka_unit_test_setup_teardown(test_authenticators, clear, clear),
