@@ -197,11 +197,20 @@ $(BUILD)/hdr/%.ok: %.h $(BUILD)/flags
 	@mkdir -p $(@D)
 	@$(CC) $(ALL_CPPFLAGS) -std=c17 $(WARN) -Wno-unused-function -fsyntax-only -x c $< && touch $@
 
+# River with the functions that ask for syncs called one by one, so that each place has a name: for
+# tests/fault/t0476-sync-mutation.sh.
+PLAIN_CALLS := fsync|fdatasync|syncfs|rv_new_file_publish|rv_make_folders|rv_checkpoint_(save|note_batch|sync)
+$(BUILD)/tests/fault/plain/river: $(CMD_OBJ) $(BUILD)/libriver.a
+	@rm -rf $(@D) && mkdir -p $(@D)
+	$(call say,PLAIN,$@)for f in $$(grep -lE '$(PLAIN_CALLS)' $(LIB_SRC)); do \
+		$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -U_FORTIFY_SOURCE -O0 -c -o $(@D)/$$(echo $$f | tr / _).o $$f || exit 1; \
+	 done && $(CC) $(ALL_LDFLAGS) -o $@ $(CMD_OBJ) $(@D)/*.o $(BUILD)/libriver.a $(ALL_LIBS)
+
 # Kill, fail and starve river at every system call that matters. Deep: at every one, and at length.
 .PHONY: check-faults check-deep
-check-faults: all $(TOOL_BIN)
+check-faults: all $(TOOL_BIN) $(BUILD)/tests/fault/plain/river
 	$(if $(FAULT_TESTS),RIVER_BUILD=$(abspath $(BUILD)) $(PROVE) -e '' $(PROVE_OPTS) $(FAULT_TESTS),@echo 'there are no tests/fault/t*.sh')
-check-deep: all man $(UNIT_BIN) $(FUZZ_BIN) $(TOOL_BIN)
+check-deep: all man $(UNIT_BIN) $(FUZZ_BIN) $(TOOL_BIN) $(BUILD)/tests/fault/plain/river
 	@test "$$(id -u)" = 0 || { echo 'check-deep mounts and traces: run it as root' >&2; exit 1; }
 	CMOCKA_MESSAGE_OUTPUT=TAP RIVER_DEEP=1 RIVER_BUILD=$(abspath $(BUILD)) $(PROVE) -e '' $(PROVE_OPTS) \
 		$(UNIT_BIN) $(CLI_TESTS) $(FAULT_TESTS)

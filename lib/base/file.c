@@ -14,6 +14,9 @@
 #include "base/memory.h"
 #include "base/ulid.h"
 
+/* Names are written after half a minute, where nobody has changed the kernel's ways. */
+#define SETTLED_S 60
+
 enum rv_status rv_read_file(const char *path, size_t max_bytes, struct rv_strbuf *ret,
 			    struct rv_error *err)
 {
@@ -328,6 +331,36 @@ enum rv_status rv_make_folders(const char *path, mode_t mode, struct rv_error *e
 		return rv_fail_errno(err, RV_LOCAL_IO, "chmod %s", path);
 	}
 	return rv_fsync_folder(parent, err);
+}
+
+/* Born so long ago that the kernel has written it, whatever became of its maker. */
+static bool is_settled(const char *path)
+{
+	struct statx st;
+	if (statx(AT_FDCWD, path, 0, STATX_BTIME, &st) < 0 || !(st.stx_mask & STATX_BTIME))
+		return false;
+	int64_t age_s = rv_clock_ms() / 1000 - st.stx_btime.tv_sec;
+	return age_s > SETTLED_S;
+}
+
+enum rv_status rv_settle_folder(const char *path, struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p) char *folder = rv_strdup(path);
+	while (!is_settled(folder)) {
+		RV_CLEANUP(rv_free_p) char *parent = rv_path_parent(folder);
+		if (strcmp(parent, folder) == 0)
+			return RV_OK;
+		RV_CLEANUP(rv_close_p) int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		/* One that may not be read is not one that river made folders in. */
+		if (fd < 0)
+			return errno == EACCES ? RV_OK
+					       : rv_fail_errno(err, RV_LOCAL_IO, "open folder %s", parent);
+		if (rv_fsync(fd, parent, err) != RV_OK)
+			return err->status;
+		free(folder);
+		folder = rv_take(parent);
+	}
+	return RV_OK;
 }
 
 enum rv_status rv_remove_file(const char *path, struct rv_error *err)

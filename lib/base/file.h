@@ -69,6 +69,9 @@ enum rv_status rv_unnamed_open(const char *folder, int *ret_fd, struct rv_error 
 /* Makes the folder and its parents, each made durable in its parent; existing ones are left as
  * they are. `mode` as in rv_replace_file, 0 meaning 0777 under the umask. */
 enum rv_status rv_make_folders(const char *path, mode_t mode, struct rv_error *err) RV_MUST_CHECK;
+/* Makes the names durable that lead to a folder which was made only a while ago: whoever made it may have
+ * been killed before they were. One that is older the kernel has long written. */
+enum rv_status rv_settle_folder(const char *path, struct rv_error *err) RV_MUST_CHECK;
 /* unlink; a missing file is fine. */
 enum rv_status rv_remove_file(const char *path, struct rv_error *err) RV_MUST_CHECK;
 /* Removes a folder and all below it; a missing one is fine. Never follows symbolic links. */

@@ -364,7 +364,10 @@ static enum rv_status try_create(struct rv_store *lake, struct rv_stream *stream
 	}
 	*ret = RV_CATALOG_UNCHANGED;
 	copy_identity(stream, existing);
-	return RV_OK;
+	/* Whoever wrote it may have been killed before it was there to stay. */
+	char name[RV_STREAM_PLACE_MAX];
+	rv_stream_catalog_name(stream, name);
+	return lake->ops->settle ? lake->ops->settle(lake, name, err) : RV_OK;
 }
 
 enum rv_status rv_catalog_create(struct rv_store *lake, struct rv_stream *stream,

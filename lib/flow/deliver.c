@@ -212,9 +212,9 @@ static enum rv_status is_behind(const struct rv_state *state, const struct rv_ch
 static enum rv_status move_checkpoints(struct rv_deliver *deliver, struct rv_run *run,
 				       const struct rv_batch_entry *entry, struct rv_error *err)
 {
-	/* A few files are synced one by one; for many, one syncfs at the end is quicker. */
+	/* A few files are synced one by one; for many, one syncfs at the end is quicker. That is before it is
+	 * noted that the batch has landed: who reads the note does not look at the checkpoints again. */
 	bool sync = entry->extents_count <= SYNC_EACH_MAX;
-	deliver->unsynced = deliver->unsynced || !sync;
 	for (size_t i = 0; i < entry->extents_count; i++) {
 		const struct rv_extent *extent = &entry->extents[i];
 		RV_CLEANUP(rv_checkpoint_release) struct rv_checkpoint checkpoint = { .offset = 0 };
@@ -230,7 +230,7 @@ static enum rv_status move_checkpoints(struct rv_deliver *deliver, struct rv_run
 		if (!behind && rv_checkpoint_save(deliver->state, &checkpoint, sync, err) != RV_OK)
 			return err->status;
 	}
-	return RV_OK;
+	return sync ? RV_OK : rv_checkpoint_sync(deliver->state, err);
 }
 
 static enum rv_status sync_body(const struct rv_body *body, struct rv_error *err)
@@ -477,6 +477,9 @@ static enum rv_status set_aside(struct rv_deliver *deliver, struct rv_run *run, 
 	if ((rename(body, aside) < 0 && errno != ENOENT) ||
 	    (rename(rejects, rejects_aside) < 0 && errno != ENOENT))
 		return rv_fail_errno(err, RV_LOCAL_IO, "set aside %s", body);
+	/* Before it is noted that the batch is dropped, for the run's own folder goes then. */
+	if (rv_fsync_folder(folder, err) != RV_OK)
+		return err->status;
 	rv_hint(why, "what is left of it was set aside in %s", folder);
 	return rv_deliver_drop(deliver, run, seq, why, err);
 }
@@ -548,9 +551,6 @@ enum rv_status rv_deliver_finish(struct rv_deliver *deliver, struct rv_run *run,
 		*err = why;
 		return err->status;
 	}
-	if (deliver->unsynced && rv_checkpoint_sync(deliver->state, err) != RV_OK)
-		return err->status;
-	deliver->unsynced = false;
 	if (deliver->opened == run->serial)
 		deliver->opened = 0;
 	return rv_run_remove(run, err);

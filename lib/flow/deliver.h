@@ -33,7 +33,6 @@ struct rv_deliver {
 	void *held_arg;
 	bool reopened; /* `opened` had an open receipt before: what it sends may have been sent */
 	char diverted[320]; /* why a batch went around the service, see delivery.h; "": none did */
-	bool unsynced; /* checkpoints were saved without being made durable */
 	/* The first batch that could not be saved (damaged on disk, or its file changed): reported at
 	 * the end, while everything else goes on. RV_OK: none. */
 	struct rv_error loss;

@@ -361,8 +361,10 @@ static enum rv_status followed_since(struct rv_follow *f, const struct rv_watche
 	json_object_set_new(o, "path", rv_json_bytes(item->path));
 	rv_strbuf_clear(&text);
 	rv_json_line(&text, o);
-	if (rv_make_folders(folder, 0700, err) != RV_OK ||
-	    rv_replace_file(path, text.bytes, text.len, 0600, err) != RV_OK)
+	if (rv_make_folders(folder, 0700, err) != RV_OK)
+		return err->status;
+	rv_sweep_temporaries(folder);
+	if (rv_replace_file(path, text.bytes, text.len, 0600, err) != RV_OK)
 		return err->status;
 	return RV_OK;
 }

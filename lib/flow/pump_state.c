@@ -456,7 +456,8 @@ enum rv_status rv_pump_state_window(struct rv_pump_state *state, uint64_t row, i
 
 	add_window(state, row, time_ms, place);
 	put_window(&state->windows[state->count - 1], &sb);
-	return append(state, &sb, false, err);
+	/* Before an event goes out with it: after a power cut the same id must not come with another time. */
+	return append(state, &sb, true, err);
 }
 
 enum rv_status rv_pump_state_settled(struct rv_pump_state *state, uint64_t done, bool sync,

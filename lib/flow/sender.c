@@ -194,9 +194,6 @@ static enum rv_status do_end_run(struct rv_sender *sender, struct job *job, stru
 		return err->status;
 	if (run->pipe) {
 		/* Checkpoints moved with the promises; the courier forgets the run when it is done. */
-		if (sender->deliver->unsynced && rv_checkpoint_sync(sender->deliver->state, err) != RV_OK)
-			return err->status;
-		sender->deliver->unsynced = false;
 		rv_courier_end(sender->courier, rv_take(job->run), job->complete, true);
 		return RV_OK;
 	}

@@ -453,8 +453,26 @@ enum rv_status rv_run_close(struct rv_run *run, struct rv_error *err)
 	return append(run, json_pack("{s:s}", "t", "closed"), true, err);
 }
 
+struct removal {
+	const struct rv_run *run;
+	const char *last;
+};
+
+static enum rv_status remove_other(void *arg, const char *name, struct rv_error *err)
+{
+	const struct removal *removal = arg;
+	if (strcmp(name, removal->last) == 0)
+		return RV_OK;
+	RV_CLEANUP(rv_free_p) char *path = rv_path_join(removal->run->folder, name);
+	return rv_remove_tree(path, err);
+}
+
 enum rv_status rv_run_remove(struct rv_run *run, struct rv_error *err)
 {
+	/* The journal last: what is found without one is taken for damage. */
+	struct removal removal = { run, "journal" };
+	if (rv_each_entry(run->folder, remove_other, &removal, err) != RV_OK)
+		return err->status;
 	return rv_remove_tree(run->folder, err);
 }
 

@@ -85,6 +85,10 @@ enum rv_status rv_state_open(struct rv_state *state, const char *state_dir, cons
 		if (make_private(path, err) != RV_OK)
 			return err->status;
 	}
+	/* What was there already need not be durable. */
+	RV_CLEANUP(rv_free_p) char *deepest = rv_state_path(state, parts[0]);
+	if (rv_settle_folder(deepest, err) != RV_OK)
+		return refuse(err);
 	rv_sweep_temporaries(state->root);
 	rv_sweep_temporaries(state->folder);
 	return RV_OK;

@@ -24,7 +24,8 @@
 struct store_file {
 	struct rv_store base;
 	char *root;
-	_Atomic uint64_t swept; /* hash of the folder last looked through for leftovers */
+	_Atomic uint64_t swept;   /* hash of the folder last looked through for leftovers */
+	_Atomic uint64_t settled; /* and of the one last known to be durable */
 };
 
 struct rv_store_stage {
@@ -172,7 +173,8 @@ static enum rv_status file_settle(struct rv_store *base, const char *name, struc
 	if (check_name(name, err) != RV_OK)
 		return err->status;
 	RV_CLEANUP(rv_free_p) char *path = path_of(store, name);
-	return rv_fsync_parent(path, err);
+	RV_CLEANUP(rv_free_p) char *folder = rv_path_parent(path);
+	return rv_fsync_folder(folder, err) != RV_OK ? err->status : rv_settle_folder(folder, err);
 }
 
 static void file_stage_discard(struct rv_store *base RV_UNUSED, struct rv_store_stage *stage)
@@ -191,10 +193,24 @@ static void sweep(struct store_file *store, const char *path)
 		rv_sweep_temporaries(path);
 }
 
+/* A folder that was there already need not be durable, if its maker was killed: asked once in a row. */
+static enum rv_status have_folder(struct store_file *store, const char *path, struct rv_error *err)
+{
+	uint64_t hash = XXH3_64bits(path, strlen(path));
+	if (rv_make_folders(path, 0, err) != RV_OK)
+		return err->status;
+	if (atomic_load(&store->settled) == hash)
+		return RV_OK;
+	if (rv_settle_folder(path, err) != RV_OK)
+		return err->status;
+	atomic_store(&store->settled, hash);
+	return RV_OK;
+}
+
 static enum rv_status stage_in(struct store_file *store, const char *path,
 			       struct rv_store_stage **ret, int *ret_fd, struct rv_error *err)
 {
-	if (rv_make_folders(path, 0, err) != RV_OK)
+	if (have_folder(store, path, err) != RV_OK)
 		return err->status;
 	RV_CLEANUP(rv_new_file_discard) struct rv_new_file file = RV_NEW_FILE_INIT;
 	if (rv_new_file_open(&file, path, 0, err) != RV_OK)
