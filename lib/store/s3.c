@@ -17,6 +17,8 @@
 
 /* Uploads in parts that are older belong to runs that are dead. */
 #define STRAYS_FROM_BYTES (UINT64_C(64) << 20)
+/* Times that an object is read whole before what comes is called damaged. */
+#define GET_TRIES 3
 
 struct store_s3 {
 	struct rv_store base;
@@ -138,9 +140,15 @@ static enum rv_status s3_get(struct rv_store *base, const char *name, size_t max
 	RV_CLEANUP(rv_free_p) char *key = key_of(store, name);
 	struct collecting collecting = { ret, max_bytes, name };
 	struct rv_s3_object object;
-	rv_strbuf_clear(ret);
-	if (rv_s3_read(store->s3, key, 0, NULL, collect, &collecting, &object, err) != RV_OK)
-		return err->status;
+	enum rv_status status = RV_DAMAGED;
+	/* What was garbled on the way is another thing than what is damaged there, and nobody has seen it yet. */
+	for (int i = 0; i < GET_TRIES && status == RV_DAMAGED; i++) {
+		rv_strbuf_clear(ret);
+		*err = (struct rv_error)RV_ERROR_INIT;
+		status = rv_s3_read(store->s3, key, 0, NULL, collect, &collecting, &object, err);
+	}
+	if (status != RV_OK)
+		return status;
 	memcpy(ret_etag, object.etag, RV_ETAG_TEXT);
 	return RV_OK;
 }
