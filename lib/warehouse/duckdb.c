@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "warehouse/duckdb_internal.h"
+#include "warehouse/duckdb_log.h"
 
 #define DEFAULT_MEMORY (1ull << 30)
 /* How long to sleep between two tries for a file another program has. */
@@ -387,12 +388,14 @@ static enum rv_status attach_file(struct rv_duckdb *d, const char *path, bool wr
 	int64_t deadline = d->params.lock_timeout_ms < 0
 				   ? INT64_MAX
 				   : rv_clock_monotonic_ms() + d->params.lock_timeout_ms;
-	bool said = false;
+	bool said = false, cut = false;
 
 	rv_strbuf_puts(&sql, "ATTACH ");
 	duck_literal(&sql, path);
 	rv_strbuf_printf(&sql, " AS river (TYPE duckdb%s)", writing ? "" : ", READ_ONLY");
 	while (duck_run(d, sql.bytes, NULL, err) != RV_OK) {
+		if (!cut && strstr(err->message, "replaying WAL") && (cut = duck_log_cut_zeros(path)))
+			continue;
 		if (!is_busy(err)) {
 			if (strstr(err->message, "not a valid DuckDB") ||
 			    strstr(err->message, "orrupt") || strstr(err->message, "checksum"))

@@ -12,7 +12,8 @@
 # power_after_kills SETUP CHECK CMD...: CMD is killed at a call, done again, and only then is the power cut: what
 # the second run found and relied upon need not be on the disk.
 #
-# States of the kind $power_skip are left out. With $power_path, that is where CMD's river comes from. Without RIVER_DEEP at most $power_max states (default 10) are looked at besides the strict ones, evenly spread.
+# With $power_path, that is where CMD's river comes from. Without RIVER_DEEP at most $power_max states (default 10)
+# are looked at besides the strict ones, evenly spread.
 # $power_points says how many it were.
 
 power=$RIVER_BUILD/tests/fault/power
@@ -77,7 +78,7 @@ power_look () {
 
 # power_scenario NAME: that of power-scenarios.sh
 power_scenario () {
-	unset walk_input power_skip
+	unset walk_input
 	power_code=0
 	"power_$1"
 }
@@ -86,7 +87,7 @@ power_case () {
 	power_setup=$1 power_wanted=$2
 	shift 2
 	eval "$power_setup" && power_note "$@" || return 1
-	"$power" states record >every.state && grep -v -e " ${power_skip:-none} " every.state >all.states && power_choose <all.states >states || return 1
+	"$power" states record >all.states && power_choose <all.states >states || return 1
 	power_points=$(($(wc -l <states)))
 	echo "# $power_points of $(($(wc -l <all.states))) states"
 	while read -r power_hash power_event power_kind power_exit power_acked power_next
