@@ -360,7 +360,7 @@ static void check_engine(struct doctor *d)
 /* "DUCK" stands at byte 8 of every DuckDB file (DuckDB documentation, storage format). */
 static bool is_database(const char *path, bool *ret, struct rv_error *err)
 {
-	RV_CLEANUP(rv_close_p) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	RV_CLEANUP(rv_close_p) int fd = rv_open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0);
 	char bytes[12];
 	size_t n = 0;
 	if (fd < 0) {

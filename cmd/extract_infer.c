@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "flow/extract_infer.h"
 #include "source/zip.h"
@@ -17,7 +18,7 @@ enum rv_status rv_extract_infer_command(struct rv_command_context *cx, const cha
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
 	RV_CLEANUP(rv_zip_free_p) struct rv_zip *zip = NULL;
 	const struct rv_extract_infer_params params = { .file = file };
-	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	int fd = rv_open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0);
 
 	if (fd < 0)
 		return rv_fail_errno(err, errno == ENOENT ? RV_NOT_FOUND : RV_LOCAL_IO, "%s", file);

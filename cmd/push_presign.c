@@ -56,7 +56,7 @@ enum rv_status river_presign_check(const struct rv_command_context *cx,
 static enum rv_status measure(const char *path, uint64_t *ret_bytes, char ret_crc[16],
 			      struct rv_error *err)
 {
-	RV_CLEANUP(rv_close_p) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	RV_CLEANUP(rv_close_p) int fd = rv_open_waiting(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	struct stat st;
 	if (fd < 0)
 		return errno == ENOENT ? rv_fail(err, RV_NOT_FOUND, "no file %s", path)

@@ -177,7 +177,7 @@ static enum rv_status export_file(struct export *export, const char *path, const
 				  const char *mark, const char *suffix, uint64_t records,
 				  struct rv_error *err)
 {
-	RV_CLEANUP(rv_close_p) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	RV_CLEANUP(rv_close_p) int fd = rv_open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
 	RV_CLEANUP(rv_new_file_discard) struct rv_new_file copy = RV_NEW_FILE_INIT;
 	struct stat st;
 	if (fd < 0 || fstat(fd, &st) < 0)
@@ -215,7 +215,7 @@ static enum rv_status export_part(struct export *export, const struct rv_run *ru
 	RV_CLEANUP(rv_free_p)
 	char *path = rejects ? rv_run_rejects_path(run, entry->seq) : rv_run_body_path(run, entry->seq);
 	RV_CLEANUP(rv_free_p) char *base = rv_asprintf("%s-%06" PRIu64, run->name, entry->seq);
-	RV_CLEANUP(rv_close_p) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	RV_CLEANUP(rv_close_p) int fd = rv_open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
 	if (fd < 0 && errno == ENOENT) {
 		rv_fail(err, RV_DAMAGED, "the spooled batch %s is gone", path);
 		remember_damage(export, err);
@@ -313,7 +313,7 @@ static enum rv_status export_intake(struct export *export, struct rv_run *run, u
 	RV_CLEANUP(rv_free_p) char *path = rv_run_intake_path(run, seq);
 	if (rv_run_entry(run, seq, &entry))
 		return RV_OK;
-	RV_CLEANUP(rv_close_p) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	RV_CLEANUP(rv_close_p) int fd = rv_open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
 	if (fd < 0)
 		return rv_fail_errno(err, RV_LOCAL_IO, "open %s", path);
 	enum rv_status status = rv_intake_read(fd, path, take_frame, &apart, err);

@@ -131,7 +131,11 @@ static enum rv_status read_folder(struct river_definitions *definitions, const c
 				  struct rv_error *err)
 {
 	struct dirent **entries = NULL;
-	int count = scandir(path, &entries, is_yaml, by_bytes);
+	int count;
+
+	do {
+		count = scandir(path, &entries, is_yaml, by_bytes);
+	} while (count < 0 && errno == EINTR);
 
 	if (count < 0)
 		return rv_fail_errno(err, RV_LOCAL_IO, "cannot read the folder %s", path);

@@ -138,7 +138,7 @@ enum rv_status rv_aws_read_credentials(const char *what, const char *text, size_
 enum rv_status rv_aws_read_secret_file(const char *what, const char *path, struct rv_strbuf *ret,
 				       struct rv_error *err)
 {
-	RV_CLEANUP(rv_close_p) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	RV_CLEANUP(rv_close_p) int fd = rv_open_waiting(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return rv_fail_errno(err, RV_AUTH, "read %s from %s", what, path);
 	rv_strbuf_clear(ret);

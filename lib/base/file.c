@@ -12,15 +12,43 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/stop.h"
 #include "base/ulid.h"
 
 /* Names are written after half a minute, where nobody has changed the kernel's ways. */
 #define SETTLED_S 60
 
+int rv_open(const char *path, int flags, mode_t mode)
+{
+	int fd;
+	do {
+		fd = open(path, flags, mode);
+	} while (fd < 0 && errno == EINTR);
+	return fd;
+}
+
+int rv_open_waiting(const char *path, int flags)
+{
+	int fd;
+	do {
+		fd = open(path, flags);
+	} while (fd < 0 && errno == EINTR && !rv_should_stop());
+	return fd;
+}
+
+DIR *rv_opendir(const char *path)
+{
+	DIR *dir;
+	do {
+		dir = opendir(path);
+	} while (!dir && errno == EINTR);
+	return dir;
+}
+
 enum rv_status rv_read_file(const char *path, size_t max_bytes, struct rv_strbuf *ret,
 			    struct rv_error *err)
 {
-	RV_CLEANUP(rv_close_p) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	RV_CLEANUP(rv_close_p) int fd = rv_open_waiting(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0) {
 		if (errno == ENOENT || errno == ENOTDIR)
 			return rv_fail(err, RV_NOT_FOUND, "no file %s", path);
@@ -103,7 +131,7 @@ enum rv_status rv_fsync(int fd, const char *what, struct rv_error *err)
 
 enum rv_status rv_fsync_folder(const char *path, struct rv_error *err)
 {
-	RV_CLEANUP(rv_close_p) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	RV_CLEANUP(rv_close_p) int fd = rv_open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 	if (fd < 0)
 		return rv_fail_errno(err, RV_LOCAL_IO, "open folder %s", path);
 	return rv_fsync(fd, path, err);
@@ -143,8 +171,8 @@ enum rv_status rv_temporary_open(const char *folder, mode_t mode, char **ret_pat
 	for (;;) {
 		RV_CLEANUP(rv_free_p) char *path = rv_temporary_beside(inside);
 		RV_CLEANUP(rv_close_p)
-		int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
-			      mode ? mode : 0666);
+		int fd = rv_open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+				 mode ? mode : 0666);
 		if (fd < 0)
 			return rv_fail_errno(err, RV_LOCAL_IO, "create a file in %s", folder);
 		/* Until it was locked it looked like a leftover, and may have been swept. Where nothing
@@ -162,7 +190,7 @@ enum rv_status rv_temporary_open(const char *folder, mode_t mode, char **ret_pat
 
 void rv_sweep_temporaries(const char *folder)
 {
-	DIR *dir = opendir(folder);
+	DIR *dir = rv_opendir(folder);
 	if (!dir)
 		return;
 	struct dirent *entry;
@@ -189,7 +217,7 @@ enum rv_status rv_new_file_open(struct rv_new_file *file, const char *folder, mo
 {
 	*file = (struct rv_new_file)RV_NEW_FILE_INIT;
 	if (can_name_descriptors())
-		file->fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, mode ? mode : 0666);
+		file->fd = rv_open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, mode ? mode : 0666);
 	if (file->fd < 0) {
 		/* Whatever the reason was, a named file either works or tells the better error. */
 		if (rv_temporary_open(folder, mode, &file->temporary, &file->fd, err) != RV_OK)
@@ -350,7 +378,7 @@ enum rv_status rv_settle_folder(const char *path, struct rv_error *err)
 		RV_CLEANUP(rv_free_p) char *parent = rv_path_parent(folder);
 		if (strcmp(parent, folder) == 0)
 			return RV_OK;
-		RV_CLEANUP(rv_close_p) int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		RV_CLEANUP(rv_close_p) int fd = rv_open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 		/* One that may not be read is not one that river made folders in. */
 		if (fd < 0)
 			return errno == EACCES ? RV_OK
@@ -373,7 +401,10 @@ enum rv_status rv_remove_file(const char *path, struct rv_error *err)
 static enum rv_status remove_below(int parent_fd, const char *name, const char *path,
 				   struct rv_error *err)
 {
-	int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int fd;
+	do {
+		fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	} while (fd < 0 && errno == EINTR);
 	if (fd < 0) {
 		if (errno == ENOENT)
 			return RV_OK;
@@ -426,7 +457,10 @@ enum rv_status rv_each_entry(const char *path,
 			     void *arg, struct rv_error *err)
 {
 	struct dirent **entries = NULL;
-	int count = scandir(path, &entries, visible, alphasort);
+	int count;
+	do {
+		count = scandir(path, &entries, visible, alphasort);
+	} while (count < 0 && errno == EINTR);
 	if (count < 0) {
 		if (errno == ENOENT || errno == ENOTDIR)
 			return RV_OK;
@@ -517,12 +551,12 @@ char *rv_path_absolute(const char *path)
 /* A reader may share a lock that it cannot write to; *ret_none: there is none, nor may it be made. */
 static int open_lock(const char *path, enum rv_lock_kind kind, mode_t mode, bool *ret_none)
 {
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode ? mode : 0600);
+	int fd = rv_open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode ? mode : 0600);
 	*ret_none = false;
 	if (fd >= 0 || kind != RV_LOCK_SHARED ||
 	    (errno != EACCES && errno != EROFS && errno != EPERM))
 		return fd;
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	fd = rv_open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0);
 	*ret_none = fd < 0 && errno == ENOENT;
 	return fd;
 }

@@ -9,6 +9,7 @@
 #ifndef RV_BASE_FILE_H
 #define RV_BASE_FILE_H
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,6 +18,13 @@
 
 #include "base/error.h"
 #include "base/strbuf.h"
+
+/* open(2) and opendir(3), again when they were interrupted, which file systems on a network let
+ * happen. `mode` is that of O_CREAT. -1 or NULL, and errno. */
+int rv_open(const char *path, int flags, mode_t mode);
+DIR *rv_opendir(const char *path);
+/* For what may be a FIFO, which waits for a writer: a stop ends that, with EINTR. */
+int rv_open_waiting(const char *path, int flags);
 
 /* Reads the whole file into `ret` (emptied first). More than `max_bytes` is RV_BAD_DATA, a missing
  * file RV_NOT_FOUND, a folder RV_LOCAL_IO. Works on FIFOs too. */

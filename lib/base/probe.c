@@ -145,7 +145,7 @@ enum rv_status rv_probe_lock(const char *folder, struct rv_error *err)
 
 enum rv_status rv_probe_locked_by(const char *path, pid_t *ret, struct rv_error *err)
 {
-	RV_CLEANUP(rv_close_p) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	RV_CLEANUP(rv_close_p) int fd = rv_open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0);
 	if (fd < 0 && errno == ENOENT) {
 		*ret = 0;
 		return RV_OK;

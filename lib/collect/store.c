@@ -178,7 +178,7 @@ static enum rv_status open_file(struct rv_collect_store *s, struct rv_error *err
 	s->seq = s->next_seq;
 	RV_CLEANUP(rv_free_p) char *path = rv_run_intake_path(s->run, s->seq);
 	RV_CLEANUP(rv_close_p)
-	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int fd = rv_open(path, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return rv_fail_errno(err, RV_LOCAL_IO, "create %s", path);
 	s->next_seq++;
@@ -209,7 +209,11 @@ static enum rv_status write_round(struct rv_collect_store *s, struct rv_collect_
 	}
 	if (rv_write_all(s->fd, round->rejects.bytes, round->rejects.len, "the intake", err) != RV_OK)
 		return err->status;
-	if (fdatasync(s->fd) < 0)
+	int r;
+	do {
+		r = fdatasync(s->fd); /* EINTR says nothing about the data */
+	} while (r < 0 && errno == EINTR);
+	if (r < 0)
 		return rv_fail_errno(err, RV_LOCAL_IO, "sync the intake of run %s", s->run->name);
 	return RV_OK;
 }
@@ -481,7 +485,7 @@ static enum rv_status see_run(void *arg, const char *name, struct rv_error *err 
 		return RV_OK;
 	for (size_t i = 0; i < count; i++) {
 		RV_CLEANUP(rv_free_p) char *path = rv_run_intake_path(run, seqs[i]);
-		RV_CLEANUP(rv_close_p) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+		RV_CLEANUP(rv_close_p) int fd = rv_open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
 		if (fd >= 0)
 			(void)!rv_intake_read(fd, path, see_frame, sight, &ignored);
 	}

@@ -52,7 +52,7 @@ enum rv_status rv_acknowledged_save(const struct rv_run *run, const struct rv_ba
 {
 	RV_CLEANUP(rv_free_p) char *path = rv_run_sent_path(run, entry->seq);
 	RV_CLEANUP(rv_close_p)
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int fd = rv_open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	char head[HEAD_MAX];
 	if (fd < 0)
 		return rv_fail_errno(err, RV_LOCAL_IO, "create %s", path);

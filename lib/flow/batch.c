@@ -105,7 +105,7 @@ void rv_batcher_free(struct rv_batcher *b)
 static enum rv_status open_spool_file(struct rv_body *body, char *path, struct rv_error *err)
 {
 	body->path = path;
-	body->fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	body->fd = rv_open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (body->fd < 0)
 		return rv_fail_errno(err, RV_LOCAL_IO, "create %s", path);
 	return RV_OK;

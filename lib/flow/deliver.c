@@ -399,7 +399,7 @@ static enum rv_status open_body(char *path, struct rv_body *body, bool *ret_foun
 {
 	*body = (struct rv_body)RV_BODY_INIT;
 	body->path = path;
-	body->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	body->fd = rv_open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
 	*ret_found = body->fd >= 0;
 	if (body->fd < 0)
 		return errno == ENOENT ? RV_OK : rv_fail_errno(err, RV_LOCAL_IO, "open %s", path);

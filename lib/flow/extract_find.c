@@ -387,7 +387,7 @@ enum rv_status extract_open(const struct rv_extract_params *params, const struct
 	int fd = -1;
 
 	if (!archive->bucket) {
-		fd = open(archive->place, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+		fd = rv_open(archive->place, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0);
 		if (fd < 0)
 			return rv_fail_errno(err, errno == ENOENT ? RV_NOT_FOUND : RV_LOCAL_IO, "%s",
 					     archive->shown);

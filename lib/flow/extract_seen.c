@@ -144,7 +144,7 @@ enum rv_status extract_keep(const struct rv_extract_params *params, const struct
 
 	if (seen_file(params, &path, err) != RV_OK)
 		return err->status;
-	fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+	fd = rv_open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return rv_fail_errno(err, RV_LOCAL_IO, "%s", path);
 	put_line(archive, &text);

@@ -19,7 +19,7 @@ enum rv_status rv_input_file_open(const char *path, struct rv_input_file *ret, b
 {
 	RV_CLEANUP(rv_input_file_release) struct rv_input_file file = RV_INPUT_FILE_INIT;
 	file.path = rv_path_absolute(path);
-	file.fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	file.fd = rv_open_waiting(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (file.fd < 0) {
 		if (errno == ENOENT || errno == ENOTDIR)
 			return rv_fail(err, RV_NOT_FOUND, "no file %s", path);
@@ -109,7 +109,7 @@ enum rv_status rv_input_file_source(const struct rv_input_file *file, uint64_t f
 	/* Opened anew through the descriptor: the offset is then not shared with other sources. */
 	char self[64];
 	snprintf(self, sizeof(self), "/proc/self/fd/%d", file->fd);
-	int fd = open(self, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	int fd = rv_open(self, O_RDONLY | O_CLOEXEC | O_NOCTTY, 0);
 	if (fd < 0) {
 		fd = fcntl(file->fd, F_DUPFD_CLOEXEC, 3);
 		if (fd < 0 || lseek(fd, 0, SEEK_SET) < 0) {

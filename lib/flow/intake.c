@@ -109,7 +109,7 @@ static enum rv_status make(struct rv_deliver *deliver, struct rv_run *run, uint6
 {
 	struct making m = { .batcher = batcher };
 	RV_CLEANUP(rv_free_p) char *path = rv_run_intake_path(run, seq);
-	RV_CLEANUP(rv_close_p) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	RV_CLEANUP(rv_close_p) int fd = rv_open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
 	*ret_made = false;
 	if (fd < 0)
 		return rv_fail_errno(err, RV_LOCAL_IO, "open %s", path);

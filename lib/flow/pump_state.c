@@ -188,7 +188,7 @@ static enum rv_status rewrite(struct rv_pump_state *state, struct rv_error *err)
 		rv_json_line(&sb, json_pack("{s:b}", "end", 1));
 	if (rv_replace_file(state->path, sb.bytes, sb.len, 0600, err) != RV_OK)
 		return rv_context(err, "keep how far the pump is");
-	state->fd = open(state->path, O_WRONLY | O_APPEND | O_CLOEXEC);
+	state->fd = rv_open(state->path, O_WRONLY | O_APPEND | O_CLOEXEC, 0);
 	if (state->fd < 0)
 		return rv_fail_errno(err, RV_LOCAL_IO, "open %s", state->path);
 	state->bytes = sb.len;
@@ -434,6 +434,7 @@ enum rv_status rv_pump_state_open(const struct rv_pump_state_params *params, str
 			rv_context(err, "this data is being pumped there by another process");
 		return err->status;
 	}
+	rv_sweep_temporaries(folder); /* of one that was killed */
 	if (!params->restart && read_journal(state, params->of, &found, err) != RV_OK)
 		return err->status;
 	if (!found)

@@ -340,7 +340,7 @@ static enum rv_status set_up(struct rv_push_state *push, struct rv_error *err)
 		    RV_OK)
 		return err->status;
 	RV_CLEANUP(rv_free_p) char *locks = rv_state_path(&push->state, "files.lock");
-	push->locks_fd = open(locks, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	push->locks_fd = rv_open(locks, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (push->locks_fd < 0)
 		return rv_fail_errno(err, RV_LOCAL_IO, "open %s", locks);
 	push->deliver = (struct rv_deliver){

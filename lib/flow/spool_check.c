@@ -64,7 +64,7 @@ static enum rv_status check_spooled(struct rv_spool_check *check, const struct r
 				    const struct rv_batch_entry *entry, const char *path,
 				    uint64_t bytes, uint64_t hash, struct rv_error *err)
 {
-	RV_CLEANUP(rv_close_p) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	RV_CLEANUP(rv_close_p) int fd = rv_open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
 	if (fd < 0 && errno == ENOENT)
 		return check_gone(check, run, entry, path, err);
 	if (fd < 0) {
@@ -183,7 +183,7 @@ static enum rv_status check_checkpoint(void *arg, const char *name, struct rv_er
 /* Names that begin with a dot: what was being written. */
 static enum rv_status check_dots(struct rv_spool_check *check, const char *folder, struct rv_error *err)
 {
-	DIR *dir = opendir(folder);
+	DIR *dir = rv_opendir(folder);
 	if (!dir)
 		return errno == ENOENT ? RV_OK : rv_fail_errno(err, RV_LOCAL_IO, "read folder %s", folder);
 	const struct dirent *entry;

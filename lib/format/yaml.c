@@ -340,7 +340,7 @@ enum rv_status rv_yaml_read(const char *path, struct stat *ret_stat, struct rv_y
 			    struct rv_error *err)
 {
 	/* Not blocking: a FIFO would make the open wait for a writer. */
-	RV_CLEANUP(rv_close_p) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	RV_CLEANUP(rv_close_p) int fd = rv_open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0);
 	struct stat st;
 	if (fd < 0) {
 		if (errno == ENOENT || errno == ENOTDIR)

@@ -35,7 +35,7 @@ static enum rv_status check_mode(const char *path, mode_t mode, struct rv_error 
 enum rv_status rv_snowflake_secret_file(const char *path, size_t max_bytes, struct rv_strbuf *ret,
 					struct rv_error *err)
 {
-	RV_CLEANUP(rv_close_p) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	RV_CLEANUP(rv_close_p) int fd = rv_open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0);
 	struct stat st;
 	size_t n;
 	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))

@@ -240,7 +240,7 @@ enum rv_status rv_watch_open(struct rv_watch *w, struct rv_watched *item, struct
 	if (item->fd >= 0)
 		return RV_OK;
 	/* What took the name of a file meanwhile may be a FIFO: that must not make us wait. */
-	RV_CLEANUP(rv_close_p) int fd = open(item->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	RV_CLEANUP(rv_close_p) int fd = rv_open(item->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0);
 	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
 		return rv_fail(err, RV_NOT_FOUND, "no file %s", item->path);
 	if (fd < 0)

@@ -180,7 +180,7 @@ static enum rv_status save_head(const struct rv_state *state, const struct rv_ch
 	if (mkdir(folder, 0700) < 0 && errno != EEXIST)
 		return rv_fail_errno(err, RV_LOCAL_IO, "make folder %s", folder);
 	RV_CLEANUP(rv_close_p)
-	int fd = open(head, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int fd = rv_open(head, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return rv_fail_errno(err, RV_LOCAL_IO, "create %s", head);
 	if (sync && rv_fsync_parent(folder, err) != RV_OK)
@@ -230,7 +230,7 @@ enum rv_status rv_checkpoint_remove(const struct rv_state *state, const struct r
 
 enum rv_status rv_checkpoint_sync(const struct rv_state *state, struct rv_error *err)
 {
-	RV_CLEANUP(rv_close_p) int fd = open(state->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	RV_CLEANUP(rv_close_p) int fd = rv_open(state->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 	if (fd < 0)
 		return rv_fail_errno(err, RV_LOCAL_IO, "open folder %s", state->folder);
 	/* One call for however many small files there are. */
@@ -313,7 +313,7 @@ enum rv_status rv_checkpoint_any(const struct rv_state *state, bool *ret, struct
 {
 	RV_CLEANUP(rv_free_p) char *path = rv_state_path(state, "heads");
 	/* Not rv_each_entry, which reads and sorts all of what may be very many. */
-	DIR *dir = opendir(path);
+	DIR *dir = rv_opendir(path);
 	const struct dirent *entry = NULL;
 	*ret = false;
 	if (!dir && errno == ENOENT)
@@ -391,7 +391,7 @@ enum rv_status rv_checkpoint_note_batch(const struct rv_state *state, const char
 				 *entry->name ? entry->name : "-",
 				 entry->rejects_name ? entry->rejects_name : "-");
 	RV_CLEANUP(rv_close_p)
-	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int fd = rv_open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return rv_fail_errno(err, RV_LOCAL_IO, "open %s", path);
 	if (rv_write_all(fd, line, strlen(line), path, err) != RV_OK)

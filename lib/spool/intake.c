@@ -191,7 +191,7 @@ enum rv_status rv_run_intake_add(struct rv_run *run, uint64_t seq, struct rv_int
 	RV_CLEANUP(rv_close_p) int fd = -1;
 	if (rv_run_entry(run, seq, &entry))
 		return RV_OK;
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	fd = rv_open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
 	if (fd < 0 && errno == ENOENT)
 		return RV_OK;
 	if (fd < 0)

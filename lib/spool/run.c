@@ -149,7 +149,7 @@ enum rv_status rv_run_create(const struct rv_state *state, const char *name, int
 	    rv_make_folders(run->folder, 0700, err) != RV_OK)
 		return err->status;
 	RV_CLEANUP(rv_free_p) char *path = journal_path(run);
-	run->journal_fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	run->journal_fd = rv_open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (run->journal_fd < 0) {
 		rv_fail_errno(err, RV_LOCAL_IO, "create %s", path);
 		/* Where nothing can be created now, there may be many attempts. */
@@ -775,7 +775,7 @@ static enum rv_status open_journal(struct rv_run *run, bool lock, struct rv_erro
 {
 	RV_CLEANUP(rv_free_p) char *path = journal_path(run);
 	run->journal_fd =
-		open(path, (lock ? O_RDWR | O_APPEND : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW);
+		rv_open(path, (lock ? O_RDWR | O_APPEND : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW, 0);
 	if (run->journal_fd < 0) {
 		if (errno == ENOENT)
 			return rv_fail(err, RV_NOT_FOUND, "run %s has no journal", run->name);

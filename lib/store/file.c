@@ -81,7 +81,7 @@ static enum rv_status open_object(struct store_file *store, const char *name, in
 	if (check_name(name, err) != RV_OK)
 		return err->status;
 	RV_CLEANUP(rv_free_p) char *path = path_of(store, name);
-	RV_CLEANUP(rv_close_p) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	RV_CLEANUP(rv_close_p) int fd = rv_open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0);
 	if (fd < 0) {
 		int reason = errno;
 		if (reason == ENOTDIR && check_root(store, err) != RV_OK)
@@ -416,7 +416,7 @@ static enum rv_status list_folder(struct listing *listing, const char *folder, s
 {
 	RV_CLEANUP(rv_free_p)
 	char *path = *folder ? path_of(listing->store, folder) : rv_strdup(listing->store->root);
-	DIR *dir = opendir(path);
+	DIR *dir = rv_opendir(path);
 	if (!dir) {
 		if (errno == ENOTDIR)
 			return check_root(listing->store, err);

@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 
 #define SAMPLE_BYTES (4u << 20)
@@ -443,7 +444,7 @@ enum rv_status duck_archive_open(struct rv_duckdb *d, const char *path, const ch
 				 const char *sql, bool first, struct rv_error *err)
 {
 	struct rv_zip *zip = NULL;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = rv_open(path, O_RDONLY | O_CLOEXEC, 0);
 	bool any = false;
 
 	if (fd < 0)

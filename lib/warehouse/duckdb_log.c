@@ -32,7 +32,7 @@ static off_t end_of_bytes(int fd, off_t end, const char *path)
 bool duck_log_cut_zeros(const char *path)
 {
 	RV_CLEANUP(rv_free_p) char *log = rv_asprintf("%s.wal", path);
-	RV_CLEANUP(rv_close_p) int fd = open(log, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
+	RV_CLEANUP(rv_close_p) int fd = rv_open(log, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0);
 	struct stat st;
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return false;

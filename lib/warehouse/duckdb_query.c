@@ -534,7 +534,7 @@ static void free_paths(char ***paths)
 static bool is_archive(const char *path)
 {
 	char magic[4] = "";
-	RV_CLEANUP(rv_close_p) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	RV_CLEANUP(rv_close_p) int fd = rv_open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
 	size_t len = strlen(path);
 
 	return (len > 4 && strcasecmp(path + len - 4, ".zip") == 0) ||
