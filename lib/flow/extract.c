@@ -402,7 +402,7 @@ static enum rv_status visit_all(struct round *p, struct rv_error *err)
 			continue;
 		}
 		if (params->should_stop && params->should_stop())
-			break;
+			return rv_fail(err, RV_FAILED, "stopped by a signal; the same command again goes on");
 		status = visit(p, archive, err);
 	}
 	/* a run of some archives has not looked for the others */
