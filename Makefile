@@ -174,6 +174,8 @@ $(foreach t,$(TOOL_SRC),$(eval $(call tool_rule,$(t))))
 $(BUILD)/tests/lib/preload/%.so: tests/lib/preload/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(ALL_CPPFLAGS) -std=c17 $(OPT) $(WARN) $(CFLAGS) -shared -fPIC -o $@ $<
+$(BUILD)/tests/fault/walk: tests/fault/walk_calls.h
+$(BUILD)/tests/lib/make_zip: tests/lib/zip_cases.h tests/lib/zip_writer.h
 
 -include $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(UNIT_BIN:%=%.d) $(FUZZ_OBJ:.o=.d)
 
@@ -208,12 +210,17 @@ $(BUILD)/tests/fault/plain/river: $(CMD_OBJ) $(BUILD)/libriver.a
 
 # Kill, fail and starve river at every system call that matters. Deep: at every one, and at length.
 .PHONY: check-faults check-deep
+# What the walks found is a table at the end; its script judges it.
 check-faults: all $(TOOL_BIN) $(BUILD)/tests/fault/plain/river
-	$(if $(FAULT_TESTS),RIVER_BUILD=$(abspath $(BUILD)) $(PROVE) -e '' $(PROVE_OPTS) $(FAULT_TESTS),@echo 'there are no tests/fault/t*.sh')
+	@rm -rf $(BUILD)/tests/walks
+	@export RIVER_BUILD=$(abspath $(BUILD)); $(PROVE) -e '' $(PROVE_OPTS) $(FAULT_TESTS); code=$$?; \
+		$(PROVE) -e '' $(PROVE_OPTS) tests/fault/table.sh && exit $$code
 check-deep: all man $(UNIT_BIN) $(FUZZ_BIN) $(TOOL_BIN) $(BUILD)/tests/fault/plain/river
 	@test "$$(id -u)" = 0 || { echo 'check-deep mounts and traces: run it as root' >&2; exit 1; }
-	CMOCKA_MESSAGE_OUTPUT=TAP RIVER_DEEP=1 RIVER_BUILD=$(abspath $(BUILD)) $(PROVE) -e '' $(PROVE_OPTS) \
-		$(UNIT_BIN) $(CLI_TESTS) $(FAULT_TESTS)
+	@rm -rf $(BUILD)/tests/walks
+	@export CMOCKA_MESSAGE_OUTPUT=TAP RIVER_DEEP=1 RIVER_BUILD=$(abspath $(BUILD)); \
+		$(PROVE) -e '' $(PROVE_OPTS) $(UNIT_BIN) $(CLI_TESTS) $(FAULT_TESTS); code=$$?; \
+		$(PROVE) -e '' $(PROVE_OPTS) tests/fault/table.sh && exit $$code
 
 # Load and faults for an hour, and then the books: tests/soak.sh says what happens.
 MINUTES ?= 60

@@ -70,7 +70,7 @@ enum rv_status rv_remembered_open(struct rv_remembered *r, const char *folder,
 		return err->status;
 	r->folder = rv_strdup(folder);
 	r->path = rv_path_join(folder, "seen");
-	r->fd = open(r->path, O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
+	r->fd = rv_open(r->path, O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0);
 	if (r->fd < 0 && errno == ENOENT)
 		return RV_OK;
 	enum rv_status status = r->fd < 0 ? rv_fail_errno(err, RV_LOCAL_IO, "open %s", r->path) : RV_OK;

@@ -164,6 +164,19 @@ test_expect_success 'classes that fail: rename, link, unlink, open, fsync, mmap,
 	test_grep "quota" err && test_path_is_missing new
 '
 
+test_expect_success 'able: the calls that can give the error, on disks alone, and not what is said of it' '
+	"$walk" --report r fail able ENOSPC 1000 -- dd if=in of=copy bs=4 2>err &&
+	test_grep "^not-reached 9\$" r &&
+	"$walk" --report r --spare /copy fail able ENOSPC 1 -- dd if=in of=copy bs=4 2>err &&
+	test_grep "^not-reached 0\$" r && test_cmp in copy &&
+	test_must_fail "$walk" --report r fail able ENOSPC 9 -- dd if=in of=copy bs=4 2>err &&
+	test_grep "^reached 1 of 9 write .*/copy\$" r && test_grep "No space" err &&
+	cat in | "$walk" --report r --path pipe: fail able EIO 1 -- cat >copy && test_cmp in copy &&
+	cat in | "$walk" --report r --path pipe: fail able short 1 forever -- dd bs=4 2>err >copy && test_cmp in copy &&
+	test_grep "^reached 3[0-9] of" r &&
+	"$walk" --report r --path /dev/ fail able EIO 1 -- sh -c "cat </dev/null"
+'
+
 test_expect_success 'short reads and writes are survived, and happen' '
 	"$walk" --report r --path /in fail read short 1 forever -- dd if=in of=copy bs=4 2>err &&
 	test_cmp in copy &&

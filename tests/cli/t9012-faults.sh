@@ -1,14 +1,27 @@
 #!/bin/sh
 test_description='every fault of tests/fault/FAULTS has a test of that name, or a reason'
 . "$(dirname "$0")/../lib/test-lib.sh"
+. "$RIVER_SOURCE/tests/lib/scenario-lib.sh"
 
 table=$RIVER_SOURCE/tests/fault/FAULTS
+
+scenario_faults_of () {
+	(scenario_read "$RIVER_SOURCE/$1" && printf '%s\n' $faults) 2>/dev/null
+}
 
 # untrue TABLE: lines of it that name what is not there
 untrue () {
 	grep -v -e '^#' -e '^$' "$1" | while read -r number file words
 	do
 		test "$file" != - || { test -n "$words" || echo "$number: no reason"; continue; }
+		# of a scenario a fault is named, and its number is not the only one it stands for
+		case $file in
+		tests/fault/scenarios/*)
+			scenario_faults_of "$file" | grep -qxF -e "$words" ||
+				echo "$number: $file is not walked with '$words'"
+			continue
+			;;
+		esac
 		echo "$words" | grep -Eq "(^|[^0-9])0*$number([^0-9]|\$)" ||
 			echo "$number: '$words' does not have the number"
 		case $file in
@@ -31,8 +44,9 @@ test_expect_success 'every test that is named is there' '
 
 test_expect_success 'what is not true is noticed' '
 	printf "1 tests/cli/t9012-faults.sh 1: nowhere\n2 tests/none.sh 2: x\n3 -\n5 tests/unit/test_stop.c test_5_nothing\n" >table &&
-	echo "7 tests/fault/t0400-push-file.sh SIGKILL at every call" >>table &&
-	untrue table >actual && test_line_count = 5 actual && test_grep "does not have the number" actual
+	echo "7 tests/fault/t0400-push-file.sh of several files in one batch" >>table &&
+	echo "1 tests/fault/scenarios/push-file ENOTHING:once" >>table && echo "1 tests/fault/scenarios/none KILL" >>table &&
+	untrue table >actual && test_line_count = 7 actual && test_grep "does not have the number" actual
 '
 
 test_done

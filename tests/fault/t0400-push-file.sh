@@ -31,20 +31,6 @@ again_mixed () {
 	again 0 push web/clicks --batch-records 6 mixed || test $again_got -eq 7
 }
 
-test_expect_success '1: SIGKILL at every call of a push of a file' '
-	new_world &&
-	walk_kills fresh "again 0 push web/clicks --batch-records 15 in && all_there in" \
-		river push web/clicks --batch-records 15 in &&
-	test $walk_points -gt 20
-'
-
-test_expect_success '1: of the first push ever, which makes its folders' '
-	new_world &&
-	walk_kills "fresh && rm -rf w/state" "again 0 push web/clicks in && all_there in" \
-		river push web/clicks in &&
-	test $walk_points -gt 20
-'
-
 test_expect_success '1: of several files in one batch' '
 	new_world &&
 	walk_kills fresh "again 0 push web/clicks small1 small2 small3 &&

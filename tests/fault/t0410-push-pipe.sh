@@ -41,14 +41,6 @@ accepted_lands () {
 	all_there first "$1"
 }
 
-test_expect_success '1: SIGKILL at every call of a push of a pipe; then nothing comes' '
-	test_when_finished "unset walk_pipe" &&
-	new_world &&
-	walk_pipe=in &&
-	walk_kills fresh "accepted_lands nothing" river push web/clicks --batch-records 15 &&
-	test $walk_points -gt 20
-'
-
 test_expect_success '1: and then a file is pushed, and another pipe' '
 	test_when_finished "unset walk_pipe walk_max" &&
 	new_world &&
@@ -58,15 +50,6 @@ test_expect_success '1: and then a file is pushed, and another pipe' '
 			read_lake && head -n \$((\$(wc -l <got) - 12)) in >first &&
 			test \$(wc -l <first) -ge \$accepted && all_there first other" \
 		river push web/clicks --batch-records 15
-'
-
-test_expect_success '1: with a name the same input sent again lands exactly once' '
-	test_when_finished "unset walk_pipe" &&
-	new_world &&
-	walk_pipe=in &&
-	walk_kills fresh "again_pipe 0 in push web/clicks --batch-records 15 --run day-1 && all_there in" \
-		river push web/clicks --batch-records 15 --run day-1 &&
-	test $walk_points -gt 20
 '
 
 test_expect_success '1: and again from another host, and once more' '

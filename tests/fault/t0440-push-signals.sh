@@ -13,50 +13,6 @@ touch -d '1 hour ago' in large small1 small2
 push_world
 walk_max=25
 
-# It may end by the signal, drained, or be through already; what it said was accepted lands.
-stopped_cleanly () {
-	case $walk_code in
-	0|"$1") ;;
-	*) echo "ended with $walk_code"; cat walk.err; return 1 ;;
-	esac
-}
-
-# "stopped: accepted up to byte N": N is the end of a record, and just these are there after a drain.
-said_and_kept () {
-	to=$(sed -n "s/.*accepted up to byte \([0-9]*\).*/\1/p" walk.err) &&
-	{ test $walk_code -ne 0 || to=$(wc -c <in); } &&
-	head -c "${to:-0}" in >accepted &&
-	again_pipe 0 nothing push web/clicks && all_there accepted
-}
-
-for signal in TERM:143 INT:130 HUP:129
-do
-	name=${signal%:*} code=${signal#*:}
-	test_expect_success "11: SIG$name at every call of a push of a file" '
-		new_world &&
-		walk_signals $name fresh "stopped_cleanly $code &&
-				again 0 push web/clicks --batch-records 15 in && all_there in" \
-			river push web/clicks --batch-records 15 in &&
-		test $walk_points -gt 10
-	'
-done
-
-test_expect_success '11: SIGTERM at every call of a push of a pipe: the byte it names is the byte it kept' '
-	test_when_finished "unset walk_pipe" &&
-	new_world && walk_pipe=in &&
-	walk_signals TERM fresh "stopped_cleanly 143 && said_and_kept" \
-		river push web/clicks --batch-records 15 &&
-	test $walk_points -gt 10
-'
-
-test_expect_success '11: of a pipe with a name: the same input again completes it' '
-	test_when_finished "unset walk_pipe" &&
-	new_world && walk_pipe=in &&
-	walk_signals TERM fresh "stopped_cleanly 143 &&
-			again_pipe 0 in push web/clicks --batch-records 15 --run r && all_there in" \
-		river push web/clicks --batch-records 15 --run r
-'
-
 test_expect_success '11: a pipe that says nothing is left at once, and what it said before is kept' '
 	new_world && rm -f quiet && mkfifo quiet &&
 	{ river push web/clicks <quiet 2>err & pid=$!; } &&
@@ -148,6 +104,13 @@ test_expect_success TMPFS '18: a state that became read-only' '
 	test_grep -i "read-only" err && test_grep "w/state" err &&
 	mount -o remount,rw w/state &&
 	again 0 push web/clicks in && all_there in
+'
+
+test_expect_success '48: a file-size limit' '
+	new_world &&
+	test_expect_code 10 sh -c "ulimit -f 1 && exec river push web/clicks --batch-records 20 in" 2>err &&
+	test_grep -i "file too large" err &&
+	again 0 push web/clicks --batch-records 20 in && all_there in
 '
 
 # As root nothing is forbidden, so there a user without rights is asked to.

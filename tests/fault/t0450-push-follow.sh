@@ -22,11 +22,6 @@ again_follow () {
 	again 0 push -F --until-quiet 0s --settle 100ms web/clicks "$@"
 }
 
-test_expect_success '1: SIGKILL at every call of a follower: renamed, and a new file' '
-	is_pushed && cat appended >>app.log && mv app.log app.log.1 && cp new app.log &&
-	walk_kills fresh "again_follow app.log && all_there old.whole new" $follow app.log
-'
-
 test_expect_success '1: copied, cut to nothing and written anew' '
 	is_pushed && cat appended >>app.log && cp app.log app.log.1 && cat new >app.log &&
 	walk_kills fresh "again_follow app.log && all_there old.whole new" $follow app.log
@@ -152,22 +147,6 @@ test_expect_success TMPFS '45: a full state: the same' '
 	test_wait_until 60 grep -q "trying" err && test_grep -i "no space left" err &&
 	mount -o remount,size=64m w/state &&
 	test_wait_until 90 has_records 20000 && ends && all_there large
-'
-
-test_expect_success '5: EIO from fsync, once: nothing is lost or doubled' '
-	is_pushed && cat appended >>app.log &&
-	walk_fails fsync EIO once fresh "code_is_known && again_follow app.log && all_there old.whole" $follow app.log
-'
-
-test_expect_success '7: reads and writes of one byte, and interrupted calls' '
-	is_pushed && cat appended >>app.log &&
-	walk_fails write short alternate fresh "code_is_known && again_follow app.log && all_there old.whole" $follow app.log &&
-	walk_fails read EINTR alternate fresh "code_is_known && again_follow app.log && all_there old.whole" $follow app.log
-'
-
-test_expect_success '11: SIGTERM at every call of a follower' '
-	is_pushed && cat appended >>app.log && mv app.log app.log.1 && cp new app.log &&
-	walk_signals TERM fresh "test \$walk_code -eq 0 && again_follow app.log && all_there old.whole new" $follow app.log
 '
 
 test_done

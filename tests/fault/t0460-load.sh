@@ -33,7 +33,7 @@ ask () {
 rows_are () {
 	ask "select record from web.clicks" >quoted &&
 	sed "s/^\"//; s/\"\$//; s/\"\"/\"/g" quoted >rows &&
-	"$checker" "$@" --quiet --got rows || { cat ask.err; return 1; } &&
+	check_records "$@" --got rows || { cat ask.err; return 1; } &&
 	number=$(cat "$@" | wc -l) &&
 	unique=$(cat "$@" | sort -u | wc -l) &&
 	objects=$(find w/lake/data -type f | wc -l) &&
@@ -47,13 +47,6 @@ rows_are () {
 }
 
 walk_max=50
-
-test_expect_success '1: SIGKILL at every call of the first load' '
-	new_world &&
-	walk_kills fresh "again 0 snowpipe notify web/clicks && rows_are in" \
-		river snowpipe notify web/clicks &&
-	test $walk_points -gt 20
-'
 
 test_expect_success '1: of a later load, with duplicates' '
 	new_world && river snowpipe notify web/clicks &&
@@ -95,28 +88,6 @@ test_expect_success '1: the load after a kill is killed as well' '
 		walk_kills fresh "again 0 snowpipe notify web/clicks && rows_are in" \
 			river snowpipe notify web/clicks || return 1
 	done
-'
-
-test_expect_success '45: writes that fail under a load' '
-	new_world && walk_max=4 && walk_path=/w/ &&
-	test_when_finished "unset walk_path" &&
-	for how in ENOSPC EIO
-	do
-		for class in write fsync
-		do
-			walk_fails $class $how once fresh "code_is_known && again 0 snowpipe notify web/clicks &&
-				rows_are in" river snowpipe notify web/clicks &&
-			walk_fails $class $how forever fresh "code_is_known &&
-				again 0 snowpipe notify web/clicks &&
-				rows_are in" river snowpipe notify web/clicks || return 1
-		done
-	done
-'
-
-test_expect_success '11: SIGTERM at every call of a load' '
-	new_world && walk_max=8 &&
-	walk_signals TERM fresh "again 0 snowpipe notify web/clicks && rows_are in" \
-		river snowpipe notify web/clicks
 '
 
 test_expect_success TMPFS '45: the disk of the warehouse is full' '

@@ -69,12 +69,6 @@ test_expect_success 'a run that nobody disturbs' '
 	grep "^1,U,9.00$" want && grep "^4,I,4.00$" want && test_line_count -gt 10 want
 '
 
-test_expect_success '1, 84, 132, 146: SIGKILL at every call of a run' '
-	new_world &&
-	walk_kills fresh "whole extract-load orders.yaml" river extract-load orders.yaml &&
-	test $walk_points -gt 20
-'
-
 test_expect_success '1: SIGKILL at every call of taking them anew, and then cron' '
 	new_world && river extract-load orders.yaml && keep_world && walk_max=12 &&
 	walk_kills fresh "whole extract-load orders.yaml" \
@@ -98,25 +92,6 @@ test_expect_success '1, 79: SIGKILL at every call of replacing one by a correcte
 	walk_kills fresh "whole extract-load anew.yaml --since 2020-01-01" \
 		river extract-load anew.yaml --since 2020-01-01 &&
 	mv want.kept want
-'
-
-# fails CLASS HOW: once and for ever
-fails () {
-	for when in once forever
-	do
-		walk_fails $1 $2 $when fresh "code_is_known && whole extract-load orders.yaml" \
-			river extract-load orders.yaml || return 1
-	done
-}
-
-test_expect_success '5: EIO from fsync and write' '
-	new_world && walk_max=3 && walk_path=/w/ && test_when_finished "unset walk_path" &&
-	fails fsync EIO && fails write EIO
-'
-
-test_expect_success '45, 113: no space at any write or new name' '
-	new_world && walk_max=3 && walk_path=/w/ && test_when_finished "unset walk_path" &&
-	fails write ENOSPC && fails create ENOSPC && fails mkdir ENOSPC && fails rename EDQUOT
 '
 
 sed 's/^loads:/loads: { orders: { format: parquet }, clicks: { format: parquet, compression: snappy } }/; /^  orders: { to/d; /^  clicks: { to/d
@@ -152,11 +127,6 @@ test_expect_success '5, 45: Parquet, EIO and no space at any write or fsync' '
 test_expect_success '11: Parquet, SIGTERM at every call of a run' '
 	new_world && walk_max=6 &&
 	walk_signals TERM fresh pages_whole river extract-load pages.yaml
-'
-
-test_expect_success '11: SIGTERM at every call of a run' '
-	new_world && walk_max=6 &&
-	walk_signals TERM fresh "whole extract-load orders.yaml" river extract-load orders.yaml
 '
 
 test_expect_success '76: ten runs at once: one works, the others say so' '

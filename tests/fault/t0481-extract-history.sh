@@ -71,11 +71,6 @@ test_expect_success 'a run that nobody disturbs' '
 	test $(grep -c "\"_v\":1}" want) = 6 && test $(grep -c "\"_v\":2" want) = 3
 '
 
-test_expect_success '1, 84: SIGKILL at every call of a run' '
-	new_world && walk_max=8 &&
-	walk_kills fresh "whole rerun" river extract-load shop.yaml && test $walk_points -gt 5
-'
-
 test_expect_success '1, 84: SIGKILL at every call of a shard, and then both' '
 	new_world && walk_max=6 &&
 	walk_kills fresh "any shards" river extract-load shop.yaml --shard 1/2 && test $walk_points -gt 2

@@ -48,6 +48,15 @@ test_expect_success '5: EIO from fdatasync: no 2xx for what is not on the disk, 
 	each_once 100 0 && river status --check
 '
 
+# A kill behind it would leave batches whose promises are gone, which are set aside.
+test_expect_success '1: of a run that is finished the journal goes last' '
+	test_when_finished end_collector &&
+	collector_under="$walk --report walk.report --log walk.log --timeout 100 --path /runs/ --file-ops count" &&
+	start_walked && sends 20 900 && stop_walked && each_once 20 900 &&
+	sed -n "s,.* unlink[at]* .*/runs/[^/]*/,,p" walk.log >gone && test_grep intake gone &&
+	tail -n 1 gone >last && echo journal >want && test_cmp want last
+'
+
 test_expect_success '180: ENOSPC at every second write of the intake, and short writes' '
 	test_when_finished end_collector &&
 	under_walk fail write ENOSPC 2 alternate && sends 40 1000 && stop_walked &&

@@ -15,12 +15,15 @@
  *	        `short` (reads and writes move one byte). WHEN: once (default), forever (from the
  *	        N-th on), or alternate (the N-th and every second one after it). What the dynamic
  *	        loader does with shared objects does not count here, unless --path asks for it.
+ *	        CLASS able: every call that can give the error, on a disk for errors of disks; what is
+ *	        written to standard error is spared.
  *	walk classes                                 list the classes
  *
  *	--file-ops        count only calls that change what others can see (files, locks, sockets),
  *	                  closing what was open for writing, and the exit: killing anywhere between
  *	                  two of them leaves the same state behind
  *	--path TEXT       count only calls on a file whose path contains TEXT
+ *	--spare TEXT      count no calls on a file whose path contains TEXT
  *	--report FILE     write the report there, not to standard error
  *	--log FILE        one line for each call that counted: number, task, name, files
  *	--timeout SECONDS kill everything then and end with 124 (default 120, 0: never)
@@ -50,114 +53,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "walk_calls.h"
+
 #if !defined(__x86_64__) && !defined(__aarch64__)
 #error "walk knows the registers of x86-64 and arm64 only"
 #endif
 
 enum { CODE_KILLED = 90, CODE_TIMEOUT = 124, CODE_OURS = 125 };
 
-/* ---- which calls there are ---------------------------------------------------------------- */
-
-enum class {
-	C_OTHER, C_WRITE, C_READ, C_FSYNC, C_RENAME, C_LINK, C_UNLINK, C_OPEN, C_CREATE, C_MKDIR,
-	C_TRUNC, C_META, C_COPY, C_CLOSE, C_LOCK, C_STAT, C_LIST, C_MMAP, C_SOCKET, C_CONNECT,
-	C_SEND, C_RECV, C_PROCESS, C_EXIT, C_MAX,
-	C_FILE = C_MAX, /* for fail: everything that changes the file system */
-	C_ANY,          /* for fail: every call */
-};
-
-static const char *const class_names[] = {
-	[C_OTHER] = "other", [C_WRITE] = "write", [C_READ] = "read", [C_FSYNC] = "fsync",
-	[C_RENAME] = "rename", [C_LINK] = "link", [C_UNLINK] = "unlink", [C_OPEN] = "open",
-	[C_CREATE] = "create", [C_MKDIR] = "mkdir", [C_TRUNC] = "trunc", [C_META] = "meta",
-	[C_COPY] = "copy", [C_CLOSE] = "close", [C_LOCK] = "lock", [C_STAT] = "stat",
-	[C_LIST] = "list", [C_MMAP] = "mmap", [C_SOCKET] = "socket", [C_CONNECT] = "connect",
-	[C_SEND] = "send", [C_RECV] = "recv", [C_PROCESS] = "process", [C_EXIT] = "exit",
-	[C_FILE] = "file", [C_ANY] = "any",
-};
-
-/* Where a call names its files. */
-enum shape {
-	S_NONE,
-	S_FD,        /* descriptor in 0 */
-	S_PATH,      /* path in 0 */
-	S_PATH_PATH, /* paths in 0 and 1 */
-	S_AT,        /* folder in 0, path in 1 */
-	S_AT_AT,     /* folder in 0, path in 1, folder in 2, path in 3 */
-	S_PATH_AT,   /* path in 0, folder in 1, path in 2 (symlinkat) */
-	S_FD_MAPPED, /* descriptor in 4, or -1 (mmap) */
-	S_FD_OUT2,   /* the descriptor written to is in 2 (copy_file_range, splice) */
-};
-
-struct call {
-	long nr;
-	const char *name;
-	enum class class;
-	enum shape shape;
-};
-
-#define CALL(name, class, shape) { SYS_##name, #name, class, shape }
-static const struct call calls[] = {
-	CALL(write, C_WRITE, S_FD), CALL(pwrite64, C_WRITE, S_FD), CALL(writev, C_WRITE, S_FD),
-	CALL(pwritev, C_WRITE, S_FD), CALL(pwritev2, C_WRITE, S_FD),
-	CALL(read, C_READ, S_FD), CALL(pread64, C_READ, S_FD), CALL(readv, C_READ, S_FD),
-	CALL(preadv, C_READ, S_FD), CALL(preadv2, C_READ, S_FD),
-	CALL(fsync, C_FSYNC, S_FD), CALL(fdatasync, C_FSYNC, S_FD),
-	CALL(sync_file_range, C_FSYNC, S_FD),
-	CALL(syncfs, C_FSYNC, S_FD), CALL(sync, C_FSYNC, S_NONE), CALL(msync, C_FSYNC, S_NONE),
-	CALL(renameat, C_RENAME, S_AT_AT), CALL(renameat2, C_RENAME, S_AT_AT),
-	CALL(linkat, C_LINK, S_AT_AT), CALL(symlinkat, C_LINK, S_PATH_AT),
-	CALL(unlinkat, C_UNLINK, S_AT),
-	CALL(openat, C_OPEN, S_AT), CALL(openat2, C_OPEN, S_AT),
-	CALL(mkdirat, C_MKDIR, S_AT), CALL(mknodat, C_MKDIR, S_AT),
-	CALL(ftruncate, C_TRUNC, S_FD), CALL(truncate, C_TRUNC, S_PATH),
-	CALL(fallocate, C_TRUNC, S_FD),
-	CALL(fchmod, C_META, S_FD), CALL(fchmodat, C_META, S_AT), CALL(fchown, C_META, S_FD),
-	CALL(fchownat, C_META, S_AT), CALL(utimensat, C_META, S_AT), CALL(fsetxattr, C_META, S_FD),
-	CALL(copy_file_range, C_COPY, S_FD_OUT2), CALL(sendfile, C_COPY, S_FD),
-	CALL(splice, C_COPY, S_FD_OUT2),
-	CALL(close, C_CLOSE, S_FD),
-#ifdef SYS_close_range
-	CALL(close_range, C_CLOSE, S_NONE),
-#endif
-	CALL(flock, C_LOCK, S_FD),
-	CALL(fcntl, C_OTHER, S_FD), /* the locking ones are told apart in classify() */
-	CALL(fstat, C_STAT, S_FD), CALL(newfstatat, C_STAT, S_AT), CALL(statx, C_STAT, S_AT),
-	CALL(faccessat, C_STAT, S_AT), CALL(readlinkat, C_STAT, S_AT), CALL(statfs, C_STAT, S_PATH),
-	CALL(fstatfs, C_STAT, S_FD), CALL(lseek, C_OTHER, S_FD),
-#ifdef SYS_faccessat2
-	CALL(faccessat2, C_STAT, S_AT),
-#endif
-	CALL(getdents64, C_LIST, S_FD),
-	CALL(mmap, C_MMAP, S_FD_MAPPED), CALL(mremap, C_MMAP, S_NONE), CALL(brk, C_MMAP, S_NONE),
-	CALL(socket, C_SOCKET, S_NONE), CALL(bind, C_SOCKET, S_FD), CALL(listen, C_SOCKET, S_FD),
-	CALL(accept, C_SOCKET, S_FD), CALL(accept4, C_SOCKET, S_FD), CALL(shutdown, C_SOCKET, S_FD),
-	CALL(connect, C_CONNECT, S_FD),
-	CALL(sendto, C_SEND, S_FD), CALL(sendmsg, C_SEND, S_FD), CALL(sendmmsg, C_SEND, S_FD),
-	CALL(recvfrom, C_RECV, S_FD), CALL(recvmsg, C_RECV, S_FD), CALL(recvmmsg, C_RECV, S_FD),
-	CALL(clone, C_PROCESS, S_NONE), CALL(execve, C_PROCESS, S_PATH),
-	CALL(execveat, C_PROCESS, S_AT),
-	CALL(wait4, C_OTHER, S_NONE), CALL(kill, C_OTHER, S_NONE), CALL(futex, C_OTHER, S_NONE),
-	CALL(ioctl, C_OTHER, S_FD), CALL(munmap, C_OTHER, S_NONE), CALL(pipe2, C_OTHER, S_NONE),
-#ifdef SYS_clone3
-	CALL(clone3, C_PROCESS, S_NONE),
-#endif
-	CALL(exit_group, C_EXIT, S_NONE),
-#ifdef __x86_64__
-	CALL(rename, C_RENAME, S_PATH_PATH), CALL(link, C_LINK, S_PATH_PATH),
-	CALL(symlink, C_LINK, S_PATH_PATH), CALL(unlink, C_UNLINK, S_PATH),
-	CALL(rmdir, C_UNLINK, S_PATH),
-	CALL(open, C_OPEN, S_PATH), CALL(creat, C_CREATE, S_PATH), CALL(mkdir, C_MKDIR, S_PATH),
-	CALL(chmod, C_META, S_PATH), CALL(chown, C_META, S_PATH), CALL(stat, C_STAT, S_PATH),
-	CALL(lstat, C_STAT, S_PATH), CALL(access, C_STAT, S_PATH), CALL(readlink, C_STAT, S_PATH),
-	CALL(fork, C_PROCESS, S_NONE), CALL(vfork, C_PROCESS, S_NONE),
-#endif
-};
+/* ---- the state of a walk ------------------------------------------------------------------ */
 
 enum { NR_MAX = 600, ONE_MAX = 8200, FILES_MAX = 2 * ONE_MAX + 2 };
 static const struct call *call_by_nr[NR_MAX];
-
-/* ---- the state of a walk ------------------------------------------------------------------ */
 
 enum verb { V_COUNT, V_KILL, V_SIGNAL, V_FAIL };
 enum when { W_ONCE, W_FOREVER, W_ALTERNATE };
@@ -176,7 +83,7 @@ struct task {
 static struct {
 	enum verb verb;
 	bool file_ops;
-	const char *path;
+	const char *path, *spare;
 	FILE *report, *log;
 	uint64_t at;             /* N */
 	int signal;
@@ -478,7 +385,7 @@ static bool is_visible(pid_t tid, enum class class, const uint64_t *a)
 	}
 }
 
-static bool is_wanted(pid_t tid, enum class class, const uint64_t *a)
+static bool is_wanted(pid_t tid, const struct call *call, enum class class, const uint64_t *a)
 {
 	if (w.file_ops && !is_visible(tid, class, a))
 		return false;
@@ -487,6 +394,10 @@ static bool is_wanted(pid_t tid, enum class class, const uint64_t *a)
 	switch (w.fail_class) {
 	case C_ANY:
 		return class != C_EXIT;
+	case C_ABLE:
+		/* a message that cannot be written says nothing about the fault it would tell of */
+		return can_give(call, class, w.fail_errno) &&
+		       !(class == C_WRITE && a[0] == STDERR_FILENO);
 	case C_OPEN:
 		return class == C_OPEN || class == C_CREATE;
 	case C_FILE:
@@ -603,13 +514,15 @@ static void on_entry(pid_t tid, const struct __ptrace_syscall_info *info)
 	memcpy(args, info->entry.args, sizeof(args));
 	const struct call *call = nr < NR_MAX ? call_by_nr[nr] : NULL;
 	enum class class = classify(tid, call, args);
-	if (!is_wanted(tid, class, args))
+	if (!is_wanted(tid, call, class, args))
 		return;
-	if (w.path || w.log || w.verb == V_FAIL)
+	if (w.path || w.spare || w.log || w.verb == V_FAIL)
 		describe(tid, call, args, files, sizeof(files));
-	if (w.path && !strstr(files, w.path))
+	if ((w.path && !strstr(files, w.path)) || (w.spare && strstr(files, w.spare)))
 		return;
 	if (w.verb == V_FAIL && !w.path && is_loaders(files))
+		return;
+	if (w.verb == V_FAIL && w.fail_class == C_ABLE && !can_fail(files, w.fail_errno))
 		return;
 	w.by_class[class]++;
 	w.counted++;
@@ -805,7 +718,7 @@ __attribute__((noreturn)) static void usage(void)
 		"       walk [options] signal SIG N -- CMD...\n"
 		"       walk [options] fail CLASS ERRNO|short N [once|forever|alternate] -- CMD...\n"
 		"       walk classes\n"
-		"options: --file-ops --path TEXT --report FILE --log FILE --timeout SECONDS\n");
+		"options: --file-ops --path TEXT --spare TEXT --report FILE --log FILE --timeout SECONDS\n");
 	exit(CODE_OURS);
 }
 
@@ -879,6 +792,8 @@ static char **parse(int argc, char **argv)
 		const char *v = argv[++i];
 		if (!strcmp(o, "--path"))
 			w.path = v;
+		else if (!strcmp(o, "--spare"))
+			w.spare = v;
 		else if (!strcmp(o, "--report"))
 			w.report = open_output(v);
 		else if (!strcmp(o, "--log"))

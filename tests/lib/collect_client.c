@@ -3,12 +3,19 @@
  * several connections, and again whenever it heard nothing or was asked to come back, until every one of
  * them was answered by 2xx.
  *
- *	collect_client PORT PATH COUNT CONNECTIONS [--batch N] [--start N]
+ *	collect_client PORT PATH COUNT CONNECTIONS [--batch N] [--start N] [--tries N]
+ *	               [--acknowledged FILE]
+ *
+ *	--tries N              gives each of them up after so many times, and goes on with the next one; a
+ *	                       connection that nobody answers sends nothing more
+ *	--acknowledged FILE    the numbers that were answered by 2xx, one a line: those that are in it are not
+ *	                       sent, and the new ones are added as they come (not with --batch)
  *
  * Prints "acknowledged=N again=N" at the end; 1 when it took longer than two minutes. Knows nothing of river.
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -23,14 +30,16 @@
 
 static struct sockaddr_in address = { .sin_family = AF_INET };
 static const char *path;
-static long count, start, batch = 1;
+static long count, start, batch = 1, tries;
+static bool *known; /* --acknowledged: by number from start */
+static int known_fd = -1;
 static atomic_long next, acknowledged, again;
 static time_t give_up;
 
 static int dial(void)
 {
 	const int on = 1;
-	const struct timeval patience = { .tv_sec = 20 };
+	const struct timeval patience = { .tv_sec = tries ? 2 : 20 };
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 	if (fd < 0)
 		return -1;
@@ -99,6 +108,33 @@ static bool send_all(int fd, const char *p, size_t len)
 	return true;
 }
 
+static void read_known(const char *name)
+{
+	char line[32];
+
+	known = calloc((size_t)count, sizeof(*known));
+	known_fd = open(name, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+	FILE *f = fopen(name, "re");
+	if (!known || known_fd < 0 || !f)
+		exit(2);
+	while (fgets(line, sizeof(line), f)) {
+		long i = strtol(line, NULL, 10) - start;
+		if (i >= 0 && i < count)
+			known[i] = true;
+	}
+	fclose(f);
+}
+
+/* In one write, so that lines of several threads stay whole. */
+static void note_known(long i)
+{
+	char line[32];
+	int n = snprintf(line, sizeof(line), "%ld\n", start + i);
+
+	if (known_fd >= 0 && write(known_fd, line, (size_t)n) != n)
+		exit(2);
+}
+
 static void *work(void *arg)
 {
 	(void)arg;
@@ -113,13 +149,18 @@ static void *work(void *arg)
 		if (first >= count)
 			break;
 		long n = count - first < batch ? count - first : batch;
+		if (known && known[first])
+			continue;
 		size_t len = build(request, size, start + first, n);
-		for (;;) {
+		for (long tried = 1;; tried++) {
 			if (fd < 0)
 				fd = dial();
 			int status = fd >= 0 && send_all(fd, request, len) ? read_answer(fd) : 0;
-			if (status / 100 == 2)
+			if (status / 100 == 2) {
+				atomic_fetch_add(&acknowledged, n);
+				note_known(first);
 				break;
+			}
 			if (status / 100 == 4) {
 				fprintf(stderr, "answered %d\n", status);
 				exit(1);
@@ -132,10 +173,14 @@ static void *work(void *arg)
 			if (fd >= 0)
 				close(fd);
 			fd = -1;
+			if (tried == tries && !status)
+				goto out;
+			if (tried == tries)
+				break;
 			nanosleep(&pause, NULL);
 		}
-		atomic_fetch_add(&acknowledged, n);
 	}
+out:
 	if (fd >= 0)
 		close(fd);
 	free(request);
@@ -150,15 +195,24 @@ int main(int argc, char **argv)
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	path = argv[2];
 	count = strtol(argv[3], NULL, 10);
+	const char *known_name = NULL;
 	long connections = strtol(argv[4], NULL, 10);
 	for (int i = 5; i + 1 < argc; i += 2) {
 		if (strcmp(argv[i], "--batch") == 0)
 			batch = strtol(argv[i + 1], NULL, 10);
 		else if (strcmp(argv[i], "--start") == 0)
 			start = strtol(argv[i + 1], NULL, 10);
+		else if (strcmp(argv[i], "--tries") == 0)
+			tries = strtol(argv[i + 1], NULL, 10);
+		else if (strcmp(argv[i], "--acknowledged") == 0)
+			known_name = argv[i + 1];
 		else
 			return 2;
 	}
+	if (known_name && batch == 1)
+		read_known(known_name);
+	else if (known_name)
+		return 2;
 	give_up = time(NULL) + 120;
 	pthread_t threads[256];
 	if (connections < 1 || connections > 256 || batch < 1)
@@ -169,5 +223,6 @@ int main(int argc, char **argv)
 	for (long i = 0; i < connections; i++)
 		pthread_join(threads[i], NULL);
 	printf("acknowledged=%ld again=%ld\n", atomic_load(&acknowledged), atomic_load(&again));
-	return atomic_load(&acknowledged) == count ? 0 : 1;
+	free(known);
+	return known_fd >= 0 || atomic_load(&acknowledged) == count ? 0 : 1;
 }

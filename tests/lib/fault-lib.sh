@@ -21,8 +21,10 @@
 #	walk_input=FILE   standard input of the command
 #	walk_pipe=FILE    the same, through a pipe
 #	walk_path=TEXT    only calls on files whose path contains TEXT
+#	walk_spare=TEXT   no calls on files whose path contains TEXT
 #	walk_max=N        points to try without RIVER_DEEP
-# Afterwards $walk_points says how many faults were given.
+# Afterwards $walk_points says how many faults were given, and a row with that and with what was found wrong is
+# in $walk_rows. tests/fault/t9900-table.sh makes a table of all rows, and is red for what is in it.
 
 walk=$RIVER_BUILD/tests/fault/walk
 checker=$RIVER_BUILD/tests/fault/checker
@@ -31,13 +33,73 @@ for tool in "$walk" "$checker" "$gen_events"
 do
 	test -x "$tool" || test_bug "$tool is not built: make check-faults builds it"
 done
-unset tool walk_input walk_pipe walk_path walk_max
+unset tool walk_input walk_pipe walk_path walk_spare walk_max
+walk_rows=$RIVER_BUILD/tests/walks/$TEST_NAME
+mkdir -p "${walk_rows%/*}" && : >"$walk_rows" || test_bug "cannot write $walk_rows"
 # the leak checker wants to trace the program itself
 test_no_leak_check
 
+# ---- what is found wrong --------------------------------------------------------------------------
+# Counted over all points of a walk: records that were lost, doubled or altered (unexplained ones among them),
+# points after which the same command again does not do (by hand), codes that are none of the contract.
+tally_clear () {
+	tally_lost=0 tally_doubled=0 tally_altered=0 tally_hand=0 tally_codes=0
+}
+tally_clear
+
+tally_all () {
+	echo $((tally_lost + tally_doubled + tally_altered + tally_hand + tally_codes))
+}
+
+# check_records EXPECTED... --got [FILE...]: checker, and what it finds is counted
+check_records () {
+	"$checker" "$@" >checker.said 2>&1
+	check_code=$?
+	test $check_code -ne 0 || return 0
+	cat checker.said
+	check_found=$(sed -n 's/^expected .* missing \([0-9]*\) doubled \([0-9]*\) altered \([0-9]*\) unexplained \([0-9]*\)$/\1 \2 \3 \4/p' checker.said)
+	case $check_found in
+	'') tally_hand=$((tally_hand + 1)) ;;
+	*)
+		tally_lost=$((tally_lost + ${check_found%% *}))
+		check_found=${check_found#* }
+		tally_doubled=$((tally_doubled + ${check_found%% *}))
+		check_found=${check_found#* }
+		tally_altered=$((tally_altered + ${check_found%% *} + ${check_found#* }))
+		;;
+	esac
+	return 1
+}
+
+# walk_row SCENARIO FAULT: with the counts of now
+walk_row () {
+	printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$1" "$2" "$walk_points" "$walk_total" "$tally_lost" \
+		"$tally_doubled" "$tally_altered" "$tally_hand" "$tally_codes" >>"$walk_rows"
+}
+
+# walk_counted FAULT WALK ARGUMENTS...: the walk, and its row. What a check finds that has no column of its own has
+# to be looked at by hand.
+walk_counted () {
+	walk_fault=$1
+	shift
+	tally_clear
+	"$@"
+	walk_ret=$?
+	test $walk_ret -eq 0 || test "$(tally_all)" -ne 0 || tally_hand=1
+	walk_row "$TEST_NAME" "$walk_fault"
+	return $walk_ret
+}
+
+# ---- walking --------------------------------------------------------------------------------------
+# walk_attempt WALK...: one run under walk. A scenario may have its own, which does something beside the run; $?
+# has to be walk's.
+walk_attempt () {
+	"$@"
+}
+
 # walk_run OPTION-AND-VERB... -- CMD...
 walk_run () {
-	set -- ${walk_path:+--path "$walk_path"} "$@"
+	set -- ${walk_path:+--path "$walk_path"} ${walk_spare:+--spare "$walk_spare"} "$@"
 	# a class says already which calls are meant
 	case " $* " in
 	*" fail "*" -- "*) ;;
@@ -45,9 +107,9 @@ walk_run () {
 	esac
 	if test -n "$walk_pipe"
 	then
-		cat "$walk_pipe" 2>/dev/null | "$walk" --report walk.report "$@"
+		cat "$walk_pipe" 2>/dev/null | walk_attempt "$walk" --report walk.report "$@"
 	else
-		"$walk" --report walk.report "$@" <"${walk_input:-/dev/null}"
+		walk_attempt "$walk" --report walk.report "$@" <"${walk_input:-/dev/null}"
 	fi >walk.out 2>walk.err
 	walk_code=$?
 }
@@ -94,6 +156,9 @@ walk_is_crash () {
 
 # walk_kills SETUP CHECK CMD...: SIGKILL to all of the command. Ends when it gets through, with code 0.
 walk_kills () {
+	walk_counted KILL walk_kills_ "$@"
+}
+walk_kills_ () {
 	walk_setup=$1 walk_check=$2
 	shift 2
 	walk_measure count -- "$@" || return 1
@@ -105,7 +170,7 @@ walk_kills () {
 		case $walk_code in
 		90) walk_points=$((walk_points + 1)) ;;
 		0) ;;
-		*) walk_show "an unexpected code"; return 1 ;;
+		*) tally_codes=1; walk_show "an unexpected code"; return 1 ;;
 		esac
 		eval "$walk_check" || { walk_show "the check"; return 1; }
 		test $walk_code -ne 0 || return 0
@@ -114,6 +179,9 @@ walk_kills () {
 
 # walk_signals SIG SETUP CHECK CMD...: the signal to the command, which may end as it likes but crash.
 walk_signals () {
+	walk_counted "$1" walk_signals_ "$@"
+}
+walk_signals_ () {
 	walk_signal=$1 walk_setup=$2 walk_check=$3
 	shift 3
 	walk_measure count -- "$@" || return 1
@@ -123,6 +191,7 @@ walk_signals () {
 		walk_run signal "$walk_signal" $walk_n -- "$@"
 		if walk_is_crash
 		then
+			tally_codes=1
 			walk_show "a crash or a hang"
 			return 1
 		fi
@@ -134,6 +203,9 @@ walk_signals () {
 
 # walk_fails CLASS HOW WHEN SETUP CHECK CMD...: as in `walk fail`; a crash or a hang fails the walk.
 walk_fails () {
+	walk_counted "$2 $3" walk_fails_ "$@"
+}
+walk_fails_ () {
 	walk_class=$1 walk_how=$2 walk_when=$3 walk_setup=$4 walk_check=$5
 	shift 5
 	# by its own count, as only calls of this class have numbers: one past any end is never reached
@@ -144,6 +216,7 @@ walk_fails () {
 		walk_run fail "$walk_class" "$walk_how" $walk_n "$walk_when" -- "$@"
 		if walk_is_crash
 		then
+			tally_codes=1
 			walk_show "a crash or a hang"
 			return 1
 		fi

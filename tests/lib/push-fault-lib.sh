@@ -77,7 +77,7 @@ read_lake () {
 
 # Exactly these records: none missing, doubled or altered.
 lake_holds () {
-	read_lake && "$checker" "$@" --quiet --got got
+	read_lake && check_records "$@" --got got
 }
 
 # Whole lines from the start of the input, none missing in between, none twice.
@@ -85,7 +85,7 @@ lake_holds_start_of () {
 	read_lake &&
 	test_code=$(($(wc -l <got))) &&
 	head -n "$test_code" "$1" >start &&
-	"$checker" start --quiet --got got
+	check_records start --got got
 }
 
 # These rejects, byte for byte and once each: the argument is a file of base64 lines.
@@ -141,11 +141,24 @@ code_is_known () {
 	case $walk_code in
 	0) return 0 ;;
 	1|3|5|6|7|8|9|10|11|12) ;;
-	*) echo "the code $walk_code is none of river's"; return 1 ;;
+	*) tally_codes=$((tally_codes + 1)); echo "the code $walk_code is none of river's"; return 1 ;;
 	esac
-	test -s walk.err || { echo "code $walk_code without a word"; return 1; }
+	test -s walk.err || { tally_codes=$((tally_codes + 1)); echo "code $walk_code without a word"; return 1; }
 	case $1 in
 	'') ;;
 	*) test_grep -e "$1" walk.err ;;
 	esac
+}
+
+# The same lake with the embedded warehouse.
+duckdb_world () {
+	cat >river.yaml <<-\EOS
+	profiles:
+	  local:
+	    lake: ./w/lake
+	    state: ./w/state
+	    warehouse:
+	      type: duckdb
+	      path: ./w/warehouse.duckdb
+	EOS
 }

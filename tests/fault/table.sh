@@ -1,0 +1,51 @@
+#!/bin/sh
+test_description='what the walks found, in one table: all zeros, and nothing left out'
+. "$(dirname "$0")/../lib/test-lib.sh"
+. "$RIVER_SOURCE/tests/lib/fault-lib.sh"
+. "$RIVER_SOURCE/tests/lib/push-fault-lib.sh"
+. "$RIVER_SOURCE/tests/lib/scenario-lib.sh"
+. "$RIVER_SOURCE/tests/lib/walk-table.sh"
+
+# Run after the scripts of this folder, which write the rows; `make check-faults` and `check-deep` do both.
+rm -f "$walk_rows"
+rows=$RIVER_BUILD/tests/walks
+walks=$(cd "$RIVER_SOURCE/tests/fault" &&
+	grep -lE '^[^#]*(walk_kills|walk_signals|walk_fails|scenario_walk) ' t[0-9]*.sh | sed 's/\.sh$//')
+files=$(for script in $walks; do echo "$rows/$script"; done)
+
+test_expect_success 'every script that walks has rows' '
+	test -n "$walks" &&
+	for script in $walks
+	do
+		test -s "$rows/$script" || { echo "$script: no rows"; return 1; }
+	done
+'
+
+for scenario in $(cd "$RIVER_SOURCE/tests/fault/scenarios" && ls)
+do
+	test_expect_success "$scenario: every fault was walked, nothing lost, doubled, altered or mended by hand" '
+		scenario_read "$RIVER_SOURCE/tests/fault/scenarios/$scenario" &&
+		walk_missing "$scenario" "$rows/t0530-scenarios" $faults >wrong &&
+		walk_wrong "$scenario" $files >>wrong && test_must_be_empty wrong
+	'
+done
+
+for script in $walks
+do
+	test "$script" != t0530-scenarios || continue
+	test_expect_success "$script: nothing lost, doubled, altered or mended by hand" '
+		walk_wrong "$script" $files >wrong && test_must_be_empty wrong
+	'
+done
+
+{
+	echo
+	walk_table $files
+	if test -n "$test_deep"
+	then
+		echo "every call was walked over"
+	else
+		echo "so many points, evenly spread from the first call to the last; RIVER_DEEP=1 is every call"
+	fi
+} >&5
+test_done
