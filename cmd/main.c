@@ -31,14 +31,17 @@ static void open_missing_descriptors(void)
 				_exit(rv_status_exit_code(RV_LOCAL_IO));
 }
 
-/* Keys and tokens are in this memory. Who wants a core all the same can raise the limit of the process. */
+/* A core would hold keys and tokens. The limit is 1 rather than 0: where cores are piped to a program, the
+ * kernel leaves that one alone only for a limit of exactly 1 (fs/coredump.c). A debugger is not in its
+ * way. What river becomes gets its own limit back. */
+static struct rlimit core_limit;
 static void leave_no_core(void)
 {
-	struct rlimit core;
-	if (getrlimit(RLIMIT_CORE, &core) == 0 && core.rlim_cur != 0) {
-		core.rlim_cur = 0;
-		(void)setrlimit(RLIMIT_CORE, &core);
-	}
+	if (getrlimit(RLIMIT_CORE, &core_limit) != 0)
+		return;
+	struct rlimit none = core_limit;
+	none.rlim_cur = none.rlim_max < 1 ? 0 : 1;
+	(void)setrlimit(RLIMIT_CORE, &none);
 }
 
 static bool wants_help(char **argv)
@@ -151,6 +154,7 @@ static enum rv_status run_external(char **words, const struct rv_cli_args *args,
 		char *word = words[0];
 		words[0] = program;
 		rv_stop_uninstall();
+		(void)setrlimit(RLIMIT_CORE, &core_limit);
 		execvp(program, words);
 		int error = errno;
 		rv_stop_install();

@@ -281,6 +281,41 @@ test_expect_success TMPFS 'a small file system is full when it is full, and gone
 	test_path_is_missing below/small
 '
 
+test_expect_success 'a secret that is left anywhere fails, however it is written' '
+	run_sub sh leaks <<-\EOS &&
+	test_expect_success "none" "echo riverCanary >file"
+	test_expect_success "printed" "echo x$test_canary"
+	test_expect_success "in a file" "echo $test_canary >said"
+	test_expect_success "held on purpose" "rm said && test_holds_secret keys below/ && mkdir below &&
+		echo $test_canary | tee keys below/keys"
+	test_expect_success "held" "cp keys below/ && : >hold1"
+	test_expect_success "as a password of HTTP" "printf river:$test_canary | base64 >hold2"
+	test_expect_success "at another place" "printf r:$test_canary:x | base64 >hold3"
+	test_expect_success "and another" "printf ri:$test_canary:x | base64 >hold4"
+	test_expect_success "in hex" "printf $test_canary | od -An -tx1 -v | tr -d \" \\n\" >hold5"
+	test_expect_success "signed" "echo Signature=\$(printf %064d 7) >hold6"
+	test_expect_success "a token" "printf %s.%s.c2ln eyJhbGciOiJSUzI1NiJ9 eyJpc3MiOiJ4In0 >hold7"
+	test_expect_success "a key" "openssl genrsa -out key.p8 2048 2>/dev/null && test_secret_file key.p8 && : >hold8"
+	test_expect_success "a line of it" "sed -n 4p key.p8 >hold9"
+	test_expect_success "none again" "rm hold*"
+	test_done
+	EOS
+	test "$code" = 1 && sed -n "s/^not ok \([0-9]*\) .*/\1/p" out | paste -sd" " >got &&
+	echo 2 3 4 6 7 8 9 10 11 13 >want && test_cmp want got &&
+	run_sub sh below <<-\EOS &&
+	test_expect_success "deep down" "mkdir -p a/b && echo $test_canary >a/b/receipt"
+	test_expect_success "in a home" "echo $test_canary >../home/log"
+	test_done
+	EOS
+	test "$code" = 1 && printf "%s\n" "ok 1 - deep down" "ok 2 - in a home" "not ok 3 - no secret is left anywhere" 1..3 >want &&
+	test_cmp want out && test_grep "a secret is in .*/a/b/receipt" err && test_grep "a secret is in .*/home/log" err &&
+	run_sub sh kept <<-\EOS &&
+	test_expect_success "it may" "mkdir -p a/b && echo $test_canary >a/b/receipt && test_holds_secret a/b/receipt"
+	test_done
+	EOS
+	test "$code" = 0 && test_holds_secret "$PWD/below/" "$PWD/out" "$PWD/err"
+'
+
 test_expect_success 'SIGTERM to a script runs its way out' '
 	cat >sleeps.sh <<-\EOS &&
 	#!/bin/sh

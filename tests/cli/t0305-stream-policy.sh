@@ -41,7 +41,7 @@ test_expect_success 'for Snowflake, the role that reads the lake, unless a stage
 
 # Neither credentials nor a network: no call that opens a socket.
 test_expect_success 'nobody is asked' '
-	AWS_ACCESS_KEY_ID=x AWS_SECRET_ACCESS_KEY=x \
+	AWS_ACCESS_KEY_ID=x AWS_SECRET_ACCESS_KEY=$test_canary \
 	HTTPS_PROXY=http://127.0.0.1:1 HTTP_PROXY=http://127.0.0.1:1 \
 		river -c aws.endpoint_url=http://127.0.0.1:1 stream create web/clicks --print-policy >actual &&
 	test_cmp "$RIVER_SOURCE/tests/data/policies-firehose.json" actual

@@ -276,46 +276,53 @@ test_expect_success '188: compressed bodies are refused' '
 
 test_expect_success '191, 199: keys are asked for, compared whole, and stored nowhere' '
 	test_when_finished end_collector && port= &&
-	printf "# who\nshop 0123456789abcdefSECRET\napp  fedcba9876543210SECRET\n" >keys && chmod 644 keys &&
+	test_holds_secret keys && printf "# who\nshop 0123-$test_canary\napp  fedc-$test_canary\n" >keys && chmod 644 keys &&
 	test_expect_code 3 river -c collect.keys=keys serve --collect web/clicks 2>err && test_grep "read by others" err &&
 	chmod 600 keys &&
-	start_collector -c collect.keys=keys &&
+	start_collector -v -c collect.keys=keys &&
 	says 401 send POST /collect "$(event k0)" && test_grep "^WWW-Authenticate" answer &&
-	says 401 send POST /collect "$(event k0)" "X-Write-Key: 0123456789abcdefSECRE" &&
-	says 401 send POST /collect "$(event k0)" "X-Write-Key: 0123456789abcdefSECRETx" &&
-	says 401 send POST "/collect?key=0123456789abcdefSECRET" "$(event k0)" &&
-	says 401 send POST /collect "$(event k0)" "Authorization: Basic 0123456789abcdefSECRET" &&
-	says 200 send POST /collect "$(event k1)" "X-Write-Key: 0123456789abcdefSECRET" &&
-	says 200 send POST /collect "$(event k2)" "Authorization: Bearer fedcba9876543210SECRET" &&
+	says 401 send POST /collect "$(event k0)" "X-Write-Key: 0123-${test_canary%?}" &&
+	says 401 send POST /collect "$(event k0)" "X-Write-Key: 0123-${test_canary}x" &&
+	says 401 send POST "/collect?key=0123-$test_canary" "$(event k0)" &&
+	says 401 send POST /collect "$(event k0)" "Authorization: Basic 0123-$test_canary" &&
+	says 200 send POST /collect "$(event k1)" "X-Write-Key: 0123-$test_canary" &&
+	says 200 send POST /collect "$(event k2)" "Authorization: Bearer fedc-$test_canary" &&
 	says 200 send GET /readyz &&
-	echo "new 00000000000000000000SECRET" >keys && kill -HUP "$collector_pid" &&
+	echo "new 0000-$test_canary" >keys && kill -HUP "$collector_pid" &&
 	test_wait_until 20 grep -q "read again" collector.err &&
-	says 401 send POST /collect "$(event k3)" "X-Write-Key: 0123456789abcdefSECRET" &&
-	says 200 send POST /collect "$(event k4)" "X-Write-Key: 00000000000000000000SECRET" &&
+	says 401 send POST /collect "$(event k3)" "X-Write-Key: 0123-$test_canary" &&
+	says 200 send POST /collect "$(event k4)" "X-Write-Key: 0000-$test_canary" &&
 	echo "new short" >keys && kill -HUP "$collector_pid" &&
 	test_wait_until 20 grep -q "stay as they were: .*/keys:1: a key has" collector.err &&
-	says 200 send POST /collect "$(event k5)" "X-Write-Key: 00000000000000000000SECRET" &&
+	says 200 send POST /collect "$(event k5)" "X-Write-Key: 0000-$test_canary" &&
 	stop_collector &&
 	printf "%s\n" k1 k2 k4 k5 >want && collected | grep "^k" >got && test_cmp want got &&
-	river --output json query "select record from web.clicks" >rows && test_grep ! SECRET rows &&
-	test_grep ! SECRET collector.err && ! grep -rq SECRET .river
+	river --output json query "select record from web.clicks" >rows && test_grep ! $test_canary rows &&
+	test_grep ! $test_canary collector.err && ! grep -rq $test_canary .river
 '
 
 test_expect_success '192: who floods is told to wait, and others are not' '
 	test_when_finished end_collector && port= &&
-	printf "one 1111111111111111aaaa\ntwo 2222222222222222bbbb\n" >keys && chmod 600 keys &&
+	test_holds_secret keys && printf "one 1111-$test_canary\ntwo 2222-$test_canary\nthree 3333-$test_canary\n" >keys && chmod 600 keys &&
 	start_collector -c collect.keys=keys -c collect.rate=1 &&
 	for i in $(seq 60)
 	do
-		send POST /collect "$(event r$i)" "X-Write-Key: 1111111111111111aaaa" || return 1
+		send POST /collect "$(event r$i)" "X-Write-Key: 1111-$test_canary" || return 1
 	done >statuses &&
 	test_grep 429 statuses && test_grep 200 statuses &&
-	says 200 send POST /collect "$(event r-other)" "X-Write-Key: 2222222222222222bbbb" &&
+	says 200 send POST /collect "$(event r-other)" "X-Write-Key: 2222-$test_canary" &&
 	for i in $(seq 60)
 	do
 		send POST /collect "$(event x)" || return 1
 	done >statuses && test_grep 401 statuses && test_grep 429 statuses && test_grep ! 200 statuses &&
 	test_grep "^Retry-After: 1" answer &&
+	for i in $(seq 60)
+	do
+		send POST /collect "$(event x)" "X-Write-Key: 0000-$test_canary" || return 1
+	done >statuses && test_grep 429 statuses && test_grep ! 200 statuses &&
+	: "neither guesses nor floods of them take anything from who has a key" &&
+	says 200 send POST /collect "$(event r-still)" "X-Write-Key: 3333-$test_canary" &&
+	says 200 send POST /collect "$(event r-still-2)" "X-Write-Key: 3333-$test_canary" &&
 	stop_collector
 '
 

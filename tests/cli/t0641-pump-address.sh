@@ -158,11 +158,12 @@ test_expect_success 'a rate is kept' '
 '
 
 test_expect_success 'headers come from a file, and what is in it is not shown' '
-	printf "# a key\nX-Write-Key: s3cr3t\n\n" >headers &&
+	test_holds_secret headers captured &&
+	printf "# a key\nX-Write-Key: $test_canary\n\n" >headers &&
 	pump ok --headers headers --count 1 rows.ndjson &&
-	printf "Content-Length: s3cr3t\n" >headers && test_expect_code 3 pump ok --headers headers rows.ndjson && ! grep s3cr3t err &&
-	printf "s3cr3t\n" >headers && test_expect_code 3 pump ok --headers headers rows.ndjson && ! grep s3cr3t err &&
-	test_expect_code 9 pump "status-400?key=s3cr3t" rows.ndjson && ! grep s3cr3t err && ! grep s3cr3t out
+	printf "Content-Length: $test_canary\n" >headers && test_expect_code 3 pump ok --headers headers rows.ndjson && ! grep $test_canary err &&
+	printf "$test_canary\n" >headers && test_expect_code 3 pump ok --headers headers rows.ndjson && ! grep $test_canary err &&
+	test_expect_code 9 pump "status-400?key=$test_canary" rows.ndjson && ! grep $test_canary err && ! grep $test_canary out
 '
 
 test_expect_success 'an end of the terminal is no end of the data: --loop' '

@@ -253,7 +253,7 @@ export async function sourcesOfCredentials() {
 	const container = JSON.parse((await raw({ path: '/v2/credentials/x', headers: { authorization: 'secret' } })).text);
 	await control('POST', 'config', { container_token: null });
 	const refreshed = JSON.parse((await raw({ method: 'POST', path: '/token', headers: { 'content-type': 'application/json' }, body: JSON.stringify({
-		clientId: 'client', clientSecret: 'client-secret', grantType: 'refresh_token', refreshToken: 'refresh' }) })).text);
+		clientId: 'client', clientSecret: 'riverCanaryBird-client', grantType: 'refresh_token', refreshToken: 'riverCanaryBird-refresh' }) })).text);
 	const portal = { path: '/federation/credentials', query: { role_name: 'r', account_id: '123456789012' } };
 	assert.equal((await raw({ ...portal, headers: { 'x-amz-sso_bearer_token': 'nonsense' } })).status, 401);
 	const { roleCredentials: sso } = JSON.parse((await raw({ ...portal, headers: { 'x-amz-sso_bearer_token': refreshed.accessToken } })).text);

@@ -18,6 +18,7 @@
 //   GET    uploads [?bucket=]       multipart uploads that are not finished
 //   GET    events [?bucket=][&all=1]     S3 event messages that notifications would have sent, one a line
 //   GET    keys | POST keys {id,secret,token,life_s} | DELETE keys?id=
+//   GET    secrets?word=            what holds the word: objects, records, requests by their paths and statements
 //   any    snowflake/...            snowflake-control.mjs
 //   POST   reset                    no streams, buckets, rules, log; temporary keys are gone, settings as at the start
 
@@ -29,6 +30,20 @@ const lines = values => ({ status: 200, headers: { 'Content-Type': 'application/
 	body: values.map(value => JSON.stringify(value) + '\n').join('') });
 const json = value => ({ status: 200, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(value) + '\n' });
 const bytes = body => ({ status: 200, headers: { 'Content-Type': 'application/octet-stream' }, body });
+
+function* holding({ s3, firehose, log }, word) {
+	for (const bucket of s3.buckets.values())
+		for (const [key, object] of bucket.objects)
+			if (object.bytes?.includes(word))
+				yield { bucket: bucket.name, key: toText(key) };
+	for (const stream of firehose.streams.values())
+		for (const record of stream.records)
+			if (record.bytes.includes(word))
+				yield { stream: stream.name, seq: record.seq };
+	for (const entry of log.entries)
+		if (JSON.stringify(entry).includes(word))
+			yield entry;
+}
 
 export async function control(world, r, req) {
 	const q = r.query, body = (await readBody(req, 1 << 30)).bytes;
@@ -103,6 +118,7 @@ export async function control(world, r, req) {
 		return json({ id: key.id, secret: key.secret, token: key.token });
 	}
 	case 'DELETE keys': return json({ gone: keyring.revoke(q.id) });
+	case 'GET secrets': return lines([...holding(world, q.word)]);
 	case 'POST reset': await world.reset(); return json({});
 	default: {
 		const answer = r.path.startsWith('/_emul/snowflake/') ? await world.snowflake.control(r, r.method === 'GET' ? {} : input()) : undefined;

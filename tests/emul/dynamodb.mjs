@@ -3,7 +3,7 @@
 //
 //   node dynamodb.mjs [--ready FILE] [--parent PID]
 //
-// Each signature is computed again by the code of AWS's own clients; the key is AKIDEXAMPLE with "secret".
+// Each signature is computed again by the code of AWS's own clients; the key is AKIDEXAMPLE with "riverCanaryBird".
 // When it is ready it prints {"pid","port","bare"}: the front's port, and dynalite's own. Control calls:
 //   POST   /_emul/script   a rule or a list of them:
 //                          {"op":"BatchWriteItem","nth":1,"count":1,"do":"throttle","holds":"text of the request"}
@@ -93,9 +93,9 @@ async function timeToLive(op, input) {
 }
 
 const keyring = new Keyring();
-keyring.add('AKIDEXAMPLE', 'secret');
+keyring.add('AKIDEXAMPLE', 'riverCanaryBird');
 // of server.mjs, for who asks both
-keyring.add('AKIARIVERTEST0000001', 'riverSecretKey/0000000000000000000000001');
+keyring.add('AKIARIVERTEST0000001', 'riverCanaryBird/000000000000000000000001');
 async function refusedFor(request, raw) {
 	try {
 		const r = parseRequest(request);

@@ -126,7 +126,7 @@ export class Identity {
 			throw new HttpError(401, 'InvalidClientException', 'no such client');
 		if (input.refreshToken !== config.sso_refresh_token)
 			throw new HttpError(400, 'InvalidGrantException', 'the refresh token is not valid');
-		const token = randomBytes(40).toString('base64url'), life = config.sso_token_s;
+		const token = `riverCanaryBird${randomBytes(30).toString('base64url')}`, life = config.sso_token_s;
 		this.ssoTokens.set(token, this.world.now() + life * 1000);
 		return json({ accessToken: token, expiresIn: life, tokenType: 'Bearer', refreshToken: input.refreshToken });
 	}

@@ -50,8 +50,8 @@ const SETTINGS = {
 	assumable: null, external_id: null, web_identity_token: null,
 	imds: true, imds_v1: false, imds_role: 'river-role',
 	container_token: null,
-	sso_token: 'sso-access-token', sso_client_id: 'client', sso_client_secret: 'client-secret',
-	sso_refresh_token: 'refresh', sso_token_s: 3600,
+	sso_token: 'riverCanaryBird-access', sso_client_id: 'client', sso_client_secret: 'riverCanaryBird-client',
+	sso_refresh_token: 'riverCanaryBird-refresh', sso_token_s: 3600,
 	...SNOWFLAKE_SETTINGS,
 };
 
@@ -72,7 +72,7 @@ import { Keyring, SignatureError, UNSIGNED, claims, refusal, verify } from './si
 import { announce, listen, parseOptions } from './start.mjs';
 import { makeCertificates } from './tls.mjs';
 
-const ACCESS_KEY = 'AKIARIVERTEST0000001', SECRET_KEY = 'riverSecretKey/0000000000000000000000001';
+const ACCESS_KEY = 'AKIARIVERTEST0000001', SECRET_KEY = 'riverCanaryBird/000000000000000000000001';
 const TARGET = 'Firehose_20150804.';
 
 // ---- the world: what all services share

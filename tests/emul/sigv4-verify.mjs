@@ -34,8 +34,8 @@ export class Keyring {
 	// Temporary credentials of a role; `now` and `expires` in ms.
 	issue(expires, note) {
 		const hex = n => randomBytes(n).toString('hex').toUpperCase();
-		return this.add(`ASIA${hex(8)}`, randomBytes(30).toString('base64'),
-			{ token: `FwoGZXIvYXdz${randomBytes(150).toString('base64')}==`, expires, note });
+		return this.add(`ASIA${hex(8)}`, `riverCanaryBird${randomBytes(18).toString('base64')}`,
+			{ token: `FwoGZXIvYXdzriverCanaryBird${randomBytes(150).toString('base64')}==`, expires, note });
 	}
 	revoke(id) {
 		return this.keys.delete(id);

@@ -41,7 +41,7 @@ export class Gate {
 	}
 	issue(account, user, { kind = 'OAUTH', token, life_s, role } = {}) {
 		const text = token ?? (kind === 'OAUTH' ? `ver:3-hint:${randomBytes(8).toString('hex')}-ETMsDgAAA`
-			: '') + randomBytes(48).toString('base64url');
+			: '') + `riverCanaryBird${randomBytes(36).toString('base64url')}`;
 		this.tokens.set(text, { kind, account, user, role: role ?? null,
 			expires: life_s === undefined ? Infinity : this.world.now() + life_s * 1000 });
 		return text;

@@ -27,10 +27,10 @@ test_expect_success 'the TCP proxy' '
 '
 
 test_expect_success 'the HTTP proxy forwards, tunnels, and wants a password' '
-	proxy_start connect-proxy --user river:secret &&
+	proxy_start connect-proxy --user river:$test_canary &&
 	test_when_finished proxy_stop &&
-	curl -sS --cacert "$emul_ca" -x "http://river:secret@127.0.0.1:$proxy_port" "$emul_tls_url/_emul/ready" >tunnelled &&
-	curl -sS -x "http://river:secret@127.0.0.1:$proxy_port" "$emul_url/_emul/ready" >forwarded &&
+	curl -sS --cacert "$emul_ca" -x "http://river:$test_canary@127.0.0.1:$proxy_port" "$emul_tls_url/_emul/ready" >tunnelled &&
+	curl -sS -x "http://river:$test_canary@127.0.0.1:$proxy_port" "$emul_url/_emul/ready" >forwarded &&
 	test_grep ok tunnelled &&
 	test_grep ok forwarded &&
 	test_expect_code 56 curl -sS --cacert "$emul_ca" -x "http://127.0.0.1:$proxy_port" "$emul_tls_url/_emul/ready" &&

@@ -16,7 +16,7 @@ test_lazy_prereq BOTO3 "$python -c 'import boto3'"
 test_lazy_prereq MOTO 'command -v moto_server'
 
 test_expect_success RCLONE 'rclone copies a tree there and back, in parts' '
-	cat >rclone.conf <<-EOF &&
+	test_holds_secret rclone.conf && cat >rclone.conf <<-EOF &&
 	[emul]
 	type = s3
 	provider = Other
@@ -38,7 +38,7 @@ test_expect_success RCLONE 'rclone copies a tree there and back, in parts' '
 '
 
 test_expect_success S3CMD 's3cmd puts, lists, gets, signs and deletes' '
-	cat >s3cfg <<-EOF &&
+	test_holds_secret s3cfg && cat >s3cfg <<-EOF &&
 	[default]
 	access_key = $emul_access_key
 	secret_key = $emul_secret_key

@@ -53,6 +53,7 @@ collected () {
 # send METHOD TARGET [BODY] [field...]: one request on a connection of its own. The whole answer is in
 # `answer`, its body in `body`, its status on standard output.
 http_raw=$RIVER_BUILD/tests/lib/http_raw
+test_holds_secret request # may
 send () {
 	send_method=$1 send_target=$2 send_body=$3
 	shift; shift

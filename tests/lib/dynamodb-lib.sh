@@ -26,7 +26,7 @@ dynamodb_start () {
 	test -f "$dynamodb_dir/ready" || { cat "$dynamodb_dir/out" >&6; return 1; }
 	dynamodb_url=http://127.0.0.1:$(jq -r .port "$dynamodb_dir/ready")
 	dynamodb_bare=http://127.0.0.1:$(jq -r .bare "$dynamodb_dir/ready")
-	AWS_ACCESS_KEY_ID=AKIDEXAMPLE AWS_SECRET_ACCESS_KEY=secret AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1
+	AWS_ACCESS_KEY_ID=AKIDEXAMPLE AWS_SECRET_ACCESS_KEY=$test_canary AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1
 	AWS_ENDPOINT_URL_DYNAMODB=$dynamodb_url AWS_EC2_METADATA_DISABLED=true
 	export AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_REGION AWS_DEFAULT_REGION AWS_ENDPOINT_URL_DYNAMODB \
 		AWS_EC2_METADATA_DISABLED

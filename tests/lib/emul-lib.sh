@@ -68,6 +68,8 @@ emul_start () {
 	emul_access_key=$(emul_field access_key) emul_secret_key=$(emul_field secret_key)
 	emul_url=http://127.0.0.1:$emul_port emul_tls_url=https://127.0.0.1:$emul_tls_port
 	emul_wrong_url=https://127.0.0.1:$(emul_field https_wrong)
+	test_holds_secret "$emul_dir/ready" "$emul_dir/out"
+	test_before_done=emul_holds_no_secret
 }
 emul_is_ready () {
 	test -f "$emul_dir/ready" || ! kill -0 "$emul_pid" 2>/dev/null
@@ -75,11 +77,21 @@ emul_is_ready () {
 
 emul_stop () {
 	test -n "$emul_pid" || return 0
+	emul_holds_no_secret || return 1
 	kill "$emul_pid" 2>/dev/null
 	wait "$emul_pid" 2>/dev/null
 	emul_pid=
 	# what it complained about is a bug of its own
 	emul_had_no_bugs
+}
+# Nor does river put one into what it sends, but where it belongs.
+emul_holds_no_secret () {
+	test -n "$emul_pid" && kill -0 "$emul_pid" 2>/dev/null || return 0
+	emul_get "secrets?word=$test_canary" >"$emul_dir/secrets" || return 1
+	test -s "$emul_dir/secrets" || return 0
+	echo "the emulator was given a secret:" >&6
+	head -n 20 "$emul_dir/secrets" >&6
+	return 1
 }
 emul_had_no_bugs () {
 	! grep -n '^emul: ' "$emul_dir/out" >&6
@@ -142,6 +154,7 @@ emul_flush () {
 sf_start () {
 	sf_account=ACME-DATA sf_user=RIVER sf_key=$emul_dir/rsa_key.p8
 	openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out "$sf_key" 2>/dev/null && chmod 600 "$sf_key" || return 1
+	test_secret_file "$sf_key"
 	sf_public=$(openssl pkey -in "$sf_key" -pubout -outform DER | openssl base64 -A)
 	sf_more=$1
 	test -n "$sf_more" || sf_more='{}'

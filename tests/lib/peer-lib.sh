@@ -48,6 +48,7 @@ peer_start () {
 	AWS_REGION=$(sed -n 's/^REGION=//p' "$peer_dir/env")
 	AWS_DEFAULT_REGION=$AWS_REGION AWS_EC2_METADATA_DISABLED=true AWS_PAGER=
 	export AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_REGION AWS_DEFAULT_REGION AWS_EC2_METADATA_DISABLED AWS_PAGER
+	test_holds_secret "$peer_dir/" "$HOME/.s3cfg"
 	cat >"$HOME/.s3cfg" <<-EOL
 	[default]
 	access_key = $AWS_ACCESS_KEY_ID

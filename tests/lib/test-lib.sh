@@ -23,6 +23,10 @@
 #	--root=DIR        put the scratch folders below DIR
 #	--keep            keep the scratch folder even when all is well
 #
+# Every secret of a test (keys, tokens, passwords) has riverCanaryBird in it. No file that a test leaves may
+# hold one, in whatever coding, nor a signature, a token or a private key: not what river printed, not its
+# state, not its lake. Files that hold one because the test put it there are named to test_holds_secret.
+#
 # An option for one command goes through env(1): `test_expect_code 3 env RIVER_LAKE=x river ...`, because
 # shells disagree on `VAR=x function`.
 
@@ -122,8 +126,77 @@ mkdir -m 700 "$XDG_RUNTIME_DIR" && cd "$TRASH_DIRECTORY" || {
 # 3 is where a body reads from and 4 where TAP goes, whatever a body does with 0, 1 and 2.
 exec 3</dev/null 4>&1 5>&2 6>&2
 
+# ---- secrets ------------------------------------------------------------------------------------
+# The bird as it is, in base64 (three ways, by where it begins), in hex; then what river makes of secrets:
+# signatures of AWS in headers and URLs, JSON web tokens; and keys in PEM. Basic regular expressions, so
+# that lines of base64 stand for themselves.
+test_canary=riverCanaryBird
+test_secrets=$TRASH_ROOT/secrets test_holders=$TRASH_ROOT/secret-holders
+cat >"$test_secrets" <<\EOT
+riverCanaryBird
+cml2ZXJDYW5hcnlCaXJk
+JpdmVyQ2FuYXJ5QmlyZ
+yaXZlckNhbmFyeUJpcm
+726976657243616e61727942697264
+Signature=[0-9a-f]\{64\}
+eyJ[A-Za-z0-9_-]\{10,\}\.eyJ
+^-----BEGIN [A-Z ]*PRIVATE KEY-----$
+EOT
+printf '%s\n' "$test_secrets" "$test_holders" "$TRASH_ROOT/found" >"$test_holders" && : >"$test_holders.below"
+
+# test_secret_file FILE: its lines are secrets as well (a key in PEM, a token), and it may hold them
+test_secret_file () {
+	grep -v -e -----BEGIN -e -----END "$1" | grep '^.\{16,\}' >>"$test_secrets"
+	test_holds_secret "$1"
+}
+
+# test_holds_secret FILE...: the test itself put one there; with a / at its end, a folder
+test_holds_secret () {
+	for test_one
+	do
+		case "$test_one" in
+		/*) ;;
+		*) test_one=$PWD/$test_one ;;
+		esac
+		case "$test_one" in
+		*/) printf '%s\n' "$test_one" >>"$test_holders.below" ;;
+		*) printf '%s\n' "$test_one" >>"$test_holders" ;;
+		esac
+	done
+}
+
+# Names of files, one a line, to what is found in them; fails when anything is.
+test_no_secrets_in () {
+	test_found=$(grep -vxF -f "$test_holders" | grep -vF -f "$test_holders.below")
+	test -n "$test_found" || return 0
+	printf '%s\n' "$test_found" | while read -r test_one
+	do
+		# said once
+		test "$test_one" = "$test_log" || printf '%s\n' "$test_one" >>"$test_holders"
+		echo "a secret is in $test_one:"
+		grep -aof "$test_secrets" "$test_one" | head -n 3
+	done
+	return 1
+}
+
+# What a body printed, and the files that the next body is likely to write anew; the whole folder is for
+# test_done. What -x shows are the words of the test.
+test_body_kept_secrets () {
+	set -- "$TRASH_DIRECTORY"
+	test -n "$trace$verbose" || set -- "$test_log" "$@"
+	find "$@" -maxdepth 1 -type f -size -2048 ! -name '*.p8' ! -name '*.pem' ! -name '*.key' \
+		-exec grep -salf "$test_secrets" {} + | test_no_secrets_in
+}
+# A file of more than 2 GiB is one with holes.
+test_script_kept_secrets () {
+	find "$TRASH_ROOT" -type f -size -4194304 ! -name '*.p8' ! -name '*.pem' ! -name '*.key' \
+		! -path "$test_log" -exec grep -salf "$test_secrets" {} + | test_no_secrets_in
+}
+
 test_count=0 test_failed=0 test_skipped=0 test_finished= test_mounts= test_body_runs=
 test_prereqs=' ' test_no_prereqs=' ' test_lazy=' '
+# functions that libraries want called when all tests ran
+test_before_done=
 
 test_at_exit () {
 	test_code=$?
@@ -293,6 +366,10 @@ test_expect_success () {
 	test "$test_cleanup" = : || test_eval "$test_cleanup"
 	test "$test_body_ret" -eq 0 || eval_ret=$test_body_ret
 	cd "$TRASH_DIRECTORY" || test_bug "the scratch folder is gone"
+	test_body_kept_secrets >"$TRASH_ROOT/found" || {
+		cat "$TRASH_ROOT/found" >>"$test_log"
+		test "$eval_ret" -ne 0 || eval_ret=1
+	}
 
 	if test "$eval_ret" -eq 0
 	then
@@ -332,6 +409,14 @@ test_skip_all () {
 
 test_done () {
 	test_finished=t
+	for test_one in $test_before_done
+	do
+		$test_one || test_failed=$((test_failed + 1))
+	done
+	test_script_kept_secrets >&5 || {
+		test_count=$((test_count + 1)) test_failed=$((test_failed + 1))
+		echo "not ok $test_count - no secret is left anywhere" >&4
+	}
 	echo "1..$test_count" >&4
 	if test "$test_failed" -ne 0
 	then

@@ -33,7 +33,7 @@ fi
 test "$verb" = start || { echo "usage: radosgw.sh start|stop DIR" >&2; exit 2; }
 
 access_key=AKIARIVERTEST0000001
-secret_key=riverSecretKey/0000000000000000000000001
+secret_key=riverCanaryBird/000000000000000000000001
 rm -rf "$dir"
 mkdir -p "$dir/mon" "$dir/osd" "$dir/run" "$dir/log" "$dir/rgw"
 read -r v2 v1 port <<EOL

@@ -161,7 +161,7 @@ test_expect_success '198: a skewed clock: signatures are corrected, doctor says 
 '
 
 test_expect_success 'an expired token' '
-	emul_post keys "{\"life_s\":0}" >keys.json && sleep 1.1 &&
+	test_holds_secret keys.json && emul_post keys "{\"life_s\":0}" >keys.json && sleep 1.1 &&
 	world="AWS_ACCESS_KEY_ID=$(jq -r .id keys.json) AWS_SECRET_ACCESS_KEY=$(jq -r .secret keys.json)" &&
 	world="$world AWS_SESSION_TOKEN=$(jq -r .token keys.json)" &&
 	told_all 4 ExpiredToken "get new ones" &&

@@ -46,6 +46,9 @@ records () {
 	done
 }
 
+# a signed URL is a secret
+test_holds_secret url bare curlrc keys.json signed told command
+
 test_expect_success 'a file: its length and checksum are signed; once' '
 	fresh && printf "{\"n\":1}\n{\"n\":2}\n" >in &&
 	river push web/clicks in --presign --output json >url &&
@@ -69,9 +72,9 @@ test_expect_success '61: another length, another content, a header left out: ref
 
 test_expect_success 'only a length; text is the URL; -v is a command that works' '
 	fresh && printf "{\"n\":1}\n" >FILE &&
-	river -v push web/clicks --presign --size 8 --expires 10m >out 2>err &&
-	test_line_count = 1 out && test_grep "^http.*X-Amz-Expires=600" out &&
-	grep "^curl " err >command &&
+	river -v push web/clicks --presign --size 8 --expires 10m >signed 2>told &&
+	test_line_count = 1 signed && test_grep "^http.*X-Amz-Expires=600" signed &&
+	grep "^curl " told >command &&
 	sh -c "$(cat command) --noproxy \"*\" -sS" && test "$(waiting)" = 1 &&
 	river landing process && records >got && test_cmp FILE got
 '

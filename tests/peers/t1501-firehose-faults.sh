@@ -126,13 +126,13 @@ test_expect_success 't0033 a redirect is not followed, and what it says is said'
 '
 
 test_expect_success 't0034 expired in the middle: refreshed once, and the request signed again' '
-	firehose_fresh && emul_post keys "{\"id\":\"ASIAEXPIRES0000001\",\"secret\":\"s1\",\"token\":\"t1\",\"life_s\":3}" >/dev/null &&
-	cat >credentials.sh <<-SH &&
+	firehose_fresh && emul_post keys "{\"id\":\"ASIAEXPIRES0000001\",\"secret\":\"s1$test_canary\",\"token\":\"t1$test_canary\",\"life_s\":3}" >/dev/null &&
+	test_holds_secret credentials.sh && cat >credentials.sh <<-SH &&
 	echo x >>"$PWD/asked"
 	n=\$(wc -l <"$PWD/asked")
 	if test \$n -eq 1
 	then
-		printf "{\"Version\":1,\"AccessKeyId\":\"ASIAEXPIRES0000001\",\"SecretAccessKey\":\"s1\",\"SessionToken\":\"t1\"}"
+		printf "{\"Version\":1,\"AccessKeyId\":\"ASIAEXPIRES0000001\",\"SecretAccessKey\":\"s1$test_canary\",\"SessionToken\":\"t1$test_canary\"}"
 	else
 		printf "{\"Version\":1,\"AccessKeyId\":\"%s\",\"SecretAccessKey\":\"%s\"}" "$emul_access_key" "$emul_secret_key"
 	fi

@@ -136,7 +136,7 @@ test_expect_success "52: a backlog of $backlog batches at the start: in order, w
 # script has some open itself, from 10 on.
 test_expect_success '55: a program that gives credentials inherits neither locks nor files' '
 	firehose_fresh && : >left && rm -f descriptors && mkfifo inherits &&
-	cat >credentials.sh <<-SH &&
+	test_holds_secret credentials.sh && cat >credentials.sh <<-SH &&
 	ls -l /proc/\$\$/fd >>"$PWD/descriptors"
 	sleep 300 >/dev/null 2>&1 &
 	echo \$! >>"$PWD/left"

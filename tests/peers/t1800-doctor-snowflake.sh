@@ -84,10 +84,10 @@ test_expect_success '200: no such connection; a file that others may read' '
 	chmod 600 "$connections"
 '
 test_expect_success 'a password is of no use' '
-	connection "$as_user" "password = \"hunter2\"" &&
+	connection "$as_user" "password = \"$test_canary\"" &&
 	doctor &&
 	says fail snowflake "take no password (connection prod in $connections)" "SNOWFLAKE_JWT" &&
-	! grep -r hunter2 out err
+	! grep -r $test_canary out err
 '
 test_expect_success '170: a key that the user does not have: its fingerprint is said, and how to register it' '
 	openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out other.p8 2>/dev/null &&
@@ -100,17 +100,17 @@ test_expect_success '170: a key that the user does not have: its fingerprint is 
 	says fail login 401 "ALTER USER \"$sf_user\" SET RSA_PUBLIC_KEY_2="
 '
 test_expect_success '170: an encrypted key without its passphrase, and with it' '
-	openssl pkcs8 -topk8 -v2 aes-256-cbc -in "$sf_key" -out secret.p8 -passout pass:swordfish &&
+	openssl pkcs8 -topk8 -v2 aes-256-cbc -in "$sf_key" -out secret.p8 -passout pass:$test_canary &&
 	chmod 600 secret.p8 &&
 	connection "$by_key" "$as_user" "private_key_file = \"$PWD/secret.p8\"" &&
 	doctor &&
 	says fail credentials "is encrypted, and there is no passphrase for it" "set PRIVATE_KEY_PASSPHRASE" &&
-	(PRIVATE_KEY_PASSPHRASE=swordfish && export PRIVATE_KEY_PASSPHRASE && doctor) &&
+	(PRIVATE_KEY_PASSPHRASE=$test_canary && export PRIVATE_KEY_PASSPHRASE && doctor) &&
 	says ok login "signed in as user $sf_user" &&
-	! grep swordfish out err
+	! grep $test_canary out err
 '
 test_expect_success 'a programmatic access token signs in as well' '
-	(umask 077 && sf_token "{\"kind\":\"PROGRAMMATIC_ACCESS_TOKEN\"}" >token) &&
+	(umask 077 && sf_token "{\"kind\":\"PROGRAMMATIC_ACCESS_TOKEN\"}" >token) && test_holds_secret token &&
 	connection "authenticator = \"PROGRAMMATIC_ACCESS_TOKEN\"" "token_file_path = \"$PWD/token\"" "$as_user" &&
 	doctor &&
 	says ok credentials "the token $PWD/token (connection prod in $connections)" &&

@@ -33,7 +33,7 @@ test_expect_success 'it starts' '
 	test_wait_until 60 moto_is_ready && port=$(sed -n "s/.*127\.0\.0\.1:\([0-9]*\).*/\1/p" moto.log | head -n 1) &&
 	test -n "$port"
 '
-AWS_ACCESS_KEY_ID=AKIDEXAMPLE AWS_SECRET_ACCESS_KEY=secret AWS_REGION=us-east-1
+AWS_ACCESS_KEY_ID=AKIDEXAMPLE AWS_SECRET_ACCESS_KEY=$test_canary AWS_REGION=us-east-1
 AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:$port AWS_EC2_METADATA_DISABLED=true
 export AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_REGION AWS_ENDPOINT_URL_DYNAMODB AWS_EC2_METADATA_DISABLED
 
