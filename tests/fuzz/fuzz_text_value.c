@@ -1,20 +1,23 @@
 /*
  * Short texts that people and services write: numbers, sizes, durations, times, ids, addresses, forms,
- * patterns with a number. What is read is printed and read again, or judged a second time, slowly. The first
- * byte chooses.
+ * patterns with a number; and any bytes on their way out. What is read is printed and read again, or judged a
+ * second time, slowly. The first byte chooses.
  */
 #include "fuzz.h"
 
 #include <ctype.h>
 #include <inttypes.h>
+#include <jansson.h>
 
 #include "base/clock.h"
 #include "base/number.h"
 #include "base/strbuf.h"
 #include "base/ulid.h"
+#include "cli/output.h"
 #include "format/arn.h"
 #include "format/base64.h"
 #include "format/number_pattern.h"
+#include "format/text_copy.h"
 #include "format/url.h"
 #include "format/uuid.h"
 
@@ -260,6 +263,24 @@ static void try_base64(const char *p, size_t len)
 	CHECK(at == len);
 }
 
+/* Whatever bytes there are, a JSON text holds them as far as they are UTF-8, and a terminal gets no control. */
+static void try_output(const char *p, size_t len)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf json = RV_STRBUF_INIT, clean = RV_STRBUF_INIT;
+
+	rv_strbuf_json(&json, p, len);
+	RV_CLEANUP(json_decrefp)
+	json_t *text = json_loadb(json.bytes, json.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+
+	CHECK(json_is_string(text));
+	if (rv_utf8_check(p, len) == len)
+		CHECK(json_string_length(text) == len && memcmp(json_string_value(text), p, len) == 0);
+	rv_text_clean(&clean, p, len);
+	CHECK(rv_utf8_check(clean.bytes, clean.len) == clean.len);
+	for (size_t i = 0; i < clean.len; i++)
+		CHECK((unsigned char)clean.bytes[i] >= ' ' && clean.bytes[i] != 0x7f);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (size < 1 || size > 4096)
@@ -275,7 +296,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	case 4: try_address(text); break;
 	case 5: try_form(text); break;
 	case 6: try_pattern(text); break;
-	default: try_base64(p, size - 1);
+	default:
+		try_base64(p, size - 1);
+		try_output(p, size - 1);
 	}
 	return 0;
 }
