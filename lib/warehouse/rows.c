@@ -337,9 +337,6 @@ static char *put_timestamp(char *p, int64_t t, unsigned scale, struct day_cache 
 		return memcpy(p, "infinity", 8), p + 8;
 	if (t == -INT64_MAX)
 		return memcpy(p, "-infinity", 9), p + 9;
-	/* beyond what has a date */
-	if (scale == 0 && (t > INT64_MAX / 1000 || t < INT64_MIN / 1000))
-		return put_i64(p, t);
 	/* a constant divides faster */
 	int64_t day = scale == 6 ? t / 86400000000 : t / per_day[scale];
 	int64_t rest = t - day * per_day[scale];
@@ -348,6 +345,9 @@ static char *put_timestamp(char *p, int64_t t, unsigned scale, struct day_cache 
 		rest += per_day[scale];
 		day--;
 	}
+	/* beyond what has a date */
+	if (__builtin_expect(day > INT64_MAX / 86400000 || day < INT64_MIN / 86400000, 0))
+		return put_i64(p, t);
 	if (!cache->len || cache->day != day) {
 		cache->day = day;
 		cache->len = (size_t)(put_days(cache->text, day) - cache->text);

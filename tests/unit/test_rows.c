@@ -126,6 +126,8 @@ static void test_times_that_are_none(void **state)
 	assert_text(RV_ROW_TIME, 9, 0, int64_t, INT64_MAX, "2562047:47:16.854775807");
 	assert_text(RV_ROW_TIMESTAMP, 0, 0, int64_t, INT64_MAX - 1, "9223372036854775806");
 	assert_text(RV_ROW_TIMESTAMP, 0, 0, int64_t, INT64_MIN, "-9223372036854775808");
+	assert_text(RV_ROW_TIMESTAMP, 3, 0, int64_t, INT64_MIN, "-9223372036854775808");
+	assert_text(RV_ROW_TIMESTAMP, 3, 0, int64_t, INT64_MIN + 86400000, "-292275055-05-17 16:47:04.192");
 }
 
 int main(void)
