@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* 100 years are enough for anybody. */
+#define LONG_US 3e15
+
 /* splitmix64 */
 static uint64_t random_u64(uint64_t *state)
 {
@@ -26,8 +29,11 @@ static int64_t due_by_rate(struct rv_pump_pace *pace, int64_t now_us)
 	if (pace->next_us < (double)(now_us - RV_PUMP_SLACK_US))
 		pace->next_us = (double)(now_us - RV_PUMP_SLACK_US);
 	int64_t due_us = (int64_t)pace->next_us;
+	double gap_us = 1e6 / pace->per_s;
 
-	pace->next_us += 1e6 / pace->per_s;
+	pace->next_us += gap_us > LONG_US ? LONG_US : gap_us;
+	if (pace->next_us > (double)now_us + LONG_US)
+		pace->next_us = (double)now_us + LONG_US;
 	return due_us;
 }
 
@@ -40,9 +46,9 @@ static int64_t due_by_clock(struct rv_pump_pace *pace, int64_t time_ms, int64_t 
 	/* What is out of order goes with what came before it. */
 	if (time_ms > pace->latest_ms)
 		pace->latest_ms = time_ms;
-	double ahead_us = (double)(pace->latest_ms - pace->base_ms) * 1000 / pace->speed;
-	/* 100 years are enough for anybody */
-	int64_t due_us = pace->base_us + (int64_t)(ahead_us > 3e15 ? 3e15 : ahead_us);
+	/* times are whatever the data says: their difference may not fit into 64 bits */
+	double ahead_us = ((double)pace->latest_ms - (double)pace->base_ms) * 1000 / pace->speed;
+	int64_t due_us = pace->base_us + (int64_t)(ahead_us > LONG_US ? LONG_US : ahead_us);
 
 	if (due_us < now_us - RV_PUMP_SLACK_US) {
 		pace->base_us += now_us - RV_PUMP_SLACK_US - due_us;

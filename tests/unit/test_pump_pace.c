@@ -211,10 +211,34 @@ static void test_latency(void **state)
 	rv_free_p(&l);
 }
 
+/* One event in many years is slow, and not as fast as can be. */
+static void test_rate_of_centuries(void **state)
+{
+	struct rv_pump_pace pace = { .per_s = 0 };
+	(void)state;
+
+	assert_true(rv_pump_parse_rate("0.0000000000001/h", &pace.per_s));
+	assert_int_equal(rv_pump_pace_due(&pace, 0, 5 * S), 5 * S);
+	for (int i = 0; i < 3; i++)
+		assert_true(rv_pump_pace_due(&pace, 0, 5 * S) > 1000000000 * S);
+}
+
+/* From the first time there is to the last one. */
+static void test_speed_over_all_times(void **state)
+{
+	struct rv_pump_pace pace = { .speed = 1 };
+	(void)state;
+
+	assert_int_equal(rv_pump_pace_due(&pace, INT64_MIN, 5 * S), 5 * S);
+	assert_true(rv_pump_pace_due(&pace, INT64_MAX, 5 * S) > 1000000000 * S);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rate),
+		cmocka_unit_test(test_rate_of_centuries),
+		cmocka_unit_test(test_speed_over_all_times),
 		cmocka_unit_test(test_odd_rates_do_not_drift),
 		cmocka_unit_test(test_69_no_burst_after_a_stop),
 		cmocka_unit_test(test_69_a_clock_that_goes_back),
