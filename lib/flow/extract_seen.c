@@ -105,7 +105,9 @@ enum rv_status extract_remember(const struct rv_extract_params *params, struct e
 	for (size_t i = 0; i < archives->count; i++)
 		by_places[i] = &archives->items[i];
 	qsort(by_places, archives->count, sizeof(*by_places), by_place);
-	for (char *line = text.bytes, *end; (end = strchr(line, '\n')); line = end + 1) {
+	/* by its length: a cut power may leave zeros, and what stands behind them is remembered too */
+	for (char *line = text.bytes, *end;
+	     (end = memchr(line, '\n', (size_t)(text.bytes + text.len - line))); line = end + 1) {
 		/* a damaged line is forgotten: the ledger in the lake knows it all */
 		json_t *o = rv_json_line_parse(line, (size_t)(end - line));
 

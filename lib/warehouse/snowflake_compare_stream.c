@@ -194,7 +194,7 @@ static int64_t seconds_of(const char *lag)
 		unit++;
 	for (size_t i = 0; i < 4; i++)
 		if (strncasecmp(unit, units[i].unit, strlen(units[i].unit)) == 0)
-			return n * units[i].seconds;
+			return n > INT64_MAX / 86400 || n < 0 ? -1 : n * units[i].seconds;
 	return -1;
 }
 

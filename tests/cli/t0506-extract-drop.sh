@@ -102,6 +102,11 @@ test_expect_success 'a memory that is damaged or too long is only a memory' '
 		printf "junk without an end" >>"$seen" || return 1
 	done &&
 	river extract-load days.yaml --output json >out && grep "\"taken\":0" out &&
+	for seen in state/extracts/days/seen-*.ndjson
+	do
+		printf "\n\0\0\0\0\n" >zeros && cat zeros "$seen" >new && cp new "$seen" || return 1
+	done &&
+	river extract-load days.yaml --output json >out && grep "\"taken\":0" out &&
 	put drop/2026-11-24/ext.zip k9,9 && river extract-load days.yaml --output json >out && grep "\"taken\":1" out &&
 	for seen in state/extracts/days/seen-*.ndjson
 	do
