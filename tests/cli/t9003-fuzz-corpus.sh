@@ -21,4 +21,34 @@ do
 	'
 done
 
+# What make fuzz-run says, of targets that are scripts: it needs no clang.
+fake_target () {
+	cat >"fuzz/fuzz_$1" <<-EOF &&
+	#!/bin/sh
+	echo "#2	NEW    cov: 5 ft: 7 corp: 1/1b" >&2
+	echo "#9	DONE   cov: 50 ft: 70 corp: 2/9b" >&2
+	echo "stat::number_of_executed_units: 9" >&2
+	$2
+	EOF
+	chmod +x "fuzz/fuzz_$1"
+}
+
+test_expect_success 'a run of targets says a line for each' '
+	mkdir -p fuzz && fake_target one "exit 0" && fake_target two "exit 0" &&
+	sh "$RIVER_SOURCE/tests/lib/fuzz-run.sh" fuzz 0.1 one two >out &&
+	test_line_count = 2 out && grep "^one  *9 runs  *50 edges  *70 features  nothing found" out
+'
+
+test_expect_success 'a run goes on behind what finds something, and is red' '
+	fake_target one "echo \"x.c:1: not so: 1 == 2\" >&2; exit 77" &&
+	test_expect_code 1 sh "$RIVER_SOURCE/tests/lib/fuzz-run.sh" fuzz 0.1 one two >out &&
+	grep "^one .*FOUND, see fuzz/log/one" out && grep "not so: 1 == 2" out && grep "^two .*nothing found" out
+'
+
+test_expect_success 'a run of what is not there, or for no time, is none' '
+	test_expect_code 2 sh "$RIVER_SOURCE/tests/lib/fuzz-run.sh" fuzz 0.1 three 2>err && grep "no target three" err &&
+	test_expect_code 2 sh "$RIVER_SOURCE/tests/lib/fuzz-run.sh" fuzz 0 one 2>err && grep MINUTES err &&
+	test_expect_code 2 sh "$RIVER_SOURCE/tests/lib/fuzz-run.sh" fuzz soon one 2>err
+'
+
 test_done
