@@ -16,7 +16,7 @@ static const char *const maps[] = {
 	/* as it is */
 	"session: a.b\ntime: { column: t, as: ms }\n",
 	/* every way there is */
-	"session: a\ntime: { column: t, as: rfc3339 }\nkinds: { one: { a: [\"\", x] }, rest: }\nothers: skip\n"
+	("session: a\ntime: { column: t, as: rfc3339 }\nkinds: { one: { a: [\"\", x] }, rest: }\nothers: skip\n"
 	"fields:\n  id: uuid4\n  at: now\n  n: row\n  one: -1.5e3\n  text: \"<{a}{{|{c}|{b}}}\"\n"
 	"  col: { column: c, as: string }\n  raw: { column: c }\n"
 	"  num: { column: b, as: number, empty: \"0\", kinds: [rest] }\n"
@@ -24,10 +24,10 @@ static const char *const maps[] = {
 	"  h: { hash: c, with: sha1 }\n  x: { hash: \"{b}-{c}\", with: xxh3 }\n  f: { hash: a, with: crc32c }\n"
 	"  p: { pick: [\"q\\\"\", \"\\\\\"], by: a, hash: fnv1a }\n"
 	"  s: { switch: a, cases: { x: y }, absent: \"\\u00d7\" }\n  ti: { now: rfc3339 }\n"
-	"  \"key \\\" \\\\ {x}\": { column: c.d.1, omit_empty: true }\n",
+	"  \"key \\\" \\\\ {x}\": { column: c.d.1, omit_empty: true }\n"),
 	/* values of a second file */
-	"time: { column: t, as: s }\nlookup:\n  c: { file: c.csv, key: k, by: a }\n"
-	"fields:\n  v: { lookup: c.v, absent: none }\n  w: { lookup: c.w, as: number, empty: \"0\", absent: \"1\" }\n",
+	("time: { column: t, as: s }\nlookup:\n  c: { file: c.csv, key: k, by: a }\n"
+	"fields:\n  v: { lookup: c.v, absent: none }\n  w: { lookup: c.w, as: number, empty: \"0\", absent: \"1\" }\n"),
 };
 
 static void clean_up(void)
