@@ -181,6 +181,42 @@ test_expect_success '26, 165: a load on Snowflake: each row once' '
 		river --profile snow snowpipe notify web/n\$n --wait --timeout 60s
 '
 
+# What libcurl and OpenSSL need: each of some allocations fails, once or with all behind it.
+starve=$RIVER_BUILD/tests/lib/preload/starve.so
+starved () {
+	rm -f starve.count
+	env LD_PRELOAD="$starve" STARVE_COUNT="$PWD/starve.count" STARVE_AT="$1" ${2:+STARVE_FOREVER=1} \
+		timeout -s KILL 60 river --profile "$3" push "web/$4" --batch-records 12 "$in" >out 2>err
+	spoiled_code=$?
+	case $spoiled_code in
+	70) grep -q "out of memory" err ;;
+	127) grep -q "cannot allocate memory" err ;;
+	*) spoiled_code_is_known ;;
+	esac || { echo "allocation $1 of $starve_total: code $spoiled_code"; cat err; return 1; }
+	test $spoiled_code -eq 0 || river --profile "$3" push "web/$4" "$in"
+}
+test_expect_success '6: memory that runs out in what talks to S3 and to Firehose' '
+	starve_most=${RIVER_DEEP:+1000} && starve_most=${starve_most:-12} &&
+	for profile in direct fire
+	do
+		n=$((n + 1)) && river --profile $profile stream create web/m$n >/dev/null && starve_total=0 &&
+		starved 0 "" $profile m$n && starve_total=$(od -An -t u8 -N 8 starve.count) && starve_at=1 || return 1
+		while test $starve_at -le $starve_total
+		do
+			for starve_forever in "" t
+			do
+				n=$((n + 1)) && river --profile $profile stream create web/m$n >/dev/null &&
+				starved $starve_at "$starve_forever" $profile m$n || return 1
+				case $profile in
+				direct) landed_once m$n ;;
+				*) arrived_once m$n ;;
+				esac || { echo "allocation $starve_at of $starve_total"; return 1; }
+			done
+			starve_at=$((starve_at + starve_total / starve_most + 1))
+		done
+	done
+'
+
 test_expect_success '36, 198: a clock that is off by a year: S3 and Firehose go by the clock of the service' '
 	year=31536000 &&
 	for off in -$year -3600 3600 $year
