@@ -4,8 +4,9 @@
  *
  *	fault_proxy TO_PORT [--port OWN_PORT] [--only TEXT] [RULE...]
  *
- * Prints its own port (any that is free, when it is not told), and then a line for each request: its number, its rule or "-", the status of the server's
- * answer or 0, how many bytes that answer has, method and target. Ends with the process that started it.
+ * Prints its own port (any that is free, when it is not told), and then a line for each request: its number, its
+ * rule or "-", the status of the server's answer or 0, how many bytes that answer has, method and target. Ends with
+ * the process that started it.
  *
  * RULE is NTH[+COUNT]:WHAT[:N]: from the NTH request on, for so many (1; "*": all). Of the requests only those
  * count, from 1 on, whose "METHOD target" contains the TEXT of --only. The first rule that fits is the request's.
@@ -506,7 +507,8 @@ int main(int argc, char **argv)
 		else
 			read_rule(argv[i]);
 	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (listener < 0 || setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 || bind(listener, (struct sockaddr *)&a, sizeof(a)) < 0 || listen(listener, 128) < 0 ||
+	if (listener < 0 || setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
+	    bind(listener, (struct sockaddr *)&a, sizeof(a)) < 0 || listen(listener, 128) < 0 ||
 	    getsockname(listener, (struct sockaddr *)&a, &size) < 0)
 		return 125;
 	printf("%d\n", ntohs(a.sin_port));
