@@ -42,10 +42,15 @@ HARDEN += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 else
 SAN := -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 endif
+# `make coverage` sets this: counters that live in files, so that a process that is killed, or a child
+# that may not open anything any more, has counted all the same. clang alone has those.
+ifneq ($(COVERAGE),)
+SAN += -fprofile-instr-generate='$(abspath $(BUILD))/profile/%m%c.profraw' -fcoverage-mapping
+endif
 LIBS_PKG := jansson yaml-0.1 libzstd libxxhash
 # Asked once, and not for goals that compile nothing themselves: check and demo first run deps and
 # then make again, which sees what deps has installed.
-ifneq ($(filter-out deps deps-peers clean check demo,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out deps deps-peers clean check coverage coverage-unit coverage-table coverage-missing demo,$(or $(MAKECMDGOALS),all)),)
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIBS_PKG) 2>/dev/null)
 PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(LIBS_PKG) 2>/dev/null)
 ifeq ($(PKG_LIBS),)
@@ -55,6 +60,9 @@ endif
 ALL_CPPFLAGS := -D_GNU_SOURCE -Ilib -Icmd -DRIVER_PREFIX='"$(PREFIX)"' $(PKG_CFLAGS) $(CPPFLAGS)
 ALL_CFLAGS := -std=c17 -pthread $(OPT) $(WARN) $(HARDEN) $(SAN) -ffile-prefix-map=$(CURDIR)=. $(CFLAGS)
 ALL_LDFLAGS := -pthread -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(SAN) $(LDFLAGS)
+ifneq ($(COVERAGE),)
+ALL_CFLAGS += -mllvm -runtime-counter-relocation -fprofile-update=atomic
+endif
 # libcurl and libcrypto are opened when a network is needed, not linked: they cost 5 ms of every start.
 ALL_LIBS := $(PKG_LIBS) -lisal -ldeflate -lexpat -ldl $(LIBS)
 
@@ -238,6 +246,45 @@ check-peers: deps-peers all man $(TOOL_BIN) $(PERF_BIN) $(BUILD)/tests/unit/test
 	RIVER_BUILD=$(abspath $(BUILD)) $(PROVE) -e '' $(PROVE_OPTS) $(PEER_TESTS)
 deps-peers:
 	@YES='$(YES)' sh tests/lib/deps-peers.sh
+
+# What the tests reach. The unit tests alone have to reach what tests/coverage-exceptions names, and are
+# compared with it (coverage-unit does that only); then the scripts are run as well, and the tables are of
+# both. FAULTS=1 and PEERS=1 add those. Not part of check: all is built anew, with clang, in build/coverage.
+COVERAGE_CC ?= clang
+COVERAGE_JOBS ?= $(shell nproc)
+COVERAGE_TESTS = $(CLI_TESTS) $(if $(FAULTS),$(FAULT_TESTS)) $(if $(PEERS),$(PEER_TESTS))
+COVERAGE_MAKE = $(MAKE) --no-print-directory BUILD=build/coverage CC='$(COVERAGE_CC)' COVERAGE=1 DEVELOPER=
+COVERAGE_PROVE = CMOCKA_MESSAGE_OUTPUT=TAP RIVER_BUILD=$(abspath $(BUILD)) $(PROVE) -e '' -j$(COVERAGE_JOBS) $(PROVE_OPTS)
+LLVM = $$($(CC) -print-prog-name=llvm-$(1))
+# $(1): where to; of all that was counted so far
+define coverage_report
+$(call LLVM,profdata) merge -sparse -o $(BUILD)/profile.all $(BUILD)/profile/*.profraw && \
+$(call LLVM,cov) export -format=lcov -instr-profile=$(BUILD)/profile.all $(BUILD)/covered >$(1)
+endef
+.PHONY: coverage coverage-unit coverage-run coverage-run-unit coverage-table coverage-missing
+coverage: deps
+	@+$(COVERAGE_MAKE) coverage-run
+coverage-unit: deps
+	@+$(COVERAGE_MAKE) coverage-run-unit
+coverage-run-unit: $(BUILD)/river $(UNIT_BIN) $(BUILD)/covered
+	@mkdir -p $(BUILD)/lib && ln -sf '$(abspath $(DUCKDB_LIB))' $(BUILD)/lib/libduckdb.so
+	@rm -rf $(BUILD)/profile && mkdir -m 1777 $(BUILD)/profile && $(BUILD)/river --version && chmod 666 $(BUILD)/profile/*
+	@$(COVERAGE_PROVE) $(UNIT_BIN)
+	@$(call coverage_report,$(BUILD)/unit.lcov)
+	@perl tests/lib/coverage.pl --check $(BUILD)/unit.lcov tests/coverage-exceptions
+coverage-run: coverage-run-unit all man $(FUZZ_BIN) $(TOOL_BIN) $(PERF_BIN)
+	@$(COVERAGE_PROVE) $(COVERAGE_TESTS)
+	@$(call coverage_report,$(BUILD)/coverage.lcov)
+	@perl tests/lib/coverage.pl $(BUILD)/coverage.lcov tests/coverage-exceptions
+# All of river, also what only tests use: what there is to be reached.
+$(BUILD)/covered: $(CMD_OBJ) $(BUILD)/libriver.a
+	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $(CMD_OBJ) -Wl,--whole-archive $(BUILD)/libriver.a \
+		-Wl,--no-whole-archive $(ALL_LIBS)
+# Of the last run: the table of CONTRIBUTING.md, and what tests/coverage-exceptions has to hold.
+coverage-table:
+	@perl tests/lib/coverage.pl --table $$(ls -t build/coverage/*.lcov | head -n 1) tests/coverage-exceptions
+coverage-missing:
+	@perl tests/lib/coverage.pl --missing build/coverage/unit.lcov tests/coverage-exceptions
 
 .PHONY: bench
 bench: all $(TOOL_BIN) $(PERF_BIN)
