@@ -111,7 +111,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const uint8_t *first = memchr(data, '\n', size);
 	const uint8_t *second = first ? memchr(first + 1, '\n', size - (size_t)(first + 1 - data)) : NULL;
 
-	if (!second)
+	if (!second || second - data > RV_JSON_MAX_DEPTH) /* more pieces than can match are refused as well */
 		return 0;
 	RV_CLEANUP(rv_free_p) char *a = exact_text(data, (size_t)(first - data));
 	RV_CLEANUP(rv_free_p) char *b = exact_text(first + 1, (size_t)(second - first - 1));
