@@ -83,7 +83,10 @@ static enum rv_status try_sibling(void *arg, const char *name, struct rv_error *
 		return RV_OK;
 	if (rv_input_file_open(path, &file, &regular, err) != RV_OK)
 		return err->status == RV_LOCAL_IO ? err->status : RV_OK;
-	if (!rv_input_file_has_key(&file, search->key))
+	char key[RV_FILE_KEY_TEXT];
+	if (rv_file_key(file.fd, file.path, key, err) != RV_OK)
+		return err->status;
+	if (strcmp(key, search->key) != 0)
 		return RV_OK;
 	*search->found = file;
 	file = (struct rv_input_file)RV_INPUT_FILE_INIT;

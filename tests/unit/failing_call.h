@@ -9,13 +9,17 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <ucontext.h>
 #include <unistd.h>
+
+#include "base/error.h"
 
 /* The same thing has several numbers, and not each machine has each of them. */
 struct failing_call {
@@ -99,6 +103,59 @@ static inline bool let_calls_fail(const struct failing_call *call)
 
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
+
+/* The same, but only call number `nth` fails; the others are made. What decides that is a handler of SIGSYS, which makes
+ * them with a mark in the sixth argument: no call of the table has one. */
+static volatile sig_atomic_t failing_left;
+#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) /* which takes ten times as long to fork */
+#define HAS_NTH_CALL 1
+#define FAILING_MARK 0x72697665u
+static int failing_error;
+static void on_call(int signal RV_UNUSED, siginfo_t *info, void *context)
+{
+	greg_t *r = ((ucontext_t *)context)->uc_mcontext.gregs;
+	int kept = errno;
+
+	if (failing_left > 0 && --failing_left == 0) {
+		r[REG_RAX] = -failing_error;
+	} else {
+		long result = syscall(info->si_syscall, r[REG_RDI], r[REG_RSI], r[REG_RDX], r[REG_R10], r[REG_R8],
+				      (long)FAILING_MARK);
+
+		r[REG_RAX] = result < 0 ? -errno : result;
+	}
+	errno = kept;
+}
+
+static inline bool let_nth_call_fail(const struct failing_call *call, unsigned nth)
+{
+	enum { MOST = sizeof(call->numbers) / sizeof(*call->numbers) };
+	struct sock_filter code[4 * MOST + 2];
+	unsigned short n = 0;
+	const struct sigaction action = { .sa_sigaction = on_call, .sa_flags = SA_SIGINFO | SA_NODEFER };
+
+	failing_left = (sig_atomic_t)nth;
+	failing_error = call->error;
+	code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+	for (size_t i = 0; i < MOST && call->numbers[i]; i++) {
+		code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)call->numbers[i], 0, 3);
+		code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[5]));
+		code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, FAILING_MARK, 1, 0);
+		code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP);
+	}
+	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	const struct sock_fprog program = { .len = n, .filter = code };
+
+	return sigaction(SIGSYS, &action, NULL) == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+#else
+#define HAS_NTH_CALL 0
+static inline bool let_nth_call_fail(const struct failing_call *call, unsigned nth RV_UNUSED)
+{
+	return let_calls_fail(call);
+}
+#endif
 
 /* Runs `child` in a child, which lets calls fail when it is ready for that; its result is what this returns, or -1
  * when it ended in another way. Nothing that asserts may be called in it. */

@@ -446,6 +446,7 @@ struct attempt {
 	struct world *world;
 	const struct operation *operation;
 	struct outcome *outcome;
+	unsigned nth; /* the only one to fail; 0: all do */
 };
 
 static void set_up(struct world *w)
@@ -474,7 +475,7 @@ static void tear_down(struct world *w)
 	free(w->file);
 }
 
-enum { DONE, SAID, NOT_PREPARED, NO_FILTER };
+enum { DONE, SAID, NOT_PREPARED, NO_FILTER, NOT_REACHED };
 static int try(void *arg, const struct failing_call *call)
 {
 	const struct attempt *attempt = arg;
@@ -482,34 +483,38 @@ static int try(void *arg, const struct failing_call *call)
 	attempt->outcome->err = (struct rv_error)RV_ERROR_INIT;
 	if (!attempt->operation->prepare(attempt->world))
 		return NOT_PREPARED;
-	if (!let_calls_fail(call))
+	if (attempt->nth ? !let_nth_call_fail(call, attempt->nth) : !let_calls_fail(call))
 		return NO_FILTER;
-	return attempt->operation->act(attempt->world, &attempt->outcome->err) == RV_OK ? DONE : SAID;
+	enum rv_status status = attempt->operation->act(attempt->world, &attempt->outcome->err);
+
+	return status != RV_OK ? SAID : failing_left ? NOT_REACHED : DONE;
 }
 
-static bool try_one(const struct operation *operation, const struct failing_call *call, struct outcome *outcome)
+static int try_one(const struct operation *operation, const struct failing_call *call, unsigned nth,
+		   struct outcome *outcome)
 {
 	struct world world;
 
 	set_up(&world);
-	struct attempt attempt = { &world, operation, outcome };
+	struct attempt attempt = { &world, operation, outcome, nth };
 	int ended = in_child(try, &attempt, call);
 	const struct rv_error *err = &outcome->err;
 
-	if (ended != DONE && ended != SAID)
-		fail_msg("%s without %s: ended with %d: %s", operation->name, call->name, ended, err->message);
-	if (ended == SAID && (err->status != RV_LOCAL_IO || !strstr(err->message, world.folder) ||
+	if (ended != DONE && ended != SAID && ended != NOT_REACHED)
+		fail_msg("%s without %s %u: ended with %d: %s", operation->name, call->name, nth, ended, err->message);
+	if (ended == SAID && (err->status != RV_LOCAL_IO || !strstr(err->message, P_tmpdir) || /* or what is above */
 			      !strstr(err->message, strerror(call->error))))
-		fail_msg("%s without %s: %d: %s", operation->name, call->name, err->status, err->message);
+		fail_msg("%s without %s %u: %d: %s", operation->name, call->name, nth, err->status, err->message);
 	/* whatever it left: the same again, in another process */
 	if (ended == SAID) {
 		struct rv_error again = RV_ERROR_INIT;
 
 		if (!operation->prepare(&world) || operation->act(&world, &again) != RV_OK)
-			fail_msg("%s after a failing %s: not again: %s", operation->name, call->name, again.message);
+			fail_msg("%s after a failing %s %u: not again: %s", operation->name, call->name, nth,
+				 again.message);
 	}
 	tear_down(&world);
-	return ended == SAID;
+	return ended;
 }
 
 static void test_each_call_of_each_operation(void **state RV_UNUSED)
@@ -520,16 +525,35 @@ static void test_each_call_of_each_operation(void **state RV_UNUSED)
 	assert_true(outcome != MAP_FAILED);
 	for (size_t c = 0; c < FAILING_CALLS; c++)
 		for (size_t o = 0; o < sizeof(operations) / sizeof(*operations); o++)
-			hit[o] |= try_one(&operations[o], &failing_calls[c], outcome);
+			hit[o] |= try_one(&operations[o], &failing_calls[c], 0, outcome) == SAID;
 	for (size_t o = 0; o < sizeof(operations) / sizeof(*operations); o++)
 		if (!hit[o])
 			fail_msg("nothing made it fail: %s", operations[o].name);
 	munmap(outcome, sizeof(*outcome));
 }
 
+/* What comes before works: so each place is reached where something can fail. */
+static void test_one_call_of_each_operation(void **state RV_UNUSED)
+{
+	struct outcome *outcome = mmap(NULL, sizeof(*outcome), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	assert_true(outcome != MAP_FAILED);
+	for (size_t c = 0; c < FAILING_CALLS; c++) {
+		if (failing_calls[c].spares) /* the handler does not look at arguments */
+			continue;
+		for (size_t o = 0; o < sizeof(operations) / sizeof(*operations); o++)
+			for (unsigned nth = 1;
+			     HAS_NTH_CALL && try_one(&operations[o], &failing_calls[c], nth, outcome) != NOT_REACHED; nth++)
+				if (nth > 100)
+					fail_msg("%s: no end of %s", operations[o].name, failing_calls[c].name);
+	}
+	munmap(outcome, sizeof(*outcome));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_one_call_of_each_operation),
 		cmocka_unit_test(test_each_call_of_each_operation),
 	};
 
