@@ -87,7 +87,7 @@ test_sanitizers () {
 	ASAN_OPTIONS=exitcode=99:abort_on_error=0:detect_leaks=$test_leaks:allocator_may_return_null=1
 	LSAN_OPTIONS=exitcode=99
 	UBSAN_OPTIONS=exitcode=99:halt_on_error=1:print_stacktrace=1
-	TSAN_OPTIONS=exitcode=99:halt_on_error=1
+	TSAN_OPTIONS=exitcode=99:halt_on_error=1:suppressions=$RIVER_SOURCE/tests/lib/tsan.suppressions
 	export ASAN_OPTIONS LSAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS
 }
 test_sanitizers
