@@ -190,7 +190,8 @@ static void settled(void *arg, const struct rv_post_result *r)
 	o->last_status = (unsigned)r->status;
 }
 
-/* Sends bodies over one lane. The answer to a body is waited for 100 ms. */
+/* Sends bodies over one lane. */
+static int64_t answer_timeout_ms = 100;
 static enum rv_status post(struct server *s, unsigned bodies, size_t size, int64_t retry_for_ms,
 			   struct outcome *ret, struct rv_error *err)
 {
@@ -202,7 +203,7 @@ static enum rv_status post(struct server *s, unsigned bodies, size_t size, int64
 		.lanes = 1,
 		.max_bytes = 64u << 20,
 		.retry_for_ms = retry_for_ms,
-		.answer_timeout_ms = 100,
+		.answer_timeout_ms = answer_timeout_ms,
 		.settled = settled,
 		.arg = ret,
 	};
@@ -305,6 +306,7 @@ static void test_64_taken_without_being_read(void **state)
 	struct outcome o;
 	struct rv_error err = RV_ERROR_INIT;
 	(void)state;
+	answer_timeout_ms = 20000;
 	for (int at_once = 0; at_once < 2; at_once++) {
 		const struct attack attack = { .answer = GOOD, .before = true, .at_once = at_once, .end = STALL,
 					       .times = 0 };
