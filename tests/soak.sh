@@ -90,6 +90,7 @@ random () {
 }
 
 # One life after another, as systemd would; ends when `stop` is there.
+# The shell says on its standard error who was killed.
 serve_on () {
 	while test ! -e stop
 	do
@@ -309,7 +310,7 @@ began=$(clock)
 if test "$mode" = collect
 then
 	echo 0 >port
-	serve_on &
+	serve_on 2>/dev/null &
 	supervisor=$!
 	others="$others $supervisor"
 	until grep -q listening serve.out 2>/dev/null
@@ -321,14 +322,14 @@ then
 	soak_client post "$(cat port)" /collect "$seconds" "$rate" "$connections" >client.log 2>client.err &
 	client=$!
 else
-	push_on &
+	push_on 2>/dev/null &
 	client=$!
 fi
 others="$others $client"
 sample_on &
 sampler=$!
 others="$others $sampler"
-load_on &
+load_on 2>/dev/null &
 loader=$!
 others="$others $loader"
 echo "soak: $mode, $minutes minutes at $rate records a second, spool on ${mounted:-a plain folder}, below $folder"
