@@ -5,7 +5,7 @@
 
 make_zip=$RIVER_BUILD/tests/lib/make_zip
 power_scenarios='push_file push_packed push_first push_grown push_many push_rejects push_spooled push_pipe pipe_spooled pipe_named
-flush set_aside follow_renamed follow_cut replay landing stream_create stream_apply pump collect collect_again'
+flush set_aside follow_renamed follow_cut replay landing stream_create stream_apply pump collect collect_again collect_resent intake_aside'
 power_loads='load load_later extract extract_anew'
 
 power_inputs () {
@@ -263,6 +263,34 @@ collect_killed () {
 	port=$(sed -n "s/^listening on http:..[^:]*:\([0-9]*\).*/\1/p" collect.out) &&
 	"$RIVER_BUILD/tests/lib/collect_client" "$port" /collect 14 1 >client.out 2>&1 &&
 	${collect_then:-:} && kill -KILL $collector && { wait $collector || :; }
+}
+
+# Whoever did not hear the answer sends all again, to a collector that was started anew.
+resent () {
+	collect_some river serve --collect web/clicks --listen 127.0.0.1:0 && again 0 spool flush && read_lake &&
+	sed 's/.*"z-\([0-9]*\)".*/\1/' got | sort -n >have && seq 0 13 >expected && test_cmp expected have
+}
+power_collect_resent () {
+	power_ended=t && test_when_finished "unset power_ended" &&
+	new_world && river stream apply -f batch.yaml && keep_world &&
+	power_case fresh resent collect_some river serve --collect web/clicks --listen 127.0.0.1:0
+}
+# What was received and has changed is set aside as it is.
+flush_and_push () {
+	river spool flush
+	flush_code=$?
+	# a run of its own makes the removal of the other one durable
+	river push web/clicks more && return $flush_code
+}
+power_intake_aside () {
+	new_world && river stream apply -f batch.yaml &&
+	collect_killed river serve --collect web/clicks --listen 127.0.0.1:0 &&
+	intake=$(find w/state -name "*.intake" | sort | tail -n 1) &&
+	printf XYZ | dd of="$intake" bs=1 seek=200 conv=notrunc 2>/dev/null && cp "$intake" damaged.intake && keep_world &&
+	power_code=12 &&
+	power_case fresh "{ again 12 spool flush || again 0 spool flush; } &&
+			find w/state -type f -exec cmp -s {} damaged.intake \\; -print | grep damaged" \
+		flush_and_push
 }
 
 # ---- the embedded warehouse -------------------------------------------------------------------------

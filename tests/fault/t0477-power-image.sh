@@ -77,7 +77,7 @@ power_case () {
 			if test "$power_at" -eq 0
 			then
 				power_total=$(sed -n '1s/^[a-z-]* \([0-9]*\).*/\1/p' walk.report)
-				power_step=$((power_total / ${power_max:-7} + 1))
+				power_step=$((power_total / ${power_max:-6} + 1))
 				test -z "$test_deep" || power_step=1
 			fi
 			power_at=$((power_at + power_step)) power_points=$((power_points + 1))

@@ -12,8 +12,8 @@
 # power_after_kills SETUP CHECK CMD...: CMD is killed at a call, done again, and only then is the power cut: what
 # the second run found and relied upon need not be on the disk.
 #
-# With $power_path, that is where CMD's river comes from. Without RIVER_DEEP at most $power_max states (default 10)
-# are looked at besides the strict ones, evenly spread.
+# With $power_path, that is where CMD's river comes from. Without RIVER_DEEP at most $power_max states (default 6)
+# that are strict and as many others are looked at, evenly spread, and all after the end.
 # $power_points says how many it were.
 
 power=$RIVER_BUILD/tests/fault/power
@@ -42,8 +42,8 @@ power_note () {
 	return 1
 }
 
-# power_choose: of the lines of `power states`, all that are strict and $power_max others; with $power_ended, those
-# after the end
+# power_choose: of the lines of `power states`, all after the end, and of the others $power_max that are strict and
+# as many that are not; with $power_ended, only those after the end
 power_choose () {
 	if test -n "$power_ended"
 	then
@@ -52,12 +52,14 @@ power_choose () {
 	then
 		cat
 	else
-		awk -v max="${power_max:-10}" '
-			$3 == "strict" { print; next }
-			{ other[++n] = $0 }
+		awk -v max="${power_max:-6}" '
+			$4 != "-" { print; next }
+			{ kind = $3 == "strict"; line[kind, ++count[kind]] = $0 }
 			END {
-				step = n > max ? n / max : 1
-				for (i = 1; i <= n; i += step) print other[int(i)]
+				for (kind = 0; kind < 2; kind++) {
+					step = count[kind] > max ? count[kind] / max : 1
+					for (i = 1; i <= count[kind]; i += step) print line[kind, int(i)]
+				}
 			}'
 	fi
 }
@@ -112,9 +114,11 @@ power_killed () {
 power_after_kills () {
 	kills_setup=$1 kills_wanted=$2
 	shift 2
+	unset walk_input
+	power_code=0
 	eval "$kills_setup" && "$walk" --file-ops --path /w/ --report walk.report count -- "$@" >walk.out 2>&1 || return 1
 	power_kills=$(sed -n '1s/^[a-z-]* \([0-9]*\).*/\1/p' walk.report)
-	power_step=$((power_kills / ${power_max:-10} + 1))
+	power_step=$((power_kills / ${power_max:-6} + 1))
 	test -z "$test_deep" || power_step=1
 	power_kill=1 power_ended=t
 	while test $power_kill -le "$power_kills"
