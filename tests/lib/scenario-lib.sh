@@ -51,7 +51,7 @@ scenario_number () {
 
 scenario_read () {
 	unset walk_input walk_pipe walk_path walk_spare walk_max needs wanted
-	faults=$scenario_faults stops= points=16 engine=
+	faults=$scenario_faults stops= points=12 engine=
 	prepare () { push_world; }
 	begin () { fresh; }
 	walk_attempt () { "$@"; }
