@@ -157,6 +157,13 @@ enum rv_status rv_zip_start_children(struct rv_zip *zip, size_t count, struct rv
 	return RV_OK;
 }
 
+/* One that is lost leaves both sides waiting for each other. A full channel wakes as well. */
+static void wake(const struct worker *w)
+{
+	while (send(w->sandbox.channel, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno == EINTR)
+		;
+}
+
 static void give_order(struct rv_zip *zip, struct worker *w, const struct rv_zip_entry *entry)
 {
 	struct rv_zip_shared *s = w->shared;
@@ -174,7 +181,7 @@ static void give_order(struct rv_zip *zip, struct worker *w, const struct rv_zip
 	atomic_store(&s->ended, RV_ZIP_RUNS);
 	atomic_fetch_add(&s->order, 1);
 	/* A child that is no more shows when its bytes are waited for. */
-	(void)!send(w->sandbox.channel, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	wake(w);
 }
 
 /* ---- members ---- */
@@ -275,7 +282,7 @@ static enum rv_status take_bytes(struct member *m, void *buf, size_t size, size_
 	atomic_store(&s->emptied, emptied + 1);
 	if (atomic_load(&s->filled) - (emptied + 1) <= RV_ZIP_SLOTS / 2 &&
 	    atomic_exchange(&s->child_waits, 0))
-		(void)!send(m->worker->sandbox.channel, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+		wake(m->worker);
 	return RV_OK;
 }
 
