@@ -217,6 +217,40 @@ static bool is_plain_yaml(const char *s)
 	return strspn(s, "0123456789.+") != strlen(s);
 }
 
+/* The code of a character that JSON may hold as it is and YAML may not, or would take for a line end (YAML 1.1,
+ * 5.1 and 5.4); 0: none. *ret_len: its bytes. */
+static unsigned not_for_yaml(const unsigned char *p, size_t len, size_t *ret_len)
+{
+	*ret_len = p[0] == 0x7f ? 1 : p[0] == 0xc2 ? 2 : 3;
+	if (*ret_len > len)
+		return 0;
+	unsigned code = *ret_len == 1 ? p[0]
+			: *ret_len == 2 ? (p[0] & 0x1fu) << 6 | (p[1] & 0x3fu)
+			: (p[0] & 0xf0) == 0xe0
+				? (p[0] & 0xfu) << 12 | (p[1] & 0x3fu) << 6 | (p[2] & 0x3fu) : 0;
+
+	return (code >= 0x7f && code < 0xa0) || code == 0x2028 || code == 0x2029 || code == 0xfeff ||
+			       code == 0xfffe || code == 0xffff ? code : 0;
+}
+
+static void yaml_text(const char *s, size_t len, struct rv_strbuf *sb)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf json = RV_STRBUF_INIT;
+	size_t n;
+
+	rv_strbuf_json(&json, s, len);
+	for (size_t i = 0; i < json.len; i += n) {
+		unsigned code = not_for_yaml((const unsigned char *)json.bytes + i, json.len - i, &n);
+
+		if (code) {
+			rv_strbuf_printf(sb, "\\u%04x", code);
+		} else {
+			n = 1;
+			rv_strbuf_putc(sb, json.bytes[i]);
+		}
+	}
+}
+
 /* One line, in flow style. */
 static void yaml_value(const json_t *json, struct rv_strbuf *sb)
 {
@@ -224,7 +258,7 @@ static void yaml_value(const json_t *json, struct rv_strbuf *sb)
 		if (is_plain_yaml(json_string_value(json)))
 			rv_strbuf_puts(sb, json_string_value(json));
 		else
-			rv_strbuf_json(sb, json_string_value(json), json_string_length(json));
+			yaml_text(json_string_value(json), json_string_length(json), sb);
 	} else if (json_is_array(json)) {
 		rv_strbuf_putc(sb, '[');
 		for (size_t i = 0; i < json_array_size(json); i++) {

@@ -320,6 +320,9 @@ static void both_texts_bring_back_the_same(void **state RV_UNUSED)
 		"stream: a/b\nkey: id\ndelete_when: { column: id, equals: 'null' }\n",
 		"stream: a/b\nkey: id\ndelete_when: { column: id, equals: \"a \\\"b\\\" \\u00e9\\n\" }\n",
 		"stream: a/b\ncolumns: { on: { type: string, from: 'a b: c' } }\n",
+		/* YAML takes these only escaped, or takes them for line ends; and some next to them */
+		"stream: a/b\nkey: id\ndelete_when: { column: id, equals: \"\\x7f \\x80\\x85\\x9e\\x9f\\xa0 "
+		"\\u2027\\u2028\\u2029\\u202a \\ufeff \\ufffd \\U0001F600\" }\n",
 	};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
