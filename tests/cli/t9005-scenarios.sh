@@ -123,7 +123,7 @@ test_expect_success 'a whole scenario: a test for each fault, and its rows, good
 	scenario_walk ./../../../copying KILL ENOSPC:once
 	test_done
 	EOS
-	rows=$TRASH_DIRECTORY/rows && export rows &&
+	test_when_finished "rm -rf below" && rows=$TRASH_DIRECTORY/rows && export rows &&
 	for program in safe lossy
 	do
 		sed "s,cp ../copy.sh,cp $TRASH_DIRECTORY/$program.sh copy.sh #," common >copying &&
