@@ -26,7 +26,12 @@ carriers='rv_fsync rv_fsync_folder rv_fsync_parent append set_state sync_body rv
 power_path=$plain:$PATH
 mutant_max=16
 test -z "$test_deep" || mutant_max=100000
-test -n "$test_deep" || power_loads=load
+# and not the scenarios that reach no place of their own
+test -n "$test_deep" || {
+	power_loads=load
+	power_scenarios='push_file push_packed push_many push_spooled set_aside follow_cut replay landing pump collect collect_resent
+		intake_aside'
+}
 RIVER_DUCKDB=$RIVER_BUILD/lib/libduckdb.so
 export RIVER_DUCKDB
 

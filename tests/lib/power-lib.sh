@@ -12,7 +12,7 @@
 # power_after_kills SETUP CHECK CMD...: CMD is killed at a call, done again, and only then is the power cut: what
 # the second run found and relied upon need not be on the disk.
 #
-# With $power_path, that is where CMD's river comes from. Without RIVER_DEEP at most $power_max states (default 6)
+# With $power_path, that is where CMD's river comes from. Without RIVER_DEEP at most $power_max states (default 4)
 # that are strict and as many others are looked at, evenly spread, and all after the end.
 # $power_points says how many it were.
 
@@ -52,7 +52,7 @@ power_choose () {
 	then
 		cat
 	else
-		awk -v max="${power_max:-6}" '
+		awk -v max="${power_max:-4}" '
 			$4 != "-" { print; next }
 			{ kind = $3 == "strict"; line[kind, ++count[kind]] = $0 }
 			END {
