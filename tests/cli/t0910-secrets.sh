@@ -98,9 +98,9 @@ test_expect_success 'the password of a proxy' '
 
 test_expect_success 'addresses that hold one are refused, and not repeated' '
 	fails endpoint river --endpoint-url "http://me:$test_canary@127.0.0.1:1" stream list &&
-	fails signed river pump --to "http://127.0.0.1:1/in?X-Amz-Signature=$test_canary&key=$test_canary" "$RIVER_SOURCE/VERSION.none" &&
+	fails signed river pump --retry-for 1s --to "http://127.0.0.1:1/in?X-Amz-Signature=$test_canary&key=$test_canary" "$RIVER_SOURCE/VERSION.none" &&
 	printf "{\"a\":1}\n" >one.ndjson &&
-	fails posted river pump --to "http://127.0.0.1:1/in?key=$test_canary" one.ndjson
+	fails posted river pump --retry-for 1s --to "http://127.0.0.1:1/in?key=$test_canary" one.ndjson
 '
 
 test_expect_success 'keys and tokens of Snowflake, good and bad' '
