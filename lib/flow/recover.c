@@ -1,6 +1,7 @@
 /* Left-over runs: opened, finished and forgotten, one after another. */
 #include "flow/recover.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,13 +65,16 @@ static enum rv_status try_copy(void *arg, const char *name, struct rv_error *err
 	RV_CLEANUP(rv_free_p) char *path = rv_path_join(search->folder, name);
 	RV_CLEANUP(rv_input_file_release) struct rv_input_file file = RV_INPUT_FILE_INIT;
 	struct stat st;
-	struct rv_error ignored;
 	bool regular, matches;
-	/* Opening a FIFO would wait for a writer. */
+	/* Opening a FIFO would wait for a writer; what is kept from us is nobody's copy of what we read. */
 	if (search->found->fd >= 0 || lstat(path, &st) < 0 || !S_ISREG(st.st_mode) ||
 	    (uint64_t)st.st_size < search->checkpoint->offset ||
-	    rv_input_file_open(path, &file, &regular, &ignored) != RV_OK || !regular ||
-	    file.compression != RV_COMPRESSION_NONE)
+	    (access(path, R_OK) < 0 && errno == EACCES))
+		return RV_OK;
+	/* What cannot be looked at may be it. */
+	if (rv_input_file_open(path, &file, &regular, err) != RV_OK)
+		return err->status == RV_NOT_FOUND ? RV_OK : err->status;
+	if (!regular || file.compression != RV_COMPRESSION_NONE)
 		return RV_OK;
 	if (rv_checkpoint_matches(search->checkpoint, file.fd, &matches, err) != RV_OK)
 		return err->status;

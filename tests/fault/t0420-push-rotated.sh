@@ -66,6 +66,15 @@ test_expect_success '1: killed, and copied and cut before the re-run' '
 		river push web/clicks --batch-records 12 app.log
 '
 
+test_expect_success '8: a copy that cannot be opened now is not taken for gone' '
+	new_world && rm -f app.log* && cp old app.log && settled app.log &&
+	test_expect_code 10 "$walk" --path /data/ fail file ENOSPC 1 forever -- river push web/clicks app.log &&
+	cp app.log app.log.1 && cat new >app.log && settled app.log app.log.1 &&
+	test_expect_code 10 "$walk" --path app.log.1 fail open EMFILE 1 forever -- river push web/clicks app.log &&
+	river spool list >listed && test_grep "left over" listed &&
+	again 0 push web/clicks app.log && again 0 push web/clicks app.log.1 && all_there old new
+'
+
 test_expect_success '1: pushed plain, then compressed: not sent again' '
 	is_pushed &&
 	gzip -f app.log && settled app.log.gz &&
