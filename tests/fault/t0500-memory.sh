@@ -27,10 +27,13 @@ counted () {
 }
 
 # With 70 river says that it was memory. Threads, and the C++ of the embedded warehouse, may be left without the
-# memory for saying it in their way, and are ended by their libraries; 2 is a table that could not be made.
+# memory for saying it in their way, and are ended by their libraries; 2 is a table that could not be made. Where
+# $walk_engine is set the warehouse's own code may crash as well (DuckDB 1.5.5 does, in MetaTransaction::Rollback):
+# that is as good as a kill, and what is there is compared in any case.
 memory_code_is_known () {
 	case $walk_code in
 	70|134) return 0 ;;
+	139) test -n "$walk_engine" && return 0 ;;
 	127) grep -q "cannot allocate memory" walk.err && return 0 ;;
 	2) grep -q "could not be loaded.*Out of Memory" walk.err && return 0 ;;
 	esac
@@ -114,7 +117,8 @@ rows_are_there () {
 	"$checker" in --quiet --got rows
 }
 test_expect_success '6: a query, which loads first' '
-	new_world && river push web/clicks --batch-records 12 in && keep_world && walk_max=7 &&
+	new_world && river push web/clicks --batch-records 12 in && keep_world && walk_max=7 walk_engine=t &&
+	test_when_finished "unset walk_engine" &&
 	printf "n\n30\n" >counted &&
 	walk_memory fresh "true_if_0 test_cmp counted walk.out && again 0 snowpipe notify web/clicks && rows_are_there &&
 			again 0 status web/clicks --check" \
@@ -144,7 +148,7 @@ loaded () {
 	find w -name ".tmp-*" >left && test_must_be_empty left
 }
 test_expect_success '6: an extract' '
-	new_world && walk_max=7 &&
+	new_world && walk_max=7 walk_engine=t && test_when_finished "unset walk_engine" &&
 	walk_memory fresh "true_if_0 loaded && again 0 extract-load orders.yaml && loaded" \
 		river extract-load orders.yaml &&
 	test $walk_points -gt 5
