@@ -69,6 +69,7 @@ test_expect_success 'push, through Firehose: stamped records, and large ones pas
 
 test_expect_success 'landing: an upload without credentials, published' '
 	echo "{\"id\":9}" >upload.ndjson &&
+	test_holds_secret upload.sh &&
 	river -v push web/clicks --presign upload.ndjson 2>&1 >out | sed -n /^curl/p >upload.sh &&
 	sh -e upload.sh 2>err && emul_delete log >/dev/null &&
 	river landing process web/clicks >out &&

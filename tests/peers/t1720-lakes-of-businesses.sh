@@ -129,6 +129,9 @@ test_expect_success 'rejects: those of all lakes, and of one stream in its own' 
 	emul_no_script
 '
 
+# a signed URL is a secret
+test_holds_secret printed curlrc
+
 # Uploads $2 for stream $1 with the URL that profile $3 prints.
 upload () {
 	river --output json --profile "$3" push "$1" "$2" --presign >printed &&
