@@ -42,7 +42,7 @@ static void grow(struct rv_seen *seen)
 
 void rv_seen_add(struct rv_seen *seen, struct rv_seen_id id)
 {
-	if ((seen->count + 1) * 2 > seen->size)
+	if ((seen->count + 1) * 5 > seen->size * 4)
 		grow(seen);
 	struct rv_seen_id *slot = slot_of(seen, id);
 	seen->count += slot->low == 0;

@@ -218,6 +218,26 @@ static enum rv_status write_round(struct rv_collect_store *s, struct rv_collect_
 	return RV_OK;
 }
 
+/* Of a large file the last ones only: no more are ever asked for. */
+static void keep_ids(struct rv_collect_store *s, const struct rv_seen *ids)
+{
+	size_t most = atomic_load(&s->remember);
+	if (!s->file_ids && most) {
+		s->file_ids_capacity = most + most / 4 + 1;
+		s->file_ids = rv_malloc(s->file_ids_capacity * sizeof(*s->file_ids));
+	}
+	for (size_t i = 0; s->file_ids && ids->count && i < ids->size; i++) {
+		if (!ids->slots[i].low)
+			continue;
+		if (s->file_ids_count == s->file_ids_capacity) {
+			s->file_ids_count = s->file_ids_capacity - s->file_ids_capacity / 5 - 1;
+			memmove(s->file_ids, s->file_ids + s->file_ids_capacity - s->file_ids_count,
+				s->file_ids_count * sizeof(*s->file_ids));
+		}
+		s->file_ids[s->file_ids_count++] = ids->slots[i];
+	}
+}
+
 static void take_room(struct rv_collect_store *s, uint64_t bytes)
 {
 	if (s->file_bytes + bytes <= s->room_bytes)
@@ -245,12 +265,7 @@ static enum rv_status store_round(struct rv_collect_store *s, struct rv_collect_
 	}
 	s->file_bytes += rv_collect_round_bytes(round);
 	s->file_records += round->records;
-	for (size_t i = 0; i < round->ids.size && round->ids.count; i++) {
-		if (!round->ids.slots[i].low)
-			continue;
-		RV_GROW(s->file_ids, s->file_ids_count, s->file_ids_capacity);
-		s->file_ids[s->file_ids_count++] = round->ids.slots[i];
-	}
+	keep_ids(s, &round->ids);
 	atomic_fetch_add(&s->spool_bytes, rv_collect_round_bytes(round));
 	return RV_OK;
 }
