@@ -51,6 +51,9 @@ void rv_seen_add(struct rv_seen *seen, struct rv_seen_id id)
 
 void rv_seen_clear(struct rv_seen *seen)
 {
+	/* What a rush has needed would be cleared, and looked through, for ever. */
+	if (seen->size > FIRST_SIZE && seen->count < seen->size / 16)
+		rv_seen_release(seen);
 	if (seen->count)
 		memset(seen->slots, 0, seen->size * sizeof(*seen->slots));
 	seen->count = 0;
