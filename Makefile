@@ -146,7 +146,6 @@ FUZZ_CC ?= clang
 FUZZ_FLAGS := -std=c17 -pthread -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 FUZZ_OBJ := $(LIB_SRC:%.c=$(BUILD)/fuzz/obj/%.o)
 LIBFUZZER_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
-MINUTES ?= 10
 .PHONY: fuzz fuzz-run perf
 fuzz: $(LIBFUZZER_BIN)
 $(BUILD)/fuzz/flags: FORCE
@@ -161,7 +160,7 @@ $(BUILD)/fuzz/libriver.a: $(FUZZ_OBJ)
 $(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.h $(BUILD)/fuzz/libriver.a
 	$(call say,FUZZ,$@)$(FUZZ_CC) $(ALL_CPPFLAGS) $(FUZZ_FLAGS) -fsanitize=fuzzer,address,undefined -o $@ $< $(BUILD)/fuzz/libriver.a $(ALL_LIBS)
 fuzz-run: fuzz
-	@sh tests/lib/fuzz-run.sh '$(BUILD)/fuzz' '$(MINUTES)' $(or $(FUZZ),$(FUZZ_SRC:tests/fuzz/fuzz_%.c=%))
+	@sh tests/lib/fuzz-run.sh '$(BUILD)/fuzz' '$(or $(MINUTES),10)' $(or $(FUZZ),$(FUZZ_SRC:tests/fuzz/fuzz_%.c=%))
 
 # Speed of one module, measured from inside; not part of `make check`.
 perf: $(PERF_BIN)
@@ -231,13 +230,12 @@ check-deep: all man $(UNIT_BIN) $(FUZZ_BIN) $(TOOL_BIN) $(BUILD)/tests/fault/pla
 		$(PROVE) -e '' $(PROVE_OPTS) tests/fault/table.sh && exit $$code
 
 # Load and faults for an hour, and then the books: tests/soak.sh says what happens.
-MINUTES ?= 60
 RATE ?= 5000
 SEED ?= 1
 MODE ?= collect
 .PHONY: soak
 soak: all $(TOOL_BIN)
-	MINUTES=$(MINUTES) RATE=$(RATE) SEED=$(SEED) MODE=$(MODE) sh tests/soak.sh $(abspath $(BUILD))
+	MINUTES=$(or $(MINUTES),60) RATE=$(RATE) SEED=$(SEED) MODE=$(MODE) sh tests/soak.sh $(abspath $(BUILD))
 
 # Against programs that nobody here wrote (S3 servers, AWS's clients), and against the emulator of
 # tests/emul that they have proven.

@@ -295,7 +295,7 @@ test_expect_success 'a secret that is left anywhere fails, however it is written
 	test_expect_success "in hex" "printf $test_canary | od -An -tx1 -v | tr -d \" \\n\" >hold5"
 	test_expect_success "signed" "echo Signature=\$(printf %064d 7) >hold6"
 	test_expect_success "a token" "printf %s.%s.c2ln eyJhbGciOiJSUzI1NiJ9 eyJpc3MiOiJ4In0 >hold7"
-	test_expect_success "a key" "openssl genrsa -out key.p8 2048 2>/dev/null && test_secret_file key.p8 && : >hold8"
+	test_expect_success "a key" "seq -f MIIEvQ%058.0f 5 >key.p8 && test_secret_file key.p8 && : >hold8"
 	test_expect_success "a line of it" "sed -n 4p key.p8 >hold9"
 	test_expect_success "none again" "rm hold*"
 	test_done

@@ -79,7 +79,8 @@ test_expect_success 'from the environment, which a program of river does not hav
 '
 
 # strace shows the arguments and the environment of all that is executed.
-test_expect_success 'nothing that river starts is told a secret, by arguments or environment' '
+test_lazy_prereq STRACE 'command -v strace && strace -o /dev/null true'
+test_expect_success STRACE 'nothing that river starts is told a secret, by arguments or environment' '
 	test_no_leak_check && rm -f child.env &&
 	test_must_fail env AWS_PROFILE=role strace -f -v -s 1000000 -e trace=execve,execveat -e signal=none -o calls \
 		river --timeout 1s stream list 2>err &&
@@ -103,7 +104,8 @@ test_expect_success 'addresses that hold one are refused, and not repeated' '
 	fails posted river pump --retry-for 1s --to "http://127.0.0.1:1/in?key=$test_canary" one.ndjson
 '
 
-test_expect_success 'keys and tokens of Snowflake, good and bad' '
+test_lazy_prereq OPENSSL 'command -v openssl'
+test_expect_success OPENSSL 'keys and tokens of Snowflake, good and bad' '
 	openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out rsa.p8 2>/dev/null && test_secret_file rsa.p8 &&
 	openssl pkcs8 -topk8 -v2 aes-256-cbc -in rsa.p8 -out locked.p8 -passout pass:$test_canary && test_secret_file locked.p8 &&
 	head -n 9 rsa.p8 >cut.p8 && echo "$test_canary" >token && echo "$test_canary" >words.p8 &&
