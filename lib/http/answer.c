@@ -17,6 +17,7 @@ void rv_http_answer_init(struct rv_http_answer *a)
 	a->fault = NULL;
 	a->part = STATUS_LINE;
 	a->line_len = 0;
+	a->behind_cr = false;
 	a->head_bytes = 0;
 	a->left = a->body_bytes = 0;
 	a->old = a->has_length = a->chunked = a->close = a->keep_alive = false;
@@ -217,19 +218,22 @@ static enum rv_http_answer_state take_line(struct rv_http_answer *a, const char 
 
 	memcpy(a->line + a->line_len, p, take);
 	a->line_len += take;
-	a->head_bytes += n + 1;
+	if (n)
+		a->behind_cr = p[n - 1] == '\r';
 	*ret_used = n + (newline != NULL);
+	a->head_bytes += *ret_used;
 	if (a->head_bytes > RV_HTTP_HEAD_BYTES)
 		return broken(a, "a head of more than 64 KiB");
 	if (!newline)
 		return RV_HTTP_ANSWER_MORE;
-	if (a->line_len && a->line[a->line_len - 1] == '\r')
-		a->line_len--;
-	else if (take == n)
+	if (!a->behind_cr)
 		return broken(a, "a line that ends without CR");
+	if (a->line[a->line_len - 1] == '\r')
+		a->line_len--;
 	enum rv_http_answer_state state = line_ended(a);
 
 	a->line_len = 0;
+	a->behind_cr = false;
 	return state;
 }
 

@@ -31,6 +31,7 @@ struct rv_http_answer {
 	unsigned part;
 	char line[RV_HTTP_LINE_BYTES];
 	size_t line_len;
+	bool behind_cr;           /* the last byte of the line so far, kept or not */
 	size_t head_bytes;
 	uint64_t left;            /* of the body, or of the chunk */
 	uint64_t body_bytes;

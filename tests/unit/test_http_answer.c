@@ -75,6 +75,36 @@ static void test_right(void **state)
 		}
 }
 
+/* A line that is not kept whole ends where it ends, however it is cut; and its bytes count once. */
+static void test_long_lines(void **state)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
+	struct rv_http_answer a;
+	size_t left;
+
+	(void)state;
+	for (int extra = -3; extra <= 3; extra++) {
+		rv_strbuf_clear(&text);
+		rv_strbuf_puts(&text, "HTTP/1.1 200 OK\r\nX: ");
+		for (int i = 0; i < RV_HTTP_LINE_BYTES + extra; i++)
+			rv_strbuf_putc(&text, 'y');
+		rv_strbuf_puts(&text, "\r\nContent-Length: 0\r\n\r\n");
+		for (size_t piece = 1; piece <= text.len; piece++)
+			if (feed(&a, text.bytes, text.len, piece, &left) != RV_HTTP_ANSWER_DONE)
+				fail_msg("%d, in pieces of %zu: %s", extra, piece, a.fault ? a.fault : "more");
+		/* without its CR it has no end */
+		memmove(strstr(text.bytes, "\r\nC"), strstr(text.bytes, "\nC"), strlen(strstr(text.bytes, "\nC")));
+		for (size_t piece = 1; piece < text.len; piece++)
+			assert_int_equal(feed(&a, text.bytes, text.len - 1, piece, &left), RV_HTTP_ANSWER_BROKEN);
+	}
+	rv_strbuf_clear(&text);
+	rv_strbuf_puts(&text, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n");
+	while (text.len < RV_HTTP_HEAD_BYTES - 100)
+		rv_strbuf_puts(&text, "X: y\r\n");
+	rv_strbuf_puts(&text, "\r\n");
+	assert_int_equal(feed(&a, text.bytes, text.len, 1, &left), RV_HTTP_ANSWER_DONE);
+}
+
 static void test_65_to_the_close(void **state)
 {
 	struct rv_http_answer a;
@@ -171,6 +201,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_right),
+		cmocka_unit_test(test_long_lines),
 		cmocka_unit_test(test_65_to_the_close),
 		cmocka_unit_test(test_wrong),
 		cmocka_unit_test(test_64_without_an_end),
