@@ -319,8 +319,7 @@ static void read_answer(struct plain *p, struct lane *lane, bool hung_up)
 			}
 			return;
 		case RV_HTTP_ANSWER_MORE:
-			if ((size_t)n < sizeof(p->buf) && !hung_up)
-				return;
+			/* A short count is no promise that nothing is left, and no other edge would tell. */
 			break;
 		}
 	}
@@ -348,27 +347,32 @@ static void handle(struct plain *p, const struct epoll_event *event)
 	struct lane *lane = event->data.ptr;
 	uint32_t what = event->events;
 	bool hung_up = what & (EPOLLRDHUP | EPOLLHUP | EPOLLERR);
+	int fd = lane->fd;
 
-	if (lane->fd < 0)
+	if (fd < 0)
 		return;
 	switch (lane->state) {
 	case CONNECTING:
+		/* What it says, or that it hung up, may have come with the connection: it is told once. */
 		if (what & (EPOLLOUT | EPOLLERR | EPOLLHUP))
 			connected(p, lane);
 		break;
 	case BUSY:
 		if ((what & EPOLLOUT) && lane->sent < lane->items[lane->first].len && !hung_up)
 			send_more(p, lane);
-		if (lane->state == BUSY && (what & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)))
-			read_answer(p, lane, hung_up);
 		break;
 	case IDLE:
 		if (hung_up || (what & EPOLLIN)) /* closed, or it speaks without being asked */
 			drop_connection(lane);
-		break;
+		return;
 	default:
-		break;
+		return;
 	}
+	if (lane->state == BUSY && lane->fd == fd && (hung_up || (what & EPOLLIN)))
+		read_answer(p, lane, hung_up);
+	/* An answer, and then it hung up: nothing can be asked there any more. */
+	if (hung_up && lane->state == IDLE && lane->fd == fd)
+		drop_connection(lane);
 }
 
 /* Pauses that are over, and answers that do not come. */

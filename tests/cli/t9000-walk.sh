@@ -190,6 +190,13 @@ test_expect_success 'short reads and writes are survived, and happen' '
 	test_cmp in copy
 '
 
+test_expect_success 'what is no stream of bytes is not cut' '
+	"$walk" --report r fail able short 1 forever -- "$target" datagram >out &&
+	echo "5 bytes" >want && test_cmp want out &&
+	"$walk" --report r fail send short 1 -- "$target" datagram >out &&
+	echo "1 bytes" >want && test_cmp want out
+'
+
 test_expect_success 'vectors are cut to a byte too, and EINTR is given' '
 	"$target" writev want &&
 	"$walk" --report r --path /vec fail write short 1 forever -- "$target" writev vec &&

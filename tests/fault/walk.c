@@ -413,6 +413,9 @@ static bool is_wanted(pid_t tid, const struct call *call, enum class class, cons
 	case C_ANY:
 		return class != C_EXIT;
 	case C_ABLE:
+		/* what is sent to an address of its own, as questions to the kernel are, goes whole */
+		if (!w.fail_errno && call && call->nr == SYS_sendto && a[4])
+			return false;
 		/* a message that cannot be written says nothing about the fault it would tell of */
 		return can_give(call, class, w.fail_errno) &&
 		       !(class == C_WRITE && a[0] == STDERR_FILENO);

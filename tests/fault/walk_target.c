@@ -7,8 +7,10 @@
  *	walk_target signals           delivers 100 signals to itself and counts them
  *	walk_target stop              is stopped by SIGSTOP and continued by its child
  *	walk_target writev FILE       3000 bytes with writev and pwritev, however short they come out
+ *	walk_target datagram          sends itself five bytes, which come together or not at all
  *	walk_target sleep             two threads and a child that never end
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -17,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -171,6 +174,27 @@ static int write_vectors(const char *path)
 	return close(fd);
 }
 
+static int datagram(void)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t size = sizeof(address);
+	char bytes[5];
+	struct iovec part = { bytes, sizeof(bytes) };
+	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, size) ||
+	    getsockname(fd, (struct sockaddr *)&address, &size))
+		fail("bind");
+	if (sendto(fd, "whole", sizeof(bytes), 0, (struct sockaddr *)&address, size) < 0)
+		fail("sendto");
+	ssize_t n = recvmsg(fd, &message, 0);
+	if (n < 0)
+		fail("recvmsg");
+	printf("%d bytes\n", (int)n);
+	return close(fd);
+}
+
 static void *sleep_for_ever(void *arg)
 {
 	for (;;)
@@ -207,6 +231,8 @@ int main(int argc, char **argv)
 		return stop();
 	if (!strcmp(mode, "writev") && argc == 3)
 		return write_vectors(argv[2]);
+	if (!strcmp(mode, "datagram"))
+		return datagram();
 	if (!strcmp(mode, "sleep"))
 		return sleepers();
 	fprintf(stderr, "walk_target: see the head of its source\n");

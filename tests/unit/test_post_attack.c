@@ -5,6 +5,7 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -16,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -327,12 +329,152 @@ static void test_64_taken_without_being_read(void **state)
 	assert_int_equal(o.last_status, 413);
 }
 
+/* ---- a server by hand, in the test's own thread: what it does is done before the next step looks ---- */
+
+struct hand {
+	struct sockaddr_in address;
+	int listener, fd;
+	struct rv_post *post;
+	struct outcome outcome;
+};
+
+static void hand_add(struct hand *h, unsigned number)
+{
+	char body[16];
+	assert_true(h->post->ops->add(h->post, 0, number, body, (size_t)snprintf(body, sizeof(body), "%u", number)));
+}
+
+static void hand_start(struct hand *h)
+{
+	socklen_t len = sizeof(h->address);
+	struct rv_error err = RV_ERROR_INIT;
+	char url[64];
+	*h = (struct hand){ .address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) } };
+	h->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(h->listener, (struct sockaddr *)&h->address, len), 0);
+	assert_int_equal(listen(h->listener, 16), 0);
+	assert_int_equal(getsockname(h->listener, (struct sockaddr *)&h->address, &len), 0);
+	snprintf(url, sizeof(url), "http://127.0.0.1:%u/x", ntohs(h->address.sin_port));
+	const struct rv_post_params params = {
+		.url = url,
+		.content_type = "application/json",
+		.lanes = 1,
+		.max_bytes = 1 << 20,
+		.answer_timeout_ms = 20000,
+		.settled = settled,
+		.arg = &h->outcome,
+	};
+	assert_int_equal(rv_post_new(&params, &h->post, &err), RV_OK);
+	hand_add(h, 0);
+	h->fd = accept(h->listener, NULL, NULL);
+	assert_true(h->fd >= 0);
+}
+
+static void hand_end(struct hand *h)
+{
+	rv_post_free_p(&h->post);
+	close(h->fd);
+	close(h->listener);
+}
+
+/* Has the request sent, and reads it. */
+static void hand_read(struct hand *h)
+{
+	struct rv_error err = RV_ERROR_INIT;
+	struct pollfd look = { .fd = h->fd, .events = POLLIN };
+	const atomic_bool over = false;
+	while (poll(&look, 1, 0) == 0)
+		assert_int_equal(h->post->ops->step(h->post, 1000, &err), RV_OK);
+	assert_true(read_request(h->fd, &over) >= 0);
+}
+
+static void hand_say(struct hand *h, const char *text, int flags)
+{
+	assert_int_equal(send(h->fd, text, strlen(text), MSG_NOSIGNAL | flags), strlen(text));
+}
+
+/* What was sent has come to where it is read. */
+static void hand_arrived(struct hand *h)
+{
+	int left = 1;
+	while (assert_int_equal(ioctl(h->fd, SIOCOUTQ, &left), 0), left)
+		pause_for_ms(1);
+}
+
+static enum rv_status hand_settled(struct hand *h, struct rv_error *err)
+{
+	enum rv_status status = RV_OK;
+	while (status == RV_OK && h->post->waiting)
+		status = h->post->ops->step(h->post, 50000, err);
+	return status;
+}
+
+/* The kernel ends a read at urgent data, however much lies behind it, and tells of all of it once. */
+static void test_07_short_count(void **state)
+{
+	struct hand h;
+	struct rv_error err = RV_ERROR_INIT;
+	(void)state;
+	hand_start(&h);
+	hand_read(&h);
+	hand_say(&h, "HTTP/1.1 200 OK\r\nContent-Le!", MSG_OOB);
+	hand_say(&h, "ngth: 3\r\n\r\nok\n", 0);
+	hand_arrived(&h);
+	assert_int_equal(hand_settled(&h, &err), RV_OK);
+	assert_int_equal(h.outcome.taken, 1);
+	hand_end(&h);
+}
+
+/* An answer that is there before the connection is looked at. */
+static void test_64_answered_at_once(void **state)
+{
+	struct hand h;
+	struct rv_error err = RV_ERROR_INIT;
+	(void)state;
+	hand_start(&h);
+	hand_say(&h, "HTTP/1.1 503 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", 0);
+	assert_int_equal(shutdown(h.fd, SHUT_WR), 0);
+	hand_arrived(&h);
+	assert_int_equal(hand_settled(&h, &err), RV_LOCAL_IO);
+	if (!strstr(err.message, "503"))
+		fail_msg("%s", err.message);
+	hand_end(&h);
+}
+
+/* It hangs up behind its answer, and reads on: what comes next goes over another connection. */
+static void test_64_hangs_up_behind_its_answer(void **state)
+{
+	struct hand h;
+	struct rv_error err = RV_ERROR_INIT;
+	(void)state;
+	hand_start(&h);
+	hand_read(&h);
+	hand_say(&h, GOOD, 0);
+	assert_int_equal(shutdown(h.fd, SHUT_WR), 0);
+	hand_arrived(&h);
+	assert_int_equal(hand_settled(&h, &err), RV_OK);
+	hand_add(&h, 1);
+	assert_int_equal(h.post->connects, 2);
+	int old = h.fd;
+	h.fd = accept(h.listener, NULL, NULL);
+	hand_read(&h);
+	hand_say(&h, GOOD, 0);
+	assert_int_equal(hand_settled(&h, &err), RV_OK);
+	assert_int_equal(h.outcome.taken, 2);
+	assert_int_equal(h.outcome.twice, 0);
+	close(old);
+	hand_end(&h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_64_ends_at_each_byte),
 		cmocka_unit_test(test_64_liars),
 		cmocka_unit_test(test_64_taken_without_being_read),
+		cmocka_unit_test(test_07_short_count),
+		cmocka_unit_test(test_64_answered_at_once),
+		cmocka_unit_test(test_64_hangs_up_behind_its_answer),
 	};
 
 	return cmocka_run_group_tests_name("post attack", tests, NULL, NULL);
