@@ -74,11 +74,14 @@ static enum rv_status try_sibling(void *arg, const char *name, struct rv_error *
 	/* Opening a FIFO would wait for a writer. */
 	if (search->found->fd >= 0)
 		return RV_OK;
-	/* It may be the one, and taken for lost. */
-	if (stat(path, &st) < 0)
-		return errno == ENOENT || errno == ELOOP || errno == EACCES
-			       ? RV_OK
-			       : rv_fail_errno(err, RV_LOCAL_IO, "look at %s", path);
+	/* It may be the one, and taken for lost. But a link may lead nowhere, or to where we may not go. */
+	if (stat(path, &st) < 0) {
+		int reason = errno;
+		if (lstat(path, &st) == 0 ? S_ISLNK(st.st_mode) : errno == ENOENT)
+			return RV_OK;
+		errno = reason;
+		return rv_fail_errno(err, RV_LOCAL_IO, "look at %s", path);
+	}
 	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_ino != search->inode)
 		return RV_OK;
 	if (rv_input_file_open(path, &file, &regular, err) != RV_OK)

@@ -66,12 +66,15 @@ static enum rv_status try_copy(void *arg, const char *name, struct rv_error *err
 	RV_CLEANUP(rv_input_file_release) struct rv_input_file file = RV_INPUT_FILE_INIT;
 	struct stat st;
 	bool regular, matches;
-	/* Opening a FIFO would wait for a writer; what is kept from us is nobody's copy of what we read. */
-	if (search->found->fd >= 0 || lstat(path, &st) < 0 || !S_ISREG(st.st_mode) ||
-	    (uint64_t)st.st_size < search->checkpoint->offset ||
-	    (access(path, R_OK) < 0 && errno == EACCES))
+	if (search->found->fd >= 0)
 		return RV_OK;
 	/* What cannot be looked at may be it. */
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT ? RV_OK : rv_fail_errno(err, RV_LOCAL_IO, "look at %s", path);
+	/* Opening a FIFO would wait for a writer; what is kept from us is nobody's copy of what we read. */
+	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size < search->checkpoint->offset ||
+	    (access(path, R_OK) < 0 && errno == EACCES))
+		return RV_OK;
 	if (rv_input_file_open(path, &file, &regular, err) != RV_OK)
 		return err->status == RV_NOT_FOUND ? RV_OK : err->status;
 	if (!regular || file.compression != RV_COMPRESSION_NONE)
