@@ -17,6 +17,7 @@
 
 /* Of the head, in front of what it is of. */
 #define CRC_TEXT 9
+#define WINDOW_BYTES 65536
 
 void rv_intake_head(const struct rv_intake_frame *frame, char ret[RV_INTAKE_HEAD])
 {
@@ -31,6 +32,14 @@ void rv_intake_head(const struct rv_intake_frame *frame, char ret[RV_INTAKE_HEAD
 	memcpy(ret + CRC_TEXT, text, (size_t)n);
 }
 
+static uint64_t count_zeros(const char *p, size_t len)
+{
+	uint64_t n = 0;
+	for (const char *end = p + len; (p = memchr(p, '\0', (size_t)(end - p))); p++)
+		n++;
+	return n;
+}
+
 void rv_intake_add_reject(struct rv_strbuf *out, const char *code, const char *reason,
 			  const char *source, struct rv_str bytes)
 {
@@ -41,7 +50,7 @@ void rv_intake_add_reject(struct rv_strbuf *out, const char *code, const char *r
 	rv_strbuf_add(out, bytes.p, bytes.len);
 	const struct rv_intake_frame frame = {
 		.kind = RV_INTAKE_REJECT,
-		.records = 1,
+		.records = 1 + count_zeros(bytes.p, bytes.len),
 		.bytes = { out->bytes + begin + sizeof(head), out->len - begin - sizeof(head) },
 	};
 	rv_intake_head(&frame, out->bytes + begin);
@@ -85,10 +94,62 @@ static enum rv_status damaged(const char *path, uint64_t at, struct rv_error *er
 	return rv_fail(err, RV_DAMAGED, "%s is damaged from byte %" PRIu64, path, at);
 }
 
-/* As with a journal's last line: what was being written when the power went is not there, or zeros. */
-static bool is_torn(const char *p, size_t have, size_t wanted)
+/* As with a journal's last line: what was being written when the power went is not there, or zeros. `zeros` are
+ * its own. */
+static bool is_torn(const char *p, size_t have, size_t wanted, uint64_t zeros)
 {
-	return have < wanted || memmem(p, have, "\0\0", 2);
+	return have < wanted || (memmem(p, have, "\0\0", 2) && count_zeros(p, have) >= zeros + 2);
+}
+
+static uint64_t own_zeros(const struct rv_intake_frame *frame)
+{
+	return frame->kind == RV_INTAKE_REJECT && frame->records ? frame->records - 1 : 0;
+}
+
+/* Is a whole frame behind a head of which `p` is the last byte? `at` is the place of the next one in the file. */
+static enum rv_status is_whole(int fd, const char *path, const char *p, uint64_t at, uint64_t *budget,
+			       bool *ret, struct rv_error *err)
+{
+	struct rv_intake_frame frame;
+	uint64_t hash;
+	size_t n;
+	if (!parse_head(p - (RV_INTAKE_HEAD - 1), &frame, &hash))
+		return RV_OK;
+	/* Somebody has written heads into what was sent: then it is not looked at to the end. */
+	if (frame.bytes.len > *budget) {
+		*ret = true;
+		return RV_OK;
+	}
+	*budget -= frame.bytes.len;
+	RV_CLEANUP(rv_free_p) char *bytes = rv_malloc(frame.bytes.len + 1);
+	if (rv_pread_full(fd, bytes, frame.bytes.len, at, &n, path, err) != RV_OK)
+		return err->status;
+	*ret = n == frame.bytes.len && XXH3_64bits(bytes, n) == hash;
+	return RV_OK;
+}
+
+/* A head that reads as zeros is the end of what was answered for, unless a whole frame is behind it: then it was
+ * there, and is not any more. */
+static enum rv_status find_whole(int fd, const char *path, uint64_t at, uint64_t size, bool *ret,
+				 struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p) char *window = rv_malloc(WINDOW_BYTES);
+	uint64_t budget = 4 * size;
+	*ret = false;
+	for (size_t n = WINDOW_BYTES; n == WINDOW_BYTES; at += n - (RV_INTAKE_HEAD - 1)) {
+		if (rv_pread_full(fd, window, WINDOW_BYTES, at, &n, path, err) != RV_OK)
+			return err->status;
+		if (n < RV_INTAKE_HEAD)
+			return RV_OK;
+		/* A head ends with a line. */
+		const char *end = window + n;
+		for (const char *p = window + RV_INTAKE_HEAD - 1;
+		     p < end && (p = memchr(p, '\n', (size_t)(end - p))); p++)
+			if (is_whole(fd, path, p, at + (uint64_t)(p + 1 - window), &budget, ret, err) != RV_OK ||
+			    *ret)
+				return *ret ? RV_OK : err->status;
+	}
+	return RV_OK;
 }
 
 enum rv_status rv_intake_read(int fd, const char *path,
@@ -109,9 +170,10 @@ enum rv_status rv_intake_read(int fd, const char *path,
 			return err->status;
 		if (n < sizeof(head) || !parse_head(head, &frame, &hash)) {
 			/* Zeros to the end of the file are what a cut power leaves, too. */
-			if (is_torn(head, n, sizeof(head)))
-				return RV_OK;
-			return damaged(path, at, err);
+			bool more = !is_torn(head, n, sizeof(head), 0);
+			if (!more && find_whole(fd, path, at, (uint64_t)size, &more, err) != RV_OK)
+				return err->status;
+			return more ? damaged(path, at, err) : RV_OK;
 		}
 		rv_strbuf_clear(&bytes);
 		rv_strbuf_reserve(&bytes, frame.bytes.len);
@@ -120,8 +182,9 @@ enum rv_status rv_intake_read(int fd, const char *path,
 		bool last = at + sizeof(head) + frame.bytes.len >= (uint64_t)size;
 		frame.bytes.p = bytes.bytes;
 		if (n < frame.bytes.len || XXH3_64bits(frame.bytes.p, frame.bytes.len) != hash)
-			return last && is_torn(bytes.bytes, n, frame.bytes.len) ? RV_OK
-										: damaged(path, at, err);
+			return last && is_torn(bytes.bytes, n, frame.bytes.len, own_zeros(&frame))
+				       ? RV_OK
+				       : damaged(path, at, err);
 		at += sizeof(head) + frame.bytes.len;
 		if (each(arg, &frame, err) != RV_OK)
 			return err->status;

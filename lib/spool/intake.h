@@ -8,10 +8,12 @@
  *   <crc %08x> <hash %016x> <kind> <bytes %08x> <records %08x>\n
  *
  * The CRC-32C is of the rest of the head, the hash XXH3-64 of the bytes. Kinds: 'r', records of the stream,
- * a line each; 'x', one reject: code, reason and source, a line each, then its bytes.
+ * a line each; 'x', one reject: code, reason and source, a line each, then its bytes; its number of records
+ * is 1 and the NULs among them.
  *
  * A last frame that is not whole was never answered for (the power went while it was written) and is no
- * frame. Any other damage is RV_DAMAGED: it may be of something that was.
+ * frame: it is short, or parts of it read as zeros that are not its own. Any other damage is RV_DAMAGED: it may be
+ * of something that was.
  */
 #ifndef RV_SPOOL_INTAKE_H
 #define RV_SPOOL_INTAKE_H

@@ -154,6 +154,74 @@ static void test_frames(void **arg)
 	assert_int_equal(read_back(w, &bytes, &seen), RV_OK);
 }
 
+/* NULs that somebody sent are no power cut: such a reject was answered for, and has changed since. */
+static void test_zeros_of_its_own(void **arg)
+{
+	struct world *w = *arg;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf bytes = RV_STRBUF_INIT;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf seen = RV_STRBUF_INIT;
+	add_records(&bytes, "{}\n", 1);
+	size_t first = bytes.len;
+	rv_intake_add_reject(&bytes, "c", "r", "s", (struct rv_str){ "a\0\0\0b\0\0", 7 });
+	assert_int_equal(read_back(w, &bytes, &seen), RV_OK);
+	for (size_t at = 0; at < bytes.len; at++)
+		for (unsigned bit = 0; bit < 8; bit++) {
+			bytes.bytes[at] ^= (char)(1u << bit);
+			/* a digit of a head may be a large one, and means the same */
+			if (read_back(w, &bytes, &seen) != RV_DAMAGED && seen.len < 2 * strlen("r1:{}\n|"))
+				fail_msg("bit %u of byte %zu", bit, at);
+			bytes.bytes[at] ^= (char)(1u << bit);
+		}
+	/* But what never came to the disk is one, to the end or up to a block's. */
+	for (size_t from = first + RV_INTAKE_HEAD; from <= first + RV_INTAKE_HEAD + 5; from++) {
+		RV_CLEANUP(rv_strbuf_release) struct rv_strbuf torn = RV_STRBUF_INIT;
+		rv_strbuf_add(&torn, bytes.bytes, bytes.len);
+		memset(torn.bytes + from, 0, bytes.len - from);
+		assert_int_equal(read_back(w, &torn, &seen), RV_OK);
+		assert_string_equal(seen.bytes, "r1:{}\n|");
+	}
+}
+
+/* Zeros in front of a whole frame were something that is not there any more. */
+static void test_zeros_in_the_middle(void **arg)
+{
+	struct world *w = *arg;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf bytes = RV_STRBUF_INIT;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf seen = RV_STRBUF_INIT;
+	RV_CLEANUP(rv_free_p) char *large = rv_calloc(1, 70001);
+	add_records(&bytes, "{}\n", 1);
+	size_t first = bytes.len;
+	add_records(&bytes, "{\"a\":1}\n", 1);
+	size_t second = bytes.len;
+	/* heads across the ends of what is looked at together, and what only looks like one */
+	memset(large, '\n', 70000);
+	rv_intake_add_reject(&bytes, "c", "r", "s", rv_str_of(large));
+	memset(bytes.bytes + first, 0, second - first);
+	assert_int_equal(read_back(w, &bytes, &seen), RV_DAMAGED);
+	assert_string_equal(seen.bytes, "r1:{}\n|");
+	/* nothing whole is behind: the power went while all of that was written */
+	bytes.bytes[bytes.len - 1] ^= 1;
+	assert_int_equal(read_back(w, &bytes, &seen), RV_OK);
+	assert_string_equal(seen.bytes, "r1:{}\n|");
+	for (size_t gap = 65536 - 60; gap < 65536 + 60; gap++) {
+		rv_strbuf_clear(&bytes);
+		for (size_t i = 0; i < gap; i++)
+			rv_strbuf_putc(&bytes, '\0');
+		add_records(&bytes, "{}\n", 1);
+		assert_int_equal(read_back(w, &bytes, &seen), RV_DAMAGED);
+	}
+	/* heads of large frames, one behind another, are not followed without end */
+	rv_strbuf_clear(&bytes);
+	for (size_t i = 0; i < 100; i++)
+		rv_strbuf_putc(&bytes, '\0');
+	char head[RV_INTAKE_HEAD];
+	const struct rv_intake_frame claim = { RV_INTAKE_RECORDS, 1, { large, 10000 } };
+	rv_intake_head(&claim, head);
+	for (size_t i = 0; i < 1000; i++)
+		rv_strbuf_add(&bytes, head, sizeof(head));
+	assert_int_equal(read_back(w, &bytes, &seen), RV_DAMAGED);
+}
+
 static void test_promise(void **arg)
 {
 	struct world *w = *arg;
@@ -284,6 +352,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_frames, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_zeros_of_its_own, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_zeros_in_the_middle, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_promise, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_179_recover, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_damaged, set_up, tear_down),
