@@ -35,6 +35,7 @@ struct job {
 	unsigned char *slot;
 	size_t slot_len;
 	uint64_t produced;
+	enum rv_zip_ended ended; /* once it does not run: for the parent to see behind the last slot */
 };
 
 static bool fault(struct job *j, enum rv_zip_ended ended, const char *fmt, ...) RV_PRINTF(3, 4);
@@ -45,7 +46,7 @@ static bool fault(struct job *j, enum rv_zip_ended ended, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(j->shared->fault, sizeof(j->shared->fault), fmt, ap);
 	va_end(ap);
-	atomic_store(&j->shared->ended, (uint32_t)ended);
+	j->ended = ended;
 	return false;
 }
 
@@ -445,8 +446,7 @@ static void run_job(struct job *j)
 	/* What came before a fault is handed over too: its reader may be far behind. */
 	if (j->slot && j->slot_len)
 		publish(j);
-	if (good)
-		atomic_store(&j->shared->ended, RV_ZIP_DONE);
+	atomic_store(&j->shared->ended, (uint32_t)(good ? RV_ZIP_DONE : j->ended));
 	wake_parent(j);
 }
 
