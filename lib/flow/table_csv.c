@@ -27,8 +27,7 @@ static enum rv_status bad(const struct rv_table_reader *r, struct rv_error *err,
 	return err->status;
 }
 
-/* More bytes behind `end`, or eof. */
-static enum rv_status fill(struct rv_table_reader *r, struct rv_error *err)
+static enum rv_status fill_once(struct rv_table_reader *r, struct rv_error *err)
 {
 	bool plain = r->recode.encoding == RV_ENCODING_UTF8;
 	enum rv_source_state state;
@@ -94,6 +93,17 @@ static enum rv_status fill(struct rv_table_reader *r, struct rv_error *err)
 		}
 	}
 	return r->sink->progress ? r->sink->progress(r->sink->arg, r->counts->bytes, err) : RV_OK;
+}
+
+/* More bytes behind `end`, or eof. Whether a mark stands first has to be known before a row is taken: what looks
+ * like one later is of a cell. */
+static enum rv_status fill(struct rv_table_reader *r, struct rv_error *err)
+{
+	do
+		if (fill_once(r, err) != RV_OK)
+			return err->status;
+	while (!r->started);
+	return RV_OK;
 }
 
 /* ---- the header ---- */

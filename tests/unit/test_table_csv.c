@@ -173,6 +173,9 @@ static void test_117_line_ends(void **state RV_UNUSED)
 static void test_118_encodings(void **state RV_UNUSED)
 {
 	expect("a: string", "", "\xef\xbb\xbf" "a,x\n\xc3\xa9,1\n", "[\"\xc3\xa9\"]\n");
+	/* behind a short first row it is of the cell, however few bytes came at first */
+	expect("a: string", "", "a\n\xef\xbb\xbf" "1\n", "[\"\xef\xbb\xbf" "1\"]\n");
+	expect("a: string", "", "\xef\xbb\xbf" "a\n\xef\xbb\xbf" "1\n", "[\"\xef\xbb\xbf" "1\"]\n");
 	expect("a: string", "", "a,x\nab\xe9,1\n\xc0\x80,1\n\xed\xa0\x80,1\nb,1\n",
 	       "!invalid_utf8 2:4 byte 3 of the row is not UTF-8 <ab\xe9,1>\n"
 	       "!invalid_utf8 3:10 byte 1 of the row is not UTF-8 <\xc0\x80,1>\n"
