@@ -260,6 +260,7 @@ static enum rv_status each_upload(struct rv_s3 *s3, const char *prefix, int64_t 
 {
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf query = RV_STRBUF_INIT, key = RV_STRBUF_INIT;
 	RV_CLEANUP(rv_free_p) char *id = NULL;
+	unsigned idle_pages = 0; /* in a row: without uploads, or of the same key */
 	int64_t before_ms = rv_aws_client_now_ms(s3->client) - older_ms;
 	*ret_count = 0;
 	for (;;) {
@@ -282,8 +283,14 @@ static enum rv_status each_upload(struct rv_s3 *s3, const char *prefix, int64_t 
 		RV_CLEANUP(rv_strbuf_release) struct rv_strbuf next_key = RV_STRBUF_INIT;
 		if (key_of(&page, page.root, "NextKeyMarker", &next_key, err) != RV_OK)
 			return err->status;
-		if (!next_key.len || (id && strcmp(id, next) == 0 && strcmp(key.bytes, next_key.bytes) == 0))
+		int order = id ? strcmp(key.bytes, next_key.bytes) : -1;
+		idle_pages = order < 0 && rv_xml_child(page.root, "Upload") ? 0 : idle_pages + 1;
+		/* Keys come in order, those of one key as they were begun: nothing leads back. */
+		if (!next_key.len || order > 0 || (order == 0 && strcmp(id, next) == 0) ||
+		    idle_pages == EMPTY_PAGES_MAX)
 			return stuck(s3, err);
+		if (rv_http_wait(s3->http, 0, err) != RV_OK)
+			return rv_s3_context(s3, "look for unfinished uploads in", prefix, err);
 		rv_strbuf_clear(&key);
 		rv_strbuf_puts(&key, next_key.bytes);
 		free(id);

@@ -600,6 +600,34 @@ static void test_unfinished_uploads(void **state RV_UNUSED)
 	stop();
 }
 
+#define MORE_UPLOADS(key, id)                                                                      \
+	"<ListMultipartUploadsResult><IsTruncated>true</IsTruncated><NextKeyMarker>" key "</NextKeyMarker>"   \
+	"<NextUploadIdMarker>" id "</NextUploadIdMarker></ListMultipartUploadsResult>"
+/* Pages that lead to where one has been would be read for ever. */
+static void test_unfinished_uploads_in_a_circle(void **state RV_UNUSED)
+{
+	static const struct step back[] = {
+		{ "GET /lake/?uploads=", .status = 200, .body = MORE_UPLOADS("p/b", "u1") },
+		{ "GET /lake/?uploads=", .status = 200, .body = MORE_UPLOADS("p/c", "u2") },
+		{ "GET /lake/?uploads=", .status = 200, .body = MORE_UPLOADS("p/b", "u1") },
+	};
+	static const struct step same[] = {
+		{ "GET /lake/?uploads=", .status = 200, .body = MORE_UPLOADS("p/b", "u1") },
+		{ "GET /lake/?uploads=", .status = 200, .body = MORE_UPLOADS("p/b", "u2") },
+		{ "GET /lake/?uploads=", .status = 200, .body = MORE_UPLOADS("p/b", "u2") },
+	};
+	uint64_t aborted;
+
+	START(back);
+	assert_int_equal(rv_s3_count_uploads(s3, "p/", 1000, &aborted, &err), RV_FAILED);
+	says("says that there is more, and not where");
+	stop();
+	START(same);
+	assert_int_equal(rv_s3_count_uploads(s3, "p/", 1000, &aborted, &err), RV_FAILED);
+	says("says that there is more, and not where");
+	stop();
+}
+
 static int set_up(void **state)
 {
 	world_environment();
@@ -628,6 +656,7 @@ int main(void)
 		cmocka_unit_test(test_the_bucket),
 		cmocka_unit_test(test_presigned),
 		cmocka_unit_test(test_unfinished_uploads),
+		cmocka_unit_test(test_unfinished_uploads_in_a_circle),
 	};
 	return cmocka_run_group_tests_name("s3", tests, set_up, NULL);
 }
