@@ -75,6 +75,7 @@ CMD_SRC := $(sort $(wildcard cmd/*.c))
 UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_COMMON := $(sort $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c)))
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_HEADERS := $(wildcard tests/fuzz/*.h)
 TOOL_SRC := $(sort $(wildcard tests/lib/*.c tests/fault/*.c tests/bench/*.c))
 HEADERS := $(sort $(wildcard lib/*/*.h cmd/*.h))
 
@@ -135,7 +136,7 @@ $(BUILD)/tests/unit/test_%: tests/unit/test_%.c $(UNIT_COMMON) $(BUILD)/libriver
 	$(call say,CC,$<)$(CC) $(ALL_CPPFLAGS) -Itests $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(UNIT_COMMON) $(BUILD)/libriver.a -lcmocka $(ALL_LIBS)
 
 # A fuzz target has LLVMFuzzerTestOneInput; the plain build links a main that replays files.
-$(BUILD)/tests/fuzz/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.h tests/fuzz/replay_main.c $(BUILD)/libriver.a $(BUILD)/flags
+$(BUILD)/tests/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_HEADERS) tests/fuzz/replay_main.c $(BUILD)/libriver.a $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< tests/fuzz/replay_main.c $(BUILD)/libriver.a $(ALL_LIBS)
 
@@ -157,7 +158,7 @@ $(BUILD)/fuzz/obj/%.o: %.c $(BUILD)/fuzz/flags $(BUILD)/version.h
 	$(call say,FUZZ,$<)$(FUZZ_CC) $(ALL_CPPFLAGS) -include $(BUILD)/version.h $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link,address,undefined -MMD -MP -c -o $@ $<
 $(BUILD)/fuzz/libriver.a: $(FUZZ_OBJ)
 	$(call say,AR,$@)rm -f $@ && $(AR) crD $@ $(FUZZ_OBJ)
-$(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.h $(BUILD)/fuzz/libriver.a
+$(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_HEADERS) $(BUILD)/fuzz/libriver.a
 	$(call say,FUZZ,$@)$(FUZZ_CC) $(ALL_CPPFLAGS) $(FUZZ_FLAGS) -fsanitize=fuzzer,address,undefined -o $@ $< $(BUILD)/fuzz/libriver.a $(ALL_LIBS)
 fuzz-run: fuzz
 	@sh tests/lib/fuzz-run.sh '$(BUILD)/fuzz' '$(or $(MINUTES),10)' $(or $(FUZZ),$(FUZZ_SRC:tests/fuzz/fuzz_%.c=%))

@@ -11,6 +11,7 @@
 #include "format/json_text.h"
 #include "format/number_pattern.h"
 
+#define SEQUENCE_VERSION 1
 #define SEQUENCE_MAX_BYTES (1u << 20)
 /* Others may write it meanwhile: runs of other shards. */
 #define ATTEMPTS 20
@@ -19,7 +20,8 @@ bool extract_sequence_number(const struct rv_job *job, const char *name, uint64_
 {
 	const char *base = rv_path_base(name);
 
-	return rv_number_pattern_match(job->sequence, "number", base, strlen(base), ret);
+	/* beyond it is none that JSON keeps */
+	return rv_number_pattern_match(job->sequence, "number", base, strlen(base), ret) && *ret <= INT64_MAX;
 }
 
 void extract_sequence_release(struct extract_sequence *sequence)
@@ -112,21 +114,30 @@ static char *sequence_name(const struct rv_extract_params *params)
 static enum rv_status parse(const struct rv_strbuf *text, const char *name, struct extract_sequence *ret,
 			    struct rv_error *err)
 {
-	json_t *o = json_loadb(text->bytes, text->len, 0, NULL), *range;
+	json_t *o = json_loadb(text->bytes, text->len, JSON_REJECT_DUPLICATES, NULL), *range;
+	const json_t *last_number = json_object_get(o, "last"), *missing = json_object_get(o, "missing");
+	json_int_t version = json_integer_value(json_object_get(o, "v")), below = -1;
 	size_t i;
-	bool good = json_is_integer(json_object_get(o, "last"));
+	bool good = version > 0 && json_is_integer(last_number) && json_integer_value(last_number) >= 0 &&
+		    json_is_array(missing);
 
 	ret->begun = true;
 	ret->last = rv_json_get_u64(o, "last");
-	json_array_foreach(json_object_get(o, "missing"), i, range) {
+	json_array_foreach((json_t *)(uintptr_t)missing, i, range) {
 		json_t *first = json_array_get(range, 0), *last = json_array_get(range, 1);
 
-		good = good && json_is_integer(first) && json_is_integer(last) && json_integer_value(first) >= 0 &&
-		       json_integer_value(first) <= json_integer_value(last);
+		/* ascending, as they are asked and filled */
+		good = good && json_is_integer(first) && json_is_integer(last) && json_integer_value(first) > below &&
+		       json_integer_value(first) <= json_integer_value(last) &&
+		       (uint64_t)json_integer_value(last) < ret->last;
 		if (good)
 			add_missing(ret, (uint64_t)json_integer_value(first), (uint64_t)json_integer_value(last));
+		below = json_integer_value(last);
 	}
 	json_decref(o);
+	if (version > SEQUENCE_VERSION)
+		return rv_fail(err, RV_BAD_CONFIG, "%s was written by a newer river (version %" JSON_INTEGER_FORMAT ")",
+			       name, version);
 	if (good)
 		return RV_OK;
 	rv_fail(err, RV_DAMAGED, "%s in the lake is damaged", name);
@@ -156,7 +167,7 @@ static enum rv_status save(const struct rv_extract_params *params, const struct 
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
 	const struct rv_store_put put = { .if_absent = !found, .if_etag = found ? etag : NULL };
 
-	json_t *o = json_pack("{s:i, s:I, s:o}", "v", 1, "last", (json_int_t)sequence->last, "missing",
+	json_t *o = json_pack("{s:i, s:I, s:o}", "v", SEQUENCE_VERSION, "last", (json_int_t)sequence->last, "missing",
 			      extract_sequence_missing(sequence));
 
 	rv_json_dump(&text, o);

@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "format/json_text.h"
 
+#define LEDGER_VERSION 1
 #define LEDGER_MAX_BYTES (16u << 20)
 #define REPLACING "replacing"
 
@@ -46,6 +47,26 @@ static enum rv_status open_warehouse(const struct rv_extract_params *params, str
 	return err->status;
 }
 
+/* What is none says nothing about the extract, least of all that it was taken. */
+static enum rv_status known_row(const struct rv_strbuf *text, const char *name, enum extract_known *ret,
+				struct rv_error *err)
+{
+	RV_CLEANUP(json_decrefp) json_t *row = json_loadb(text->bytes, text->len, 0, NULL);
+	json_int_t version = json_integer_value(json_object_get(row, "v"));
+	const char *status = json_string_value(json_object_get(row, "status"));
+
+	if (version > LEDGER_VERSION)
+		return rv_fail(err, RV_BAD_CONFIG, "%s was written by a newer river (version %" JSON_INTEGER_FORMAT ")",
+			       name, version);
+	if (!status) {
+		rv_fail(err, RV_DAMAGED, "%s in the lake is damaged", name);
+		rv_hint(err, "without it the extract is taken once more, and what is there already stays as it is");
+		return err->status;
+	}
+	*ret = strcmp(status, REPLACING) == 0 ? EXTRACT_TORN : EXTRACT_TAKEN;
+	return RV_OK;
+}
+
 enum rv_status extract_known_lake(const struct rv_extract_params *params, const char *identity,
 				  enum extract_known *ret, struct rv_error *err)
 {
@@ -56,12 +77,8 @@ enum rv_status extract_known_lake(const struct rv_extract_params *params, const 
 
 	if (rv_store_get_optional(params->lake, name, LEDGER_MAX_BYTES, &text, etag, &found, err) != RV_OK)
 		return err->status;
-	json_t *row = found ? json_loadb(text.bytes, text.len, 0, NULL) : NULL;
-	const char *status = json_string_value(json_object_get(row, "status"));
-
-	*ret = !found ? EXTRACT_NEW : status && strcmp(status, REPLACING) == 0 ? EXTRACT_TORN : EXTRACT_TAKEN;
-	json_decref(row);
-	return RV_OK;
+	*ret = EXTRACT_NEW;
+	return found ? known_row(&text, name, ret, err) : RV_OK;
 }
 
 enum rv_status extract_known(const struct rv_extract_params *params, const char *identity,

@@ -1,202 +1,20 @@
 /*
- * Any bytes as what S3 answers: lists page by page, unfinished uploads, the head of an object, its bytes. Requests
- * end here instead of in a network; answers are judged and repeated as lib/aws does it. Whoever asks is given keys
- * of the prefix alone, each once and in order, and never asks for ever, whatever pages lead to. And keys put into
- * pages by this file, in two ways, come back as they are.
- *
- * The first byte chooses what is asked; the rest is answers with a line "%" between them: a status, header fields,
- * an empty line, a body.
+ * Any bytes as what S3 answers: lists page by page, unfinished uploads, the head of an object, its bytes. Whoever
+ * asks is given keys of the prefix alone, each once and in order, and never asks for ever, whatever pages lead to.
+ * And keys put into pages by this file, in two ways, come back as they are. The first byte chooses what is asked;
+ * the rest is answers (answers.h).
  */
 #include "fuzz.h"
 
+#include "answers.h"
 #include "aws/s3.h"
-#include "base/clock.h"
-#include "base/crc.h"
-#include "base/strbuf.h"
 #include "format/xml.h"
-#include "http/internal.h"
 
-/* Beyond it whoever asks was led around. */
-#define MOST_CALLS 64
 #define PREFIX "a/"
 
-static struct {
-	const char *p;
-	size_t len, at;
-	bool again;       /* from the first answer on, behind the last one */
-	unsigned calls, waits, aborts;
-	size_t piece;     /* of a body */
-} script;
-static struct rv_aws *aws;
 static struct rv_s3 *s3;
 
-/* ---- in place of lib/http/retry.c ---- */
-
-/* Up to a line "%"; false: there is no answer left. */
-static bool next_answer(struct rv_str *ret)
-{
-	if (script.again && script.at >= script.len)
-		script.at = 0;
-	if (script.at >= script.len)
-		return false;
-	const char *p = script.p + script.at, *end = memmem(p, script.len - script.at, "\n%\n", 3);
-
-	*ret = (struct rv_str){ p, end ? (size_t)(end - p) : script.len - script.at };
-	script.at += end ? ret->len + 3 : ret->len;
-	return true;
-}
-
-/* "200\nETag: x\n\nbody": as lib/http/transport.c fills it. Returns where the body starts. */
-static const char *read_head(struct rv_str answer, struct rv_http_response *response)
-{
-	const char *p = answer.p, *end = answer.p + answer.len;
-
-	response->status = 200;
-	for (bool first = true; p < end; first = false) {
-		const char *nl = memchr(p, '\n', (size_t)(end - p));
-		size_t len = (size_t)((nl ? nl : end) - p);
-		RV_CLEANUP(rv_free_p) char *line = exact_text(p, len);
-		char *colon = strchr(line, ':');
-		bool name = colon && colon > line && strspn(line, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-								  "0123456789-") == (size_t)(colon - line);
-
-		p = nl ? nl + 1 : end;
-		if (!len)
-			break;
-		if (first && len == 3 && *line >= '1' && *line <= '5' && strspn(line, "0123456789") == 3) {
-			response->status = atoi(line);
-		} else if (name) {
-			char *value = colon + 1 + strspn(colon + 1, " ");
-
-			*colon = '\0';
-			if (rv_http_value_valid(value))
-				rv_http_headers_add(&response->headers, line, value);
-		}
-	}
-	return p;
-}
-
-/* One attempt; false: no answer came. */
-static bool attempt(const struct rv_http_request *request, struct rv_http_response *response, bool *ret_refused,
-		    struct rv_error *err)
-{
-	struct rv_str answer;
-
-	*ret_refused = false;
-	if (strcmp(request->method, "DELETE") == 0) {
-		script.aborts++;
-		response->status = 204;
-		return true;
-	}
-	if (!next_answer(&answer) || answer.len < 3)
-		return false;
-	const char *body = read_head(answer, response);
-	size_t left = (size_t)(answer.p + answer.len - body);
-
-	if (strcmp(request->method, "HEAD") == 0)
-		return true;
-	if (!request->sink || response->status / 100 != 2) {
-		rv_strbuf_add(&response->body, body, left);
-		return true;
-	}
-	while (left) {
-		size_t n = left < script.piece ? left : script.piece;
-		RV_CLEANUP(rv_free_p) char *copy = exact_copy(body, n);
-
-		if (request->sink(request->sink_arg, copy, n, err) != RV_OK) {
-			*ret_refused = true;
-			return true;
-		}
-		body += n;
-		left -= n;
-	}
-	return true;
-}
-
-enum rv_status rv_http_call(struct rv_http *http RV_UNUSED, const struct rv_http_call *call,
-			    struct rv_http_response *response, struct rv_http_tally *ret_tally,
-			    struct rv_error *err)
-{
-	for (unsigned i = 1;; i++) {
-		struct rv_http_request request = { .body = RV_HTTP_NO_BODY };
-		struct rv_error why = RV_ERROR_INIT;
-		bool refused;
-
-		CHECK(++script.calls <= 16 * MOST_CALLS);
-		if (ret_tally)
-			*ret_tally = (struct rv_http_tally){ .attempts = i };
-		if (call->prepare(call->arg, i, &request, err) != RV_OK)
-			return err->status;
-		rv_http_response_clear(response);
-		CHECK(strncmp(request.url, "http", 4) == 0 && strlen(request.url) < 1 << 18);
-		for (const char *p = request.url; *p; p++)
-			CHECK(*p > ' ' && *p < 127);
-		bool answered = attempt(&request, response, &refused, &why);
-
-		if (!answered) {
-			rv_fail(&why, RV_FAILED, "nobody answers");
-			why.transient = true;
-		}
-		if (refused) {
-			*err = why;
-			return err->status;
-		}
-		enum rv_http_verdict verdict = call->judge(call->arg, answered ? response : NULL,
-							   answered ? RV_HTTP_ANSWERED : RV_HTTP_NOT_SENT, &why);
-
-		if (verdict == RV_HTTP_DONE && answered)
-			return RV_OK;
-		CHECK(why.status != RV_OK && why.message[0]);
-		if (verdict == RV_HTTP_GIVE_UP || verdict == RV_HTTP_DONE || i == 3) {
-			*err = why;
-			return err->status;
-		}
-	}
-}
-
-/* Between pages, and between attempts that bring nothing: here somebody who waits for an end loses patience. */
-enum rv_status rv_http_wait(struct rv_http *http RV_UNUSED, int64_t ms, struct rv_error *err)
-{
-	CHECK(ms >= 0);
-	return ++script.waits <= MOST_CALLS ? RV_OK : rv_fail(err, RV_FAILED, "stopped");
-}
-
-int64_t rv_http_backoff_ms(unsigned attempts, int64_t base_ms, int64_t max_ms)
-{
-	CHECK(attempts >= 1 && base_ms <= max_ms);
-	return base_ms;
-}
-
-void rv_http_budget_init(struct rv_http_budget *budget RV_UNUSED)
-{
-}
-
-int64_t rv_http_budget_take(struct rv_http_budget *budget RV_UNUSED, double cost RV_UNUSED, int64_t now_ms RV_UNUSED)
-{
-	return 0;
-}
-
-void rv_http_budget_give(struct rv_http_budget *budget RV_UNUSED, double tokens RV_UNUSED)
-{
-}
-
 /* ---- what is asked ---- */
-
-static void set_up(void)
-{
-	const struct rv_aws_settings_params settings = { .endpoint_url = "http://127.0.0.1:9" };
-	const struct rv_http_params http = { 0 };
-	struct rv_error err = RV_ERROR_INIT;
-
-	setenv("AWS_CONFIG_FILE", "/nonexistent/config", 1);
-	setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent/credentials", 1);
-	setenv("AWS_EC2_METADATA_DISABLED", "true", 1);
-	setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE", 1);
-	setenv("AWS_SECRET_ACCESS_KEY", "example", 1);
-	setenv("AWS_REGION", "us-east-1", 1);
-	CHECK(rv_aws_new(&settings, &http, &aws, &err) == RV_OK);
-	CHECK(rv_s3_new(aws, "lake", &s3, &err) == RV_OK);
-}
 
 struct seen {
 	struct rv_strbuf keys;   /* a line each */
@@ -380,8 +198,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (size < 1 || size > 16 << 10)
 		return 0;
-	if (!s3)
-		set_up();
+	if (!s3) {
+		struct rv_error err = RV_ERROR_INIT;
+
+		answers_set_up();
+		CHECK(rv_s3_new(answers_aws, "lake", &s3, &err) == RV_OK);
+	}
 	RV_CLEANUP(rv_free_p) char *p = exact_text(data + 1, size - 1);
 	unsigned how = data[0] >> 3;
 

@@ -144,9 +144,12 @@ static void test_a_damaged_one_is_told(void **state)
 {
 	struct world *w = *state;
 	static const char *const bad[] = {
-		"", "[]", "{}", "{\"last\":\"7\"}", "{\"last\":7,\"missing\":[[6,4]]}",
-		"{\"last\":7,\"missing\":[[-1,4]]}", "{\"last\":7,\"missing\":[[1]]}",
-		"{\"last\":7,\"missing\":[[1,2],[\"3\",4]]}", "{\"last\":7,\"missing\":[[1,2]]",
+		"", "[]", "{}", "{\"v\":1,\"last\":\"7\",\"missing\":[]}", "{\"v\":1,\"last\":7}", "{\"last\":7,\"missing\":[]}",
+		"{\"v\":1,\"last\":-7,\"missing\":[]}", "{\"v\":1,\"last\":7,\"missing\":[[6,4]]}",
+		"{\"v\":1,\"last\":7,\"missing\":[[-1,4]]}", "{\"v\":1,\"last\":7,\"missing\":[[1]]}",
+		"{\"v\":1,\"last\":7,\"missing\":[[1,2],[\"3\",4]]}", "{\"v\":1,\"last\":7,\"missing\":[[1,2]]",
+		"{\"v\":1,\"last\":7,\"missing\":[[3,4],[1,2]]}", "{\"v\":1,\"last\":7,\"missing\":[[3,4],[4,5]]}",
+		"{\"v\":1,\"last\":7,\"missing\":[[3,7]]}", "{\"v\":1,\"last\":7,\"last\":8,\"missing\":[]}",
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
@@ -154,6 +157,31 @@ static void test_a_damaged_one_is_told(void **state)
 		assert_int_equal(took(w, 8), RV_DAMAGED);
 		assert_string_equal(w->err.message, NAME " in the lake is damaged");
 	}
+}
+
+static void test_one_of_a_newer_river_is_left_alone(void **state)
+{
+	struct world *w = *state;
+
+	put(w, "{\"v\":2,\"next\":8}");
+	assert_int_equal(took(w, 8), RV_BAD_CONFIG);
+	assert_string_equal(w->err.message, NAME " was written by a newer river (version 2)");
+	expect_kept(w, "{\"v\":2,\"next\":8}");
+}
+
+/* JSON has no larger ones. */
+static void test_numbers_that_cannot_be_kept(void **state)
+{
+	struct world *w = *state;
+	uint64_t number;
+
+	w->job.sequence = rv_strdup("e-{number}.zip");
+	assert_true(extract_sequence_number(&w->job, "e-9223372036854775807.zip", &number));
+	assert_true(number == INT64_MAX);
+	assert_false(extract_sequence_number(&w->job, "e-9223372036854775808.zip", &number));
+	assert_false(extract_sequence_number(&w->job, "e-18446744073709551616.zip", &number));
+	free(w->job.sequence);
+	w->job.sequence = NULL;
 }
 
 int main(void)
@@ -165,6 +193,8 @@ int main(void)
 		TEST(test_and_given_up_in_the_end),
 		TEST(test_what_is_no_conflict_is_not_tried_again),
 		TEST(test_a_damaged_one_is_told),
+		TEST(test_one_of_a_newer_river_is_left_alone),
+		TEST(test_numbers_that_cannot_be_kept),
 	};
 
 	return cmocka_run_group_tests_name("extract_sequence", tests, NULL, NULL);
