@@ -71,8 +71,7 @@ enum rv_status rv_dynamodb_write_one(struct rv_dynamodb *dynamodb, const char *t
 				     struct rv_dynamodb_room *room, enum rv_dynamodb_fate *fate,
 				     struct rv_dynamodb_result *ret, struct rv_error *err) RV_MUST_CHECK;
 /* What an answer of status 200 says about a batch; touches no network. */
-enum rv_status rv_dynamodb_read_batch(const char *p, size_t len, const char *table,
-				      const struct rv_dynamodb_schema *schema,
+enum rv_status rv_dynamodb_read_batch(const char *p, size_t len, const struct rv_dynamodb_schema *schema,
 				      const struct rv_dynamodb_write *writes, size_t count,
 				      struct rv_strbuf *key, enum rv_dynamodb_fate *fates,
 				      struct rv_dynamodb_result *ret, struct rv_error *err) RV_MUST_CHECK;

@@ -127,14 +127,14 @@ static size_t find_write(const struct rv_json_value *request, const struct rv_dy
 	return count;
 }
 
-enum rv_status rv_dynamodb_read_batch(const char *p, size_t len, const char *table,
-				      const struct rv_dynamodb_schema *schema,
+enum rv_status rv_dynamodb_read_batch(const char *p, size_t len, const struct rv_dynamodb_schema *schema,
 				      const struct rv_dynamodb_write *writes, size_t count,
 				      struct rv_strbuf *key, enum rv_dynamodb_fate *fates,
 				      struct rv_dynamodb_result *ret, struct rv_error *err)
 {
 	struct rv_json_value answer = whole(p, len), request, requests;
-	struct rv_json_iter it;
+	struct rv_json_iter tables, it;
+	struct rv_json_key table;
 
 	*ret = (struct rv_dynamodb_result){ .units = -1 };
 	set_all(RV_DYNAMODB_UNKNOWN, count, fates);
@@ -144,17 +144,23 @@ enum rv_status rv_dynamodb_read_batch(const char *p, size_t len, const char *tab
 	if (unprocessed.type != RV_JSON_OBJECT)
 		return disbelieve("has no UnprocessedItems", err);
 	set_all(RV_DYNAMODB_TAKEN, count, fates);
-	requests = member(&unprocessed, table);
-	if (requests.type == RV_JSON_ARRAY) {
-		rv_json_iter_init(&it, requests.p, requests.len);
-		while (rv_json_iter_next(&it, NULL, &request)) {
+	/* There is one table, by its name or its ARN: of whichever they say, what is left of it is left. */
+	rv_json_iter_init(&tables, unprocessed.p, unprocessed.len);
+	while (rv_json_iter_next(&tables, &table, &requests)) {
+		bool known = requests.type == RV_JSON_ARRAY;
+
+		if (known)
+			rv_json_iter_init(&it, requests.p, requests.len);
+		while (known && rv_json_iter_next(&it, NULL, &request)) {
 			size_t i = find_write(&request, schema, writes, count, key);
 
-			if (i == count) {
-				set_all(RV_DYNAMODB_UNKNOWN, count, fates);
-				return disbelieve("names as unprocessed what was not sent", err);
-			}
-			fates[i] = RV_DYNAMODB_LEFT;
+			known = i < count;
+			if (known)
+				fates[i] = RV_DYNAMODB_LEFT;
+		}
+		if (!known) {
+			set_all(RV_DYNAMODB_UNKNOWN, count, fates);
+			return disbelieve("names as unprocessed what was not sent", err);
 		}
 	}
 	read_units(&answer, ret);
@@ -221,8 +227,8 @@ enum rv_status rv_dynamodb_batch(struct rv_dynamodb *dynamodb, const char *table
 
 	batch_body(&room->body, table, writes, count);
 	if (send_body(dynamodb, RV_DYNAMODB_TARGET("BatchWriteItem"), room, &certain, err) == RV_OK)
-		return rv_dynamodb_read_batch(room->response.body.bytes, room->response.body.len, table, schema,
-					      writes, count, &room->key, fates, ret, err);
+		return rv_dynamodb_read_batch(room->response.body.bytes, room->response.body.len, schema, writes,
+					      count, &room->key, fates, ret, err);
 	set_all(certain ? RV_DYNAMODB_LEFT : RV_DYNAMODB_UNKNOWN, count, fates);
 	*ret = (struct rv_dynamodb_result){ .units = -1 };
 	snprintf(ret->code, sizeof(ret->code), "%s", err->service_code);

@@ -95,6 +95,9 @@ static void unprocessed_items_are_told_apart_154(void **state)
 		  "{\"x\":{\"N\":\"1\"},\"id\":{\"S\":\"a\"}}}},{\"DeleteRequest\":{\"Key\":{\"id\":{\"S\":\"b\"}}}}]}}" },
 		{ CALL, NULL, NULL, 200, NULL, "{\"UnprocessedItems\":{\"orders\":[{\"PutRequest\":{\"Item\":"
 		  "{\"id\":{\"S\":\"q\"}}}}]}}" },
+		{ CALL, NULL, NULL, 200, NULL, "{\"UnprocessedItems\":{\"arn:aws:dynamodb:eu-west-1:123456789012:table/orders\":"
+		  "[{\"PutRequest\":{\"Item\":{\"id\":{\"S\":\"a\"}}}}]}}" },
+		{ CALL, NULL, NULL, 200, NULL, "{\"UnprocessedItems\":{\"orders\":{\"PutRequest\":1}}}" },
 	};
 	struct test t;
 
@@ -110,6 +113,13 @@ static void unprocessed_items_are_told_apart_154(void **state)
 	assert_int_equal(batch(&t), RV_FAILED);
 	assert_true(t.err.transient);
 	assert_int_equal(t.fates[0], RV_DYNAMODB_UNKNOWN);
+	/* whatever the table is called there, what is left is not taken */
+	assert_int_equal(batch(&t), RV_OK);
+	assert_int_equal(t.fates[0], RV_DYNAMODB_LEFT);
+	assert_int_equal(t.fates[1], RV_DYNAMODB_TAKEN);
+	assert_int_equal(batch(&t), RV_FAILED);
+	assert_int_equal(t.fates[0], RV_DYNAMODB_UNKNOWN);
+	assert_int_equal(t.fates[1], RV_DYNAMODB_UNKNOWN);
 	stop(&t);
 }
 
