@@ -152,7 +152,7 @@ enum rv_status river_plan_load(const char *path, struct river_definitions *ret,
 	const json_t *version = json_object_get(json, "v");
 	const char *kind = json_string_value(json_object_get(json, "plan"));
 
-	if (!json_is_integer(version) || !kind || strcmp(kind, "river") != 0)
+	if (json_integer_value(version) < 1 || !kind || strcmp(kind, "river") != 0)
 		return bad_plan(path, "it does not say so", err);
 	if (json_integer_value(version) > VERSION) {
 		rv_fail(err, RV_BAD_CONFIG, "%s is a plan of version %" JSON_INTEGER_FORMAT
@@ -183,6 +183,12 @@ static const char *name_of(const json_t *item)
 	const char *object = json_string_value(json_object_get(item, "object"));
 
 	return object ? object : json_string_value(json_object_get(item, "stream"));
+}
+
+/* For messages: a file may hold anything. */
+static const char *shown(const char *text)
+{
+	return text ? text : "?";
 }
 
 static const json_t *find(const json_t *items, const char *name)
@@ -220,7 +226,7 @@ static size_t tell_changes(const json_t *was, const json_t *now)
 
 		if (other && json_equal(item, other))
 			continue;
-		rv_note("%s: planned was %s (%s), now it is %s (%s)", name_of(item), action_of(item),
+		rv_note("%s: planned was %s (%s), now it is %s (%s)", shown(name_of(item)), action_of(item),
 			why_of(item), action_of(other), other ? why_of(other) : "as wanted");
 		count++;
 	}
@@ -229,7 +235,7 @@ static size_t tell_changes(const json_t *was, const json_t *now)
 
 		if (find(was, name_of(item)))
 			continue;
-		rv_note("%s: planned was nothing, now it is %s (%s)", name_of(item), action_of(item),
+		rv_note("%s: planned was nothing, now it is %s (%s)", shown(name_of(item)), action_of(item),
 			why_of(item));
 		count++;
 	}
@@ -247,19 +253,19 @@ static size_t tell_steps(const json_t *was, const json_t *now)
 			continue;
 		count++;
 		if (!other || strcmp(action_of(item), action_of(other)) != 0)
-			rv_note("%s: planned was %s, now it is %s", name_of(item), action_of(item),
+			rv_note("%s: planned was %s, now it is %s", shown(name_of(item)), action_of(item),
 				action_of(other));
 		else if (tell_changes(json_object_get(item, "warehouse"),
 				      json_object_get(other, "warehouse")) == 0)
 			rv_note("%s: what it replaces, or what is behind it, is another one now",
-				name_of(item));
+				shown(name_of(item)));
 	}
 	for (size_t i = 0; i < json_array_size(now); i++) {
 		const json_t *item = json_array_get(now, i);
 
 		if (find(was, name_of(item)))
 			continue;
-		rv_note("%s: planned was nothing, now it is %s", name_of(item), action_of(item));
+		rv_note("%s: planned was nothing, now it is %s", shown(name_of(item)), action_of(item));
 		count++;
 	}
 	return count;
@@ -276,8 +282,8 @@ static size_t tell_places(const json_t *was, const json_t *now)
 
 		if (!json_equal(json_object_get(a, "lake"), json_object_get(b, "lake"))) {
 			rv_note("the lake was %s, now it is %s",
-				json_string_value(json_object_get(a, "lake")),
-				json_string_value(json_object_get(b, "lake")));
+				shown(json_string_value(json_object_get(a, "lake"))),
+				shown(json_string_value(json_object_get(b, "lake"))));
 			count++;
 		}
 		count += tell_changes(json_object_get(a, "changes"), json_object_get(b, "changes"));
@@ -295,7 +301,7 @@ enum rv_status river_plan_check(struct rv_command_context *cx, const struct rive
 
 	if (!json_equal(json_object_get(saved, "profile"), json_object_get(now, "profile"))) {
 		rv_note("the profile was %s, now it is %s",
-			json_string_value(json_object_get(saved, "profile")), cx->profile->name);
+			shown(json_string_value(json_object_get(saved, "profile"))), cx->profile->name);
 		count++;
 	}
 	if (count == 0)
