@@ -132,6 +132,8 @@ static enum rv_status look_at_headers(struct reading *r, struct rv_error *err)
 	}
 	if (start > r->pos)
 		return not_s3(r, "with a later part than was asked for", err);
+	if (size < r->pos)
+		return not_s3(r, "with a size that is less than what was read before", err);
 	r->skip = r->pos - start;
 	if (r->known) {
 		/* A store that does not know If-Match. */
@@ -162,6 +164,11 @@ static enum rv_status take_piece(void *arg, const void *p, size_t len, struct rv
 	p = (const char *)p + r->skip;
 	len -= (size_t)r->skip;
 	r->skip = 0;
+	if (len > r->end - r->pos) {
+		r->sink_failed = true;
+		not_s3(r, "with more bytes than it says there are", err);
+		return rv_s3_context(r->s3, "read", r->key, err);
+	}
 	add_to_sum(r, p, len);
 	r->pos += len;
 	if (r->sink(r->arg, p, len, err) == RV_OK)

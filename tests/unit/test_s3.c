@@ -361,6 +361,30 @@ static void test_reading_what_is_wrong(void **state RV_UNUSED)
 	stop();
 }
 
+static void test_reading_what_does_not_fit(void **state RV_UNUSED)
+{
+	static const struct step steps[] = {
+		{ "GET /lake/k ", .status = 206, .fields = ETAG "Content-Range: bytes 0-5/6\r\n", .body = "hello and more\n" },
+		{ "GET /lake/k ", "Range: bytes=3-\r\n", .status = 206, .fields = ETAG "Content-Range: bytes 0-1/2\r\n",
+		  .body = "he" },
+		{ "GET /lake/k ", "Range: bytes=3-\r\n", .status = 206, .fields = ETAG "Content-Range: bytes 4-5/6\r\n",
+		  .body = "o\n" },
+	};
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
+
+	START(steps);
+	assert_int_equal(read_k(0, &text), RV_FAILED);
+	says("read s3://lake/k: ");
+	says("answers 206 with more bytes than it says there are");
+	assert_int_equal(text.len, 0);
+	assert_int_equal(read_k(3, &text), RV_FAILED);
+	says("answers 206 with a size that is less than what was read before");
+	assert_int_equal(read_k(3, &text), RV_FAILED);
+	says("answers 206 with a later part than was asked for");
+	assert_int_equal(text.len, 0);
+	stop();
+}
+
 /* ---- lists ---- */
 
 static enum rv_status note(void *arg, const struct rv_s3_object *object, struct rv_error *e RV_UNUSED)
@@ -649,6 +673,7 @@ int main(void)
 		cmocka_unit_test(test_reading),
 		cmocka_unit_test(test_reading_goes_on_where_it_was_cut_off),
 		cmocka_unit_test(test_reading_what_is_wrong),
+		cmocka_unit_test(test_reading_what_does_not_fit),
 		cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_lists_that_are_wrong),
 		cmocka_unit_test(test_lists_that_lie),
