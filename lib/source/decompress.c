@@ -144,8 +144,6 @@ static enum progress gzip_run(struct decoder *d, bool last RV_UNUSED)
 	d->o_left = z->avail_out;
 	switch (result) {
 	case ISAL_DECOMP_OK:
-	case ISAL_END_INPUT:
-	case ISAL_OUT_OVERFLOW:
 		return z->block_state == ISAL_BLOCK_FINISH ? MEMBER_ENDS : GOES_ON;
 	case ISAL_INCORRECT_CHECKSUM:
 		d->fault = "its checksum or length does not match";
@@ -417,7 +415,7 @@ static enum rv_status decoder_read(struct rv_source *source, void *buf, size_t s
 		}
 		d->o = buf;
 		d->o_left = size;
-		run_engine(d, d->inner_end && d->in_pos == d->in_len, size);
+		run_engine(d, d->inner_end, size);
 		if (d->o_left < size) { /* a fault found behind these bytes comes next time */
 			*ret_n = size - d->o_left;
 			*ret_state = RV_SOURCE_BYTES;

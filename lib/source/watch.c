@@ -82,7 +82,7 @@ struct rv_watched *rv_watch_named(struct rv_watch *w, const struct rv_watch_fold
 	size_t i = name_hash(folder, name) & (w->by_name.size - 1);
 	for (; w->by_name.slots[i]; i = (i + 1) & (w->by_name.size - 1)) {
 		struct rv_watched *item = w->by_name.slots[i];
-		if (item->folder == folder && !item->detached && strcmp(item->name, name) == 0)
+		if (item->folder == folder && strcmp(item->name, name) == 0)
 			return item;
 	}
 	return NULL;

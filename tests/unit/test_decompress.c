@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <dlfcn.h>
+#include <isa-l/crc.h>
 #include <isa-l/igzip_lib.h>
 #include <string.h>
 #include <zstd.h>
@@ -349,6 +350,121 @@ static void test_seek_goes_forward(void **state RV_UNUSED)
 	assert_int_equal(s->ops->seek(s, 1000, &err), RV_LOCAL_IO);
 }
 
+/* Also beyond what is read at once; what is wrong on the way is said. */
+static void test_seek_goes_far_or_says_why(void **state RV_UNUSED)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT, in = RV_STRBUF_INIT;
+	RV_CLEANUP(rv_source_free_p) struct rv_source *s = NULL, *cut = NULL;
+	struct rv_error err = RV_ERROR_INIT;
+	enum rv_source_state state_now;
+	char buf[10];
+	size_t n;
+
+	for (unsigned i = 0; text.len < 400000; i++)
+		rv_strbuf_printf(&text, "%u\n", i);
+	compress(RV_COMPRESSION_GZIP, text.bytes, text.len, &in);
+	assert_int_equal(rv_source_decompress_new(rv_source_mem_new(in.bytes, in.len, 0, UINT64_MAX),
+						  RV_COMPRESSION_GZIP, NULL, 0, &s, &err),
+			 RV_OK);
+	assert_int_equal(s->ops->seek(s, 300000, &err), RV_OK);
+	assert_int_equal(s->ops->read(s, buf, 10, -1, &n, &state_now, &err), RV_OK);
+	assert_int_equal(n, 10);
+	assert_memory_equal(buf, text.bytes + 300000, 10);
+	assert_int_equal(rv_source_decompress_new(rv_source_mem_new(in.bytes, 1000, 0, UINT64_MAX),
+						  RV_COMPRESSION_GZIP, NULL, 0, &cut, &err),
+			 RV_OK);
+	assert_int_equal(cut->ops->seek(cut, 300000, &err), RV_BAD_DATA);
+	assert_non_null(strstr(err.message, "the gzip stream ends early"));
+}
+
+static void test_the_source_behind_it_fails(void **state RV_UNUSED)
+{
+	for (int c = FIRST; c <= LAST; c++) {
+		RV_CLEANUP(rv_strbuf_release) struct rv_strbuf in = RV_STRBUF_INIT;
+		RV_CLEANUP(rv_source_free_p) struct rv_source *s = NULL;
+		struct rv_error err = RV_ERROR_INIT;
+		enum rv_source_state state_now;
+		char buf[10];
+		size_t n;
+
+		compress((enum rv_compression)c, words, sizeof(words) - 1, &in);
+		assert_int_equal(rv_source_decompress_new(rv_source_mem_new(in.bytes, in.len, 0, 0),
+							  (enum rv_compression)c, NULL, 0, &s, &err),
+				 RV_OK);
+		assert_int_equal(s->ops->read(s, buf, 10, -1, &n, &state_now, &err), RV_LOCAL_IO);
+		assert_non_null(strstr(err.message, "told to fail"));
+		assert_int_equal(n, 0);
+	}
+}
+
+/* What was read already may be much, and there may be more room than the libraries count. */
+static void test_much_pending_and_much_room(void **state RV_UNUSED)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
+	RV_CLEANUP(rv_free_p) char *buf = rv_malloc(1 << 20);
+	uint32_t seed = 7;
+
+	while (text.len < 300000) {
+		seed = seed * 1664525u + 1013904223u;
+		rv_strbuf_printf(&text, "%08x", seed);
+	}
+	for (int c = FIRST; c <= LAST; c++) {
+		RV_CLEANUP(rv_strbuf_release) struct rv_strbuf in = RV_STRBUF_INIT, out = RV_STRBUF_INIT;
+		RV_CLEANUP(rv_source_free_p) struct rv_source *s = NULL;
+		struct rv_error err = RV_ERROR_INIT;
+		enum rv_source_state state_now = RV_SOURCE_BYTES;
+		size_t n;
+
+		compress((enum rv_compression)c, text.bytes, text.len, &in);
+		assert_true(in.len > 128 << 10);
+		assert_int_equal(decompress((enum rv_compression)c, in.bytes, in.len, 0, in.len - 5, 1 << 16, &out, &err),
+				 RV_OK);
+		assert_int_equal(out.len, text.len);
+		assert_memory_equal(out.bytes, text.bytes, text.len);
+		rv_strbuf_clear(&out);
+		assert_int_equal(rv_source_decompress_new(rv_source_mem_new(in.bytes, in.len, 0, UINT64_MAX),
+							  (enum rv_compression)c, NULL, 0, &s, &err),
+				 RV_OK);
+		while (state_now == RV_SOURCE_BYTES) {
+			/* 300,000 bytes are all that come */
+			assert_int_equal(s->ops->read(s, buf, (size_t)3 << 30, -1, &n, &state_now, &err), RV_OK);
+			rv_strbuf_add(&out, buf, n);
+		}
+		assert_int_equal(out.len, text.len);
+	}
+}
+
+/* The first block's header says another filter, or another window, and has the checksum of that. */
+static void test_xz_that_wants_too_much(void **state RV_UNUSED)
+{
+	static const struct {
+		size_t at; /* behind the filter's number */
+		char byte;
+		const char *says;
+	} cases[] = {
+		{ 2, 40, "it needs more than 128 MiB of memory" },
+		{ 0, 0x22, "it uses options unknown to liblzma" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		RV_CLEANUP(rv_strbuf_release) struct rv_strbuf in = RV_STRBUF_INIT, out = RV_STRBUF_INIT;
+		struct rv_error err;
+
+		compress(RV_COMPRESSION_XZ, words, sizeof(words) - 1, &in);
+		char *header = in.bytes + 12;
+		size_t len = ((size_t)header[0] + 1) * 4 - 4;
+		char *filter = memchr(header + 2, 0x21, len - 2);
+
+		assert_non_null(filter);
+		filter[cases[i].at] = cases[i].byte;
+		uint32_t crc = crc32_gzip_refl(0, (const unsigned char *)header, len);
+
+		memcpy(header + len, &crc, 4);
+		assert_int_equal(decompress(RV_COMPRESSION_XZ, in.bytes, in.len, 0, 0, 100, &out, &err), RV_BAD_DATA);
+		assert_non_null(strstr(err.message, cases[i].says));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -361,6 +477,10 @@ int main(void)
 		cmocka_unit_test(test_large_and_random),
 		cmocka_unit_test(test_trickling),
 		cmocka_unit_test(test_seek_goes_forward),
+		cmocka_unit_test(test_seek_goes_far_or_says_why),
+		cmocka_unit_test(test_the_source_behind_it_fails),
+		cmocka_unit_test(test_much_pending_and_much_room),
+		cmocka_unit_test(test_xz_that_wants_too_much),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

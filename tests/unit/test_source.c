@@ -17,6 +17,8 @@
 
 #include "base/memory.h"
 #include "base/strbuf.h"
+#include "source/limit.h"
+#include "source/prepend.h"
 #include "source/source.h"
 
 static enum rv_status read_all(struct rv_source *s, size_t size, struct rv_strbuf *out,
@@ -79,6 +81,79 @@ static void test_mem_fails_where_told(void **state RV_UNUSED)
 	}
 }
 
+/* Only behind the place where it fails is it whole. */
+static void test_mem_goes_on_behind_a_failure(void **state RV_UNUSED)
+{
+	struct rv_error err = RV_ERROR_INIT;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf out = RV_STRBUF_INIT;
+	RV_CLEANUP(rv_source_free_p) struct rv_source *s = rv_source_mem_new("0123456789", 10, 0, 4);
+
+	assert_int_equal(s->ops->seek(s, 5, &err), RV_OK);
+	assert_int_equal(read_all(s, 4, &out, &err), RV_OK);
+	assert_string_equal(out.bytes, "56789");
+}
+
+static void test_prepended_bytes_come_first(void **state RV_UNUSED)
+{
+	for (size_t size = 1; size < 7; size++) {
+		struct rv_error err = RV_ERROR_INIT;
+		RV_CLEANUP(rv_strbuf_release) struct rv_strbuf out = RV_STRBUF_INIT;
+		RV_CLEANUP(rv_source_free_p) struct rv_source *s =
+			rv_source_prepend_new("abcd", 4, rv_source_mem_new("0123", 4, 0, UINT64_MAX));
+
+		assert_int_equal(read_all(s, size, &out, &err), RV_OK);
+		assert_string_equal(out.bytes, "abcd0123");
+	}
+}
+
+/* With a source that goes to a place, and with one that has to be read up to there. */
+static void test_an_extent_of_another_source(void **state RV_UNUSED)
+{
+	static const struct {
+		uint64_t from, to;
+		const char *is; /* NULL: it ends before */
+	} cases[] = {
+		{ 0, 10, "0123456789" }, { 0, 3, "012" }, { 3, 7, "3456" }, { 4, 4, "" }, { 10, 12, "" },
+		{ 7, UINT64_MAX, "789" }, { 11, 12, NULL },
+	};
+	static const char *const kinds[] = { "mem", "prepended: no seek" };
+
+	for (size_t kind = 0; kind < sizeof(kinds) / sizeof(*kinds); kind++)
+		for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+			struct rv_error err = RV_ERROR_INIT;
+			RV_CLEANUP(rv_strbuf_release) struct rv_strbuf out = RV_STRBUF_INIT;
+			RV_CLEANUP(rv_source_free_p) struct rv_source *s = NULL;
+			struct rv_source *inner = kind ? rv_source_prepend_new(
+								 "01", 2, rv_source_mem_new("23456789", 8, 1, UINT64_MAX))
+						       : rv_source_mem_new("0123456789", 10, 0, UINT64_MAX);
+			enum rv_status status = rv_source_limit_new(inner, cases[i].from, cases[i].to, &s, &err);
+
+			if (!cases[i].is) {
+				assert_int_not_equal(status, RV_OK);
+				assert_null(s);
+				continue;
+			}
+			assert_int_equal(status, RV_OK);
+			assert_int_equal(read_all(s, 4, &out, &err), RV_OK);
+			assert_string_equal(out.bytes, cases[i].is);
+		}
+}
+
+static void test_an_extent_of_a_source_that_fails(void **state RV_UNUSED)
+{
+	struct rv_error err = RV_ERROR_INIT;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf out = RV_STRBUF_INIT;
+	RV_CLEANUP(rv_source_free_p) struct rv_source *s = NULL;
+
+	assert_int_equal(rv_source_limit_new(rv_source_prepend_new("01", 2, rv_source_mem_new("2", 1, 0, 0)), 3, 4,
+					     &s, &err),
+			 RV_LOCAL_IO);
+	assert_null(s);
+	assert_int_equal(rv_source_limit_new(rv_source_mem_new("0123", 4, 0, 2), 1, 4, &s, &err), RV_OK);
+	assert_int_equal(read_all(s, 4, &out, &err), RV_LOCAL_IO);
+	assert_string_equal(out.bytes, "1");
+}
+
 static void test_file_extent_and_seek(void **state RV_UNUSED)
 {
 	struct rv_error err = RV_ERROR_INIT;
@@ -98,6 +173,37 @@ static void test_file_extent_and_seek(void **state RV_UNUSED)
 	rv_strbuf_clear(&out);
 	assert_int_equal(read_all(s, 100, &out, &err), RV_OK);
 	assert_int_equal(out.len, 0);
+}
+
+static void test_a_file_that_was_read_before(void **state RV_UNUSED)
+{
+	struct rv_error err = RV_ERROR_INIT;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf out = RV_STRBUF_INIT;
+	RV_CLEANUP(rv_source_free_p) struct rv_source *s = NULL;
+	int fd = temporary("0123456789", 10);
+
+	assert_int_equal(lseek(fd, 4, SEEK_SET), 4);
+	assert_int_equal(rv_source_file_new(fd, "digits", 7, &s, &err), RV_OK);
+	assert_int_equal(read_all(s, 4, &out, &err), RV_OK);
+	assert_string_equal(out.bytes, "456");
+	assert_int_equal(s->ops->seek(s, UINT64_MAX, &err), RV_LOCAL_IO);
+	assert_non_null(strstr(err.message, "cannot go to byte 18446744073709551615 of digits"));
+}
+
+static void test_a_file_that_cannot_be_read(void **state RV_UNUSED)
+{
+	struct rv_error err = RV_ERROR_INIT;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf out = RV_STRBUF_INIT;
+	RV_CLEANUP(rv_source_free_p) struct rv_source *s = NULL;
+	char path[] = "/tmp/river-test-XXXXXX";
+	int fd = mkstemp(path);
+
+	close(fd);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	unlink(path);
+	assert_int_equal(rv_source_file_new(fd, "written", UINT64_MAX, &s, &err), RV_OK);
+	assert_int_equal(read_all(s, 4, &out, &err), RV_LOCAL_IO);
+	assert_non_null(strstr(err.message, "cannot read written at byte 0: "));
 }
 
 static void test_43_folders_are_refused(void **state RV_UNUSED)
@@ -159,7 +265,8 @@ static void pipe_through_stdin(bool nonblocking)
 	assert_int_equal(state, RV_SOURCE_WAIT);
 
 	assert_int_equal(write(fds[1], "abc", 3), 3);
-	assert_int_equal(s->ops->read(s, buf, sizeof(buf), -1, &n, &state, &err), RV_OK);
+	/* longer than poll counts */
+	assert_int_equal(s->ops->read(s, buf, sizeof(buf), INT64_MAX, &n, &state, &err), RV_OK);
 	assert_int_equal(state, RV_SOURCE_BYTES);
 	assert_int_equal(n, 3);
 	assert_memory_equal(buf, "abc", 3);
@@ -188,7 +295,12 @@ static void test_compression_names(void **state RV_UNUSED)
 					       "7zXZ\0",
 					       6),
 			 RV_COMPRESSION_XZ);
+	assert_int_equal(rv_compression_detect("\x50\x2a\x4d\x18", 4), RV_COMPRESSION_ZSTD);
 	assert_int_equal(rv_compression_detect("{\"a\":1}", 7), RV_COMPRESSION_NONE);
+	/* all but the last byte */
+	assert_int_equal(rv_compression_detect("\x1f\x8a\x08", 3), RV_COMPRESSION_NONE);
+	assert_int_equal(rv_compression_detect("\x50\x2a\x4d\x19", 4), RV_COMPRESSION_NONE);
+	assert_int_equal(rv_compression_detect("BZh:", 4), RV_COMPRESSION_NONE);
 	assert_int_equal(rv_compression_detect("", 0), RV_COMPRESSION_NONE);
 	for (int i = RV_COMPRESSION_NONE; i <= RV_COMPRESSION_XZ; i++) {
 		assert_true(rv_compression_parse(rv_compression_name((enum rv_compression)i), &c));
@@ -202,7 +314,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_mem_pieces),
 		cmocka_unit_test(test_mem_fails_where_told),
+		cmocka_unit_test(test_mem_goes_on_behind_a_failure),
+		cmocka_unit_test(test_prepended_bytes_come_first),
+		cmocka_unit_test(test_an_extent_of_another_source),
+		cmocka_unit_test(test_an_extent_of_a_source_that_fails),
 		cmocka_unit_test(test_file_extent_and_seek),
+		cmocka_unit_test(test_a_file_that_was_read_before),
+		cmocka_unit_test(test_a_file_that_cannot_be_read),
 		cmocka_unit_test(test_43_folders_are_refused),
 		cmocka_unit_test(test_43_stdin_waits),
 		cmocka_unit_test(test_compression_names),
