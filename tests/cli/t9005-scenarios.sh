@@ -5,6 +5,7 @@ test_description='scenarios under faults: what is broken is red, in the right co
 . "$RIVER_SOURCE/tests/lib/push-fault-lib.sh"
 . "$RIVER_SOURCE/tests/lib/scenario-lib.sh"
 . "$RIVER_SOURCE/tests/lib/walk-table.sh"
+. "$RIVER_SOURCE/tests/lib/power-lib.sh"
 unset test_deep
 
 # Programs that copy `in` to `store`, in the ways programs do. What go_on does is the program again.
@@ -46,11 +47,11 @@ cell () {
 	return $cell_ret
 }
 
-# row_has COLUMN: the only one of the five that is not zero
+# row_has COLUMN: the only one of the six that is not zero
 row_has () {
 	awk -F '\t' -v wanted="$1" '
-		BEGIN { split("x x x x lost doubled altered hand codes", name, " ") }
-		{ for (i = 5; i <= 9; i++) if (($i > 0) != (name[i] == wanted)) bad = 1 }
+		BEGIN { split("x x x x lost doubled altered hand codes secrets", name, " ") }
+		{ for (i = 5; i <= 10; i++) if (($i > 0) != (name[i] == wanted)) bad = 1 }
 		END { exit bad || NR != 1 }' row || { echo "not $1 alone:"; cat row; return 1; }
 }
 
@@ -107,6 +108,57 @@ test_expect_success 'codes: 2 for a full disk, none for a word, 0 for what is no
 	test_must_fail cell odd.sh TERM "stops=0" && row_has codes
 '
 
+# What a killed one has left is gone when it is done again, and what one that is done leaves was not there before.
+test_expect_success 'secrets: in a file of a program that was killed, of one that is done, of one that crashed' '
+	echo "echo $test_canary >store.new; cat in >store.new; mv store.new store" >leaky.sh &&
+	test_holds_secret leaky.sh copy.sh broken.d/copy.sh "$TRASH_DIRECTORY/below/" &&
+	test_must_fail cell leaky.sh KILL "secrets=copy.sh" && row_has secrets && cell leaky.sh KILL && row_has none &&
+	echo "cp in store.new; mv store.new store; echo $test_canary >\"\$HOME/history\"" >telling.sh && test_holds_secret telling.sh &&
+	test_must_fail cell telling.sh TERM "secrets=copy.sh" && row_has secrets && rm "$HOME/history" &&
+	cell safe.sh KILL "secrets=copy.sh" && row_has none &&
+	cell safe.sh ABRT "secrets=copy.sh" && row_has none &&
+	echo "trap \"exit 9\" ABRT; cp in store" >other.sh && test_must_fail cell other.sh ABRT && row_has codes
+'
+
+# told NAME FAULT COMMAND...: its row in `row`
+told () {
+	walk_rows=$TRASH_DIRECTORY/row && : >"$walk_rows"
+	walk_told "$@"
+	told_ret=$?
+	cat row
+	return $told_ret
+}
+copied_twice () {
+	walk_points=2 walk_total=9
+	cat in in >twice && check_records in --got twice
+}
+fails_alone () {
+	walk_points=1 walk_total=1
+	false
+}
+passes () {
+	walk_points=3 walk_total=4
+}
+test_expect_success 'a fault that walk does not give has a row of what its check says, and of what it does not say' '
+	"$gen_events" 3 >in && test_must_fail told copy spoiled copied_twice && row_has doubled &&
+	test_grep "^copy	spoiled	2	9	0	3	0	0	0	0$" row &&
+	test_must_fail told copy spoiled fails_alone && row_has hand &&
+	told copy spoiled passes && row_has none && test_grep "^copy	spoiled	3	4	" row &&
+	told copy spoiled : && walk_wrong copy row >out && test_line_count = 1 out
+'
+
+# Once it is said that it is there, it has to be. Only programs of that name are noted.
+power_copied () {
+	power_case "rm -rf w && mkdir w && : >w/store" "test \$power_exit = - || check_records in --got w/store" \
+		copying/river if=in of=w/store conv=notrunc$synced status=none
+}
+test_expect_success !SANITIZER 'a power cut: zeros for what was synced, lost for what was not' '
+	mkdir copying && cp "$(command -v dd)" copying/river && test_when_finished "rm -r copying" &&
+	"$gen_events" 3 >in && synced=,fsync && told copied "power cut" power_scenario copied && row_has none &&
+	synced= && test_must_fail told copied "power cut" power_scenario copied && row_has lost &&
+	test_grep "^copied	power cut	" row
+'
+
 test_expect_success 'a fault that reaches nothing is no pass' '
 	test_must_fail cell safe.sh ENOLCK:once && row_has hand
 '
@@ -136,18 +188,23 @@ test_expect_success 'a whole scenario: a test for each fault, and its rows, good
 '
 
 test_expect_success 'the table adds up walks of one name, and shows what was left out' '
-	printf "a\tKILL\t3\t10\t0\t0\t0\t0\t0\nb\tTERM\t1\t5\t2\t1\t0\t0\t3\na\tKILL\t4\t20\t0\t0\t0\t0\t0\nc\tskipped\n" >rows &&
+	printf "a\tKILL\t3\t10\t0\t0\t0\t0\t0\t0\nb\tTERM\t1\t5\t2\t1\t0\t0\t3\t4\na\tKILL\t4\t20\t0\t0\t0\t0\t0\t0\nc\tskipped\n" >rows &&
 	walk_table rows >out &&
-	test_grep "^a  *KILL  *7  *30  *0  *0  *0  *0  *0$" out && test_grep "^b  *TERM  *1  *5  *2  *1  *0  *0  *3$" out &&
-	test_grep "^c  *skipped  *-" out && test_grep "^all  *8  *35  *2  *1  *0  *0  *3$" out && test_line_count = 5 out
+	test_grep "^a  *KILL  *7  *30  *0  *0  *0  *0  *0  *0$" out && test_grep "^b  *TERM  *1  *5  *2  *1  *0  *0  *3  *4$" out &&
+	test_grep "^c  *skipped  *-" out && test_grep "^all  *8  *35  *2  *1  *0  *0  *3  *4$" out && test_line_count = 5 out
 '
 
 test_expect_success 'what is wrong in it, what is missing, and a row that is none' '
 	walk_wrong a rows >out && test_must_be_empty out && walk_wrong b rows >out && test_line_count = 1 out &&
 	walk_missing a rows KILL TERM:once >out && echo "a TERM once: was not walked" >want && test_cmp want out &&
 	walk_missing c rows KILL >out && test_must_be_empty out &&
-	printf "d\tKILL\t0\t9\t0\t0\t0\t0\t0\n" >rows && walk_wrong d rows >out && test_line_count = 1 out &&
-	printf "d\tKILL\t1\t9\t0\n" >rows && walk_wrong d rows >out && test_line_count = 1 out
+	walk_wrong "" rows >out && echo "b TERM 1 5 2 1 0 0 3 4" >want && test_cmp want out &&
+	printf "d\tKILL\t0\t9\t0\t0\t0\t0\t0\t0\n" >rows && walk_wrong d rows >out && test_line_count = 1 out &&
+	printf "d\tKILL\t1\t9\t0\t0\t0\t0\t0\t1\n" >rows && walk_wrong d rows >out && test_line_count = 1 out &&
+	printf "d\tKILL\t1\t9\t0\t0\t0\t0\t0\n" >rows && walk_wrong "" rows >out && test_line_count = 1 out &&
+	mkdir walks && printf "t1-all\tskipped\n" >walks/t1-all && walk_missing d walks/t1-all KILL >out && test_must_be_empty out &&
+	cp walks/t1-all walks/t2-other && walk_missing d walks/t2-other KILL >out && test_line_count = 1 out &&
+	: >walks/t3-none && walk_missing d walks/t3-none "power cut" >out && test_line_count = 1 out
 '
 
 test_done

@@ -17,8 +17,8 @@ test_description='each sync of lib/ is taken away in turn, and a power cut shows
 #
 # Without RIVER_DEEP what SYNCS lists is not tried again, and fewer states are.
 
-test_have_prereq !SANITIZER || test_skip_all 'a build with sanitizers cannot be noted'
-command -v addr2line >/dev/null || test_skip_all 'no addr2line here: apt-get install binutils'
+test_have_prereq !SANITIZER || walk_skip_all 'a build with sanitizers cannot be noted'
+command -v addr2line >/dev/null || walk_skip_all 'no addr2line here: apt-get install binutils'
 plain=$RIVER_BUILD/tests/fault/plain
 test -x "$plain/river" || test_bug "$plain/river is not built: make check-faults builds it"
 excuses=$RIVER_SOURCE/tests/fault/SYNCS
@@ -144,17 +144,22 @@ test_expect_success '4: every sync of the source is reached, or it is said why n
 	test_must_be_empty unexplained
 '
 
-test_expect_success '4: every sync that is taken away is noticed, or it is said why not' '
+# A place is a point; one whose loss nobody noticed is for somebody to look at.
+syncs_noticed () {
 	sort -u reached >places.all && cut -f 1 killed | sort -u >places.killed &&
 	comm -23 places.all places.killed >survived &&
 	{
-		sed "s/^/killed: /; s/\t/: /" killed && sed "s/^/survived: /" survived && sed "s/^/not reached: /" unreached
-	} | sed "s/^/# /" >&4 &&
+		sed 's/^/killed: /; s/\t/: /' killed && sed 's/^/survived: /' survived && sed 's/^/not reached: /' unreached
+	} | sed 's/^/# /' >&4 &&
 	while read -r place
 	do
 		excused "$place" || echo "$place"
 	done <survived >unexplained &&
+	walk_points=$(($(wc -l <places.killed))) walk_total=$(($(wc -l <places.all))) tally_hand=$(($(wc -l <unexplained))) &&
 	test_must_be_empty unexplained
+}
+test_expect_success '4: every sync that is taken away is noticed, or it is said why not' '
+	walk_told "$TEST_NAME" "sync left out" syncs_noticed
 '
 
 test_expect_success DEEP,DUCKDB '4: what is said to make no difference makes none' '

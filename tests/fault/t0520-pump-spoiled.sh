@@ -27,8 +27,9 @@ pumped () {
 	pump_code=$?
 	case $pump_codes in
 	*" $pump_code "*) ;;
-	*) echo "$*: code $pump_code"; cat pump.err spoil.log; return 1 ;;
+	*) tally_codes=1; echo "$*: code $pump_code"; cat pump.err spoil.log; return 1 ;;
 	esac
+	walk_total=$((walk_total + $(spoil_requests)))
 	test $pump_code -eq 0 || {
 		spoil_start "$port" --port "$spoil_port" &&
 		river pump --resume --connections 2 --map map.yaml --to "http://127.0.0.1:$spoil_port/collect" rows.ndjson >pump.out 2>pump.err || {
@@ -45,21 +46,41 @@ codes_of () {
 	*) echo 0 10 ;;
 	esac
 }
-all_once () {
-	stop_collector && river spool flush && read_lake &&
-	sed "s/.*\"n\": *\([0-9]*\).*/\1/" got | sort -n >have && seq $rows $((first + rows - 1)) >want && test_cmp want have
-}
 
 new_world && start_collector || test_bug 'no collector'
 
-test_expect_success '26, 64, 65: each way an answer goes wrong, at the first, in the middle and every time' '
+# At the first, in the middle and every time.
+spoil_each () {
+	for nth in 1 7 5+3
+	do
+		pumped "$(codes_of "$1")" $nth:"$1" && walk_points=$((walk_points + 1)) || return 1
+	done
+}
+# What arrived is seen when the collector has ended: until then a line of `spoiled` keeps the row of each kind.
+spoil_all () {
+	spoil_ret=0
+	: >spoiled
 	for kind in $spoil_kinds
 	do
-		for nth in 1 7 5+3
-		do
-			pumped "$(codes_of "$kind")" $nth:$kind || return 1
-		done
-	done && all_once
-'
+		tally_clear
+		walk_points=0 walk_total=0 from=$((first + rows))
+		spoil_each "$kind" || { spoil_ret=1; test "$(tally_all)" -gt 0 || tally_hand=1; }
+		echo "$kind $from $((first + rows - 1)) $walk_points $walk_total $tally_hand $tally_codes" >>spoiled
+		test $spoil_ret -eq 0 || break
+	done
+	spoil_stop
+	stop_collector && river spool flush && read_lake && sed 's/.*"n": *\([0-9]*\).*/\1/' got >have || spoil_ret=1
+	while read -r kind from to walk_points walk_total spoil_hand spoil_codes
+	do
+		tally_clear
+		tally_hand=$spoil_hand tally_codes=$spoil_codes
+		seq "$from" "$to" >want && awk -v from="$from" -v to="$to" '$1 >= from && $1 <= to' have >have.kind
+		check_records want --got have.kind || { echo "$kind"; spoil_ret=1; }
+		walk_row pump-serve "answer $kind"
+	done <spoiled
+	sort -n have >have.sorted && seq $rows $((first + rows - 1)) >want && test_cmp want have.sorted && return $spoil_ret
+}
+
+test_expect_success '26, 64, 65: each way an answer goes wrong, at the first, in the middle and every time' spoil_all
 
 test_done

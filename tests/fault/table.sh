@@ -5,12 +5,14 @@ test_description='what the walks found, in one table: all zeros, and nothing lef
 . "$RIVER_SOURCE/tests/lib/push-fault-lib.sh"
 . "$RIVER_SOURCE/tests/lib/scenario-lib.sh"
 . "$RIVER_SOURCE/tests/lib/walk-table.sh"
+. "$RIVER_SOURCE/tests/lib/power-lib.sh"
+. "$RIVER_SOURCE/tests/fault/power-scenarios.sh"
 
 # Run after the scripts of this folder, which write the rows; `make check-faults` and `check-deep` do both.
 rm -f "$walk_rows"
 rows=$RIVER_BUILD/tests/walks
 walks=$(cd "$RIVER_SOURCE/tests/fault" &&
-	grep -lE '(walk_kills|walk_signals|walk_fails|scenario_walk) ' t[0-9]*.sh | sed 's/\.sh$//')
+	grep -lE '(walk_kills|walk_signals|walk_fails|walk_told|walk_row|power_told|scenario_walk) ' t[0-9]*.sh | sed 's/\.sh$//')
 files=$(for script in $walks; do echo "$rows/$script"; done)
 
 test_expect_success 'every script that walks has rows' '
@@ -35,9 +37,16 @@ do
 	test "$script" != t0530-scenarios || continue
 	test_expect_success "$script: nothing lost, doubled, altered or mended by hand" '
 		test -s "$rows/$script" &&
-		walk_wrong "$script" $files >wrong && test_must_be_empty wrong
+		walk_wrong "" "$rows/$script" >wrong && test_must_be_empty wrong
 	'
 done
+
+test_expect_success "the power was cut in every scenario" '
+	for scenario in $power_scenarios $power_loads
+	do
+		walk_missing "$(power_row_name $scenario)" "$rows/t0475-power-cut" "power cut" || return 1
+	done >missing && test_must_be_empty missing
+'
 
 {
 	echo

@@ -24,7 +24,11 @@
 #	walk_spare=TEXT   no calls on files whose path contains TEXT
 #	walk_max=N        points to try without RIVER_DEEP
 # Afterwards $walk_points says how many faults were given, and a row with that and with what was found wrong is
-# in $walk_rows. tests/fault/t9900-table.sh makes a table of all rows, and is red for what is in it.
+# in $walk_rows. tests/fault/table.sh makes a table of all rows, and is red for what is in it. Faults that walk does
+# not give have rows as well:
+#
+#	walk_told SCENARIO FAULT COMMAND...    COMMAND counts in walk_points and walk_total, and fails by failing
+#	walk_skip_all REASON                   test_skip_all, and the table says so
 
 walk=$RIVER_BUILD/tests/fault/walk
 checker=$RIVER_BUILD/tests/fault/checker
@@ -41,14 +45,15 @@ test_no_leak_check
 
 # ---- what is found wrong --------------------------------------------------------------------------
 # Counted over all points of a walk: records that were lost, doubled or altered (unexplained ones among them),
-# points after which the same command again does not do (by hand), codes that are none of the contract.
+# points after which the same command again does not do (by hand), codes that are none of the contract, and points
+# that left a secret somewhere.
 tally_clear () {
-	tally_lost=0 tally_doubled=0 tally_altered=0 tally_hand=0 tally_codes=0
+	tally_lost=0 tally_doubled=0 tally_altered=0 tally_hand=0 tally_codes=0 tally_secrets=0
 }
 tally_clear
 
 tally_all () {
-	echo $((tally_lost + tally_doubled + tally_altered + tally_hand + tally_codes))
+	echo $((tally_lost + tally_doubled + tally_altered + tally_hand + tally_codes + tally_secrets))
 }
 
 # check_records EXPECTED... --got [FILE...]: checker, and what it finds is counted
@@ -71,23 +76,45 @@ check_records () {
 	return 1
 }
 
-# walk_row SCENARIO FAULT: with the counts of now
-walk_row () {
-	printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$1" "$2" "$walk_points" "$walk_total" "$tally_lost" \
-		"$tally_doubled" "$tally_altered" "$tally_hand" "$tally_codes" >>"$walk_rows"
+# check_secrets: no file below the current folder and those of the test's environment holds one, but for those that
+# were named to test_holds_secret
+check_secrets () {
+	walk_leaks=$(find "$PWD" "$HOME" "$TMPDIR" "$XDG_RUNTIME_DIR" -type f -exec grep -salf "$test_secrets" {} + |
+		grep -vxF -f "$test_holders" | grep -vF -f "$test_holders.below")
+	test -n "$walk_leaks" || return 0
+	tally_secrets=$((tally_secrets + 1))
+	echo "a secret is in $walk_leaks"
+	return 1
 }
 
-# walk_counted FAULT WALK ARGUMENTS...: the walk, and its row. What a check finds that has no column of its own has
-# to be looked at by hand.
-walk_counted () {
-	walk_fault=$1
-	shift
+# walk_row SCENARIO FAULT: with the counts of now
+walk_row () {
+	printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$1" "$2" "$walk_points" "$walk_total" "$tally_lost" \
+		"$tally_doubled" "$tally_altered" "$tally_hand" "$tally_codes" "$tally_secrets" >>"$walk_rows"
+}
+
+# walk_told SCENARIO FAULT COMMAND...: the row of COMMAND. What a check finds that has no column of its own has to be
+# looked at by hand.
+walk_told () {
+	told_scenario=$1 told_fault=$2
+	shift 2
 	tally_clear
+	walk_points=0 walk_total=0
 	"$@"
 	walk_ret=$?
 	test $walk_ret -eq 0 || test "$(tally_all)" -ne 0 || tally_hand=1
-	walk_row "$TEST_NAME" "$walk_fault"
+	walk_row "$told_scenario" "$told_fault"
 	return $walk_ret
+}
+walk_counted () {
+	walk_fault=$1
+	shift
+	walk_told "$TEST_NAME" "$walk_fault" "$@"
+}
+
+walk_skip_all () {
+	printf '%s\tskipped\n' "$TEST_NAME" >>"$walk_rows"
+	test_skip_all "$@"
 }
 
 # ---- walking --------------------------------------------------------------------------------------

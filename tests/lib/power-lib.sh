@@ -14,7 +14,7 @@
 #
 # With $power_path, that is where CMD's river comes from. Without RIVER_DEEP at most $power_max states (default 4)
 # that are strict and as many others are looked at, evenly spread, and all after the end.
-# $power_points says how many it were.
+# $power_points says how many it were; of a row (walk_told), they are added to its points.
 
 power=$RIVER_BUILD/tests/fault/power
 power_shim=$RIVER_BUILD/tests/lib/preload/power.so
@@ -84,14 +84,22 @@ power_scenario () {
 	power_code=0
 	"power_$1"
 }
+power_row_name () {
+	echo "$1" | tr _ -
+}
+# power_told NAME FAULT: the same, with a row in the table
+power_told () {
+	walk_told "$(power_row_name "$1")" "$2" power_scenario "$1"
+}
 
 power_case () {
 	power_setup=$1 power_wanted=$2
 	shift 2
 	eval "$power_setup" && power_note "$@" || return 1
 	"$power" states record >all.states && power_choose <all.states >states || return 1
-	power_points=$(($(wc -l <states)))
-	echo "# $power_points of $(($(wc -l <all.states))) states"
+	power_points=$(($(wc -l <states))) power_total=$(($(wc -l <all.states)))
+	walk_points=$((walk_points + power_points)) walk_total=$((walk_total + power_total))
+	echo "# $power_points of $power_total states"
 	while read -r power_hash power_event power_kind power_exit power_acked power_next
 	do
 		power_look "$power_wanted" >look.out 2>&1 && continue

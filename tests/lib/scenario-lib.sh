@@ -5,7 +5,8 @@
 #
 # What is done at every point: begin, the command with its fault, wants, go_on, look, tidy. Nothing may be lost,
 # doubled or altered of what is wanted; the same command again has to do; the code has to be one of the contract,
-# with a word that says where; and a code of 0 has to be true at once. The row of every fault says how often not.
+# with a word that says where; a code of 0 has to be true at once; and no file may hold a secret afterwards. The row
+# of every fault says how often not.
 #
 # A scenario works in a folder of its own. It sets
 #	title      what is done, as in "a push of a file"
@@ -17,6 +18,8 @@
 #	faults            what it is walked with, by default $scenario_faults
 #	stops             codes to end with after a signal; by default 0, and 128 and the signal's number
 #	points            of a SIGKILL walk without RIVER_DEEP; others have a quarter of them
+#	secrets=FILES     where the scenario itself put $test_canary: those that may hold it. With it, what a run left is
+#	                  searched before and after the same command again
 #	engine=TEXT       files of the embedded engine, which is not asked to survive EINTR and to name its files;
 #	                  where it gives up by itself on a failing disk, that is as good as a kill
 # It may define
@@ -46,12 +49,13 @@ scenario_number () {
 	EMFILE|ENFILE) echo 8 ;;
 	EROFS) echo 18 ;;
 	ENOLCK) echo 19 ;;
+	ABRT) echo 199 ;;
 	*) test_bug "no such fault: $1" ;;
 	esac
 }
 
 scenario_read () {
-	unset walk_input walk_pipe walk_path walk_spare walk_max needs wanted
+	unset walk_input walk_pipe walk_path walk_spare walk_max needs wanted secrets
 	faults=$scenario_faults stops= points=12 engine=
 	prepare () { push_world; }
 	begin () { fresh; }
@@ -87,6 +91,8 @@ scenario_judge () {
 	then
 		return
 	fi
+	# a crash that was asked for
+	test "$how $walk_code" != 'ABRT 134' || return 0
 	if walk_is_crash
 	then
 		scenario_code "a crash or a hang"
@@ -110,7 +116,7 @@ scenario_judge () {
 		*) scenario_code "ended with $walk_code" ;;
 		esac
 		;;
-	EINTR|short)
+	EINTR|short|ABRT)
 		test $walk_code -eq 0 || scenario_code "ended with $walk_code for what is no error"
 		;;
 	*)
@@ -131,8 +137,14 @@ scenario_judge () {
 	esac
 }
 
+scenario_secrets () {
+	test -z "$secrets" || test -n "$scenario_leaked" || check_secrets || scenario_leaked=t
+}
+
 # What is there after the fault and the same command again.
 scenario_check () {
+	scenario_leaked=
+	scenario_secrets
 	wants || scenario_hand "what was accepted is not known"
 	if test $walk_code -eq 0
 	then
@@ -146,6 +158,7 @@ scenario_check () {
 		scenario_hand "what is there cannot be read"
 	fi
 	tidy || scenario_hand "something is left"
+	scenario_secrets
 }
 
 # scenario_point WALK-VERB...: 1 when the fault was not reached
@@ -169,7 +182,7 @@ scenario_points () {
 	how=${fault%%:*} when=${fault#*:}
 	case $how in
 	KILL) walk_max=$points scenario_count=count ;;
-	TERM|INT|HUP) walk_max=$((points / 4)) scenario_count=count ;;
+	TERM|INT|HUP|ABRT) walk_max=$((points / 4)) scenario_count=count ;;
 	*) walk_max=$((points / 4)) scenario_count="fail able $how 1000000000" ;;
 	esac
 	test -z "$engine" || unset walk_spare
@@ -184,7 +197,7 @@ scenario_points () {
 		test -n "$test_deep" || test $walk_n -le $walk_total || break
 		case $how in
 		KILL) scenario_point kill $walk_n || break ;;
-		TERM|INT|HUP) scenario_point signal $how $walk_n || break ;;
+		TERM|INT|HUP|ABRT) scenario_point signal $how $walk_n || break ;;
 		*) scenario_point fail able $how $walk_n $when || break ;;
 		esac
 	done
@@ -206,7 +219,7 @@ scenario_cell () {
 
 scenario_undisturbed () {
 	mkdir "$TRASH_DIRECTORY/$scenario" && cd "$TRASH_DIRECTORY/$scenario" && tally_clear &&
-	prepare && begin && walk_run count -- $command && how=EINTR &&
+	prepare && test_holds_secret $secrets && begin && walk_run count -- $command && how=EINTR &&
 	scenario_judge && scenario_check && test "$(tally_all)" -eq 0 || {
 		cat walk.err
 		return 1
