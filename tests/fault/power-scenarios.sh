@@ -5,7 +5,7 @@
 
 make_zip=$RIVER_BUILD/tests/lib/make_zip
 power_scenarios='push_file push_packed push_first push_grown push_many push_rejects push_spooled push_pipe pipe_spooled pipe_named
-flush set_aside follow_renamed follow_cut replay landing stream_create stream_apply pump collect collect_again collect_resent intake_aside'
+named_again flush set_aside follow_renamed follow_cut replay landing stream_create stream_apply pump collect collect_again collect_resent intake_aside'
 power_loads='load load_later extract extract_anew'
 
 power_inputs () {
@@ -133,6 +133,12 @@ power_pipe_named () {
 	new_world && walk_input=mixed && power_code=7 &&
 	power_case fresh "kept_promise in && again_pipe 7 mixed push web/clicks --batch-records 15 --run day-1 &&
 			all_there in && rejects_are rejects" \
+		river push web/clicks --batch-records 15 --run day-1
+}
+# Another host has landed it all, and may have died before that was durable.
+power_named_again () {
+	new_world && river push web/clicks --batch-records 15 --run day-1 <in && rm -rf w/state && keep_world && walk_input=in &&
+	power_case fresh "kept_promise in && again_pipe 0 in push web/clicks --batch-records 15 --run day-1 && all_there in" \
 		river push web/clicks --batch-records 15 --run day-1
 }
 power_flush () {

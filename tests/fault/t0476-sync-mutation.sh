@@ -29,7 +29,7 @@ test -z "$test_deep" || mutant_max=100000
 # and not the scenarios that reach no place of their own
 test -n "$test_deep" || {
 	power_loads=load
-	power_scenarios='push_file push_packed push_many push_spooled set_aside follow_cut replay landing pump collect collect_resent
+	power_scenarios='push_file push_packed push_many push_spooled named_again set_aside follow_cut replay landing pump collect collect_resent
 		intake_aside'
 }
 RIVER_DUCKDB=$RIVER_BUILD/lib/libduckdb.so
