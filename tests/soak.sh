@@ -25,7 +25,7 @@ case "$mode" in
 collect|pipe) ;;
 *) echo "soak: MODE is collect or pipe, not $mode" >&2; exit 2 ;;
 esac
-for tool in river tests/lib/soak_client tests/lib/http_raw
+for tool in river tests/lib/soak_client tests/lib/http_raw tests/lib/swap_names
 do
 	test -x "$build/$tool" || { echo "soak: $build/$tool is not built" >&2; exit 2; }
 done
@@ -174,10 +174,10 @@ worker_pid () {
 	worker=$(cat worker.pid 2>/dev/null) && test -n "$worker" && kill -0 "$worker" 2>/dev/null
 }
 take_lake_away () {
-	test ! -e lake.away && mv .river/lake lake.away && : >.river/lake
+	test ! -e lake.away && : >lake.file && swap_names .river/lake lake.file && mv lake.file lake.away
 }
 give_lake_back () {
-	rm -f .river/lake && mv lake.away .river/lake
+	swap_names .river/lake lake.away && rm -f lake.away
 }
 raw_bytes () {
 	printf "$@" | timeout 40 http_raw "$(cat port)" --each 20 200 >/dev/null 2>&1

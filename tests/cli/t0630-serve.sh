@@ -377,9 +377,9 @@ test_expect_success 'an address that is taken: 6, and what to do' '
 '
 
 test_expect_success 'a full spool and a lake that is away are said, once each, and what stays at the end' '
-	test_when_finished "end_collector; stream=web/clicks; rm -f .river/lake; mv .river/away .river/lake" &&
+	test_when_finished "end_collector; stream=web/clicks; swap_names .river/lake .river/away; rm -f .river/away" &&
 	port= && stream=web/soon && river stream create web/soon --batch-age 1s && : >collector.err &&
-	start_collector -c spool.max=1MiB && mv .river/lake .river/away && : >.river/lake &&
+	start_collector -c spool.max=1MiB && : >.river/away && swap_names .river/lake .river/away &&
 	{ printf "{\"cid\":1,\"z\":\"" && head -c 900000 /dev/zero | tr "\0" a && printf "\"}"; } >long &&
 	says 200 send POST /collect "$(event f1)" &&
 	for i in 1 2

@@ -86,14 +86,14 @@ test_expect_success TMPFS '180: a disk that is full: 503 with Retry-After and no
 test_expect_success '180: a lake that is away: the spool takes it up to spool.max, and brings it when the lake is back' '
 	test_when_finished end_collector && port= &&
 	start_collector -c spool.max=40KiB &&
-	mv .river/lake away && : >.river/lake &&
+	: >away && swap_names .river/lake away &&
 	i=0 && while test $i -lt 400 && status=$(send POST /collect "$(event away-$i)") && test "$status" = 200
 	do
 		i=$((i + 1))
 	done &&
 	test "$status" = 503 && test_grep "the spool is full" body && test_grep "^Retry-After" answer &&
 	says 503 send GET /readyz && test $i -gt 20 &&
-	rm .river/lake && mv away .river/lake &&
+	swap_names .river/lake away && rm away &&
 	test_wait_until 60 says 200 send GET /readyz &&
 	says 200 send POST /collect "$(event away-$i)" && stop_collector &&
 	seq 0 $i | sed "s/^/away-/" | sort >want && collected | grep away | sort >got && test_cmp want got

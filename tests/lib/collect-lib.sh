@@ -8,6 +8,9 @@
 # $stream is the stream (web/clicks); $collector_env holds assignments for its environment.
 stream=web/clicks
 collect_client=$RIVER_BUILD/tests/lib/collect_client
+swap_names () {
+	"$RIVER_BUILD/tests/lib/swap_names" "$@"
+}
 
 start_collector () {
 	rm -f collector.out &&
