@@ -4,12 +4,13 @@
  * them was answered by 2xx.
  *
  *	collect_client PORT PATH COUNT CONNECTIONS [--batch N] [--start N] [--tries N]
- *	               [--acknowledged FILE]
+ *	               [--acknowledged FILE] [--key KEY]
  *
  *	--tries N              gives each of them up after so many times, and goes on with the next one; a
  *	                       connection that nobody answers sends nothing more
  *	--acknowledged FILE    the numbers that were answered by 2xx, one a line: those that are in it are not
  *	                       sent, and the new ones are added as they come (not with --batch)
+ *	--key KEY              is sent as X-Write-Key
  *
  * Prints "acknowledged=N again=N" at the end; 1 when it took longer than two minutes. Knows nothing of river.
  */
@@ -29,7 +30,7 @@
 #include <unistd.h>
 
 static struct sockaddr_in address = { .sin_family = AF_INET };
-static const char *path;
+static const char *path, *key;
 static long count, start, batch = 1, tries;
 static bool *known; /* --acknowledged: by number from start */
 static int known_fd = -1;
@@ -88,8 +89,9 @@ static size_t build(char *request, size_t size, long first, long n)
 		body[len++] = ']';
 	int head = snprintf(request, size,
 			    "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-			    "Content-Length: %zu\r\n\r\n%.*s",
-			    path, len, (int)len, body);
+			    "%s%s%sContent-Length: %zu\r\n\r\n%.*s",
+			    path, key ? "X-Write-Key: " : "", key ? key : "", key ? "\r\n" : "",
+			    len, (int)len, body);
 	free(body);
 	if (head < 0 || (size_t)head >= size)
 		exit(2);
@@ -206,6 +208,8 @@ int main(int argc, char **argv)
 			tries = strtol(argv[i + 1], NULL, 10);
 		else if (strcmp(argv[i], "--acknowledged") == 0)
 			known_name = argv[i + 1];
+		else if (strcmp(argv[i], "--key") == 0)
+			key = argv[i + 1];
 		else
 			return 2;
 	}
