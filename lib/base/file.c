@@ -87,6 +87,24 @@ enum rv_status rv_write_all(int fd, const void *p, size_t len, const char *what,
 	return RV_OK;
 }
 
+enum rv_status rv_pwrite_all(int fd, const void *p, size_t len, uint64_t offset, const char *what,
+			     struct rv_error *err)
+{
+	const char *at = p;
+	while (len) {
+		ssize_t n = pwrite(fd, at, len, (off_t)offset);
+		if (n < 0) {
+			if (errno == EINTR)
+				continue;
+			return rv_fail_errno(err, RV_LOCAL_IO, "write %s", what);
+		}
+		at += n;
+		offset += (uint64_t)n;
+		len -= (size_t)n;
+	}
+	return RV_OK;
+}
+
 enum rv_status rv_read_some(int fd, void *p, size_t size, size_t *ret_n, const char *what,
 			    struct rv_error *err)
 {

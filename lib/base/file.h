@@ -34,6 +34,9 @@ enum rv_status rv_read_file(const char *path, size_t max_bytes, struct rv_strbuf
 /* write(2) until all is written; EINTR and short writes are continued. */
 enum rv_status rv_write_all(int fd, const void *p, size_t len, const char *what,
 			    struct rv_error *err) RV_MUST_CHECK;
+/* The same at an offset, with pwrite(2): not for files opened with O_APPEND. */
+enum rv_status rv_pwrite_all(int fd, const void *p, size_t len, uint64_t offset, const char *what,
+			     struct rv_error *err) RV_MUST_CHECK;
 /* read(2) once, EINTR continued; *ret_n = 0 at the end of the file. */
 enum rv_status rv_read_some(int fd, void *p, size_t size, size_t *ret_n, const char *what,
 			    struct rv_error *err) RV_MUST_CHECK;

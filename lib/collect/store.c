@@ -21,8 +21,6 @@
 #include "flow/intake.h"
 #include "format/stamp.h"
 
-/* Room on the disk is taken ahead: a sync then has less to note. */
-#define ROOM_BYTES (1u << 20)
 #define TICK_MS 1000
 #define ROUND_KEPT_BYTES (1u << 20)
 
@@ -53,7 +51,6 @@ struct rv_collect_store {
 	uint64_t next_seq;
 	int fd;                      /* of the open file; -1: none */
 	uint64_t seq, file_bytes, file_records;
-	uint64_t room_bytes;         /* of the file, taken from the disk; or not to be had */
 	struct rv_seen_id *file_ids;
 	size_t file_ids_count, file_ids_capacity;
 	int64_t file_since_ms;       /* monotonic */
@@ -63,6 +60,8 @@ struct rv_collect_store {
 	bool remembers_badly;        /* said once */
 	char *kept;                  /* the last file that became a batch: a restart looks at its records */
 	atomic_uint_fast64_t spool_bytes;
+	struct rv_intake_room room;      /* of the open file */
+	atomic_uint_fast64_t room_bytes; /* of it, behind the last frame */
 	struct rv_collect_totals totals;
 };
 
@@ -120,6 +119,7 @@ static void close_file(struct rv_collect_store *s)
 		return;
 	/* What was taken too much is given back; it goes with the file in any case. */
 	(void)!ftruncate(s->fd, (off_t)s->file_bytes);
+	atomic_store(&s->room_bytes, 0);
 	rv_close_p(&s->fd);
 	hand_on(s, s->run, s->seq, false);
 }
@@ -178,7 +178,7 @@ static enum rv_status open_file(struct rv_collect_store *s, struct rv_error *err
 	s->seq = s->next_seq;
 	RV_CLEANUP(rv_free_p) char *path = rv_run_intake_path(s->run, s->seq);
 	RV_CLEANUP(rv_close_p)
-	int fd = rv_open(path, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int fd = rv_open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return rv_fail_errno(err, RV_LOCAL_IO, "create %s", path);
 	s->next_seq++;
@@ -186,14 +186,23 @@ static enum rv_status open_file(struct rv_collect_store *s, struct rv_error *err
 		return err->status;
 	s->fd = fd;
 	fd = -1;
-	s->file_bytes = s->file_records = s->room_bytes = 0;
+	s->file_bytes = s->file_records = 0;
+	s->room = (struct rv_intake_room){ .end = 0 };
 	s->file_since_ms = rv_clock_monotonic_ms();
 	return RV_OK;
+}
+
+/* The round that comes to the end of the room takes some for those after it, and its sync makes both last. */
+static void take_room(struct rv_collect_store *s, uint64_t end)
+{
+	rv_intake_take_room(s->fd, end, &s->room);
+	atomic_store(&s->room_bytes, s->room.end > end ? s->room.end - end : 0);
 }
 
 static enum rv_status write_round(struct rv_collect_store *s, struct rv_collect_round *round,
 				  struct rv_error *err)
 {
+	uint64_t end = s->file_bytes;
 	if (round->records) {
 		const struct rv_intake_frame frame = {
 			.kind = RV_INTAKE_RECORDS,
@@ -204,11 +213,15 @@ static enum rv_status write_round(struct rv_collect_store *s, struct rv_collect_
 		if (frame.bytes.len > RV_INTAKE_FRAME_MAX_BYTES)
 			rv_bug("a round of %zu bytes", frame.bytes.len);
 		rv_intake_head(&frame, round->lines.bytes);
-		if (rv_write_all(s->fd, round->lines.bytes, round->lines.len, "the intake", err) != RV_OK)
+		if (rv_pwrite_all(s->fd, round->lines.bytes, round->lines.len, end, "the intake", err) != RV_OK)
 			return err->status;
+		end += round->lines.len;
+	} else if (round->rejects.len) {
+		rv_intake_begin_with_rejects(round->rejects.bytes);
 	}
-	if (rv_write_all(s->fd, round->rejects.bytes, round->rejects.len, "the intake", err) != RV_OK)
+	if (rv_pwrite_all(s->fd, round->rejects.bytes, round->rejects.len, end, "the intake", err) != RV_OK)
 		return err->status;
+	take_room(s, end + round->rejects.len);
 	int r;
 	do {
 		r = fdatasync(s->fd); /* EINTR says nothing about the data */
@@ -238,21 +251,11 @@ static void keep_ids(struct rv_collect_store *s, const struct rv_seen *ids)
 	}
 }
 
-static void take_room(struct rv_collect_store *s, uint64_t bytes)
-{
-	if (s->file_bytes + bytes <= s->room_bytes)
-		return;
-	/* On a disk that is nearly full the write will say so. */
-	(void)!fallocate(s->fd, FALLOC_FL_KEEP_SIZE, (off_t)s->file_bytes, (off_t)(bytes + ROOM_BYTES));
-	s->room_bytes = s->file_bytes + bytes + ROOM_BYTES;
-}
-
 static enum rv_status store_round(struct rv_collect_store *s, struct rv_collect_round *round,
 				  struct rv_error *err)
 {
 	if (s->fd < 0 && open_file(s, err) != RV_OK)
 		return err->status;
-	take_room(s, rv_collect_round_bytes(round));
 	if (write_round(s, round, err) != RV_OK) {
 		/* Half a frame must not be followed by another one, and what could not be synced is not
 		 * tried again: the file ends here. */
@@ -341,6 +344,8 @@ static void measure(struct rv_collect_store *s)
 	uint64_t bytes;
 	if (rv_spool_bytes(&s->state, &bytes, &err) != RV_OK)
 		return;
+	uint64_t room_bytes = atomic_load(&s->room_bytes);
+	bytes -= bytes < room_bytes ? bytes : room_bytes;
 	/* What is only looked at by a restart waits for nothing. */
 	if (s->kept && stat(s->kept, &st) == 0)
 		bytes -= bytes < (uint64_t)st.st_size ? bytes : (uint64_t)st.st_size;

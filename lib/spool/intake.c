@@ -17,19 +17,37 @@
 
 /* Of the head, in front of what it is of. */
 #define CRC_TEXT 9
-#define WINDOW_BYTES 65536
+#define KIND_AT (CRC_TEXT + 17)
+/* How much is taken ahead: of a small file little. Bounds the longest write that a sync waits for. */
+#define ROOM_MIN_BYTES (64u << 10)
+#define ROOM_MAX_BYTES (256u << 10)
+/* What is looked through at once behind an end that is not whole. */
+#define LOOK_BYTES (64u << 10)
+
+/* In front of the rest of a head. */
+static void add_crc(char head[RV_INTAKE_HEAD])
+{
+	char crc[CRC_TEXT + 1];
+	snprintf(crc, sizeof(crc), "%08" PRIx32 " ", rv_crc32c(0, head + CRC_TEXT, RV_INTAKE_HEAD - CRC_TEXT));
+	memcpy(head, crc, CRC_TEXT);
+}
 
 void rv_intake_head(const struct rv_intake_frame *frame, char ret[RV_INTAKE_HEAD])
 {
-	char text[RV_INTAKE_HEAD + 32], crc[CRC_TEXT + 1];
+	char text[RV_INTAKE_HEAD + 32];
 	int n = snprintf(text, sizeof(text), "%016" PRIx64 " %c %08zx %08" PRIx64 "\n",
 			 (uint64_t)XXH3_64bits(frame->bytes.p, frame->bytes.len), frame->kind,
 			 frame->bytes.len, frame->records);
 	if (n != RV_INTAKE_HEAD - CRC_TEXT)
 		rv_bug("the head of a frame has %d bytes", n);
-	snprintf(crc, sizeof(crc), "%08" PRIx32 " ", rv_crc32c(0, text, (size_t)n));
-	memcpy(ret, crc, CRC_TEXT);
 	memcpy(ret + CRC_TEXT, text, (size_t)n);
+	add_crc(ret);
+}
+
+void rv_intake_begin_with_rejects(char *rejects)
+{
+	rejects[KIND_AT] = RV_INTAKE_REJECT;
+	add_crc(rejects);
 }
 
 static uint64_t count_zeros(const char *p, size_t len)
@@ -49,7 +67,7 @@ void rv_intake_add_reject(struct rv_strbuf *out, const char *code, const char *r
 	rv_strbuf_printf(out, "%s\n%s\n%s\n", code, reason, source);
 	rv_strbuf_add(out, bytes.p, bytes.len);
 	const struct rv_intake_frame frame = {
-		.kind = RV_INTAKE_REJECT,
+		.kind = RV_INTAKE_REJECT_WITH,
 		.records = 1 + count_zeros(bytes.p, bytes.len),
 		.bytes = { out->bytes + begin + sizeof(head), out->len - begin - sizeof(head) },
 	};
@@ -73,83 +91,75 @@ bool rv_intake_split_reject(char *bytes, size_t len, const char **code, const ch
 	return true;
 }
 
+static bool is_kind(char kind)
+{
+	return kind == RV_INTAKE_RECORDS || kind == RV_INTAKE_REJECT || kind == RV_INTAKE_REJECT_WITH;
+}
+
 static bool parse_head(const char *p, struct rv_intake_frame *frame, uint64_t *hash)
 {
 	uint64_t crc, len;
-	if (p[8] != ' ' || !rv_parse_hex64(p, 8, &crc) ||
+	if (p[8] != ' ' || !is_kind(p[KIND_AT]) || !rv_parse_hex64(p, 8, &crc) ||
 	    crc != rv_crc32c(0, p + CRC_TEXT, RV_INTAKE_HEAD - CRC_TEXT))
 		return false;
 	p += CRC_TEXT;
-	if ((p[17] != RV_INTAKE_RECORDS && p[17] != RV_INTAKE_REJECT) || !rv_parse_hex64(p, 16, hash) ||
-	    !rv_parse_hex64(p + 19, 8, &len) || !rv_parse_hex64(p + 28, 8, &frame->records) ||
-	    len > RV_INTAKE_FRAME_MAX_BYTES)
+	if (!rv_parse_hex64(p, 16, hash) || !rv_parse_hex64(p + 19, 8, &len) ||
+	    !rv_parse_hex64(p + 28, 8, &frame->records) || len > RV_INTAKE_FRAME_MAX_BYTES)
 		return false;
-	frame->kind = p[17];
+	frame->kind = p[KIND_AT - CRC_TEXT];
 	frame->bytes.len = (size_t)len;
 	return true;
 }
 
-static enum rv_status damaged(const char *path, uint64_t at, struct rv_error *err)
+/* As with a journal's last line: of what was being written when the power went, parts are not there, or zeros.
+ * `zeros` are its own; one more in its midst may be damage as well. */
+static bool may_be_torn(const char *p, size_t have, size_t wanted, uint64_t zeros)
 {
-	return rv_fail(err, RV_DAMAGED, "%s is damaged from byte %" PRIu64, path, at);
-}
-
-/* As with a journal's last line: what was being written when the power went is not there, or zeros. `zeros` are
- * its own. */
-static bool is_torn(const char *p, size_t have, size_t wanted, uint64_t zeros)
-{
-	return have < wanted || (memmem(p, have, "\0\0", 2) && count_zeros(p, have) >= zeros + 2);
+	if (have < wanted)
+		return true;
+	uint64_t found = count_zeros(p, have);
+	return (found > zeros && have && !p[have - 1]) || (found > zeros + 1 && memmem(p, have, "\0\0", 2));
 }
 
 static uint64_t own_zeros(const struct rv_intake_frame *frame)
 {
-	return frame->kind == RV_INTAKE_REJECT && frame->records ? frame->records - 1 : 0;
+	return frame->kind != RV_INTAKE_RECORDS && frame->records ? frame->records - 1 : 0;
 }
 
-/* Is a whole frame behind a head of which `p` is the last byte? `at` is the place of the next one in the file. */
-static enum rv_status is_whole(int fd, const char *path, const char *p, uint64_t at, uint64_t *budget,
-			       bool *ret, struct rv_error *err)
+static bool begins_round(const char *p)
 {
 	struct rv_intake_frame frame;
 	uint64_t hash;
-	size_t n;
-	if (!parse_head(p - (RV_INTAKE_HEAD - 1), &frame, &hash))
-		return RV_OK;
-	/* Somebody has written heads into what was sent: then it is not looked at to the end. */
-	if (frame.bytes.len > *budget) {
-		*ret = true;
-		return RV_OK;
+	return parse_head(p, &frame, &hash) && frame.kind != RV_INTAKE_REJECT_WITH;
+}
+
+/* A round is written when the one before it is durable: where one begins behind `at`, what is not whole
+ * there was damaged later. */
+static enum rv_status find_round_behind(int fd, const char *path, uint64_t at, bool *ret, struct rv_error *err)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf bytes = RV_STRBUF_INIT;
+	size_t n = LOOK_BYTES;
+	*ret = false;
+	rv_strbuf_reserve(&bytes, LOOK_BYTES);
+	for (at++; n == LOOK_BYTES; at += n - RV_INTAKE_HEAD + 1) {
+		if (rv_pread_full(fd, bytes.bytes, LOOK_BYTES, at, &n, path, err) != RV_OK)
+			return err->status;
+		for (size_t i = 0; i + RV_INTAKE_HEAD <= n && !*ret; i++)
+			*ret = begins_round(bytes.bytes + i);
+		if (*ret)
+			break;
 	}
-	*budget -= frame.bytes.len;
-	RV_CLEANUP(rv_free_p) char *bytes = rv_malloc(frame.bytes.len + 1);
-	if (rv_pread_full(fd, bytes, frame.bytes.len, at, &n, path, err) != RV_OK)
-		return err->status;
-	*ret = n == frame.bytes.len && XXH3_64bits(bytes, n) == hash;
 	return RV_OK;
 }
 
-/* A head that reads as zeros is the end of what was answered for, unless a whole frame is behind it: then it was
- * there, and is not any more. */
-static enum rv_status find_whole(int fd, const char *path, uint64_t at, uint64_t size, bool *ret,
-				 struct rv_error *err)
+static enum rv_status end_or_damage(int fd, const char *path, uint64_t at, bool torn, struct rv_error *err)
 {
-	RV_CLEANUP(rv_free_p) char *window = rv_malloc(WINDOW_BYTES);
-	uint64_t budget = 4 * size;
-	*ret = false;
-	for (size_t n = WINDOW_BYTES; n == WINDOW_BYTES; at += n - (RV_INTAKE_HEAD - 1)) {
-		if (rv_pread_full(fd, window, WINDOW_BYTES, at, &n, path, err) != RV_OK)
-			return err->status;
-		if (n < RV_INTAKE_HEAD)
-			return RV_OK;
-		/* A head ends with a line. */
-		const char *end = window + n;
-		for (const char *p = window + RV_INTAKE_HEAD - 1;
-		     p < end && (p = memchr(p, '\n', (size_t)(end - p))); p++)
-			if (is_whole(fd, path, p, at + (uint64_t)(p + 1 - window), &budget, ret, err) != RV_OK ||
-			    *ret)
-				return *ret ? RV_OK : err->status;
-	}
-	return RV_OK;
+	bool more = false;
+	if (torn && find_round_behind(fd, path, at, &more, err) != RV_OK)
+		return err->status;
+	if (torn && !more)
+		return RV_OK;
+	return rv_fail(err, RV_DAMAGED, "%s is damaged from byte %" PRIu64, path, at);
 }
 
 enum rv_status rv_intake_read(int fd, const char *path,
@@ -168,28 +178,35 @@ enum rv_status rv_intake_read(int fd, const char *path,
 		size_t n;
 		if (rv_pread_full(fd, head, sizeof(head), at, &n, path, err) != RV_OK)
 			return err->status;
-		if (n < sizeof(head) || !parse_head(head, &frame, &hash)) {
-			/* Zeros to the end of the file are what a cut power leaves, too. */
-			bool more = !is_torn(head, n, sizeof(head), 0);
-			if (!more && find_whole(fd, path, at, (uint64_t)size, &more, err) != RV_OK)
-				return err->status;
-			return more ? damaged(path, at, err) : RV_OK;
-		}
+		if (n < sizeof(head) || !parse_head(head, &frame, &hash))
+			return end_or_damage(fd, path, at, may_be_torn(head, n, sizeof(head), 0), err);
 		rv_strbuf_clear(&bytes);
 		rv_strbuf_reserve(&bytes, frame.bytes.len);
 		if (rv_pread_full(fd, bytes.bytes, frame.bytes.len, at + sizeof(head), &n, path, err) != RV_OK)
 			return err->status;
-		bool last = at + sizeof(head) + frame.bytes.len >= (uint64_t)size;
 		frame.bytes.p = bytes.bytes;
 		if (n < frame.bytes.len || XXH3_64bits(frame.bytes.p, frame.bytes.len) != hash)
-			return last && is_torn(bytes.bytes, n, frame.bytes.len, own_zeros(&frame))
-				       ? RV_OK
-				       : damaged(path, at, err);
+			return end_or_damage(fd, path, at,
+					     may_be_torn(bytes.bytes, n, frame.bytes.len, own_zeros(&frame)),
+					     err);
+		if (frame.kind == RV_INTAKE_REJECT_WITH)
+			frame.kind = RV_INTAKE_REJECT;
 		at += sizeof(head) + frame.bytes.len;
 		if (each(arg, &frame, err) != RV_OK)
 			return err->status;
 	}
 	return RV_OK;
+}
+
+void rv_intake_take_room(int fd, uint64_t end, struct rv_intake_room *room)
+{
+	static char zeros[ROOM_MAX_BYTES]; /* stays so, and takes no memory therefore */
+	if (end < room->next)
+		return;
+	size_t wanted = end < ROOM_MIN_BYTES ? ROOM_MIN_BYTES : end < ROOM_MAX_BYTES ? (size_t)end : ROOM_MAX_BYTES;
+	ssize_t n = pwrite(fd, zeros, wanted, (off_t)end);
+	room->end = n > 0 ? end + (uint64_t)n : end;
+	room->next = n > 0 ? room->end : end + ROOM_MIN_BYTES;
 }
 
 char *rv_run_intake_path(const struct rv_run *run, uint64_t seq)

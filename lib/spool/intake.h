@@ -8,12 +8,17 @@
  *   <crc %08x> <hash %016x> <kind> <bytes %08x> <records %08x>\n
  *
  * The CRC-32C is of the rest of the head, the hash XXH3-64 of the bytes. Kinds: 'r', records of the stream,
- * a line each; 'x', one reject: code, reason and source, a line each, then its bytes; its number of records
- * is 1 and the NULs among them.
+ * a line each; 'x', one reject: code, reason and source, a line each, then its bytes, and its number of records
+ * is 1 and the NULs among them; 'y', a reject as well, written and made durable together with the frame before
+ * it. 'r' and 'x' begin a round.
  *
- * A last frame that is not whole was never answered for (the power went while it was written) and is no
- * frame: it is short, or parts of it read as zeros that are not its own. Any other damage is RV_DAMAGED: it may be
- * of something that was.
+ * Behind the last frame may be zeros, room that was taken ahead: a sync of bytes that have their place on
+ * the disk already takes half of the time, because the file system has nothing to note.
+ *
+ * A last round that is not whole was never answered for (the power went while it was written): its frames up
+ * to the first that is short, or has zeros that are not its own, count, the others are none. Any other damage is RV_DAMAGED: it may be of
+ * something that was. A round is written when the one before it is durable, so that an 'r' or 'x' behind
+ * what is not whole tells one from the other.
  */
 #ifndef RV_SPOOL_INTAKE_H
 #define RV_SPOOL_INTAKE_H
@@ -29,6 +34,7 @@
 #define RV_INTAKE_FRAME_MAX_BYTES (64u << 20)
 #define RV_INTAKE_RECORDS 'r'
 #define RV_INTAKE_REJECT 'x'
+#define RV_INTAKE_REJECT_WITH 'y' /* in files only: rv_intake_read calls it RV_INTAKE_REJECT */
 
 struct rv_intake_frame {
 	char kind;
@@ -37,9 +43,12 @@ struct rv_intake_frame {
 };
 /* The head of a frame, without a NUL. */
 void rv_intake_head(const struct rv_intake_frame *frame, char ret[RV_INTAKE_HEAD]);
-/* Appends a whole frame with a reject. The three texts hold no line end. */
+/* Appends a whole frame with a reject, one that follows a frame of the same round. The three texts hold no
+ * line end. */
 void rv_intake_add_reject(struct rv_strbuf *out, const char *code, const char *reason,
 			  const char *source, struct rv_str bytes);
+/* The first of them is its round's first frame, no records are. */
+void rv_intake_begin_with_rejects(char *rejects);
 /* Takes the bytes of such a frame apart; the texts are terminated in place. */
 bool rv_intake_split_reject(char *bytes, size_t len, const char **code, const char **reason,
 			    const char **source, struct rv_str *ret);
@@ -51,6 +60,15 @@ enum rv_status rv_intake_read(int fd, const char *path,
 			      enum rv_status (*each)(void *arg, struct rv_intake_frame *frame,
 						     struct rv_error *err),
 			      void *arg, struct rv_error *err) RV_MUST_CHECK;
+
+/* Zeros behind the frames of a file; { 0 } for one without. */
+struct rv_intake_room {
+	uint64_t end;  /* the file's, with them */
+	uint64_t next; /* frames that come so far take more */
+};
+/* Writes zeros behind frames that end at `end`, no more than are worth it. On a disk that is full there are
+ * none for a while: whoever writes there then is told. Not durable by itself. */
+void rv_intake_take_room(int fd, uint64_t end, struct rv_intake_room *room);
 
 /* "<run's folder>/000007.intake"; caller frees. */
 char *rv_run_intake_path(const struct rv_run *run, uint64_t seq);

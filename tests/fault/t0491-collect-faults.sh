@@ -72,9 +72,9 @@ test_expect_success TMPFS '180: a disk that is full: 503 with Retry-After and no
 	collector_env="RIVER_STATE_DIR=$PWD/state/river" && start_collector && collector_env= &&
 	says 200 send POST /collect "$(event full-1)" &&
 	{ head -c 1m /dev/zero >state/filler 2>/dev/null || :; } &&
-	i=2 && while test $i -lt 100 && status=$(send POST /collect "$(event full-$i)") && test "$status" = 200
+	i=2 && while test $i -lt 1000 && status=$(send POST /collect "$(event full-$i)") && test "$status" = 200
 	do
-		i=$((i + 1)) # what is left of a page
+		i=$((i + 1)) # the room that was taken ahead, and what is left of a page
 	done &&
 	test "$status" = 503 && test_grep "^Retry-After: " answer &&
 	says 503 send GET /readyz && says 200 send GET /healthz &&

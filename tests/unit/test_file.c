@@ -210,6 +210,7 @@ static void test_failing_calls(void **state RV_UNUSED)
 	char byte[4];
 	size_t n = 7;
 
+	assert_int_equal(rv_pwrite_all(-1, "x", 1, 0, "the thing", &err), RV_LOCAL_IO);
 	assert_int_equal(rv_write_all(-1, "x", 1, "the thing", &err), RV_LOCAL_IO);
 	assert_string_equal(err.message, "write the thing: Bad file descriptor");
 	assert_ok(rv_write_all(-1, "", 0, "the thing", &err));
@@ -226,6 +227,7 @@ static void test_failing_calls(void **state RV_UNUSED)
 
 	if (fd >= 0) {
 		assert_int_equal(rv_write_all(fd, "x", 1, "/dev/full", &err), RV_LOCAL_IO);
+		assert_int_equal(rv_pwrite_all(fd, "x", 1, 5, "/dev/full", &err), RV_LOCAL_IO);
 		assert_true(err.transient);
 		close(fd);
 	}

@@ -197,11 +197,11 @@ static void test_zeros_in_the_middle(void **arg)
 	memset(large, '\n', 70000);
 	rv_intake_add_reject(&bytes, "c", "r", "s", rv_str_of(large));
 	memset(bytes.bytes + first, 0, second - first);
-	assert_int_equal(read_back(w, &bytes, &seen), RV_DAMAGED);
-	assert_string_equal(seen.bytes, "r1:{}\n|");
-	/* nothing whole is behind: the power went while all of that was written */
-	bytes.bytes[bytes.len - 1] ^= 1;
+	/* it was written together with what is not there: the power went */
 	assert_int_equal(read_back(w, &bytes, &seen), RV_OK);
+	assert_string_equal(seen.bytes, "r1:{}\n|");
+	rv_intake_begin_with_rejects(bytes.bytes + second);
+	assert_int_equal(read_back(w, &bytes, &seen), RV_DAMAGED);
 	assert_string_equal(seen.bytes, "r1:{}\n|");
 	for (size_t gap = 65536 - 60; gap < 65536 + 60; gap++) {
 		rv_strbuf_clear(&bytes);
@@ -210,16 +210,97 @@ static void test_zeros_in_the_middle(void **arg)
 		add_records(&bytes, "{}\n", 1);
 		assert_int_equal(read_back(w, &bytes, &seen), RV_DAMAGED);
 	}
-	/* heads of large frames, one behind another, are not followed without end */
+}
+
+static size_t frames_of(const struct rv_strbuf *seen)
+{
+	size_t frames = 0;
+	for (const char *p = seen->bytes; (p = strchr(p, '|')); p++)
+		frames++;
+	return frames;
+}
+
+/* Room was taken ahead: zeros follow the frames. Of the last round any sector may not have come to the disk,
+ * and it was never answered for; what was durable before is told from it by the rounds that follow. */
+static void test_room(void **arg)
+{
+	struct world *w = *arg;
+	enum { SECTOR = 16 };
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf bytes = RV_STRBUF_INIT;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf seen = RV_STRBUF_INIT;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf zeros = RV_STRBUF_INIT;
+	for (size_t i = 0; i < 200000; i++)
+		rv_strbuf_putc(&zeros, '\0');
+	add_records(&bytes, "{\"durable\":1}\n", 1);
+	size_t last_round = bytes.len;
+	add_records(&bytes, "{\"torn\":1}\n{\"torn\":2}\n", 2);
+	rv_intake_add_reject(&bytes, "not_json", "it is none", "POST", RV_STR("what was sent\0"));
+	rv_intake_add_reject(&bytes, "not_json", "it is none", "POST", RV_STR("and more"));
+	size_t end = bytes.len;
+	for (size_t from = last_round; from < end; from++)
+		for (size_t to = from + 1; to <= end && to <= from + 3 * SECTOR; to += SECTOR - 1) {
+			RV_CLEANUP(rv_strbuf_release) struct rv_strbuf torn = RV_STRBUF_INIT;
+			rv_strbuf_add(&torn, bytes.bytes, end);
+			memset(torn.bytes + from, '\0', to - from);
+			bool same = memcmp(torn.bytes, bytes.bytes, end) == 0; /* a zero was there before */
+			/* A single zero may be anything, unless it ends what was sent. */
+			bool one = to == from + 1;
+			rv_strbuf_add(&torn, zeros.bytes, zeros.len);
+			enum rv_status status = read_back(w, &torn, &seen);
+			assert_true(status == RV_OK || (one && status == RV_DAMAGED));
+			assert_true(rv_starts_with(seen.bytes, "r1:{\"durable\":1}\n|"));
+			assert_true(frames_of(&seen) < 4 || same);
+			/* The same with one more round behind it: it was durable. */
+			for (int rejects = 0; rejects < 2 && !same; rejects++) {
+				rv_strbuf_truncate(&torn, end);
+				if (from % 7 == 0) /* far behind, over more than one look */
+					rv_strbuf_add(&torn, zeros.bytes, (64 << 10) - 100 + from);
+				size_t begin = torn.len;
+				if (rejects) {
+					rv_intake_add_reject(&torn, "a", "b", "c", RV_STR("d"));
+					rv_intake_begin_with_rejects(torn.bytes + begin);
+				} else {
+					add_records(&torn, "{}\n", 1);
+				}
+				assert_int_equal(read_back(w, &torn, &seen), RV_DAMAGED);
+			}
+		}
+	/* A round of rejects alone is read like one that follows records. */
 	rv_strbuf_clear(&bytes);
-	for (size_t i = 0; i < 100; i++)
-		rv_strbuf_putc(&bytes, '\0');
-	char head[RV_INTAKE_HEAD];
-	const struct rv_intake_frame claim = { RV_INTAKE_RECORDS, 1, { large, 10000 } };
-	rv_intake_head(&claim, head);
-	for (size_t i = 0; i < 1000; i++)
-		rv_strbuf_add(&bytes, head, sizeof(head));
-	assert_int_equal(read_back(w, &bytes, &seen), RV_DAMAGED);
+	rv_intake_add_reject(&bytes, "a", "b", "c", RV_STR("d"));
+	rv_intake_begin_with_rejects(bytes.bytes);
+	rv_intake_add_reject(&bytes, "e", "f", "g", RV_STR("h"));
+	assert_int_equal(read_back(w, &bytes, &seen), RV_OK);
+	assert_string_equal(seen.bytes, "x1:a\nb\nc\nd|x1:e\nf\ng\nh|");
+}
+
+static void test_take_room(void **arg)
+{
+	struct world *w = *arg;
+	RV_CLEANUP(rv_free_p) char *path = rv_run_intake_path(w->run, 3);
+	RV_CLEANUP(rv_close_p) int fd = open(path, O_RDWR | O_CREAT, 0600);
+	assert_int_equal(pwrite(fd, "frame", 5, 0), 5);
+	/* Little for a small file, more for a large one, and never without end. */
+	struct rv_intake_room room = { .end = 0 };
+	rv_intake_take_room(fd, 5, &room);
+	uint64_t small = room.end;
+	assert_int_equal(lseek(fd, 0, SEEK_END), small);
+	assert_true(small > 5 + 4096 && small < 128 << 10);
+	/* There is some still. */
+	rv_intake_take_room(fd, small - 1, &room);
+	assert_int_equal(room.end, small);
+	rv_intake_take_room(fd, 10 << 20, &room);
+	assert_int_equal(lseek(fd, 0, SEEK_END), room.end);
+	assert_true(room.end > (10 << 20) + small && room.end < 11 << 20);
+	char begin[6];
+	assert_int_equal(pread(fd, begin, 6, 0), 6);
+	assert_memory_equal(begin, "frame", 6);
+	/* There is none: that is no failure, and not tried for every round. */
+	RV_CLEANUP(rv_close_p) int full = open("/dev/full", O_RDWR);
+	room = (struct rv_intake_room){ .end = 0 };
+	rv_intake_take_room(full, 77, &room);
+	assert_int_equal(room.end, 77);
+	assert_true(room.next > 77 + 4096);
 }
 
 static void test_promise(void **arg)
@@ -354,6 +435,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_frames, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_zeros_of_its_own, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_zeros_in_the_middle, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_room, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_take_room, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_promise, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_179_recover, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_damaged, set_up, tear_down),
