@@ -90,15 +90,38 @@ static bool is_plain(unsigned char c)
 	return plain[c];
 }
 
+#define EACH_BYTE(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+static uint64_t has_zero(uint64_t word)
+{
+	return (word - EACH_BYTE(1)) & ~word & EACH_BYTE(0x80);
+}
+
+/* How many bytes there are plain, eight at a time. */
+static size_t plain_run(const char *p, size_t len)
+{
+	size_t run = 0;
+	for (; len - run >= sizeof(uint64_t); run += sizeof(uint64_t)) {
+		uint64_t word;
+		memcpy(&word, p + run, sizeof(word));
+		uint64_t others = (word & EACH_BYTE(0x80)) | ((word - EACH_BYTE(0x20)) & ~word & EACH_BYTE(0x80)) |
+				  has_zero(word ^ EACH_BYTE('"')) | has_zero(word ^ EACH_BYTE('\\')) |
+				  has_zero(word ^ EACH_BYTE(0x7f));
+		if (others)
+			break;
+	}
+	while (run < len && is_plain((unsigned char)p[run]))
+		run++;
+	return run;
+}
+
 /* Bytes of a header: UTF-8 where they are that, else each its own character. */
 static void add_bytes(struct rv_strbuf *out, struct rv_str s)
 {
 	for (size_t i = 0; i < s.len;) {
-		size_t run = i;
-		while (run < s.len && is_plain((unsigned char)s.p[run]))
-			run++;
-		put(out, s.p + i, run - i);
-		i = run;
+		size_t run = plain_run(s.p + i, s.len - i);
+		put(out, s.p + i, run);
+		i += run;
 		if (i == s.len)
 			break;
 		unsigned c = (unsigned char)s.p[i];
@@ -153,11 +176,9 @@ static size_t add_text_string(struct rv_strbuf *out, const char *p, size_t len)
 	size_t i = 1;
 	put_char(out, '"');
 	while (i < len && p[i] != '"') {
-		size_t run = i;
-		while (run < len && is_plain((unsigned char)p[run]))
-			run++;
-		put(out, p + i, run - i);
-		i = run;
+		size_t run = plain_run(p + i, len - i);
+		put(out, p + i, run);
+		i += run;
 		if (i == len || p[i] == '"')
 			break;
 		if (p[i] == '\\') {
@@ -173,19 +194,23 @@ static size_t add_text_string(struct rv_strbuf *out, const char *p, size_t len)
 	return i < len ? i + 1 : len;
 }
 
-static const char *const key_names[RV_EVENT_KEYS] = { "cid", "z", "uip", "ua", "dl", "dr", "uid" };
-#define KEY_MAX 3 /* the longest of them */
-
 /* Which of the event's own keys the string at `key` (with quotes, as stored) is; RV_EVENT_KEYS: none. */
 static enum rv_event_key which(const char *key, size_t len)
 {
-	enum rv_event_key k = RV_EVENT_CID;
-	if (len - 2 > KEY_MAX)
+	static const struct {
+		char name[4];
+		enum rv_event_key key;
+	} known[] = { { "cid", RV_EVENT_CID }, { "uip", RV_EVENT_UIP }, { "uid", RV_EVENT_UID },
+		      { "ua", RV_EVENT_UA },   { "dl", RV_EVENT_DL },   { "dr", RV_EVENT_DR },
+		      { "z", RV_EVENT_Z } };
+	char name[4] = { 0 };
+	if (len - 2 >= sizeof(name))
 		return RV_EVENT_KEYS;
-	while (k < RV_EVENT_KEYS &&
-	       (strlen(key_names[k]) != len - 2 || memcmp(key_names[k], key + 1, len - 2) != 0))
-		k++;
-	return k;
+	memcpy(name, key + 1, len - 2);
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+		if (memcmp(known[i].name, name, sizeof(name)) == 0)
+			return known[i].key;
+	return RV_EVENT_KEYS;
 }
 
 /* Offsets of a member of the outer object while the text still moves. */

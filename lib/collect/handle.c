@@ -33,8 +33,11 @@ static enum media media_of(const struct rv_http_head *head)
 	if (!field || !field->value.len)
 		return MEDIA_JSON;
 	struct rv_str type = field->value;
-	for (type.len = 0; type.len < field->value.len && !strchr("; \t", type.p[type.len]);)
-		type.len++;
+	for (type.len = 0; type.len < field->value.len; type.len++) {
+		char c = type.p[type.len];
+		if (c == ';' || c == ' ' || c == '\t')
+			break;
+	}
 	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
 		if (rv_http_name_is(type, known[i].type))
 			return known[i].media;
@@ -328,11 +331,14 @@ static void take_event(void *arg, const char *p, size_t len)
 	}
 	struct rv_seen_id id = rv_seen_id_of(server->seen_seed, event.body);
 	bool remembers = server->settings.remember > 0;
+	/* What it is compared with lies anywhere in memory: it comes while the headers are written. */
+	if (remembers)
+		rv_seen_window_fetch(&server->seen, id);
+	know_headers(intake);
 	if (remembers && is_known(intake, id)) {
 		intake->duplicates++;
 		return;
 	}
-	know_headers(intake);
 	if (is_too_long(intake, &event)) {
 		reject(intake, (struct rv_str){ p, len }, "too_large", "its record would be too long", 0);
 		check_room(intake);
@@ -349,6 +355,11 @@ static void take_event(void *arg, const char *p, size_t len)
 	check_room(intake);
 }
 
+static bool is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 static void take_body(struct intake *intake, struct rv_str body)
 {
 	struct rv_collect_server *server = intake->server;
@@ -357,7 +368,7 @@ static void take_body(struct intake *intake, struct rv_str body)
 	enum media media = media_of(intake->head);
 	bool is_get = rv_str_is(intake->head->method, "GET");
 	size_t first = 0;
-	while (first < body.len && strchr(" \t\r\n", body.p[first]))
+	while (first < body.len && is_space(body.p[first]))
 		first++;
 	/* curl -d says form whatever it sends. */
 	bool looks_like_json = first < body.len && (body.p[first] == '{' || body.p[first] == '[');

@@ -65,6 +65,18 @@ void rv_seen_release(struct rv_seen *seen)
 	*seen = (struct rv_seen){ .slots = NULL };
 }
 
+static void fetch(const struct rv_seen *seen, struct rv_seen_id id)
+{
+	if (seen->size)
+		__builtin_prefetch(&seen->slots[id.low & (seen->size - 1)]);
+}
+
+void rv_seen_window_fetch(const struct rv_seen_window *window, struct rv_seen_id id)
+{
+	fetch(&window->now, id);
+	fetch(&window->before, id);
+}
+
 bool rv_seen_window_has(const struct rv_seen_window *window, struct rv_seen_id id)
 {
 	return rv_seen_has(&window->now, id) || rv_seen_has(&window->before, id);

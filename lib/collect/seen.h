@@ -32,6 +32,8 @@ struct rv_seen_window {
 	struct rv_seen now, before;
 	size_t least; /* 0: none is remembered */
 };
+/* It will be asked for soon: what is looked at then may come from memory meanwhile. */
+void rv_seen_window_fetch(const struct rv_seen_window *window, struct rv_seen_id id);
 bool rv_seen_window_has(const struct rv_seen_window *window, struct rv_seen_id id);
 void rv_seen_window_add(struct rv_seen_window *window, struct rv_seen_id id);
 void rv_seen_window_release(struct rv_seen_window *window);

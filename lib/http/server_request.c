@@ -77,12 +77,12 @@ static bool is_target(struct rv_str target)
 
 static bool is_host(struct rv_str host)
 {
-	for (size_t i = 0; i < host.len; i++) {
-		char c = lower(host.p[i]);
-		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') &&
-		    (!c || !strchr(".-_:[]", c)))
+	static const bool in_host[256] = { ['a' ... 'z'] = true, ['A' ... 'Z'] = true, ['0' ... '9'] = true,
+					   ['.'] = true, ['-'] = true, ['_'] = true, [':'] = true,
+					   ['['] = true, [']'] = true };
+	for (size_t i = 0; i < host.len; i++)
+		if (!in_host[(unsigned char)host.p[i]])
 			return false;
-	}
 	return host.len > 0;
 }
 
