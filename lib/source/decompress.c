@@ -351,7 +351,7 @@ static enum rv_status fail_for_good(struct decoder *d, const char *what)
 }
 
 /* One run of the engine; how far it came is in d. */
-static void run_engine(struct decoder *d, bool last, size_t size)
+static void run_engine(struct decoder *d, bool last)
 {
 	size_t in_pos = d->in_pos, left = d->o_left;
 	bool had_input = d->in_pos < d->in_len;
@@ -359,7 +359,7 @@ static void run_engine(struct decoder *d, bool last, size_t size)
 	size_t produced = left - d->o_left;
 
 	d->offset += produced;
-	d->more_output = size && d->o_left == 0;
+	d->more_output = d->o_left == 0;
 	if (progress == MEMBER_ENDS) {
 		d->between = true;
 		d->more_output = false;
@@ -415,7 +415,7 @@ static enum rv_status decoder_read(struct rv_source *source, void *buf, size_t s
 		}
 		d->o = buf;
 		d->o_left = size;
-		run_engine(d, d->inner_end, size);
+		run_engine(d, d->inner_end);
 		if (d->o_left < size) { /* a fault found behind these bytes comes next time */
 			*ret_n = size - d->o_left;
 			*ret_state = RV_SOURCE_BYTES;

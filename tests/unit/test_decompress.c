@@ -304,13 +304,15 @@ static void test_trickling(void **state RV_UNUSED)
 	for (int c = FIRST; c <= LAST; c++) {
 		RV_CLEANUP(rv_strbuf_release) struct rv_strbuf in = RV_STRBUF_INIT;
 		RV_CLEANUP(rv_strbuf_release) struct rv_strbuf out = RV_STRBUF_INIT;
+		struct drip d = { { &ops, "drip" }, NULL, NULL, false }; /* outlives who reads it */
 		RV_CLEANUP(rv_source_free_p) struct rv_source *s = NULL;
 		struct rv_error err = RV_ERROR_INIT;
 		enum rv_source_state got = RV_SOURCE_BYTES;
 		size_t waits = 0;
 
 		compress((enum rv_compression)c, words, sizeof(words) - 1, &in);
-		struct drip d = { { &ops, "drip" }, in.bytes, in.bytes + in.len, false };
+		d.p = in.bytes;
+		d.end = in.bytes + in.len;
 
 		assert_int_equal(rv_source_decompress_new(&d.source, (enum rv_compression)c, NULL, 0,
 							  &s, &err),

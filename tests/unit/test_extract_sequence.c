@@ -145,7 +145,7 @@ static void test_a_damaged_one_is_told(void **state)
 	struct world *w = *state;
 	static const char *const bad[] = {
 		"", "[]", "{}", "{\"v\":1,\"last\":\"7\",\"missing\":[]}", "{\"v\":1,\"last\":7}", "{\"last\":7,\"missing\":[]}",
-		"{\"v\":1,\"last\":-7,\"missing\":[]}", "{\"v\":1,\"last\":7,\"missing\":[[6,4]]}",
+		"{\"v\":1,\"last\":-7,\"missing\":[[1,2]]}", "{\"v\":1,\"last\":7,\"missing\":[[6,4]]}",
 		"{\"v\":1,\"last\":7,\"missing\":[[-1,4]]}", "{\"v\":1,\"last\":7,\"missing\":[[1]]}",
 		"{\"v\":1,\"last\":7,\"missing\":[[1,2],[\"3\",4]]}", "{\"v\":1,\"last\":7,\"missing\":[[1,2]]",
 		"{\"v\":1,\"last\":7,\"missing\":[[3,4],[1,2]]}", "{\"v\":1,\"last\":7,\"missing\":[[3,4],[4,5]]}",

@@ -139,6 +139,23 @@ static void test_an_extent_of_another_source(void **state RV_UNUSED)
 		}
 }
 
+static void test_an_extent_far_behind(void **state RV_UNUSED)
+{
+	struct rv_error err = RV_ERROR_INIT;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT, out = RV_STRBUF_INIT;
+	RV_CLEANUP(rv_source_free_p) struct rv_source *s = NULL;
+
+	for (unsigned i = 0; text.len < 600000; i++)
+		rv_strbuf_printf(&text, "%u\n", i);
+	assert_int_equal(rv_source_limit_new(rv_source_prepend_new("", 0, rv_source_mem_new(text.bytes, text.len, 0,
+											    UINT64_MAX)),
+					     550000, 550010, &s, &err),
+			 RV_OK);
+	assert_int_equal(read_all(s, 4, &out, &err), RV_OK);
+	assert_int_equal(out.len, 10);
+	assert_memory_equal(out.bytes, text.bytes + 550000, 10);
+}
+
 static void test_an_extent_of_a_source_that_fails(void **state RV_UNUSED)
 {
 	struct rv_error err = RV_ERROR_INIT;
@@ -188,6 +205,15 @@ static void test_a_file_that_was_read_before(void **state RV_UNUSED)
 	assert_string_equal(out.bytes, "456");
 	assert_int_equal(s->ops->seek(s, UINT64_MAX, &err), RV_LOCAL_IO);
 	assert_non_null(strstr(err.message, "cannot go to byte 18446744073709551615 of digits"));
+	/* nor is there a place to go to in a pipe */
+	RV_CLEANUP(rv_source_free_p) struct rv_source *pipe_source = NULL;
+	int ends[2];
+
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(rv_source_file_new(ends[0], "pipe", UINT64_MAX, &pipe_source, &err), RV_OK);
+	assert_int_equal(pipe_source->ops->seek(pipe_source, 1, &err), RV_LOCAL_IO);
+	assert_non_null(strstr(err.message, "cannot go to byte 1 of pipe"));
+	close(ends[1]);
 }
 
 static void test_a_file_that_cannot_be_read(void **state RV_UNUSED)
@@ -317,6 +343,7 @@ int main(void)
 		cmocka_unit_test(test_mem_goes_on_behind_a_failure),
 		cmocka_unit_test(test_prepended_bytes_come_first),
 		cmocka_unit_test(test_an_extent_of_another_source),
+		cmocka_unit_test(test_an_extent_far_behind),
 		cmocka_unit_test(test_an_extent_of_a_source_that_fails),
 		cmocka_unit_test(test_file_extent_and_seek),
 		cmocka_unit_test(test_a_file_that_was_read_before),

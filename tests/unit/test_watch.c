@@ -473,6 +473,9 @@ static void test_looks_have_their_times(void **state)
 	rv_watch_look(w->watch, 0);
 	assert_int_equal(item_of(w, "a.log")->bytes, 4);
 	assert_true(rv_watch_next_ms(w->watch) > 0);
+	/* nothing comes for longer than two looks are apart */
+	rv_watch_look(w->watch, 60);
+	assert_int_equal(w->found, 1);
 }
 
 static void test_a_whole_folder_has_its_times(void **state)
@@ -583,6 +586,10 @@ static void test_folders_that_are_renamed_and_removed(void **state)
 	look(w);
 	look(w);
 	assert_true(item->removed && w->watch->folders_count == folders);
+	append(w, "later.log", "x\n"); /* behind it in the list */
+	look(w);
+	look(w);
+	assert_true(w->watch->folders_count == folders);
 	rv_watch_forget(w->watch, item);
 	look(w);
 	assert_int_equal(w->watch->folders_count, folders - 1);
@@ -615,7 +622,7 @@ static void test_files_change_folders(void **state)
 	look(w);
 	look(w);
 	assert_true(x->detached && !x->removed);
-	RV_CLEANUP(rv_free_p) char *back = path_of(w, "x2.log");
+	RV_CLEANUP(rv_free_p) char *back = path_of(w, "b/x2.log");
 	assert_int_equal(rename(outside, back), 0);
 	look(w);
 	look(w);
@@ -692,6 +699,54 @@ static void test_named_moved_and_put_back(void **state)
 	assert_int_equal(rv_watch_count(w->watch), 1);
 }
 
+/* Under another name it is looked for by all that is known of it. */
+static void test_named_moved_and_looked_for(void **state)
+{
+	struct world *w = *state;
+	static const struct {
+		int64_t birth_ns; /* -1: as it is */
+		uint64_t device;  /* added */
+		bool found;
+	} cases[] = { { -1, 0, true }, { 0, 0, true }, { 5, 0, false }, { -1, 1, false } };
+	append(w, "a.log", "x\n");
+	watch(w, "a.log", 4, false);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct rv_watched *item = item_of(w, "a.log");
+		RV_CLEANUP(rv_free_p) char *path = rv_strdup(item->path);
+		take_all(w);
+		w->rotated = w->removed = 0;
+		if (cases[i].birth_ns >= 0)
+			item->birth_ns = cases[i].birth_ns;
+		item->device += cases[i].device;
+		move(w, "a.log", "moved");
+		look(w);
+		assert_true(item->detached);
+		assert_int_equal(w->rotated, cases[i].found);
+		assert_int_equal(w->removed, !cases[i].found);
+		rv_watch_forget(w->watch, item);
+		remove_it(w, "moved");
+		append(w, "a.log", "x\n");
+		look(w);
+	}
+}
+
+/* Two operands, one file: it is followed once. */
+static void test_named_twice_by_links(void **state)
+{
+	struct world *w = *state;
+	append(w, "a.log", "x\n");
+	RV_CLEANUP(rv_free_p) char *a = path_of(w, "a.log");
+	w->paths[1] = path_of(w, "b.log");
+	assert_int_equal(link(a, w->paths[1]), 0);
+	watch(w, "a.log", 4, false);
+	look(w);
+	assert_int_equal(rv_watch_count(w->watch), 1);
+	assert_string_equal(rv_watch_at(w->watch, 0)->name, "a.log");
+	append(w, "b.log", "y\n");
+	look(w);
+	assert_int_equal(rv_watch_at(w->watch, 0)->bytes, 4);
+}
+
 /* It is waited for, and said once. */
 static void test_named_in_a_folder_that_goes(void **state)
 {
@@ -757,6 +812,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_what_else_is_in_folders, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_two_operands, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_named_moved_and_put_back, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_named_moved_and_looked_for, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_named_twice_by_links, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_named_in_a_folder_that_goes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_what_is_beside_and_no_copy, set_up, tear_down),
 	};

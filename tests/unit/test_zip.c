@@ -20,6 +20,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zstd.h>
 
 #include "base/memory.h"
 #include "base/strbuf.h"
@@ -504,6 +505,62 @@ static void fault_105_four_gibibytes_of_data(void **state)
 	rv_zip_free(zip);
 }
 
+/* The name says how; and how much may come out is the least of what its packed bytes, its size and the
+ * limits allow. */
+static void members_packed_in_other_ways(void **state)
+{
+	struct zip z = { 0 };
+	char packed[200];
+	size_t len = ZSTD_compress(packed, sizeof(packed), ABC, strlen(ABC), 1);
+	static const struct rv_zip_limits few = { .max_bytes = 2 << 20, .max_ratio = UINT64_MAX };
+	static const char *const says[] = { "a.csv.bz2: the bzip2 stream ", "a.csv.xz: the xz stream " };
+	char zeros_packed[4096];
+	RV_CLEANUP(rv_free_p) char *zeros = rv_calloc(1, 4 << 20);
+	size_t zeros_len = ZSTD_compress(zeros_packed, sizeof(zeros_packed), zeros, 4 << 20, 1);
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf sb = RV_STRBUF_INIT;
+	struct rv_source *source = NULL;
+	struct rv_zip *zip = NULL;
+	struct rv_error err = RV_ERROR_INIT;
+	char identity[RV_ZIP_IDENTITY_TEXT];
+
+	(void)state;
+	assert_false(ZSTD_isError(len) || ZSTD_isError(zeros_len));
+	PUT(&z, .name = "a.csv.bz2", TEXT(ABC));
+	PUT(&z, .name = "a.csv.xz", TEXT(ABC));
+	PUT(&z, .name = "a.csv.zst", .data = packed, .len = len);
+	PUT(&z, .name = "b.csv.zst", .data = zeros_packed, .len = zeros_len);
+	finish(&z);
+	int fd = file_of(&z.out);
+
+	assert_int_equal(rv_zip_open(fd, "extract.zip", &few, &zip, &err), RV_OK);
+	assert_string_equal(rv_zip_label(zip), "extract.zip");
+	assert_int_equal(rv_zip_directory(zip)->count, 4);
+	assert_int_equal(rv_zip_identity(zip, identity, &err), RV_OK);
+	assert_int_equal(strlen(identity), RV_ZIP_IDENTITY_TEXT - 1);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(rv_zip_member_unpacked(zip, i, &source, &err), RV_OK);
+		assert_int_equal(read_source(source, 1000, &sb, &err), RV_BAD_DATA);
+		assert_non_null(strstr(err.message, says[i]));
+		rv_source_free(source);
+	}
+	assert_int_equal(rv_zip_member_unpacked(zip, 2, &source, &err), RV_OK);
+	assert_int_equal(read_source(source, 1000, &sb, &err), RV_OK);
+	assert_string_equal(sb.bytes, ABC);
+	rv_source_free(source);
+	assert_int_equal(rv_zip_member_unpacked(zip, 3, &source, &err), RV_OK);
+	assert_int_equal(read_source(source, 1 << 20, &sb, &err), RV_BAD_DATA);
+	assert_non_null(strstr(err.message, "b.csv.zst decompresses to more than 2097152 bytes"));
+	rv_source_free(source);
+	rv_zip_free(zip);
+	/* few packed bytes may become a MiB by any ratio */
+	zip = open_bytes(z.out);
+	assert_int_equal(rv_zip_member_unpacked(zip, 3, &source, &err), RV_OK);
+	assert_int_equal(read_source(source, 1 << 20, &sb, &err), RV_BAD_DATA);
+	assert_non_null(strstr(err.message, "b.csv.zst decompresses to more than 1048576 bytes"));
+	rv_source_free(source);
+	rv_zip_free(zip);
+}
+
 /* ---- 111: children that go wrong ---- */
 
 static void wait_for_order(struct rv_zip_shared *s, int channel)
@@ -674,6 +731,17 @@ static int child_says_rude_things(void *arg, int file, int channel)
 	return child_is_silent(arg, file, channel);
 }
 
+static int child_cannot_read(void *arg, int file, int channel)
+{
+	struct rv_zip_shared *s = arg;
+
+	wait_for_order(s, channel);
+	snprintf(s->fault, sizeof(s->fault), "cannot read at byte 7: Input/output error");
+	atomic_store(&s->ended, RV_ZIP_UNREADABLE);
+	(void)!write(channel, "", 1);
+	return child_is_silent(arg, file, channel);
+}
+
 static int child_closes_its_channel(void *arg, int file, int channel)
 {
 	wait_for_order(arg, channel);
@@ -747,6 +815,37 @@ static void fault_112_a_child_that_opens_connects_or_executes(void **state)
 						    "call that is not allowed (signal 31"));
 		rv_zip_free(zip);
 	}
+}
+
+/* Which is not the archive's fault; and whoever has much patience and memory says so. */
+static void a_file_that_the_child_cannot_read(void **state)
+{
+	struct rv_zip *zip = open_case("plain");
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf sb = RV_STRBUF_INIT;
+	struct rv_error err = RV_ERROR_INIT;
+
+	(void)state;
+	rv_zip_set_child(zip, &(struct rv_zip_child_params){ .run = child_cannot_read, .memory_bytes = 64 << 20,
+							     .patience_ms = INT64_C(1) << 40 });
+	assert_int_equal(read_member(zip, 0, 1000, &sb, &err), RV_LOCAL_IO);
+	assert_string_equal(err.message, "extract.zip: entry 'a.csv': cannot read at byte 7: Input/output error");
+	rv_zip_free(zip);
+}
+
+/* One that has no library is no use to a member that needs it, and is one to the next that does not. */
+static void children_with_and_without_the_library(void **state)
+{
+	struct rv_zip *zip = open_case("methods");
+	struct rv_error err = RV_ERROR_INIT;
+
+	(void)state;
+	assert_int_equal(rv_zip_start_children(zip, 2, &err), RV_OK);
+	for (size_t i = 0; i < rv_zip_count(zip); i++) {
+		RV_CLEANUP(rv_strbuf_release) struct rv_strbuf sb = RV_STRBUF_INIT;
+
+		assert_int_equal(read_member(zip, i, 1000, &sb, &err), RV_OK);
+	}
+	rv_zip_free(zip);
 }
 
 /* As on a kernel without them, and with each method. */
@@ -915,9 +1014,12 @@ int main(void)
 		cmocka_unit_test(several_threads),
 		cmocka_unit_test(children_are_used_again),
 		cmocka_unit_test(members_packed_once_more),
+		cmocka_unit_test(members_packed_in_other_ways),
 		cmocka_unit_test(fault_105_four_gibibytes_of_data),
 		cmocka_unit_test(fault_111_children_that_go_wrong),
 		cmocka_unit_test(fault_112_a_child_that_opens_connects_or_executes),
+		cmocka_unit_test(a_file_that_the_child_cannot_read),
+		cmocka_unit_test(children_with_and_without_the_library),
 		cmocka_unit_test(without_seccomp_and_landlock),
 		cmocka_unit_test(without_libarchive),
 		cmocka_unit_test(waiting_has_an_end),
