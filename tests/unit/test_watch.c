@@ -573,7 +573,6 @@ static void test_folders_that_are_renamed_and_removed(void **state)
 	move(w, "a", "b");
 	look(w);
 	look(w);
-	RV_CLEANUP(rv_free_p) char *path = path_of(w, "b/x.log");
 	assert_string_equal(item->folder->path + strlen(w->folder), "/b");
 	append(w, "b/x.log", "y\n");
 	look(w);
@@ -712,7 +711,6 @@ static void test_named_moved_and_looked_for(void **state)
 	watch(w, "a.log", 4, false);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		struct rv_watched *item = item_of(w, "a.log");
-		RV_CLEANUP(rv_free_p) char *path = rv_strdup(item->path);
 		take_all(w);
 		w->rotated = w->removed = 0;
 		if (cases[i].birth_ns >= 0)
