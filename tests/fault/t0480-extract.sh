@@ -53,9 +53,10 @@ whole () {
 	state >have && test_cmp want have
 }
 state () {
-	river query --no-load --output csv "SELECT * FROM dw.orders ORDER BY id" 2>ask.err &&
-	river query --no-load --output csv "SELECT name, count(*) FROM _river.extracts GROUP BY name ORDER BY name" 2>ask.err &&
-	river query --no-load --output csv "SELECT count(*), count(DISTINCT (\"river extract\", \"river row\")) FROM _river.\"dw.orders/rows\"" 2>ask.err &&
+	river query --no-load --output csv "SELECT * FROM dw.orders ORDER BY id;
+		SELECT name, count(*) FROM _river.extracts GROUP BY name ORDER BY name;
+		SELECT count(*), count(DISTINCT (\"river extract\", \"river row\"))
+			FROM _river.\"dw.orders/rows\"" 2>ask.err &&
 	read_lake && sort got &&
 	(cd w/lake && find loads _river/extracts -type f | sort && find loads -type f | sort | xargs cat | cksum) &&
 	find w/state/extracts -name '.tmp-*' &&

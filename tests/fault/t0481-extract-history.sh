@@ -45,8 +45,9 @@ state () {
 	(cd w/lake && find loads _river/extracts -type f ! -name "documents-*" | sort &&
 		cat $(find loads -name "documents-*.zst") | zstd -qdc | jq -cs "group_by(.id)[] | max_by(._v)") &&
 	cat w/lake/_river/extracts/shop/sequence.json &&
-	river query --no-load --output csv "SELECT count(*), count(DISTINCT (\"river extract\", \"river row\")) FROM _river.\"shop.lines/rows\"" &&
-	river query --no-load --output csv "SELECT count(*) FROM _river.\"shop/order/roots\"" &&
+	river query --no-load --output csv "SELECT count(*), count(DISTINCT (\"river extract\", \"river row\"))
+			FROM _river.\"shop.lines/rows\";
+		SELECT count(*) FROM _river.\"shop/order/roots\"" &&
 	find w -name ".tmp-*"
 }
 # The same but for versions: a shard that comes later composes of all that is there then.
