@@ -77,8 +77,9 @@ power_case () {
 			if test "$power_at" -eq 0
 			then
 				power_total=$(sed -n '1s/^[a-z-]* \([0-9]*\).*/\1/p' walk.report)
-				power_step=$((power_total / ${power_max:-6} + 1))
-				test -z "$test_deep" || power_step=1
+				# at least as many steps, whatever the number of calls is today
+				power_step=$((power_total / ${power_max:-6}))
+				test $power_step -gt 0 && test -z "$test_deep" || power_step=1
 			fi
 			power_points=$((power_points + 1))
 			# the last call is not stepped over
