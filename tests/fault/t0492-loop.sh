@@ -22,8 +22,9 @@ pump_through () {
 	done &&
 	{ wait $pump || { cat pump.err; return 1; }; } && stop_collector
 }
+# A collector that is told to stop has to go; what is not in the lake by then is brought by whoever comes next.
 count () {
-	river --output csv query "select count(*), count(distinct record->'request'->>'id'),
+	river spool flush >flush.out && river --output csv query "select count(*), count(distinct record->'request'->>'id'),
 		count(distinct record->'request'->'body'->>'z') from web.clicks" | tail -n 1
 }
 
