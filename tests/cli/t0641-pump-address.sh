@@ -104,10 +104,14 @@ test_expect_success 'nobody listens yet: it waits, and arrives' '
 	sleep 0.3 && capture_start $port && wait $pumper && whole 200
 '
 
+# is_up PID: river itself, which hears a TERM
+is_up () {
+	test "$(cat "/proc/$1/comm" 2>/dev/null)" = river && grep -q "^SigCgt:.*[4-7c-f][0-9a-f]\{3\}\$" "/proc/$1/status"
+}
 test_expect_success 'SIGTERM while nobody listens: said, and soon over' '
 	{ river pump --map map.yaml --to "http://127.0.0.1:1/" rows.ndjson 2>err & } && pumper=$! &&
 	{ http_proxy=http://127.0.0.1:1 river pump --map map.yaml --to "http://127.0.0.1:1/" rows.ndjson 2>err2 & } && other=$! &&
-	sleep 0.5 && kill -TERM $pumper $other && { wait $pumper; test $? = 143; } && { wait $other; test $? = 143; } &&
+	test_wait_until 20 is_up $pumper && test_wait_until 20 is_up $other && sleep 0.2 && kill -TERM $pumper $other && { wait $pumper; test $? = 143; } && { wait $other; test $? = 143; } &&
 	test_grep "stopped after 0 events" err && test_grep "stopped after 0 events" err2
 '
 
