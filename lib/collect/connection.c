@@ -237,18 +237,17 @@ bool rv_connection_may_take(const struct connection *c)
 	return !c->ends && c->answers_count < ANSWERS_MAX && c->out.len < UNTAKEN_MAX_BYTES;
 }
 
-/* The head is whole and its body is wanted: how much of it is there? True: all; `body` is it. */
-static bool body_is_whole(struct rv_collect_server *server, struct connection *c,
-			  const struct rv_http_head *head, const char *p, size_t len, size_t *used,
-			  struct rv_str *body)
+/* Of the body that begins at p[head_len], how much is there? True: all; `body` is it. */
+static bool body_is_whole(struct rv_collect_server *server, struct connection *c, const char *p, size_t len,
+			  size_t *used, struct rv_str *body)
 {
 	struct rv_http_refusal refusal;
-	*used = head->len;
-	if (!head->chunked) {
-		*body = (struct rv_str){ p + head->len, (size_t)head->content_length };
-		if (len - head->len < head->content_length)
+	*used = c->head_len;
+	if (!c->chunked) {
+		*body = (struct rv_str){ p + c->head_len, (size_t)c->body_length };
+		if (len - c->head_len < c->body_length)
 			return false;
-		*used += (size_t)head->content_length;
+		*used += (size_t)c->body_length;
 		return true;
 	}
 	while (*used < len) {
@@ -271,6 +270,31 @@ static bool body_is_whole(struct rv_collect_server *server, struct connection *c
 	return false;
 }
 
+/* The head is whole and its body is wanted. `head` NULL: it was read before, and is read again only when all of the
+ * body is there, or whoever sends single bytes would have it read for each of them. */
+static size_t take_body(struct rv_collect_server *server, struct connection *c, const char *p, size_t len,
+			const struct rv_http_head *head, size_t *keep)
+{
+	struct rv_http_head again;
+	struct rv_http_refusal refusal;
+	struct rv_str body = { p, 0 };
+	size_t used;
+	if (body_is_whole(server, c, p, len, &used, &body)) {
+		if (!head && rv_http_head_read(p, len, 0, &again, &refusal) != RV_HTTP_DONE)
+			rv_bug("a head of %zu bytes is none any more", c->head_len);
+		c->head_len = 0;
+		rv_handle_request(server, c, head ? head : &again, body);
+		return used;
+	}
+	if (c->ends)
+		return len;
+	c->body_seen = c->chunked ? c->body.len : len - c->head_len;
+	if (!c->chunked)
+		return 0;
+	*keep = c->head_len;
+	return used;
+}
+
 /*
  * One request from p[0..len). Number of bytes that are done with; 0: more are needed, or no more requests
  * are taken. A chunked body is decoded as it comes: its bytes are taken out behind the head by the caller,
@@ -281,10 +305,10 @@ static size_t take_request(struct rv_collect_server *server, struct connection *
 {
 	struct rv_http_head head;
 	struct rv_http_refusal refusal;
-	struct rv_str body = { p, 0 };
-	size_t used;
 	*keep = 0;
-	switch (rv_http_head_read(p, len, c->head_len ? 0 : c->seen, &head, &refusal)) {
+	if (c->head_len)
+		return take_body(server, c, p, len, NULL, keep);
+	switch (rv_http_head_read(p, len, c->seen, &head, &refusal)) {
 	case RV_HTTP_MORE:
 		c->seen = len;
 		return 0;
@@ -295,31 +319,20 @@ static size_t take_request(struct rv_collect_server *server, struct connection *
 		break;
 	}
 	c->seen = 0;
-	if (!c->head_len) {
-		if (!rv_handle_head(server, c, &head)) {
-			if (c->ends)
-				return len;
-			c->skip = head.content_length;
-			return head.len;
-		}
-		c->chunks = (struct rv_http_chunks){ .digits = 0 };
-		rv_strbuf_clear(&c->body);
+	if (!rv_handle_head(server, c, &head)) {
+		if (c->ends)
+			return len;
+		c->skip = head.content_length;
+		return head.len;
 	}
-	bool whole = body_is_whole(server, c, &head, p, len, &used, &body);
-	if (c->ends)
-		return len;
-	if (whole) {
-		c->head_len = 0;
-		rv_handle_request(server, c, &head, body);
-		return used;
-	}
-	if (!c->head_len && head.expects_continue && len == head.len)
-		rv_connection_answer(c, &head, ANSWER_CONTINUE, 100);
-	c->body_seen = head.chunked ? c->body.len : len - head.len;
+	c->chunks = (struct rv_http_chunks){ .digits = 0 };
+	rv_strbuf_clear(&c->body);
 	c->head_len = head.len;
-	if (!head.chunked)
-		return 0;
-	*keep = head.len;
+	c->chunked = head.chunked;
+	c->body_length = head.content_length;
+	size_t used = take_body(server, c, p, len, &head, keep);
+	if (c->head_len && !c->ends && head.expects_continue && len == head.len)
+		rv_connection_answer(c, &head, ANSWER_CONTINUE, 100);
 	return used;
 }
 

@@ -70,6 +70,8 @@ struct connection {
 	struct rv_http_chunks chunks;
 	size_t seen;               /* of `in`, in search of a head's end */
 	size_t head_len;           /* of a request whose body is awaited; 0: none */
+	bool chunked;              /* that body, or else it has */
+	uint64_t body_length;      /* so many bytes */
 	uint64_t skip;             /* bytes of a body nobody wants */
 	size_t counted;            /* of the buffers, in server->buffered */
 	int64_t since_ms;          /* when this phase began, or something last moved */
