@@ -214,6 +214,11 @@ static void learn_clock(struct call *call, const struct rv_http_response *respon
 	atomic_store(&call->snowflake->clock_known, true);
 }
 
+int64_t rv_snowflake_clock_ms(const struct rv_snowflake *snowflake)
+{
+	return rv_clock_ms() + atomic_load(&snowflake->clock_offset_ms);
+}
+
 static bool is_among(int status, const int *statuses)
 {
 	for (; statuses && *statuses; statuses++)

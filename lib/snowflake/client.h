@@ -43,6 +43,10 @@ const char *rv_snowflake_role(const struct rv_snowflake *snowflake);
 /* All of what is configured, with where it comes from (settings.h). */
 const struct rv_snowflake_settings *rv_snowflake_settings(const struct rv_snowflake *snowflake);
 
+/* The time, ms since the epoch, as the service had it in its last answer; before the first one as this machine
+ * has it. What the service remembers goes by its own clock. */
+int64_t rv_snowflake_clock_ms(const struct rv_snowflake *snowflake);
+
 /* For doctor: reads the key or the token, and asks nobody. RV_AUTH: it is not what it should be. */
 struct rv_snowflake_identity {
 	char source[512];          /* "the private key /home/me/rsa_key.p8 (connection prod in ...)" */

@@ -75,6 +75,7 @@ static enum rv_status see_report(void *arg, const struct rv_snowpipe_report *rep
 
 	if (!snow_is(l, at, object))
 		return RV_OK;
+	int64_t their_ms = rv_snowflake_clock_ms(l->w->params.snowflake);
 	struct snow_file file = {
 		.ledger = { .object = object, .submitted_ms = l->items[at]->submitted_ms },
 		.history = report->state == RV_SNOWPIPE_FAILED ? SNOW_HISTORY_FAILED : SNOW_HISTORY_LOADED,
@@ -83,7 +84,7 @@ static enum rv_status see_report(void *arg, const struct rv_snowpipe_report *rep
 		.errors = report->rows_parsed > report->rows_inserted
 				  ? report->rows_parsed - report->rows_inserted
 				  : report->errors,
-		.loaded_ms = report->inserted_ms > 0 ? report->inserted_ms : rv_clock_ms(),
+		.loaded_ms = report->inserted_ms > 0 ? report->inserted_ms : their_ms,
 		.error_line = report->first_error_line,
 		.error_character = report->first_error_character,
 		.error = report->first_error[0] ? report->first_error : report->system_error,
@@ -91,7 +92,7 @@ static enum rv_status see_report(void *arg, const struct rv_snowpipe_report *rep
 	};
 	struct rv_load settled;
 
-	snow_settle(&file, rv_clock_ms(), &settled);
+	snow_settle(&file, their_ms, &settled);
 	for (; snow_is(l, at, object); at++) {
 		/* What COPY is to load has failed in the pipe before: that is no news. */
 		if (!snow_is_open(l->items[at]) || l->ways[at] == SNOW_WAY_COPY)
@@ -134,8 +135,10 @@ static enum rv_status ask_reports(struct following *f, struct rv_error *err)
 
 	if (deadline_ms && deadline_ms < until_ms)
 		until_ms = deadline_ms;
-	if (rv_snowpipe_history(&f->pipe, f->l->now_ms - CLOCKS_DIFFER_MS,
-				rv_clock_ms() + CLOCKS_DIFFER_MS, until_ms, see_report, f, err) != RV_OK)
+	int64_t their_ms = rv_snowflake_clock_ms(f->l->w->params.snowflake);
+
+	if (rv_snowpipe_history(&f->pipe, f->l->now_ms - CLOCKS_DIFFER_MS, their_ms + CLOCKS_DIFFER_MS, until_ms,
+				see_report, f, err) != RV_OK)
 		return not_reported(f, err);
 	f->missed = false;
 	return RV_OK;

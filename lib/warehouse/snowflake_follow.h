@@ -27,7 +27,7 @@ struct snow_loading {
 	enum snow_way *ways;
 	unsigned char *marks;
 	size_t count;
-	int64_t now_ms;            /* when it began */
+	int64_t now_ms;            /* when it began, by the clock of the service */
 	uint64_t rows, bytes, loaded; /* by this call */
 	size_t skipped;
 	bool uses_pipe, stop;

@@ -336,7 +336,6 @@ struct looking {
 	const struct rv_stream *stream;
 	snow_ledger_each *each;
 	void *arg;
-	int64_t now_ms;
 	struct rv_load *news;      /* what the ledger does not know yet */
 	size_t count, capacity;
 };
@@ -411,6 +410,8 @@ static enum rv_status see_page(void *arg, const struct rv_snowflake_page *page, 
 	if (page->columns_count != COLUMNS)
 		return rv_fail(err, RV_FAILED, "Snowflake answers %zu columns, not %d",
 			       page->columns_count, COLUMNS);
+	int64_t now_ms = rv_snowflake_clock_ms(l->w->params.snowflake);
+
 	for (size_t row = 0; row < page->count; row++) {
 		struct rv_str error = snow_text(page, row, FIRST_ERROR);
 		struct rv_str name = snow_text(page, row, FILE_NAME);
@@ -424,7 +425,7 @@ static enum rv_status see_page(void *arg, const struct rv_snowflake_page *page, 
 		if (!snow_relative(l->stream, object))
 			continue;
 		read_file(page, row, texts, &file);
-		bool news = snow_settle(&file, l->now_ms, &settled);
+		bool news = snow_settle(&file, now_ms, &settled);
 		enum rv_status status = l->each(l->arg, &file, &settled, err);
 
 		if (news && status == RV_OK) {
@@ -468,7 +469,7 @@ enum rv_status snow_ledger_look(struct rv_snowflake_warehouse *w, const struct r
 {
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf sql = RV_STRBUF_INIT;
 	RV_CLEANUP(looking_release) struct looking l = {
-		.w = w, .stream = stream, .each = each, .arg = arg, .now_ms = rv_clock_ms() };
+		.w = w, .stream = stream, .each = each, .arg = arg };
 
 	snow_ledger_look_sql(&sql, w, stream);
 	enum rv_status status = snow_ask(w, sql.bytes, NULL, see_page, &l, err);

@@ -397,7 +397,7 @@ static enum rv_status see_copied(void *arg, const struct rv_snowflake_page *page
 					   : SNOW_HISTORY_LOADED,
 			.rows = named_u64(page, row, "rows_loaded"),
 			.errors = named_u64(page, row, "errors_seen"),
-			.loaded_ms = rv_clock_ms(),
+			.loaded_ms = rv_snowflake_clock_ms(l->w->params.snowflake),
 			.error_line = named_u64(page, row, "first_error_line"),
 			.error_character = named_u64(page, row, "first_error_character"),
 			.error = named(page, row, "first_error").p,
@@ -497,6 +497,8 @@ static void choose_ways(struct snow_loading *l)
 {
 	char age[RV_NUMBER_TEXT];
 
+	/* It has answered by now. What it forgets, and when an object came, is by clocks that are not ours. */
+	l->now_ms = rv_snowflake_clock_ms(l->w->params.snowflake);
 	for (size_t i = 0; i < l->count; i++) {
 		struct rv_load *item = l->items[i];
 
@@ -579,7 +581,7 @@ enum rv_status snow_load(struct rv_warehouse *warehouse, const struct rv_stream 
 	struct snow_loading l = {
 		.w = (struct rv_snowflake_warehouse *)warehouse, .stream = stream,
 		.params = params ? params : &no_params, .items = sorted, .wanted = wanted,
-		.ways = ways, .marks = marks, .count = count, .now_ms = rv_clock_ms(),
+		.ways = ways, .marks = marks, .count = count,
 	};
 
 	for (size_t i = 0; i < count; i++) {

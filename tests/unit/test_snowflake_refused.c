@@ -145,6 +145,22 @@ static void test_170_clock_is_said(void **state RV_UNUSED)
 	fails(behind, 2, RV_AUTH, "h behind Snowflake's", "set the clock of this machine");
 }
 
+/* What Snowflake forgets it forgets by its own clock, whatever ours says. */
+static void test_198_their_clock(void **state RV_UNUSED)
+{
+	static const struct step steps[] = {
+		{ POST, .status = 401, .fields = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n", .body = REFUSED },
+	};
+	const int64_t then_ms = INT64_C(784111777000), hour_ms = 3600000;
+
+	world_start(steps);
+	w.last_repeats = true;
+	assert_in_range(rv_snowflake_clock_ms(w.snowflake), rv_clock_ms() - hour_ms, rv_clock_ms() + hour_ms);
+	assert_int_equal(run(&select_1), RV_AUTH);
+	assert_in_range(rv_snowflake_clock_ms(w.snowflake), then_ms, then_ms + hour_ms);
+	world_stop();
+}
+
 static void put_new_key(void)
 {
 	void *key = rsa_generate("RSA", 2048);
@@ -280,6 +296,7 @@ int main(void)
 		cmocka_unit_test(test_199_secrets_are_not_told),
 		cmocka_unit_test(test_renewed_once),
 		cmocka_unit_test(test_170_clock_is_said),
+		cmocka_unit_test(test_198_their_clock),
 		cmocka_unit_test(test_key_rotation),
 		cmocka_unit_test(test_token_file),
 		cmocka_unit_test(test_token_as_it_is),
