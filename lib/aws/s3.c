@@ -187,7 +187,7 @@ static enum rv_status head(struct rv_s3 *s3, const char *key, bool checksums,
 	if (!rv_s3_etag(response, object.etag) || !length ||
 	    !rv_parse_u64(length, strlen(length), &object.bytes))
 		return not_s3(s3, response->status, "without size and ETag", err);
-	if (modified && !rv_http_parse_date(modified, &object.modified_ms))
+	if (modified && (!rv_http_parse_date(modified, &object.modified_ms) || object.modified_ms < 0))
 		object.modified_ms = -1;
 	*ret = object;
 	return RV_OK;

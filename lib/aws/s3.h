@@ -33,7 +33,7 @@ const char *rv_s3_bucket(const struct rv_s3 *s3);
 struct rv_s3_object {
 	const char *key;          /* borrowed for the callback */
 	uint64_t bytes;
-	int64_t modified_ms;
+	int64_t modified_ms;      /* -1: not said, or before 1970 */
 	char etag[RV_S3_ETAG_MAX]; /* with its quotes */
 };
 struct rv_s3_put {

@@ -115,7 +115,7 @@ static enum rv_status give_object(struct listing *l, const struct rv_xml *conten
 		return RV_OK;
 	if (!rv_parse_u64(size, strlen(size), &object.bytes))
 		return rv_fail(err, RV_BAD_DATA, "the list has no size for '%.200s'", key);
-	if (!rv_parse_time(modified, strlen(modified), &object.modified_ms))
+	if (!rv_parse_time(modified, strlen(modified), &object.modified_ms) || object.modified_ms < 0)
 		object.modified_ms = -1;
 	if (strlen(etag) < sizeof(object.etag))
 		memcpy(object.etag, etag, strlen(etag) + 1);

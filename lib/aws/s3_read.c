@@ -144,7 +144,7 @@ static enum rv_status look_at_headers(struct reading *r, struct rv_error *err)
 	r->known = true;
 	r->end = size;
 	memcpy(r->object.etag, etag, sizeof(etag));
-	if (!modified || !rv_http_parse_date(modified, &r->object.modified_ms))
+	if (!modified || !rv_http_parse_date(modified, &r->object.modified_ms) || r->object.modified_ms < 0)
 		r->object.modified_ms = -1;
 	choose_sum(r);
 	return RV_OK;

@@ -80,7 +80,7 @@ static void try_head(void)
 	struct rv_error err = RV_ERROR_INIT;
 
 	if (check_refusal(rv_s3_head(s3, "k", &object, &err), &err))
-		CHECK(object.etag[0] && memchr(object.etag, '\0', sizeof(object.etag)));
+		CHECK(object.etag[0] && memchr(object.etag, '\0', sizeof(object.etag)) && object.modified_ms >= -1);
 }
 
 static enum rv_status keep(void *arg, const void *p, size_t len, struct rv_error *err RV_UNUSED)
@@ -99,7 +99,7 @@ static void try_read(uint64_t from)
 	enum rv_status status = rv_s3_read(s3, "k", from, NULL, keep, &out, &object, &err);
 
 	if (check_refusal(status, &err))
-		CHECK(object.etag[0] && object.bytes == from + out.len);
+		CHECK(object.etag[0] && object.bytes == from + out.len && object.modified_ms >= -1);
 
 	err = (struct rv_error)RV_ERROR_INIT;
 	script.at = script.calls = script.waits = 0;

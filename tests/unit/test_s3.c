@@ -361,6 +361,35 @@ static void test_reading_what_is_wrong(void **state RV_UNUSED)
 	stop();
 }
 
+static enum rv_status note_time(void *arg, const struct rv_s3_object *object, struct rv_error *e RV_UNUSED)
+{
+	*(int64_t *)arg = object->modified_ms;
+	return RV_OK;
+}
+
+/* Who has such an object is not to be told a time that stands for another thing, or is none. */
+static void test_times_before_1970(void **state RV_UNUSED)
+{
+	static const struct step steps[] = {
+		{ "GET /lake/?list-type=2", .status = 200, .body = "<ListBucketResult><Contents><Key>k</Key><Size>1</Size>"
+		  "<LastModified>1013-11-20T16:58:51.000Z</LastModified></Contents></ListBucketResult>" },
+		{ "HEAD /lake/k ", .status = 200, .fields = ETAG "Last-Modified: Fri, 20 Nov 1953 16:58:51 GMT\r\n" },
+		{ "GET /lake/k ", .status = 200, .fields = ETAG "Last-Modified: Fri, 20 Nov 1953 16:58:51 GMT\r\n", .body = "x" },
+	};
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
+	struct rv_s3_object object;
+	int64_t listed_ms = 0;
+
+	START(steps);
+	assert_int_equal(rv_s3_list(s3, "", NULL, false, note_time, &listed_ms, &err), RV_OK);
+	assert_int_equal(listed_ms, -1);
+	assert_int_equal(rv_s3_head(s3, "k", &object, &err), RV_OK);
+	assert_int_equal(object.modified_ms, -1);
+	assert_int_equal(rv_s3_read(s3, "k", 0, NULL, take, &text, &object, &err), RV_OK);
+	assert_int_equal(object.modified_ms, -1);
+	stop();
+}
+
 static void test_reading_what_does_not_fit(void **state RV_UNUSED)
 {
 	static const struct step steps[] = {
@@ -673,6 +702,7 @@ int main(void)
 		cmocka_unit_test(test_reading),
 		cmocka_unit_test(test_reading_goes_on_where_it_was_cut_off),
 		cmocka_unit_test(test_reading_what_is_wrong),
+		cmocka_unit_test(test_times_before_1970),
 		cmocka_unit_test(test_reading_what_does_not_fit),
 		cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_lists_that_are_wrong),
