@@ -25,7 +25,7 @@ excuses=$RIVER_SOURCE/tests/fault/SYNCS
 carriers='rv_fsync rv_fsync_folder rv_fsync_parent append set_state sync_body rv_checkpoint_save save_head rv_checkpoint_note_batch'
 power_path=$plain:$PATH
 mutant_max=16
-test -z "$test_deep" || mutant_max=100000
+test -z "$test_deep" || mutant_max=$test_deep_most
 # and not the scenarios that reach no place of their own
 test -n "$test_deep" || {
 	power_loads=load

@@ -79,7 +79,8 @@ power_case () {
 				power_total=$(sed -n '1s/^[a-z-]* \([0-9]*\).*/\1/p' walk.report)
 				# at least as many steps, whatever the number of calls is today
 				power_step=$((power_total / ${power_max:-6}))
-				test $power_step -gt 0 && test -z "$test_deep" || power_step=1
+				test -z "$test_deep" || power_step=$((power_total / test_deep_most))
+				test $power_step -gt 0 || power_step=1
 			fi
 			power_points=$((power_points + 1))
 			# the last call is not stepped over

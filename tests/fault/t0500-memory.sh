@@ -56,7 +56,7 @@ starve_each () {
 	test $walk_code -eq 0 || { echo "without a fault it ends with $walk_code"; cat walk.err; return 1; }
 	walk_total=$(counted 0)
 	walk_step=$((walk_total / ${walk_max:-40} + 1))
-	test -z "$test_deep" || walk_step=$((walk_total / 5000 + 1))
+	test -z "$test_deep" || walk_step=$((walk_total / (test_deep_most < 5000 ? test_deep_most : 5000) + 1))
 	walk_n=1
 	while test $walk_n -le $walk_total
 	do
@@ -199,7 +199,7 @@ starve_collector () {
 }
 test_expect_success '6: a collector' '
 	test_when_finished "end_collector; collector_env=" &&
-	walk_max=${RIVER_DEEP:+1000} && walk_max=${walk_max:-12} && new_world &&
+	walk_max=${RIVER_DEEP:+$test_deep_most} && walk_max=${walk_max:-12} && new_world &&
 	walk_told collect "memory once" starve_collector && test $walk_points -gt 5
 '
 

@@ -74,7 +74,7 @@ jumps () {
 	walk_told "$jump_name" "clock set $jump_way" jump_each "$@"
 }
 jump_each () {
-	jump=$1 jump_check=$2 jump_most=${RIVER_DEEP:+1000000} jump_most=${jump_most:-${jump_max:-4}}
+	jump=$1 jump_check=$2 jump_most=${RIVER_DEEP:+$test_deep_most} jump_most=${jump_most:-${jump_max:-4}}
 	shift 2
 	fresh && clock 0 "$@" <"${walk_input:-/dev/null}" >walk.out 2>walk.err || { cat walk.err; return 1; }
 	walk_total=$(cat clock.count)

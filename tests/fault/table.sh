@@ -53,7 +53,7 @@ test_expect_success "the power was cut in every scenario" '
 	walk_table $files
 	if test -n "$test_deep"
 	then
-		echo "every call was walked over"
+		echo "at most $test_deep_most points of each, of all calls"
 	else
 		echo "so many points, evenly spread from the first call to the last; RIVER_DEEP=1 is every call"
 	fi

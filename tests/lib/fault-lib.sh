@@ -15,7 +15,7 @@
 # is in walk.report and walk.log, and the state the command left is still there.
 #
 # Without RIVER_DEEP only calls others can see are killed or signalled (walk --file-ops), and at most $walk_max of them
-# (default 60), evenly spread, the first and the last one among them. With it, every call.
+# (default 60), evenly spread, the first and the last one among them. With it, every call; with RIVER_DEEP=N, N of all.
 #
 # Variables that change a walk, to be unset again by who set them:
 #	walk_input=FILE   standard input of the command
@@ -157,7 +157,12 @@ walk_measure () {
 	case "$walk_total" in
 	''|0) walk_show "a run without a fault"; return 1 ;;
 	esac
-	test -n "$test_deep" || walk_step=$((walk_total / ${walk_max:-60} + 1))
+	if test -n "$test_deep"
+	then
+		walk_step=$((walk_total / test_deep_most + 1))
+	else
+		walk_step=$((walk_total / ${walk_max:-60} + 1))
+	fi
 }
 
 # The next point; the last call of a run is never stepped over.

@@ -48,11 +48,10 @@ power_choose () {
 	if test -n "$power_ended"
 	then
 		awk '$4 != "-"'
-	elif test -n "$test_deep"
-	then
-		cat
 	else
-		awk -v max="${power_max:-4}" '
+		power_most=${power_max:-4}
+		test -z "$test_deep" || power_most=$test_deep_most
+		awk -v max="$power_most" '
 			$4 != "-" { print; next }
 			{ kind = $3 == "strict"; line[kind, ++count[kind]] = $0 }
 			END {
@@ -127,7 +126,7 @@ power_after_kills () {
 	eval "$kills_setup" && "$walk" --file-ops --path /w/ --report walk.report count -- "$@" >walk.out 2>&1 || return 1
 	power_kills=$(sed -n '1s/^[a-z-]* \([0-9]*\).*/\1/p' walk.report)
 	power_step=$((power_kills / ${power_max:-6} + 1))
-	test -z "$test_deep" || power_step=1
+	test -z "$test_deep" || power_step=$((power_kills / test_deep_most + 1))
 	power_kill=1 power_ended=t
 	while test $power_kill -le "$power_kills"
 	do

@@ -57,6 +57,11 @@ RIVER_BUILD=$(cd "${RIVER_BUILD:-$RIVER_SOURCE/build}" && pwd -P) || {
 	exit 1
 }
 test_deep=$RIVER_DEEP
+# how many points a walk tries then: RIVER_DEEP=N so many, RIVER_DEEP=1 and RIVER_DEEP=all every one
+case $test_deep in
+''|1|*[!0-9]*) test_deep_most=1000000 ;;
+*) test_deep_most=$test_deep ;;
+esac
 
 for name in $(env | sed -n -E \
 	's/^((RIVER|AWS|SNOWFLAKE|XDG|LC|DUCKDB|ZSTD|MALLOC)_[A-Za-z0-9_]*|[A-Za-z0-9_]*_(proxy|PROXY)|LANG|LANGUAGE|CDPATH|GREP_OPTIONS|GREP_COLORS|NO_COLOR|SOURCE_DATE_EPOCH)=.*/\1/p')
