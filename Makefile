@@ -102,10 +102,12 @@ endif
 all: $(BUILD)/river
 
 # ---- compiling -------------------------------------------------------------
-# Objects depend on this file, which is rewritten only when the flags change.
+# Objects depend on this file, which is rewritten only when the flags change. Taken here, since what some objects
+# add to the flags would be in it or not, by which object asked for it first.
+FLAGS_OF_ALL := $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(ALL_LIBS)
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
-	@echo '$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(ALL_LIBS)' >$@.new; \
+	@echo '$(FLAGS_OF_ALL)' >$@.new; \
 	 cmp -s $@.new $@ && rm -f $@.new || mv $@.new $@
 $(BUILD)/version.h: FORCE
 	@mkdir -p $(@D)
