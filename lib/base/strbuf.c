@@ -62,6 +62,8 @@ void rv_strbuf_reserve(struct rv_strbuf *sb, size_t extra)
 
 void rv_strbuf_add(struct rv_strbuf *sb, const void *p, size_t len)
 {
+	if (!len) /* goes past nothing */
+		return;
 	if (sb->limit && (sb->len >= sb->limit || len > sb->limit - sb->len)) {
 		len = sb->limit > sb->len ? sb->limit - sb->len : 0;
 		sb->overflow = true;

@@ -218,9 +218,12 @@ enum rv_status rv_json_pull_string(struct rv_json_pull *pull, struct rv_strbuf *
 	}
 	if (high)
 		put_utf8(ret, 0xFFFD);
+	/* First, since what was dropped may have been a part of a character. */
+	if (ret->overflow)
+		return rv_json_pull_wrong(pull, "a text is too large", err);
 	if (rv_utf8_check(ret->bytes + start, ret->len - start) < ret->len - start)
 		return rv_json_pull_wrong(pull, "a text is not UTF-8", err);
-	return ret->overflow ? rv_json_pull_wrong(pull, "a text is too large", err) : RV_OK;
+	return RV_OK;
 }
 
 /* ---- values ----------------------------------------------------------------------------------- */
@@ -309,7 +312,7 @@ enum rv_status rv_json_pull_value(struct rv_json_pull *pull, struct rv_strbuf *r
 			pull->left.len--;
 		} else {
 			/* The blank between two of them stays, else they would be parsed as one. */
-			if (ret && depth && ret->len && is_scalar_byte(ret->bytes[ret->len - 1]))
+			if (ret && depth && is_scalar_byte(ret->bytes[ret->len - 1]))
 				rv_strbuf_putc(ret, ' ');
 			status = raw_scalar(pull, ret, err);
 		}

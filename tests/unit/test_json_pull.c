@@ -119,6 +119,7 @@ static void test_values(void **state RV_UNUSED)
 
 	reads_value(" 1.5e-3 ;", "1.5e-3");
 	reads_value("null;", "null");
+	reads_value("[ 1E+3 , NaN ];", "[1E+3,NaN]");
 	reads_value("{ \"a\" : [ 1, {} , \"]\\\"}\" ] } ;", "{\"a\":[1,{},\"]\\\"}\"]}");
 	reads_value("\"\\\\\";", "\"\\\\\"");
 	/* two values without a comma stay two, for whoever parses them */
@@ -147,6 +148,35 @@ static void test_values(void **state RV_UNUSED)
 	assert_int_equal(rv_json_pull_string(&pull, &small, &err), RV_BAD_DATA);
 	assert_non_null(strstr(err.message, "too large"));
 	free(chunks.last);
+}
+
+/* A text of exactly the limit is read and one byte more is refused, whatever the chunks are, and whatever
+ * the last character is. */
+static void test_limit_of_a_text(void **state RV_UNUSED)
+{
+	static const struct {
+		const char *text;
+		size_t len;
+	} cases[] = { { "\"abcdef\"", 6 }, { "\"abc\\ud83d\"", 6 }, { "\"abcde\\n\"", 6 },
+		      { "\"ab\\ud83d\\ude00\"", 6 }, { "\"abc\xe2\x82\xac\"", 6 } };
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		for (size_t limit = 1; limit <= cases[i].len; limit++)
+			for (size_t size = 1; size <= strlen(cases[i].text); size++) {
+				RV_CLEANUP(rv_strbuf_release) struct rv_strbuf out = RV_STRBUF_INIT;
+				struct chunks chunks;
+				struct rv_json_pull pull = open_pull(&chunks, cases[i].text, size);
+
+				rv_strbuf_limit(&out, limit);
+				enum rv_status status = rv_json_pull_string(&pull, &out, &err);
+
+				assert_int_equal(status, limit < cases[i].len ? RV_BAD_DATA : RV_OK);
+				if (status == RV_OK)
+					assert_int_equal(out.len, cases[i].len);
+				else
+					assert_non_null(strstr(err.message, "a text is too large"));
+				free(chunks.last);
+			}
 }
 
 static void test_steps(void **state RV_UNUSED)
@@ -222,6 +252,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_strings),
 		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_limit_of_a_text),
 		cmocka_unit_test(test_steps),
 		cmocka_unit_test(test_the_source_fails),
 	};

@@ -87,6 +87,7 @@ static void test_ceiling(void **state RV_UNUSED)
 	rv_strbuf_puts(&sb, "12345678");
 	assert_false(sb.overflow); /* exactly full is no overflow */
 	rv_strbuf_add(&sb, "", 0);
+	assert_false(sb.overflow); /* and nothing more goes past nothing */
 	rv_strbuf_putc(&sb, '9');
 	assert_true(sb.overflow);
 	assert_string_equal(sb.bytes, "12345678");
