@@ -267,7 +267,8 @@ static size_t row_reach(const struct rv_reader *rd)
 	return avail > rd->max_record_bytes + 2 ? (size_t)rd->max_record_bytes + 2 : avail;
 }
 
-/* Blank lines; false: the bytes end before it is clear whether there is another one. */
+/* Blank lines, also one that ends with the input behind its '\r'; false: the bytes end before it is clear
+ * whether there is another one. */
 static bool skip_blank_rows(struct rv_reader *rd)
 {
 	while (rd->pos < rd->end) {
@@ -275,23 +276,25 @@ static bool skip_blank_rows(struct rv_reader *rd)
 		size_t n = *p == '\n' ? 1 : 0;
 
 		if (*p == '\r') {
-			if (rd->end - rd->pos < 2 && !rd->eof)
+			bool is_last = rd->end - rd->pos < 2;
+
+			if (is_last && !(rd->eof && rd->finished))
 				return false;
-			n = rd->end - rd->pos >= 2 && p[1] == '\n' ? 2 : 0;
+			n = is_last ? 1 : p[1] == '\n' ? 2 : 0;
 		}
 		if (!n)
 			return true;
+		rd->line += p[n - 1] == '\n';
 		rd->pos += n;
-		rd->line++;
 	}
 	return false;
 }
 
-/* Bytes of the row without its line end. */
+/* Bytes of the row without its line end. It has some: blank ones are skipped. */
 static size_t row_content(const char *p, size_t len)
 {
-	if (len && p[len - 1] == '\n')
-		len -= len > 1 && p[len - 2] == '\r' ? 2 : 1;
+	if (p[len - 1] == '\n')
+		len -= p[len - 2] == '\r' ? 2 : 1;
 	return len;
 }
 
@@ -333,14 +336,14 @@ static enum rv_status doubt_header(const struct rv_reader *rd, const char *p, si
 					     "--format csv --csv-delimiter '%c' ...", p[4]);
 		return other_format(rd, err, what, hint);
 	}
-	if (len && p[0] == '{' &&
+	if (p[0] == '{' &&
 	    (len == 1 || rv_json_scan_object(p, len, rd->max_depth, 0, &scan) == RV_JSON_OK))
 		return other_format(rd, err, "the header looks like JSON",
 				    len == 1 ? "say --format json" : "say --format ndjson");
-	if (len && p[0] == '[' && (len == 1 || p[1] == '{'))
+	if (p[0] == '[' && (len == 1 || p[1] == '{'))
 		return other_format(rd, err, "the header looks like JSON", "say --format json");
 	/* Another delimiter than the default was chosen by somebody who knew. */
-	if (fields != 1 || d->delimiter != ',' || (d->quote && len && p[0] == d->quote))
+	if (fields != 1 || d->delimiter != ',' || (d->quote && p[0] == d->quote))
 		return RV_OK;
 	for (const char *c = ";\t|"; *c; c++) {
 		if (!memchr(p, *c, len))

@@ -20,6 +20,22 @@ static const struct rv_reader_params text = { .format = RV_FORMAT_TEXT };
 #define EXPECT(input, params, records, rejects)                                                    \
 	expect_reading(input, sizeof(input) - 1, params, records, rejects)
 
+static void expect_failure(const char *input, size_t len, const struct rv_reader_params *params,
+			   const char *words)
+{
+	for (size_t piece = 0; piece <= len; piece++) {
+		struct read_result r;
+
+		read_text(input, len, params, &(struct read_how){ .piece = piece }, &r);
+		assert_int_equal(r.status, RV_BAD_DATA);
+		if (!strstr(r.err.message, words))
+			fail_msg("\"%s\" does not say \"%s\"", r.err.message, words);
+		assert_int_equal(r.count, 0);
+		read_result_release(&r);
+	}
+}
+#define EXPECT_FAILURE(input, params, words) expect_failure(input, sizeof(input) - 1, params, words)
+
 static void test_cells(void **state RV_UNUSED)
 {
 	EXPECT("a,b\n1,2\n", &csv, "{\"a\":\"1\",\"b\":\"2\"}\n", "");
@@ -45,8 +61,17 @@ static void test_cells(void **state RV_UNUSED)
 	EXPECT("", &csv, "", "");
 	EXPECT("a,b\n1,\"2\"", &csv, "{\"a\":\"1\",\"b\":\"2\"}\n", "");
 	EXPECT("a,b\n1,2\r", &csv, "{\"a\":\"1\",\"b\":\"2\"}\n", "");
+	/* also one that ends behind its carriage return */
+	EXPECT("a\n1\n\r", &csv, "{\"a\":\"1\"}\n", "");
+	EXPECT("a\r\n1\r\n\r\n\r", &csv, "{\"a\":\"1\"}\n", "");
+	EXPECT("\r", &csv, "", "");
+	EXPECT("a\n\r\r\n", &csv, "{\"a\":\"\\r\"}\n", "");
 	EXPECT("\"x\"\"y\",\"n\nl\",\"b\\s\"\n1,2,3\n", &csv,
 	       "{\"x\\\"y\":\"1\",\"n\\nl\":\"2\",\"b\\\\s\":\"3\"}\n", "");
+	/* What JSON escapes in a name; a record of eight bytes and one of nine. */
+	EXPECT("a\x01\tb,c\n1,2\n", &csv, "{\"a\\u0001\\tb\":\"1\",\"c\":\"2\"}\n", "");
+	EXPECT("\"a\r\nb\",c\n1,2\n", &csv, "{\"a\\r\\nb\":\"1\",\"c\":\"2\"}\n", "");
+	EXPECT("a\n\"\"\n1\n\"\"\n", &csv, "{\"a\":\"\"}\n{\"a\":\"1\"}\n{\"a\":\"\"}\n", "");
 	/* Long fields, so that every place in a vector is met. */
 	EXPECT("k\n0123456789abcdefghijklmnopqrstuvwxyz\n\"0123456789abcdefghijklmnopqr,tuvwxyz\"\n"
 	       "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80 0123456789\n",
@@ -66,6 +91,8 @@ static void test_bad_rows(void **state RV_UNUSED)
 	EXPECT("a,b\n1,\xff\n1,\xed\xa0\x80\n\xc0\xaf,2\n1,2\n", &csv, "{\"a\":\"1\",\"b\":\"2\"}\n",
 	       "2:invalid_utf8:6:1,\xff\n|3:invalid_utf8:10:1,\xed\xa0\x80\n|"
 	       "4:invalid_utf8:14:\xc0\xaf,2\n|");
+	EXPECT("a,b\n\"x\"y,\"z\"w\n1,2\n", &csv, "{\"a\":\"1\",\"b\":\"2\"}\n",
+	       "2:text_after_quote:7:\"x\"y,\"z\"w\n|");
 	/* The header again, in the middle, is a row like others; rows over lines are counted right. */
 	EXPECT("a,b\n\"x\n\ny\",1\nbad\n", &csv, "{\"a\":\"x\\n\\ny\",\"b\":\"1\"}\n",
 	       "5:ragged_row:13:bad\n|");
@@ -90,8 +117,41 @@ static void test_unterminated_quote(void **state RV_UNUSED)
 	       "2:unterminated_quote:10:\"x\ny\",\"z\n|4:too_long:37:7,8888888888888888888888888\n|");
 }
 
+/* Fields that grow sixfold and end anywhere in the room that was made for them. */
+static void test_escapes_outgrow_the_room(void **state RV_UNUSED)
+{
+	for (size_t before = 0; before < 22; before++) {
+		RV_CLEANUP(rv_strbuf_release) struct rv_strbuf field = RV_STRBUF_INIT;
+		RV_CLEANUP(rv_strbuf_release) struct rv_strbuf in = RV_STRBUF_INIT, want = RV_STRBUF_INIT;
+		struct read_result r;
+
+		for (size_t i = 0; i < before; i++)
+			rv_strbuf_putc(&field, 'b');
+		for (int i = 0; i < 400; i++)
+			rv_strbuf_puts(&field, i % 2 ? "\x01" : "aaaaaaaaaaaaaaa\x01");
+		rv_strbuf_printf(&in, "a\n%s\n", field.bytes);
+		rv_strbuf_puts(&want, "{\"a\":");
+		rv_strbuf_json(&want, field.bytes, field.len);
+		rv_strbuf_puts(&want, "}\n");
+		read_text(in.bytes, in.len, &csv, &(struct read_how){ 0 }, &r);
+		assert_int_equal(r.status, RV_OK);
+		assert_string_equal(r.records.bytes, want.bytes);
+		read_result_release(&r);
+		/* a line of text is the same with other names around it */
+		rv_strbuf_clear(&want);
+		rv_strbuf_puts(&want, "{\"text\":\"a\"}\n{\"text\":");
+		rv_strbuf_json(&want, field.bytes, field.len);
+		rv_strbuf_puts(&want, "}\n");
+		read_text(in.bytes, in.len, &text, &(struct read_how){ .large_bytes = 20 }, &r);
+		assert_int_equal(r.status, RV_OK);
+		assert_string_equal(r.records.bytes, want.bytes);
+		read_result_release(&r);
+	}
+}
+
 static void test_row_limit(void **state RV_UNUSED)
 {
+	struct read_result r;
 	struct rv_reader_params p = csv;
 
 	p.max_record_bytes = 20;
@@ -101,6 +161,23 @@ static void test_row_limit(void **state RV_UNUSED)
 	       &p, "{\"a\":\"012345678901\"}\n{\"a\":\"x\"}\n",
 	       "3:too_long:15:0123456789012\n|4:too_long:29:01234567890123456789\n|"
 	       "5:too_long:70:012345678901234567890123456789\n|");
+	/* one byte more than there may be is all that a row shows of itself */
+	EXPECT("a\n012345678901234567890\nx\n", &p, "{\"a\":\"x\"}\n",
+	       "2:too_long:22:012345678901234567890\n|");
+	EXPECT_FAILURE("012345678901234567890\n1\n", &p, "longer than a record may be");
+	EXPECT_FAILURE("01234567890123456789012", &p, "longer than a record may be");
+	/* the end that comes with the bytes which are too many */
+	struct rv_csv_dialect d = RV_CSV_DIALECT_INIT;
+
+	d.no_header = true;
+	d.names = (char *[]){ (char[]){ "a" } };
+	d.names_count = 1;
+	p.csv = &d;
+	p.is_extent = true;
+	read_text("01234567890123456789012", 23, &p, &(struct read_how){ .piece = 21 }, &r);
+	assert_int_equal(r.status, RV_OK);
+	assert_string_equal(r.rejects.bytes, "1:too_long:20:01234567890123456789012|");
+	read_result_release(&r);
 }
 
 static void test_dialects(void **state RV_UNUSED)
@@ -121,6 +198,7 @@ static void test_dialects(void **state RV_UNUSED)
 	d = (struct rv_csv_dialect)RV_CSV_DIALECT_INIT;
 	d.nulls = nulls;
 	d.nulls_count = 2;
+	EXPECT("a\nNONE\n", &p, "{\"a\":\"NONE\"}\n", "");
 	EXPECT("a,b\nNULL,\"NULL\"\n,\"\"\nNUL,NULLS\n", &p,
 	       "{\"a\":null,\"b\":\"NULL\"}\n{\"a\":null,\"b\":\"\"}\n"
 	       "{\"a\":\"NUL\",\"b\":\"NULLS\"}\n",
@@ -136,22 +214,6 @@ static void test_dialects(void **state RV_UNUSED)
 	EXPECT("1,2\n3,4\n", &p, "{\"x\":\"3\",\"y\\\"z\":\"4\"}\n", "");
 }
 
-static void expect_failure(const char *input, size_t len, const struct rv_reader_params *params,
-			   const char *words)
-{
-	for (size_t piece = 0; piece <= len; piece++) {
-		struct read_result r;
-
-		read_text(input, len, params, &(struct read_how){ .piece = piece }, &r);
-		assert_int_equal(r.status, RV_BAD_DATA);
-		if (!strstr(r.err.message, words))
-			fail_msg("\"%s\" does not say \"%s\"", r.err.message, words);
-		assert_int_equal(r.count, 0);
-		read_result_release(&r);
-	}
-}
-#define EXPECT_FAILURE(input, params, words) expect_failure(input, sizeof(input) - 1, params, words)
-
 static void test_headers_refused(void **state RV_UNUSED)
 {
 	char *names[] = { (char[]){ "x" } };
@@ -166,16 +228,48 @@ static void test_headers_refused(void **state RV_UNUSED)
 	EXPECT_FAILURE("a,\xff\n1,2\n", &csv, "not UTF-8");
 	EXPECT_FAILURE("a,b\r1,2\r3,4\n", &csv, "carriage return");
 	EXPECT_FAILURE("\xff\xfe" "a\0,\0b\0", &csv, "UTF-16");
+	EXPECT_FAILURE("\xfe\xff\0a\0,\0b", &csv, "UTF-16");
+	EXPECT_FAILURE("a\0b,c\n1,2\n", &csv, "a column name in the header holds a NUL byte");
 	p.csv = &d;
 	d.names = names;
 	d.names_count = 1;
 	EXPECT_FAILURE("a,b\n1,2\n", &p, "1 column names were given, the header has 2");
-	d.delimiter = '"';
+}
+
+static void refuses_to_begin(const struct rv_reader_params *p, enum rv_status status, const char *words)
+{
 	struct rv_error err = RV_ERROR_INIT;
 	struct rv_reader *rd = NULL;
-	RV_CLEANUP(rv_source_free_p) struct rv_source *s = rv_source_mem_new("", 0, 0, UINT64_MAX);
+	RV_CLEANUP(rv_source_free_p) struct rv_source *s = rv_source_mem_new("a\n", 2, 0, UINT64_MAX);
 
-	assert_int_equal(rv_reader_new(s, &p, &rd, &err), RV_USAGE);
+	assert_int_equal(rv_reader_new(s, p, &rd, &err), status);
+	assert_non_null(strstr(err.message, words));
+	assert_null(rd);
+}
+
+static void test_dialects_refused(void **state RV_UNUSED)
+{
+	static const char wrong[][2] = { { '\n', '"' }, { '\r', '"' }, { '\0', '"' }, { '"', '"' },
+					 { '\xa4', '"' }, { ',', '\n' }, { ',', '\r' }, { ',', '\xa4' } };
+	static const char *const headers[] = { "\"a", "\"a\"b", "a\nb", "\xff" };
+	struct rv_csv_dialect d = RV_CSV_DIALECT_INIT;
+	struct rv_reader_params p = csv;
+
+	p.csv = &d;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		d.delimiter = wrong[i][0];
+		d.quote = wrong[i][1];
+		refuses_to_begin(&p, RV_USAGE, "two different bytes of ASCII");
+	}
+	/* a checkpoint's header that none of river's wrote; none is looked at where the input has one */
+	p = csv;
+	for (size_t i = 0; i < sizeof(headers) / sizeof(*headers); i++) {
+		p.csv_header = headers[i];
+		p.offset = 2;
+		refuses_to_begin(&p, RV_BAD_DATA, "no CSV row in UTF-8");
+		p.offset = 0;
+		EXPECT("b\n1\n", &p, "{\"b\":\"1\"}\n", "");
+	}
 }
 
 static void test_other_formats_refused(void **state RV_UNUSED)
@@ -191,6 +285,8 @@ static void test_other_formats_refused(void **state RV_UNUSED)
 	EXPECT_FAILURE("{\"a\":1,\"b\":[2,3]}\n{\"a\":2}\n", &csv, "looks like JSON");
 	EXPECT_FAILURE("{\n  \"a\": 1\n}\n", &csv, "looks like JSON");
 	EXPECT_FAILURE("[{\"a\":1},\n", &csv, "looks like JSON");
+	EXPECT_FAILURE("[\n{\"a\":1}\n]\n", &csv, "looks like JSON");
+	EXPECT("[a],b\n1,2\n", &csv, "{\"[a]\":\"1\",\"b\":\"2\"}\n", "");
 	/* One column that was meant: quoted, named, or of another delimiter. */
 	EXPECT("\"a;b\"\n1\n", &csv, "{\"a;b\":\"1\"}\n", "");
 	EXPECT("a;b,c\n1,2\n", &csv, "{\"a;b\":\"1\",\"c\":\"2\"}\n", "");
@@ -200,6 +296,9 @@ static void test_other_formats_refused(void **state RV_UNUSED)
 	EXPECT("a;b\n1;2\n", &p, "{\"a;b\":\"1;2\"}\n", "");
 	EXPECT_FAILURE("sep=;\na;b\n", &p, "Excel's 'sep=;'");
 	d.delimiter = ',';
+	d.quote = 0;
+	EXPECT_FAILURE("\"a;b\"\n", &p, "separated by ';'");
+	d.quote = '"';
 	d.names = names;
 	d.names_count = 1;
 	EXPECT("a;b\n1;2\n", &p, "{\"x\":\"1;2\"}\n", "");
@@ -333,6 +432,8 @@ static void test_text(void **state RV_UNUSED)
 	       "{\"text\":\"012345678\"}\n",
 	       "2:too_long:10:0123456789\n|3:too_long:41:012345678901234567890\n|"
 	       "4:too_long:43:\x01\x01\n|");
+	/* a mark that is cut short is none */
+	EXPECT("\xef\xbb", &text, "", "1:invalid_utf8:0:\xef\xbb|");
 }
 
 static void test_utf8(void **state RV_UNUSED)
@@ -349,6 +450,7 @@ static void test_utf8(void **state RV_UNUSED)
 		{ "\xf0\x8f\xbf\xbf", 0 },   { "\xf4\x90\x80\x80", 0 },
 		{ "\xf5\x80\x80\x80", 0 },   { "12345678\x80", 8 },
 		{ "\xe2\x82", 0 },           { "\xf0\x9f\x98", 0 },
+		{ "\xf0\x9f\x98" "A", 0 },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
@@ -383,9 +485,11 @@ int main(void)
 		cmocka_unit_test(test_cells),
 		cmocka_unit_test(test_bad_rows),
 		cmocka_unit_test(test_unterminated_quote),
+		cmocka_unit_test(test_escapes_outgrow_the_room),
 		cmocka_unit_test(test_row_limit),
 		cmocka_unit_test(test_dialects),
 		cmocka_unit_test(test_headers_refused),
+		cmocka_unit_test(test_dialects_refused),
 		cmocka_unit_test(test_other_formats_refused),
 		cmocka_unit_test(test_foreign_files_refused),
 		cmocka_unit_test(test_reasons_name_counts),
