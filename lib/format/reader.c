@@ -62,7 +62,7 @@ void rv_span_add(struct rv_reader *rd, const char *p, size_t len, bool in_place,
 {
 	if (!rd->records)
 		rd->span_line = rd->line;
-	if (in_place && !blank && !rd->use_side && (!rd->run || rd->run + rd->run_len == p)) {
+	if (in_place && !rd->use_side && (!rd->run || rd->run + rd->run_len == p)) {
 		if (!rd->run)
 			rd->run = p;
 		rd->run_len += len + 1;
@@ -261,8 +261,7 @@ static void window_make_room(struct rv_reader *rd)
 		rd->base += rd->pos;
 		rd->pos = 0;
 		rd->end = keep;
-		if (rd->capacity - rd->end >= RV_READ_BYTES)
-			return;
+		return; /* a third is free now, and a third of the least window is more than a read */
 	}
 	size_t old = rd->capacity;
 

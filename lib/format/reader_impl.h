@@ -157,7 +157,7 @@ static inline void rv_span_mark(struct rv_reader *rd)
 }
 
 /* Adds the valid record p[0..len) of the window. `in_place`: a '\n' follows it there. `blank`: it
- * has line ends between tokens, which become spaces. */
+ * has line ends between tokens, which become spaces; then it is not in place. */
 void rv_span_add(struct rv_reader *rd, const char *p, size_t len, bool in_place, bool blank);
 /* Room for `extra` more bytes in the side buffer; the span is put together there from now on. */
 void rv_span_to_side(struct rv_reader *rd);

@@ -40,10 +40,12 @@ static enum rv_step reject_punctuation(struct rv_reader *rd, const char *what)
 
 /*
  * The length of a value that is no object, found by its brackets and strings alone; 0: the bytes end
- * inside of it; SIZE_MAX: it has no end that could be trusted.
+ * inside of it; SIZE_MAX: it has no end that could be trusted. It does not begin with a comma, a blank or
+ * a closing bracket of an array.
  */
 static size_t other_length(const char *p, size_t len, bool final)
 {
+	static const char plain[] = "+-.0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 	size_t depth = 0, i = 0;
 	bool in_string = false;
 
@@ -76,14 +78,11 @@ static size_t other_length(const char *p, size_t len, bool final)
 		case ']':
 		case '}':
 			if (!depth)
-				return c == ']' && i ? i : SIZE_MAX;
+				return c == ']' ? i : SIZE_MAX;
 			if (--depth == 0)
 				return i + 1;
 			break;
 		case ',':
-			if (!depth)
-				return i ? i : SIZE_MAX;
-			break;
 		case ' ':
 		case '\t':
 		case '\r':
@@ -92,9 +91,7 @@ static size_t other_length(const char *p, size_t len, bool final)
 				return i;
 			break;
 		default:
-			if (!depth && !strchr("+-.0123456789abcdefghijklmnopqrstuvwxyz"
-					      "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
-					      c))
+			if (!depth && !memchr(plain, c, sizeof(plain) - 1))
 				return SIZE_MAX;
 		}
 	}
@@ -198,11 +195,11 @@ enum rv_step rv_json_step(struct rv_reader *rd, const struct rv_reader_limits *l
 		unsigned state = rd->state & STATE_MASK;
 		char c = rd->buf[rd->pos];
 
-		if (c == ',' && (state == STATE_NEXT || state == STATE_ANY)) {
+		/* STATE_ANY comes with a '{': nothing else ends a rejected region. */
+		if (c == ',' && state == STATE_NEXT) {
 			set_state(rd, STATE_ELEMENT);
 			rd->pos++;
-		} else if (c == ']' && (state == STATE_NEXT || state == STATE_ANY ||
-					state == STATE_FIRST)) {
+		} else if (c == ']' && (state == STATE_NEXT || state == STATE_FIRST)) {
 			set_state(rd, STATE_TOP);
 			rd->pos++;
 		} else if (c == '[' && state == STATE_TOP) {

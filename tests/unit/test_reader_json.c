@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "unit/reader_util.h"
 
@@ -29,6 +30,31 @@ static void test_good(void **state RV_UNUSED)
 	       "{\"a\":  1}\n{}\n{}\n{\"b\":2}\n", "");
 	EXPECT("[{}][{\"a\":1}]\n{}", &json, "{}\n{\"a\":1}\n{}\n", "");
 	EXPECT("\xef\xbb\xbf[{}]", &json, "{}\n", "");
+	EXPECT("\r\n\t[{}\t,\r{}]\t\r{\"_river\":1}", &json, "{}\n{}\n{\"_river\":1}\n", "");
+}
+
+/* Many objects that lie as they are needed, and then some that do not. */
+static void test_runs_and_odd_ones(void **state RV_UNUSED)
+{
+	static const char *const odd[] = { "\n{\"b\":2}\n", "{\"b\":2}", "{\"b\":\n2}", "{\"b\":2}\n" };
+
+	for (size_t i = 0; i < sizeof(odd) / sizeof(*odd); i++) {
+		RV_CLEANUP(rv_strbuf_release) struct rv_strbuf in = RV_STRBUF_INIT;
+		struct read_result r;
+
+		while (in.len < 70000)
+			rv_strbuf_puts(&in, "{\"a\":1}\n");
+		size_t count = in.len / 8;
+
+		rv_strbuf_puts(&in, odd[i]);
+		read_text(in.bytes, in.len, &json, &(struct read_how){ 0 }, &r);
+		assert_int_equal(r.status, RV_OK);
+		assert_int_equal(r.count, count + 1);
+		assert_int_equal(r.reject_count, 0);
+		assert_memory_equal(r.records.bytes, in.bytes, 8 * count);
+		assert_string_equal(r.records.bytes + 8 * count, i == 2 ? "{\"b\": 2}\n" : "{\"b\":2}\n");
+		read_result_release(&r);
+	}
 }
 
 static void test_elements_that_are_no_objects(void **state RV_UNUSED)
@@ -38,6 +64,32 @@ static void test_elements_that_are_no_objects(void **state RV_UNUSED)
 	       "1:not_object:1:1|1:not_object:11:\"x]\\\"\"|1:not_object:18:[{},2]|"
 	       "1:not_object:25:null|1:not_object:38:-1.5e3|");
 	EXPECT("[\n1\n,\n2\n]\n{}", &json, "{}\n", "2:not_object:2:1|4:not_object:6:2|");
+	EXPECT("[1\t,2\r,3 ,4]", &json, "",
+	       "1:not_object:1:1|1:not_object:4:2|1:not_object:7:3|1:not_object:10:4|");
+}
+
+/* What has no end that could be trusted costs all up to the next line that begins an object. */
+static void test_elements_without_an_end(void **state RV_UNUSED)
+{
+	static const char *const elements[] = { "\"a\tb\"", "1\"x\"", "1[2]", "1{}", "1}", "}", "%", "1%" };
+
+	for (size_t i = 0; i < sizeof(elements) / sizeof(*elements); i++) {
+		RV_CLEANUP(rv_free_p) char *in = rv_asprintf("[%s,{\"a\":1}]\n{}", elements[i]);
+		RV_CLEANUP(rv_free_p) char *rejects =
+			rv_asprintf("1:not_object:1:%s,{\"a\":1}]\n|", elements[i]);
+
+		expect_reading(in, strlen(in), &json, "{}\n", rejects);
+	}
+	EXPECT("[\"abc", &json, "", "1:not_object:1:\"abc|");
+	EXPECT("[[[1", &json, "", "1:not_object:1:[[1|");
+	/* a NUL is nothing that JSON has */
+	struct read_result r;
+
+	read_text("[\0,{}]\n{}", 9, &json, &(struct read_how){ 0 }, &r);
+	assert_string_equal(r.records.bytes, "{}\n");
+	assert_int_equal(r.reject_count, 1);
+	assert_memory_equal(r.rejects.bytes, "1:not_object:1:\0,{}]\n|", 22);
+	read_result_release(&r);
 }
 
 static void test_punctuation(void **state RV_UNUSED)
@@ -78,6 +130,13 @@ static void test_limits(void **state RV_UNUSED)
 	       "1:too_long:34:{\"a\":\"123456789\"},{}]\n|");
 	EXPECT("[\"0123456789012345678\",{}]\n{}", &p, "{}\n",
 	       "1:too_long:17:\"0123456789012345678\",{}]\n|");
+	/* the end comes with the bytes that are too many */
+	struct read_result r;
+
+	p.is_extent = true;
+	read_text("[\"0123456789012345\"", 19, &p, &(struct read_how){ .piece = 16 }, &r);
+	assert_string_equal(r.rejects.bytes, "1:too_long:17:\"0123456789012345\"|");
+	read_result_release(&r);
 	p = json;
 	p.refuse_river_key = true;
 	EXPECT("[{\"_river\":1},{}]{\"_river\":\n2}{}", &p, "{}\n{}\n",
@@ -128,15 +187,63 @@ static void test_detection(void **state RV_UNUSED)
 	expect_format("10.0.0.1 - GET\n", "x.log.zst", RV_FORMAT_TEXT);
 	expect_format("[2026-01-01] started\n", "x.log", RV_FORMAT_TEXT);
 	expect_format("[{}]", "x.log", RV_FORMAT_JSON);
+	expect_format("[", "x.log", RV_FORMAT_JSON);
+	expect_format("[ ]", "x.log", RV_FORMAT_JSON);
+	expect_format("{\"a\":\n1,\n", "-", RV_FORMAT_JSON);
+	EXPECT(" \0\n{}\n", &any, "{}\n", "1:not_object:1:");
 	EXPECT("{\"a\":1}\n{\"b\"\n{}", &any, "{\"a\":1}\n{}\n", "2:newline:12:{\"b\"\n|");
 	EXPECT("\xef\xbb\xbf{\n}\n{}", &any, "{ }\n{}\n", "");
 
 	struct rv_reader_params tsv = { .name = "x.tsv" };
 
 	EXPECT("a\tb\n1\t,\n", &tsv, "{\"a\":\"1\",\"b\":\",\"}\n", "");
+	/* somebody chose another delimiter than the name's */
+	struct rv_csv_dialect semicolons = { .delimiter = ';', .quote = '"' };
+
+	tsv.csv = &semicolons;
+	EXPECT("a;b\n1;\t\n", &tsv, "{\"a\":\"1\",\"b\":\"\\t\"}\n", "");
+	enum rv_format format = RV_FORMAT_AUTO;
+
+	assert_true(rv_format_parse("text", &format));
+	assert_int_equal(format, RV_FORMAT_TEXT);
+	assert_false(rv_format_parse("xml", &format));
+	assert_int_equal(format, RV_FORMAT_TEXT);
 }
 
-/* Gives `text` once, then only lets one wait. */
+/* Nothing that decides within the first MiB: it is taken for what that MiB looks like. */
+static void test_detection_of_much(void **state RV_UNUSED)
+{
+	static const struct {
+		const char *unit, *end;
+		enum rv_format format;
+	} cases[] = {
+		{ "   \n", "{\n}\n", RV_FORMAT_NDJSON },
+		{ "xxxx", "\n{\n}\n", RV_FORMAT_NDJSON },
+		{ "bad\n", "{}\n", RV_FORMAT_JSON },
+		{ "too bad\nand\n", "{}\n", RV_FORMAT_JSON },
+	};
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf in = RV_STRBUF_INIT;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		rv_strbuf_clear(&in);
+		rv_strbuf_puts(&in, "\xef\xbb\xbf");
+		while (in.len < 1100000)
+			rv_strbuf_puts(&in, cases[i].unit);
+		rv_strbuf_puts(&in, cases[i].end);
+		struct rv_error err = RV_ERROR_INIT;
+		RV_CLEANUP(rv_source_free_p) struct rv_source *source =
+			rv_source_mem_new(in.bytes, in.len, 0, UINT64_MAX);
+		RV_CLEANUP(rv_reader_free_p) struct rv_reader *rd = NULL;
+		struct rv_reader_limits limits = { .timeout_ms = -1 };
+		struct rv_span s;
+
+		assert_int_equal(rv_reader_new(source, &any, &rd, &err), RV_OK);
+		assert_int_equal(rv_reader_next(rd, &limits, &s, &err), RV_OK);
+		assert_int_equal(rv_reader_format(rd), cases[i].format);
+	}
+}
+
+/* Gives `text` once, or up to the next '~' each time, then only lets one wait. */
 struct trickle {
 	struct rv_source source;
 	const char *text;
@@ -148,11 +255,11 @@ static enum rv_status trickle_read(struct rv_source *s, void *buf, size_t size,
 				   enum rv_source_state *state, struct rv_error *err RV_UNUSED)
 {
 	struct trickle *t = (struct trickle *)s;
-	size_t n = strlen(t->text);
+	size_t n = strcspn(t->text, "~");
 
 	assert_true(n <= size);
 	memcpy(buf, t->text, n);
-	t->text += n;
+	t->text += n + (t->text[n] == '~');
 	*ret_n = n;
 	*state = n ? RV_SOURCE_BYTES : RV_SOURCE_WAIT;
 	t->waits += n == 0;
@@ -196,6 +303,66 @@ static void test_trickling_pipe(void **state RV_UNUSED)
 	}
 }
 
+/* A row that is not read again before half as much more is there may have to wait for it. */
+static void test_trickling_row(void **state RV_UNUSED)
+{
+	static const struct rv_source_ops ops = { .name = "trickle", .read = trickle_read };
+	struct trickle t = { { &ops, "trickle" }, "a\n1234567~8~~\n~", 0 };
+	const struct rv_reader_params p = { .format = RV_FORMAT_CSV };
+	const struct rv_reader_limits limits = { .timeout_ms = -1 };
+	struct rv_error err = RV_ERROR_INIT;
+	RV_CLEANUP(rv_reader_free_p) struct rv_reader *rd = NULL;
+	struct rv_span s;
+
+	assert_int_equal(rv_reader_new(&t.source, &p, &rd, &err), RV_OK);
+	assert_int_equal(rv_reader_next(rd, &limits, &s, &err), RV_OK);
+	assert_int_equal(s.kind, RV_SPAN_RECORDS);
+	assert_int_equal(s.len, 17);
+	assert_memory_equal(s.bytes, "{\"a\":\"12345678\"}", 16);
+	assert_int_equal(t.waits, 2); /* once for each time that more was hoped for */
+}
+
+/* Takes longer for a byte than it was given, and notes what that was. */
+struct slow {
+	struct rv_source source;
+	int64_t given_ms[2];
+	size_t n;
+};
+
+static enum rv_status slow_read(struct rv_source *s, void *buf, size_t size RV_UNUSED, int64_t timeout_ms,
+				size_t *ret_n, enum rv_source_state *state, struct rv_error *err RV_UNUSED)
+{
+	struct slow *slow = (struct slow *)s;
+	int64_t begun = rv_clock_monotonic_ms();
+
+	*state = slow->n < 2 ? RV_SOURCE_BYTES : RV_SOURCE_WAIT;
+	if (slow->n == 2)
+		return RV_OK;
+	slow->given_ms[slow->n++] = timeout_ms;
+	while (rv_clock_monotonic_ms() <= begun + timeout_ms)
+		;
+	*(char *)buf = 'x';
+	*ret_n = 1;
+	return RV_OK;
+}
+
+static void test_time_is_used_up_once(void **state RV_UNUSED)
+{
+	static const struct rv_source_ops ops = { .name = "slow", .read = slow_read };
+	struct slow slow = { .source = { &ops, "slow" } };
+	const struct rv_reader_params p = { .format = RV_FORMAT_TEXT };
+	const struct rv_reader_limits limits = { .timeout_ms = 1 };
+	struct rv_error err = RV_ERROR_INIT;
+	RV_CLEANUP(rv_reader_free_p) struct rv_reader *rd = NULL;
+	struct rv_span s;
+
+	assert_int_equal(rv_reader_new(&slow.source, &p, &rd, &err), RV_OK);
+	assert_int_equal(rv_reader_next(rd, &limits, &s, &err), RV_OK);
+	assert_int_equal(s.kind, RV_SPAN_WAIT);
+	assert_int_equal(slow.given_ms[0], 1);
+	assert_int_equal(slow.given_ms[1], 0);
+}
+
 static void test_random_mixtures(void **state RV_UNUSED)
 {
 	static const char *const bits[] = {
@@ -225,12 +392,17 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),
+		cmocka_unit_test(test_runs_and_odd_ones),
 		cmocka_unit_test(test_elements_that_are_no_objects),
+		cmocka_unit_test(test_elements_without_an_end),
 		cmocka_unit_test(test_punctuation),
 		cmocka_unit_test(test_going_on_after_an_error),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_detection),
+		cmocka_unit_test(test_detection_of_much),
 		cmocka_unit_test(test_trickling_pipe),
+		cmocka_unit_test(test_trickling_row),
+		cmocka_unit_test(test_time_is_used_up_once),
 		cmocka_unit_test(test_random_mixtures),
 	};
 

@@ -36,6 +36,7 @@ static void test_good_lines(void **state RV_UNUSED)
 	EXPECT("{}{}{}\n{} {\"x\":[{}]}\t{}\r\n{\"z\":0}\n", &plain,
 	       "{}\n{}\n{}\n{}\n{\"x\":[{}]}\n{}\n{\"z\":0}\n", "");
 	EXPECT("{}{}", &plain, "{}\n{}\n", "");
+	EXPECT("{}\r{}\n{}\r", &plain, "{}\n{}\n{}\n", "");
 	/* A carriage return between tokens becomes a space. */
 	EXPECT("{\"a\":\r1}\n", &plain, "{\"a\": 1}\n", "");
 	/* Kept as they are: duplicate keys, NUL escapes, numbers beyond double. */
@@ -85,6 +86,7 @@ static void test_record_limit(void **state RV_UNUSED)
 	/* Exactly at the limit passes, one over does not. */
 	EXPECT("{\"a\":\"12345678\"}\n{\"a\":\"123456789\"}\n{}\n", &short_records,
 	       "{\"a\":\"12345678\"}\n{}\n", "2:too_long:33:{\"a\":\"123456789\"}\n|");
+	EXPECT("{\"a\":\"12345678\"}\r\n{}\n", &short_records, "{\"a\":\"12345678\"}\n{}\n", "");
 	EXPECT("{\"a\":\"123456789\"}", &short_records, "",
 	       "1:too_long:16:{\"a\":\"123456789\"}|");
 	/* What is wrong behind the limit does not change what is said. */
@@ -246,6 +248,42 @@ static void test_large_input(void **state RV_UNUSED)
 	}
 }
 
+/* Many lines that lie as they are needed, then some that do not, and a giant behind a dwarf. */
+static void test_runs_and_odd_lines(void **state RV_UNUSED)
+{
+	static const char *const odd[] = { "\n{\"b\":2}\n", "{\"b\":2}", "{\"b\":2}\r\n", "{\"b\":2} \n",
+					   " {\"b\":2}\n" };
+	struct read_result r;
+
+	for (size_t i = 0; i < sizeof(odd) / sizeof(*odd); i++) {
+		RV_CLEANUP(rv_strbuf_release) struct rv_strbuf in = RV_STRBUF_INIT;
+
+		while (in.len < 70000)
+			rv_strbuf_puts(&in, "{\"a\":1}\n");
+		size_t count = in.len / 8;
+
+		rv_strbuf_puts(&in, odd[i]);
+		read_text(in.bytes, in.len, &plain, &(struct read_how){ 0 }, &r);
+		assert_int_equal(r.status, RV_OK);
+		assert_int_equal(r.count, count + 1);
+		assert_int_equal(r.reject_count, 0);
+		assert_memory_equal(r.records.bytes, in.bytes, 8 * count);
+		assert_string_equal(r.records.bytes + 8 * count, "{\"b\":2}\n");
+		read_result_release(&r);
+	}
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf in = RV_STRBUF_INIT;
+
+	rv_strbuf_puts(&in, "{}\n{\"a\":\"");
+	while (in.len < 3 << 20)
+		rv_strbuf_puts(&in, "0123456789");
+	rv_strbuf_puts(&in, "\"}\n");
+	read_text(in.bytes, in.len, &plain, &(struct read_how){ 0 }, &r);
+	assert_int_equal(r.count, 2);
+	assert_int_equal(r.records.len, in.len);
+	assert_memory_equal(r.records.bytes, in.bytes, in.len);
+	read_result_release(&r);
+}
+
 static void test_source_failure(void **state RV_UNUSED)
 {
 	static const char text[] = "{\"a\":1}\n{\"b\":2}\n{\"c\":3}\n";
@@ -275,6 +313,22 @@ static void test_hash_of_one_record(void **state RV_UNUSED)
 	assert_true(rv_record_hash("", 0) == 0x2d06800538d394c2ull);
 }
 
+/* A record whose stamp was cut off has the hash that it had without one. */
+static void test_hash_of_a_cut_record(void **state RV_UNUSED)
+{
+	static const size_t lengths[] = { 1, 16, 17, 240, 241, 1022, 1023, 1024, 5000 };
+	char text[5002];
+
+	memset(text, 'x', sizeof(text));
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(*lengths); i++) {
+		text[lengths[i]] = '}';
+		uint64_t want = rv_record_hash(text, lengths[i] + 1);
+
+		text[lengths[i]] = 'x';
+		assert_true(rv_record_hash_cut(text, lengths[i]) == want);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -286,8 +340,10 @@ int main(void)
 		cmocka_unit_test(test_endless_line_in_pieces),
 		cmocka_unit_test(test_random_mixtures),
 		cmocka_unit_test(test_large_input),
+		cmocka_unit_test(test_runs_and_odd_lines),
 		cmocka_unit_test(test_source_failure),
 		cmocka_unit_test(test_hash_of_one_record),
+		cmocka_unit_test(test_hash_of_a_cut_record),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
