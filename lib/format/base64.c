@@ -121,16 +121,17 @@ static const struct rv_base64_encoder encoders[] = {
 	{ "avx512", encode_avx512 },
 };
 
-/* Each needs what the one before it needs, so a count says which ones can run. */
+/* Each needs what the one before it needs, so a count says which ones can run. Without a branch, so that no
+ * processor leaves one untried. */
 static size_t count_encoders(void)
 {
 	__builtin_cpu_init();
-	if (!__builtin_cpu_supports("avx2"))
-		return 1;
-	if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
-	    !__builtin_cpu_supports("avx512vbmi"))
-		return 2;
-	return 3;
+	unsigned avx2 = __builtin_cpu_supports("avx2") != 0;
+	unsigned avx512 = avx2 & (__builtin_cpu_supports("avx512f") != 0) &
+			  (__builtin_cpu_supports("avx512bw") != 0) &
+			  (__builtin_cpu_supports("avx512vbmi") != 0);
+
+	return 1 + avx2 + avx512;
 }
 #else
 static const struct rv_base64_encoder encoders[] = {

@@ -189,6 +189,7 @@ static enum rv_status zstd_step(struct rv_compressor *c, const void *p, size_t l
 	}
 }
 
+/* The end comes alone, without bytes. */
 static enum rv_status isal_step(struct rv_compressor *c, const void *p, size_t len, bool end,
 				struct rv_error *err)
 {
@@ -199,7 +200,7 @@ static enum rv_status isal_step(struct rv_compressor *c, const void *p, size_t l
 		uint32_t piece = len > (1u << 30) ? 1u << 30 : (uint32_t)len;
 		z->next_in = (uint8_t *)(uintptr_t)at;
 		z->avail_in = piece;
-		z->end_of_stream = end && piece == len;
+		z->end_of_stream = end;
 		do {
 			z->next_out = (uint8_t *)c->out;
 			z->avail_out = OUT_BYTES;

@@ -259,7 +259,7 @@ bool rv_json_escape_fine(const char *p, size_t len, size_t at, size_t *low_at)
 
 	if (known[(unsigned char)p[at + 1]])
 		return true;
-	if (at == *low_at && at)
+	if (at == *low_at)
 		return true; /* judged together with its first half */
 	/* The usual \uXXXX without a branch for every digit. */
 	if (p[at + 1] == 'u' && len - at >= 6) {
@@ -274,8 +274,8 @@ bool rv_json_escape_fine(const char *p, size_t len, size_t at, size_t *low_at)
 	}
 	if (scan_escape(p, len, &i) != RV_JSON_OK)
 		return false;
-	if (i == at + 12)
-		*low_at = at + 6;
+	/* Only a pair comes here and is good. */
+	*low_at = at + 6;
 	return true;
 }
 

@@ -15,7 +15,7 @@ enum rv_json_fault rv_json_scan_portable(const char *p, size_t len, unsigned max
 bool rv_json_is_river_key(const char *p, size_t len, size_t at);
 
 /* The escape at p[at] == '\\', with at + 1 < len, is whole and right. `low_at` is where the last
- * call found the second half of a surrogate pair; start with 0, call for every escape in turn. */
+ * call found the second half of a surrogate pair; start with SIZE_MAX, call for each escape in turn. */
 bool rv_json_escape_fine(const char *p, size_t len, size_t at, size_t *low_at);
 
 /* The number or word that begins at p[at] is right and ends before a token or white space. */

@@ -173,7 +173,7 @@ static inline char *write_row(const struct rv_packed_column *columns, size_t cou
 			return NULL;
 		size_t need = 4 + column->prefix_len + room_of(&cell);
 
-		if (o > limit || need > (size_t)(limit - o)) {
+		if (need > (size_t)(limit - o)) {
 			out->len = (size_t)(o - out->bytes);
 			o = room(out, need);
 			limit = out->bytes + out->capacity - SLACK;

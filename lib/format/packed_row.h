@@ -64,7 +64,7 @@ static inline void rv_packed_put_near(struct rv_strbuf *row, const char *p, size
 {
 	size_t need = RV_PACKED_HEAD_BYTES + len + RV_PACKED_CHUNK;
 
-	if (row->capacity - row->len < need || !row->capacity)
+	if (row->capacity - row->len < need)
 		rv_strbuf_reserve(row, need + row->len / 2);
 	char *o = row->bytes + row->len;
 

@@ -49,7 +49,7 @@ bool rv_stamp_id_parse(const char *p, size_t len, struct rv_stamp_id *ret)
 	for (size_t i = 0; i < len; i++)
 		if (!is_run_character(p[i]))
 			return false;
-	if (!is_digit(p[0]) && !(p[0] >= 'a' && p[0] <= 'z'))
+	if (p[0] == '.' || p[0] == '_' || p[0] == '-')
 		return false;
 	id.run = (struct rv_str){ p, len };
 	*ret = id;

@@ -26,8 +26,7 @@ void rv_toml_free(struct rv_toml *toml)
 		rv_toml_free(toml->items[i]);
 	free(toml->items);
 	free(toml->name);
-	if (toml->text)
-		explicit_bzero(toml->text, strlen(toml->text));
+	explicit_bzero(toml->text, strlen(toml->text)); /* every node has one */
 	free(toml->text);
 	free(toml);
 }
@@ -75,7 +74,7 @@ static char look(const struct reader *r)
 
 static bool take(struct reader *r, char c)
 {
-	if (look(r) != c || r->p == r->end)
+	if (look(r) != c)
 		return false;
 	r->p++;
 	return true;
@@ -322,8 +321,8 @@ static enum rv_status step_into(struct reader *r, struct rv_toml *in, const char
 		if (!next)
 			return r->err->status;
 		next->by_dots = by_dots;
-	} else if (next->type == RV_TOML_ARRAY && !next->is_closed && next->count && !by_dots) {
-		next = next->items[next->count - 1]; /* of [[name]] the last */
+	} else if (next->type == RV_TOML_ARRAY && !next->is_closed && !by_dots) {
+		next = next->items[next->count - 1]; /* of [[name]] the last: it has one */
 	}
 	if (next->type != RV_TOML_TABLE || next->is_closed)
 		return wrong(r, "'%s' already has a value (line %zu)", name, next->line);

@@ -49,6 +49,9 @@ static void test_decimals(void **state)
 		{ "1,5", 5, 2, "not a number" },
 		{ "nan", 5, 2, "not a number" },
 		{ "0x10", 5, 2, "not a number" },
+		{ "+1.5E+1", 5, 0, "15" },
+		{ "15E-1", 5, 1, "15" },
+		{ "1E", 5, 2, "not a number" },
 	};
 	(void)state;
 
@@ -124,6 +127,26 @@ static void test_timestamps(void **state)
 		{ "2024-366T01:02:03", "%Y-%jT%T", "UTC", "2024-12-31T01:02:03.000Z" },
 		{ "2023-366T01:02:03", "%Y-%jT%T", "UTC", "no day 366" },
 		{ "100% 2024-01-01", "100%% %F", "UTC", "2024-01-01T00:00:00.000Z" },
+		{ "2024-05-01T00:00:00+02", NULL, NULL, "2024-04-30T22:00:00.000Z" },
+		{ "2024-05-01T00:00:00+02 ", NULL, NULL, "is not a time" },
+		{ "2024-05-01T00:00:00+02x", NULL, NULL, "is not a time" },
+		{ "2024-05-01T00:00:00+2", NULL, NULL, "is not a time" },
+		{ "2024-05-01 00:00", "%F %H:%M%z", NULL, "is not a time as %F %H:%M%z" },
+		{ "2024-05-01T00:00:00", NULL, "Mars", "set its timezone" },
+		{ "2024-05-01T00:00:00", NULL, "UTC+1", "set its timezone" },
+		{ "1/Foo/2010", "%d/%b/%Y", "UTC", "is not a time" },
+		{ " 1.12.2010", "%e.%m.%Y", "UTC", "2010-12-01T00:00:00.000Z" },
+		{ "21.12.2010", "%e.%m.%Y", "UTC", "2010-12-21T00:00:00.000Z" },
+		{ "2024-36", "%Y-%j", "UTC", "is not a time" },
+		{ "2024-000", "%Y-%j", "UTC", "is not a time" },
+		{ "12:30 a", "%I:%M %p", "UTC", "is not a time" },
+		{ "12:30 ax", "%I:%M %p", "UTC", "is not a time" },
+		{ "12:30 xm", "%I:%M %p", "UTC", "is not a time" },
+		{ "12:30 PM", "%I:%M %p", "UTC", "1970-01-01T12:30:00.000Z" },
+		{ "01:02:03.25", "%T.%f", "UTC", "1970-01-01T01:02:03.250Z" },
+		{ "01:02:03.1234567", "%T.%f", "UTC", "finer than a microsecond" },
+		{ "2024", "%q", "UTC", "is not a time as %q" },
+		{ "2024-05-01%", "%F%", "UTC", "2024-05-01T00:00:00.000Z" },
 	};
 	(void)state;
 
@@ -161,6 +184,42 @@ static void test_dates(void **state)
 	assert_false(rv_cut_date(RV_STR("x"), "epoch_s", &days, reason));
 	assert_false(rv_cut_date(RV_STR("2024-13-01"), NULL, &days, reason));
 	assert_false(rv_cut_date(RV_STR("2024-01-01T00:00:00Z"), NULL, &days, reason));
+	assert_string_equal(reason, "is not a date as %Y-%m-%d");
+	assert_false(rv_cut_date(RV_STR("2024-01-01.1234567"), "%F.%f", &days, reason));
+	assert_string_equal(reason, "is finer than a microsecond");
+}
+
+static void test_integers(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t wanted;
+		const char *reason;
+	} cases[] = {
+		{ "9223372036854775807", INT64_MAX, NULL },
+		{ "-9223372036854775808", INT64_MIN, NULL },
+		{ "9223372036854775808", 0, "does not fit into 64 bits" },
+		{ "-9223372036854775809", 0, "does not fit into 64 bits" },
+		{ "1.5", 0, "is not whole" },
+	};
+	char long_text[RV_CUT_NUMBER_MAX + 2], reason[RV_CUT_REASON];
+	int64_t value = 0;
+	(void)state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		bool good = rv_cut_integer(rv_str_of(cases[i].text), &value, reason);
+
+		assert_int_equal(good, cases[i].reason == NULL);
+		if (good)
+			assert_int_equal(value, cases[i].wanted);
+		else
+			assert_string_equal(reason, cases[i].reason);
+	}
+	memset(long_text, '0', sizeof(long_text));
+	assert_true(rv_cut_integer((struct rv_str){ long_text, RV_CUT_NUMBER_MAX }, &value, reason));
+	assert_int_equal(value, 0);
+	assert_false(rv_cut_integer((struct rv_str){ long_text, RV_CUT_NUMBER_MAX + 1 }, &value, reason));
+	assert_string_equal(reason, "is too long for a number");
 }
 
 int main(void)
@@ -169,6 +228,7 @@ int main(void)
 		cmocka_unit_test(test_decimals),
 		cmocka_unit_test(test_timestamps),
 		cmocka_unit_test(test_dates),
+		cmocka_unit_test(test_integers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

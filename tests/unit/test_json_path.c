@@ -143,6 +143,10 @@ static void test_unescape(void **state)
 		{ "\\u007f\\u0080\\u07ff\\u0800\\uffff",
 		  "\x7f\xc2\x80\xdf\xbf\xe0\xa0\x80\xef\xbf\xbf", 11 },
 		{ "\\\\u0041", "\\u0041", 6 },
+		/* no JSON: ends where it ends */
+		{ "a\\", "a", 1 },
+		{ "a\\u12", "a", 1 },
+		{ "a\\ud83d\\ude", "a\xed\xa0\xbd", 4 },
 	};
 
 	(void)state;
@@ -240,6 +244,13 @@ static void test_long_escaped_key(void **state)
 	rv_strbuf_puts(&text, "\":5}");
 	cut((const char *const[]){ name.bytes }, 1, text.bytes, &value);
 	expect(&value, RV_JSON_NUMBER_VALUE, "5");
+	cut((const char *const[]){ "a" }, 1, "{\"\\u0062\":1,\"a\":2}", &value);
+	expect(&value, RV_JSON_NUMBER_VALUE, "2");
+	/* keys that are no indexes, and text that ends before its brackets */
+	cut((const char *const[]){ "a.+1" }, 1, "{\"a\":[1,2],\"a\":{\"+1\":3}}", &value);
+	expect(&value, RV_JSON_NUMBER_VALUE, "3");
+	cut((const char *const[]){ "a.b" }, 1, "{\"a\":{\"b\":4", &value);
+	expect(&value, RV_JSON_NUMBER_VALUE, "4");
 }
 
 static void test_bad_paths(void **state)

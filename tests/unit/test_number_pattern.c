@@ -47,6 +47,7 @@ static void test_matches(void **state RV_UNUSED)
 		{ "T|{n}|*", "T|3", false, 0 },
 		{ "*{n}", "12", true, 12 },
 		{ "{x}{n}", "{x}5", true, 5 },
+		{ "*-{n}", "ab", false, 0 },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

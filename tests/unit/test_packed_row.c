@@ -97,6 +97,22 @@ static void test_json(void **state RV_UNUSED)
 	rv_strbuf_truncate(&out, 1);
 	assert_false(rv_packed_row_json(columns, 5, row.bytes, row.len - 1, &out));
 	assert_string_equal(out.bytes, "{");
+	rv_strbuf_truncate(&out, 0);
+	assert_true(rv_packed_row_line(columns, 1, row.bytes, row.len, &out));
+	assert_string_equal(out.bytes, "{\"id\":-1.50}\n");
+	assert_false(rv_packed_row_line(columns, 5, row.bytes, row.len - 1, &out));
+	assert_string_equal(out.bytes, "{\"id\":-1.50}\n");
+	assert_true(rv_packed_row_line(columns, 0, row.bytes, row.len, &out));
+	assert_string_equal(out.bytes, "{\"id\":-1.50}\n{}\n");
+	/* a literal that says it needs an escape: it is JSON all the same */
+	rv_strbuf_truncate(&row, 0);
+	rv_packed_put_cell(&row, &(struct rv_packed_cell){ .p = "[\"\"]", .len = 4, .escape = true });
+	rv_strbuf_truncate(&out, 0);
+	assert_true(rv_packed_row_line(columns, 1, row.bytes, row.len, &out));
+	assert_string_equal(out.bytes, "{\"id\":[\"\"]}\n");
+	rv_strbuf_truncate(&out, 0);
+	rv_packed_cell_json(&(struct rv_packed_cell){ .p = "[\"\"]", .len = 4, .escape = true }, true, &out);
+	assert_string_equal(out.bytes, "[\"\"]");
 	for (size_t i = 0; i < 5; i++)
 		rv_packed_column_release(&columns[i]);
 }

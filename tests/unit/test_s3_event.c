@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/strbuf.h"
 #include "format/s3_event.h"
 
 #define RECORD(name, key)                                                                          \
@@ -50,6 +51,13 @@ static void test_forms(void **state)
 	      false);
 	check("{\"Records\":[" RECORD("ObjectCreated:Put", "1") "]}\n{\"Records\":["
 	      RECORD("ObjectCreated:Put", "2") "]}\n", 2, "1", 0, false);
+	/* named as the configuration names it; of another service; of no kind */
+	check("{\"Records\":[" RECORD("s3:ObjectCreated:Put", "x") "]}", 1, "x", 0, false);
+	check("{\"Records\":[{\"eventSource\":\"aws:sqs\",\"eventName\":\"ObjectCreated:Put\"},"
+	      "{\"eventSource\":\"aws:s3\"}," RECORD("ObjectCreated:Put", "x") "]}",
+	      1, "x", 2, false);
+	check("{\"source\":\"aws.s3\",\"detail\":{}}", 0, "", 1, false);
+	check("{\"Body\":\"{\\\"Records\\\":[]}\"}", 0, "", 0, false);
 	check("", 0, "", 0, false);
 }
 
@@ -66,6 +74,10 @@ static void test_refused(void **state)
 		"{\"Records\":[" RECORD("ObjectCreated:Put", "a%00b") "]}",
 		"{\"Records\":[{\"eventName\":\"ObjectCreated:Put\",\"s3\":3}]}",
 		"{\"Message\":\"{\\\"Message\\\":\\\"{}\\\"}\"}",
+		"{\"Event\":\"s3:Other\"}",
+		"{\"source\":\"aws.ec2\",\"detail\":{}}",
+		"{\"source\":\"aws.s3\",\"detail\":[]}",
+		"{\"source\":\"aws.s3\",\"detail-type\":\"Object Created\",\"detail\":{}}",
 	};
 	(void)state;
 
@@ -91,12 +103,50 @@ static void test_zeros_behind(void **state)
 	rv_s3_events_release(&events);
 }
 
+/* A bucket that is not named is whatever the queue was made for. */
+static void test_no_bucket(void **state)
+{
+	static const char text[] = "{\"Records\":[{\"eventName\":\"ObjectCreated:Put\","
+				   "\"s3\":{\"object\":{\"key\":\"k\"}}}]}";
+	RV_CLEANUP(rv_s3_events_release) struct rv_s3_events events = { 0 };
+	struct rv_error err = RV_ERROR_INIT;
+	(void)state;
+
+	assert_int_equal(rv_s3_events_parse(text, strlen(text), &events, &err), RV_OK);
+	assert_int_equal(events.count, 1);
+	assert_string_equal(events.items[0].bucket, "");
+}
+
+/* S3 in EventBridge in SNS in SQS is read, one level more is refused. */
+static void test_depth(void **state)
+{
+	(void)state;
+	for (int depth = 0; depth < 5; depth++) {
+		RV_CLEANUP(rv_s3_events_release) struct rv_s3_events events = { 0 };
+		RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
+		struct rv_error err = RV_ERROR_INIT;
+
+		rv_strbuf_puts(&text, "{\"Records\":[]}");
+		for (int i = 0; i < depth; i++) {
+			RV_CLEANUP(rv_free_p) char *inner = rv_strbuf_take(&text);
+
+			rv_strbuf_puts(&text, "{\"Message\":");
+			rv_strbuf_json(&text, inner, strlen(inner));
+			rv_strbuf_putc(&text, '}');
+		}
+		assert_int_equal(rv_s3_events_parse(text.bytes, text.len, &events, &err),
+				 depth < 4 ? RV_OK : RV_BAD_DATA);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_forms),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_zeros_behind),
+		cmocka_unit_test(test_no_bucket),
+		cmocka_unit_test(test_depth),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -158,6 +158,16 @@ static void test_no_stamp(void **state RV_UNUSED)
 		"{\"a\":1,\"_river\":{\"id\":\"R-000001-1\"}}",
 		"{\"a\":1,\"_river\":{\"id\":\"r-000001-99999999999999999999\"}}",
 		"{\"a\":1,\"_river\":{\"id\":\"r-000001-1\" }}",
+		"{\"a\":1,\"_river\":{\"id\":\"r.000001-1\"}}",
+		"{\"a\":1,\"_river\":{\"id\":\".r-000001-1\"}}",
+		"{\"a\":1,\"_river\":{\"id\":\"_r-000001-1\"}}",
+		/* as far as the names of its parts, in the place of which something else stands */
+		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}}",
+		"\\\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}}",
+		"\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}}",
+		"source\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}}",
+		",\"source\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}}",
+		"x,\"source\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}}",
 		"{\"a\":1,\"_river\":{\"id\":\"r-000001-1\",\"at\":\"x\"}}",
 		"{\"a\":1,\"_river\":{\"ID\":\"r-000001-1\",\"at\":\"\",\"host\":\"\",\"source\":\"\"}}",
 		"{\"a\":1 \"_river\":{\"id\":\"r-000001-1\"}}", /* no JSON */
@@ -167,6 +177,47 @@ static void test_no_stamp(void **state RV_UNUSED)
 		size_t keep;
 		assert_false(rv_stamp_cut(records[i], strlen(records[i]), &keep, &id));
 	}
+}
+
+/* Texts longer than any stamp end the search for where they begin. */
+static void test_no_stamp_within_its_length(void **state RV_UNUSED)
+{
+	static const char letters[] = "a!";
+	char text[RV_STAMP_MAX_BYTES + 100];
+	struct rv_stamp_id id;
+	size_t keep;
+	for (size_t i = 0; i < 2; i++) {
+		memset(text, letters[i], sizeof(text));
+		memcpy(text, "{\"a\":\"", 6);
+		memcpy(text + sizeof(text) - 3, "\"}}", 3);
+		assert_false(rv_stamp_cut(text, sizeof(text), &keep, &id));
+	}
+}
+
+/* Line ends between tokens are blanks to the one that cuts. */
+static void test_cut_from_lines(void **state RV_UNUSED)
+{
+	static const char text[] = "{\r\n\"_river\":{\"id\":\"r_1-000001-1\"}}";
+	struct rv_stamp_id id;
+	size_t keep;
+	assert_true(rv_stamp_cut(text, strlen(text), &keep, &id));
+	assert_int_equal(keep, 3);
+	assert_true(rv_str_is(id.run, "r_1"));
+}
+
+/* Nothing in, nothing out; and a text that is all middles of characters has no beginning to keep. */
+static void test_nothing(void **state RV_UNUSED)
+{
+	char middles[601];
+	memset(middles, '\x80', sizeof(middles) - 1);
+	middles[600] = '\0';
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf out = RV_STRBUF_INIT;
+	const struct rv_stamper_params params = { .run = "r", .full = true, .host = middles, .source = "" };
+	stamp(&params, "", &out);
+	assert_int_equal(out.len, 0);
+	assert_string_equal(out.bytes, "");
+	stamp(&params, "{}\n", &out);
+	assert_non_null(strstr(out.bytes, "\"host\":\"\","));
 }
 
 static void test_ids(void **state RV_UNUSED)
@@ -183,6 +234,12 @@ static void test_ids(void **state RV_UNUSED)
 	assert_false(rv_stamp_id_parse("1-1", 3, &id));
 	assert_false(rv_stamp_id_parse("000001-1", 8, &id));
 	assert_false(rv_stamp_id_parse("a b-000001-1", 12, &id));
+	char long_run[RV_STAMP_RUN_MAX + 10];
+	memset(long_run, 'r', sizeof(long_run));
+	memcpy(long_run + RV_STAMP_RUN_MAX + 1, "-000001-1", 9);
+	assert_false(rv_stamp_id_parse(long_run, RV_STAMP_RUN_MAX + 10, &id));
+	assert_true(rv_stamp_id_parse(long_run + 1, RV_STAMP_RUN_MAX + 9, &id));
+	assert_int_equal(id.run.len, RV_STAMP_RUN_MAX);
 }
 
 int main(void)
@@ -194,6 +251,9 @@ int main(void)
 		cmocka_unit_test(test_length_is_bounded),
 		cmocka_unit_test(test_there_and_back),
 		cmocka_unit_test(test_no_stamp),
+		cmocka_unit_test(test_no_stamp_within_its_length),
+		cmocka_unit_test(test_cut_from_lines),
+		cmocka_unit_test(test_nothing),
 		cmocka_unit_test(test_ids),
 	};
 	return cmocka_run_group_tests_name("stamp", tests, NULL, NULL);

@@ -89,14 +89,20 @@ static void test_connections(void **state RV_UNUSED)
 static void test_strings(void **state RV_UNUSED)
 {
 	reads("a = \"\\b\\t\\n\\f\\r\\\"\\\\\\u00fc\\U0001F600\"\n", "s a = \b\t\n\f\r\"\\\xc3\xbc\xf0\x9f\x98\x80\n");
+	reads("a = \"\\u0041\\u20AC\\u20ac\"\n", "s a = A\xe2\x82\xac\xe2\x82\xac\n");
+	reads("'a b'\t=\t1 # to the end", "i a b = 1\n");
 	reads("a = ''\nb = 'C:\\n'\nc = \"\"\n", "s a = \ns b = C:\\n\ns c = \n");
 	reads("a = \"\"\"\nx\r\n y\"\"\"\nb = '''x\\'''", "s a = x\n y\ns b = x\\\n");
 	reads("a = \"\"\"x \\\n\n   y\"\"\"\n", "s a = x y\n");
 	reads("a = \"\"\"\"x\"\"\"\"\"\nb = ''''x''''\n", "s a = \"x\"\"\ns b = 'x'\n");
 	refuses("a = \"x\nb\"", 1, "no end on its line");
+	refuses("a = \"x", 1, "no end on its line");
+	refuses("a = \"x\r\nb = 1", 1, "no end on its line");
 	refuses("\na = \"\"\"x\n\n", 2, "has no end");
 	refuses("a = \"\\x\"", 1, "no escape");
 	refuses("a = \"\\u12\"", 1, "4 hexadecimal digits");
+	refuses("a = \"\\u00G0\"", 1, "4 hexadecimal digits");
+	refuses("a = \"\\u00g0\"", 1, "4 hexadecimal digits");
 	refuses("a = \"\\ud800\"", 1, "names no character");
 	refuses("a = \"\\U00110000\"", 1, "names no character");
 	refuses("a = \"\\u0000\"", 1, "NUL");
@@ -115,7 +121,12 @@ static void test_scalars(void **state RV_UNUSED)
 	      "f a = 1.5\nf b = -1e10\nf c = 6.023E+23\nf d = inf\nf e = -nan\nf f = 0.1\n");
 	reads("a = 1979-05-27\nb = 07:32:00.5\nc = 1979-05-27T07:32:00Z\nd = 1979-05-27 07:32:00+01:00\n",
 	      "d a = 1979-05-27\nd b = 07:32:00.5\nd c = 1979-05-27T07:32:00Z\nd d = 1979-05-27 07:32:00+01:00\n");
-	static const char *const wrong[] = { "01", "1_", "_1", "1__0", "0x", "0xg", "0o8", "0b2", "1.", ".5", "1e",
+	reads("a = 1e-5\nb = 1979-05-27T07:32:00z\nc = 07:32:00-01:30\nd = 1979-05-27 # noon\ne = 1979-05-27 ",
+	      "f a = 1e-5\nd b = 1979-05-27T07:32:00z\nd c = 07:32:00-01:30\nd d = 1979-05-27\n"
+	      "d e = 1979-05-27\n");
+	static const char *const wrong[] = { "0x_1", "1979-05-2", "1979-05:27", "07:3:00", "07:32-00", "07:32:0",
+					     "07:32:00x", "07:32:00+1:00", "07:32:00+01-00", "07:32:00+01:0",
+					     "07:32:00+01:000", "07:32:00+01:00.", "01", "1_", "_1", "1__0", "0x", "0xg", "0o8", "0b2", "1.", ".5", "1e",
 					     "1.5.", "True", "yes", "acme", "1979-5-27", "07:32", "1979-05-27T",
 					     "12:00:00.", "12:00:00+1", "00.5", "+0x1", "1e1e1" };
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
@@ -158,6 +169,9 @@ static void test_twice(void **state RV_UNUSED)
 	refuses("a = 1\n[a]", 2, "'a' is there twice");
 	refuses("a = 1\n[a.b]", 2, "'a' already has a value (line 1)");
 	refuses("a = {b = 1}\n[a.c]", 2, "'a' already has a value");
+	refuses("a = [1]\n[a.c]", 2, "'a' already has a value");
+	refuses("a = {}\n[a]", 2, "'a' is there twice");
+	refuses("[[x.a]]\nb = 1\n[x]\na.c = 2", 4, "'a' already has a value (line 1)");
 	refuses("a = {b = 1}\na.c = 2", 2, "'a' already has a value");
 	refuses("a = []\n[[a]]", 2, "'a' is there twice");
 	refuses("[a]\n[[a]]", 2, "'a' is there twice");
@@ -173,6 +187,7 @@ static void test_limits(void **state RV_UNUSED)
 
 	refuses_bytes("a = 1\nb = \"\0\"", 12, 2, "not text in UTF-8");
 	refuses("a = 1\nb = \"\xff\"", 2, "not text in UTF-8");
+	refuses_bytes("\xff\n\0", 3, 1, "not text in UTF-8"); /* the first of the two */
 	for (int i = 0; i < 1000; i++)
 		rv_strbuf_puts(&text, i ? "[" : "a = [");
 	refuses(text.bytes, 1, "32 levels");

@@ -62,6 +62,7 @@ static void test_refused(void **state)
 	static const char *const wrong[] = {
 		"", "6ba7b810-9dad-11d1-80b4-00c04fd430c", "6ba7b810-9dad-11d1-80b4-00c04fd430c88",
 		"6ba7b8109dad-11d1-80b4-00c04fd430c8a", "6ba7b810-9dad-11d1-80b4-00c04fd430cg",
+		"6ba7b810-9dad-11d1-80b4-00c04fd430c/", "6ba7b810-9dad-11d1-80b4-00c04fd430c@",
 		"{ba7b810-9dad-11d1-80b4-00c04fd430c8", "6ba7b810-9dad-11d1-80b4_00c04fd430c8",
 	};
 	uint8_t id[RV_UUID_BYTES] = { 7 };

@@ -52,6 +52,7 @@ static void test_a_list(void **state RV_UNUSED)
 	assert_string_equal(rv_xml_text(contents, "Size"), "");
 	assert_null(rv_xml_next(contents, "Contents"));
 	assert_null(rv_xml_next(NULL, "Contents"));
+	assert_false(rv_xml_is(NULL, "Contents"));
 	assert_string_equal(rv_xml_text(rv_xml_child(root, "nothing"), "Key"), "");
 }
 
@@ -82,6 +83,7 @@ static void test_what_is_refused(void **state RV_UNUSED)
 	refused("<!DOCTYPE a SYSTEM \"http://127.0.0.1:1/x.dtd\"><a/>", "document type");
 	refused("<a><?php x ?></a>", "processing instruction");
 	refused("<a><s3:></s3:></a>", "element without a name");
+	refused("<a><s3:/></a>", "element without a name");
 }
 
 static void test_depth_and_number_are_limited(void **state RV_UNUSED)

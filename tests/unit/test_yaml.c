@@ -87,6 +87,7 @@ static void test_tree(void **state RV_UNUSED)
 	assert_true(rv_yaml_get(root, "f")->quoted);
 	assert_null(rv_yaml_get(root, "zz"));
 	assert_null(rv_yaml_get(a, "a"));
+	assert_null(rv_yaml_get(NULL, "a"));
 	assert_false(rv_yaml_is_null(root));
 	rv_yaml_release(&d);
 	assert_null(d.roots);
@@ -144,6 +145,11 @@ static void test_refusals(void **state RV_UNUSED)
 	refused("a: 1\nb: \xFF\n", 2, 4, "UTF-8");
 	refused("\xC3\xA4\xC3\xB6: \xC3\n", 1, 6, "UTF-8");
 	refused("a: \xED\xA0\x80\n", 1, 4, "Unicode");
+	refused("a: \xC3", 1, 4, "incomplete UTF-8");
+	refused("a: 1\na: 2\nb: 3\nb: 4\n", 2, 1, "the key a");
+	refused("b: 1\nb: 2\na: 3\na: 4\n", 2, 1, "the key b");
+	refused("{b: 1, b: 2, a: 3, a: 4}\n", 1, 8, "the key b");
+	refused("%YAML 1.1\na: 1\n", 2, 1, "expected <document start>");
 	refused("a: 1\nb: \x1B[31m\n", 2, 4, "control");
 	refused_bytes("\xFF\xFE" "a\0:\0", 6, 1, 1, "UTF-8");
 }
@@ -213,6 +219,10 @@ static void test_files(void **state RV_UNUSED)
 	assert_non_null(strstr(err.message, "folder"));
 	RV_CLEANUP(rv_free_p) char *path = rv_asprintf("%s/f", dir);
 	assert_int_equal(rv_yaml_read(path, NULL, &d, &err), RV_NOT_FOUND);
+	assert_int_equal(symlink("f", path), 0); /* of itself */
+	assert_int_equal(rv_yaml_read(path, NULL, &d, &err), RV_BAD_CONFIG);
+	assert_string_equal(err.file, path);
+	unlink(path);
 	assert_int_equal(mkfifo(path, 0600), 0);
 	assert_int_equal(rv_yaml_read(path, NULL, &d, &err), RV_BAD_CONFIG);
 	assert_string_equal(err.file, path);

@@ -75,10 +75,10 @@ static void one_case(void **state)
 
 static void fault_87_truncated_at_every_byte(void **state)
 {
-	static const char *const names[] = { "mixed", "plain", "105-all", "106-bare" };
+	static const char *const names[] = { "mixed", "plain", "105-all", "106-bare", "107-empty" };
 
 	(void)state;
-	for (size_t k = 0; k < 4; k++) {
+	for (size_t k = 0; k < 5; k++) {
 		struct zip z = { 0 };
 
 		make(names[k], &z);
@@ -233,6 +233,124 @@ static void fault_99_names_are_shown_escaped(void **state)
 	free(z.out.p);
 }
 
+/* Fields beside the sizes, one entry each; says NULL: sound, and of that time. */
+static void one_entry_of_each_kind(void **state)
+{
+#define EXTRA(text) .extra = (text), .extra_len = sizeof(text) - 1
+#define MEMBER(...) { .name = "a.csv", TEXT(ABC), __VA_ARGS__ }
+	static const struct {
+		struct member m;
+		const char *says;
+		int64_t modified_s;
+	} cases[] = {
+		/* 2026-01-02 03:04:06; day 0; minute 60 */
+		{ MEMBER(.date = 0x5c22, .time = 0x1883), NULL, 1767323046 },
+		{ MEMBER(.date = 0x5c20, .time = 0x1883), NULL, 0 },
+		{ MEMBER(.date = 0x5c22, .time = 0x1f83), NULL, 0 },
+		/* an extended time that is too short, or has only that of the last access */
+		{ MEMBER(.date = 0x5c22, .time = 0x1883, EXTRA("\x55\x54\1\0\1")), NULL, 1767323046 },
+		{ MEMBER(.date = 0x5c22, .time = 0x1883, EXTRA("\x55\x54\5\0\2\1\2\3\4")), NULL, 1767323046 },
+		/* Unix's field with no place for a link's name; Unicode's without a name, of another version, with
+		 * the same name, with none */
+		{ MEMBER(EXTRA("\x0d\0\x0c\0" "123456789012")), NULL, 0 },
+		{ MEMBER(EXTRA("\x75\x70\5\0\1\0\0\0\0")), NULL, 0 },
+		{ MEMBER(EXTRA("\x75\x70\x0a\0\2\0\0\0\0" "b.csv")), NULL, 0 },
+		{ MEMBER(EXTRA("\x75\x70\x0a\0\1\xa8\xfa\x78\xd5" "a.csv")), NULL, 0 },
+		{ MEMBER(EXTRA("\x75\x70\x0a\0\1\xa8\xfa\x78\xd5" "\xff.csv")), NULL, 0 },
+		{ MEMBER(.method = 99, .packed = "x", .packed_len = 1), "'a.csv' is encrypted", 0 },
+		/* the disk stands in the field zip64, and is the first or another one */
+		{ MEMBER(.disk = UINT16_MAX, EXTRA("\1\0\4\0\0\0\0\0")), NULL, 0 },
+		{ MEMBER(.disk = UINT16_MAX, EXTRA("\1\0\4\0\7\0\0\0")), "'a.csv' begins on disk 8 of several", 0 },
+		/* the offset alone */
+		{ MEMBER(.offset = UINT32_MAX, EXTRA("\1\0\x8\0\0\0\0\0\0\0\0\0")), NULL, 0 },
+		{ MEMBER(.offset = UINT32_MAX, EXTRA("\1\0\x4\0\0\0\0\0")), "a zip64 field that is too short", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct zip z = { 0 };
+		struct rv_zip_directory d = { 0 };
+		struct rv_error err = RV_ERROR_INIT;
+
+		put(&z, &cases[i].m);
+		finish(&z);
+		enum rv_status status = read_directory(&z.out, NULL, &d, &err);
+
+		if (cases[i].says ? status == RV_OK || !strstr(err.message, cases[i].says) : status != RV_OK)
+			fail_msg("%zu: %s", i, err.message);
+		if (status == RV_OK) {
+			assert_string_equal(d.entries[0].name, "a.csv");
+			assert_int_equal(d.entries[0].modified_s, cases[i].modified_s);
+		}
+		rv_zip_directory_release(&d);
+		free(z.out.p);
+	}
+}
+
+/* The directory says that an entry is where nothing but a few bytes are. */
+static void too_few_bytes_for_an_entry(void **state)
+{
+	struct zip z = { 0 };
+	struct rv_zip_directory d = { 0 };
+	struct rv_error err = RV_ERROR_INIT;
+
+	(void)state;
+	PUT(&z, .name = "a.csv", TEXT(ABC));
+	add_text(&z.out, "PK\3\4" "567890");
+	PUT(&z, .name = "b.csv", TEXT(ABC), .nothing = true, .offset = -10);
+	finish(&z);
+	assert_int_equal(read_directory(&z.out, NULL, &d, &err), RV_BAD_DATA);
+	assert_non_null(strstr(err.message, "'b.csv' is not where the directory says"));
+	free(z.out.p);
+}
+
+/* Without limits the sizes may not go round either. */
+static void sizes_do_not_go_round(void **state)
+{
+	const struct rv_zip_limits none = { .max_bytes = UINT64_MAX, .max_ratio = UINT64_MAX };
+	struct zip z = { 0 };
+	struct rv_zip_directory d = { 0 };
+	struct rv_error err = RV_ERROR_INIT;
+	static const char *const names[] = { "a.csv", "b.csv", "c.csv" };
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++)
+		PUT(&z, .name = names[i], TEXT(ABC), .method = DEFLATE, .zip64 = true, .zip64_central = true,
+		    .bytes_all = INT64_MAX - 100);
+	finish_as(&z, &(struct ending){ .zip64 = true });
+	assert_int_equal(read_directory(&z.out, &none, &d, &err), RV_BAD_DATA);
+	assert_non_null(strstr(err.message, "with entry 'c.csv' of"));
+	free(z.out.p);
+}
+
+/* The end record's disks may be all ones with zip64, both of them; and zip64's own record has to be there. */
+static void ends_of_zip64(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		struct zip z = { 0 };
+		struct rv_zip_directory d = { 0 };
+		struct rv_error err = RV_ERROR_INIT;
+
+		if (i < 2)
+			two(&z);
+		finish_as(&z, &(struct ending){ .zip64 = true });
+		if (i < 2)
+			set_int(&z.out, z.out.len - 18, UINT32_MAX, i == 0 ? 4 : 2);
+		else
+			memmove(z.out.p, z.out.p + 56, z.out.len -= 56);
+		enum rv_status status = read_directory(&z.out, NULL, &d, &err);
+
+		if (i == 0)
+			assert_int_equal(status, RV_OK);
+		else if (!strstr(err.message, i == 1 ? "one part of an archive in several"
+						     : "its zip64 end record is not at byte 0"))
+			fail_msg("%d: %s", i, err.message);
+		rv_zip_directory_release(&d);
+		free(z.out.p);
+	}
+}
+
 static void limits_are_the_callers(void **state)
 {
 	static const struct {
@@ -365,6 +483,24 @@ static void fault_105_five_gibibytes(void **state)
 	free(s.tail.p);
 }
 
+static void directory_of_97_mebibytes(void **state)
+{
+	struct zip z = { 0 };
+	struct sparse s = { .tail_offset = 97u << 20 };
+	struct rv_zip_directory d = { 0 };
+	struct rv_error err = RV_ERROR_INIT;
+
+	(void)state;
+	finish_as(&z, &(struct ending){ .directory_bytes = 97 << 20 });
+	s.tail = z.out;
+	s.bytes = s.tail_offset + s.tail.len;
+	struct rv_zip_input input = { s.bytes, read_sparse, &s };
+
+	assert_int_equal(rv_zip_directory_read(&input, "big.zip", NULL, &d, &err), RV_BAD_DATA);
+	assert_non_null(strstr(err.message, "its directory takes 101711872 bytes, which is too much for 0"));
+	free(z.out.p);
+}
+
 /* A file that cannot be read is not a damaged one. */
 static enum rv_status read_fails(void *arg, void *p, size_t len, uint64_t offset, struct rv_error *err)
 {
@@ -415,6 +551,32 @@ static void every_read_fails_once(void **state)
 	free(z.out.p);
 }
 
+/* Also while it is found out why an archive ends too early; its first entry here has a name or has none. */
+static void every_read_of_a_cut_one_fails_once(void **state)
+{
+	(void)state;
+	for (int named = 0; named < 2; named++) {
+		struct zip z = { 0 };
+		struct rv_error err = RV_ERROR_INIT;
+		int reads = 0;
+
+		PUT(&z, .name = named ? "a.csv" : "", TEXT(ABC));
+		cut(&z, z.out.len - 1);
+		do {
+			struct failing f = { &z.out, reads++ };
+			struct rv_zip_input input = { z.out.len, read_or_fail, &f };
+			struct rv_zip_directory d = { 0 };
+
+			err = (struct rv_error)RV_ERROR_INIT;
+			assert_int_not_equal(rv_zip_directory_read(&input, "extract.zip", NULL, &d, &err), RV_OK);
+		} while (err.status == RV_LOCAL_IO);
+		assert_int_equal(reads, named ? 5 : 4);
+		assert_non_null(strstr(err.message, named ? ", in entry 'a.csv'" : ": its directory"));
+		assert_non_null(strstr(err.message, "is truncated at "));
+		free(z.out.p);
+	}
+}
+
 /* ---- names ---- */
 
 static bool same(const char *a, const char *b)
@@ -441,6 +603,25 @@ static void fault_96_names_that_are_the_same(void **state)
 	assert_false(same("orders.csv", "order.csv"));
 	assert_false(same("\xc3\xa9", "e"));
 	assert_false(same("\xff", "\xfe"));
+	assert_true(same("", "/"));
+	assert_false(same("", "a"));
+	/* more marks than are put in order at once */
+	char marks[2][1 + 2 * 40 + 1] = { "e", "E" };
+
+	for (int i = 0; i < 40; i++)
+		for (int k = 0; k < 2; k++)
+			strcat(marks[k], i % 2 ? "\xcc\x81" : "\xcc\xa3");
+	assert_true(same(marks[0], marks[1]));
+	marks[1][80] = '\x82';
+	assert_false(same(marks[0], marks[1]));
+}
+
+static void names_of_two_letters(void **state)
+{
+	(void)state;
+	assert_null(rv_zip_name_fault("ab/c", 4));
+	assert_null(rv_zip_name_fault(".b/c", 4));
+	assert_string_equal(rv_zip_name_fault("../c", 4), "leads out of the archive");
 }
 
 static size_t encode(uint32_t c, char *p)
@@ -546,9 +727,16 @@ int main(void)
 		cmocka_unit_test(fault_99_names_are_shown_escaped),
 		cmocka_unit_test(fault_105_five_gibibytes),
 		cmocka_unit_test(fault_110_times),
+		cmocka_unit_test(one_entry_of_each_kind),
+		cmocka_unit_test(too_few_bytes_for_an_entry),
+		cmocka_unit_test(sizes_do_not_go_round),
+		cmocka_unit_test(ends_of_zip64),
+		cmocka_unit_test(directory_of_97_mebibytes),
 		cmocka_unit_test(limits_are_the_callers),
 		cmocka_unit_test(identity_is_of_the_content),
 		cmocka_unit_test(every_read_fails_once),
+		cmocka_unit_test(every_read_of_a_cut_one_fails_once),
+		cmocka_unit_test(names_of_two_letters),
 		cmocka_unit_test(names_are_cut_when_shown),
 	};
 	enum { MORE = sizeof(more) / sizeof(*more) };
