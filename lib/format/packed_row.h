@@ -101,11 +101,11 @@ static inline bool rv_packed_next(struct rv_packed_cursor *cursor, struct rv_pac
 	if (h >= 0x80) { /* 64 bytes and more */
 		h &= 0x7f;
 		for (unsigned shift = 7;; shift += 7) {
-			if (shift > 63 || p == cursor->end)
+			if (p == cursor->end)
 				return false;
 			unsigned char c = (unsigned char)*p++;
 
-			if (shift == 63 && c > 1)
+			if (shift == 63 && c > 1) /* so it ends here at the latest */
 				return false;
 			h |= (uint64_t)(c & 0x7f) << shift;
 			if (c < 0x80)

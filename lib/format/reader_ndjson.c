@@ -120,8 +120,8 @@ static enum rv_step odd_line(struct rv_reader *rd, const struct rv_reader_limits
 	const char *p = rd->buf + at;
 	bool in_place = nl == p + s.end && !s.has_newline;
 
-	if (rv_span_other_size(rd, limits, s.end) ||
-	    (rd->run_len >= RV_DIRECT_BYTES && !(in_place && rd->run + rd->run_len == p)))
+	/* What goes on with a long run was taken the quick way. */
+	if (rv_span_other_size(rd, limits, s.end) || rd->run_len >= RV_DIRECT_BYTES)
 		return RV_STEP_FULL; /* it comes again, first in its span */
 	rv_span_add(rd, p, s.end, in_place, s.has_newline);
 	rd->pos = to;

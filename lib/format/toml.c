@@ -148,8 +148,8 @@ static struct rv_toml *add(struct reader *r, struct rv_toml *to, enum rv_toml_ty
 			   const char *name)
 {
 	if (++r->nodes > MAX_NODES) {
-		if (wrong(r, "more than %d keys and values", MAX_NODES) != RV_OK)
-			return NULL;
+		wrong(r, "more than %d keys and values", MAX_NODES);
+		return NULL;
 	}
 	struct rv_toml *node = rv_calloc(1, sizeof(*node));
 	node->type = type;

@@ -48,6 +48,7 @@ static void test_is(void **state RV_UNUSED)
 	assert_false(rv_arn_is("arn:aws:iam::12345678901:role/a", "iam", "role/"));
 	assert_false(rv_arn_is("arn:aws:iam::12345678901a:role/a", "iam", "role/"));
 	assert_false(rv_arn_is("arn:aws:sns:eu-west-1:123456789012:q", "sqs", ""));
+	assert_false(rv_arn_is("no name", "sqs", ""));
 }
 
 static void test_partition(void **state RV_UNUSED)

@@ -2,10 +2,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
+#include <endian.h>
+#include <isa-l/crc.h>
 #include <isa-l/igzip_lib.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <zstd.h>
 #include <cmocka.h>
 
@@ -212,6 +215,38 @@ static void test_failing_sink(void **arg RV_UNUSED)
 	}
 }
 
+/* The last bytes of what is packed, which are the sum and the length of all that went in. */
+static enum rv_status keep_tail(void *arg, const void *p, size_t len, struct rv_error *err RV_UNUSED)
+{
+	unsigned char *tail = arg;
+	size_t n = len < 8 ? len : 8;
+	memmove(tail, tail + n, 8 - n);
+	memcpy(tail + 8 - n, (const char *)p + len - n, n);
+	return RV_OK;
+}
+
+/* Lengths of 32 bits are the library's. */
+static void test_more_than_a_gibibyte_at_once(void **arg RV_UNUSED)
+{
+	size_t len = ((size_t)1 << 30) + 5;
+	unsigned char tail[8] = { 0 };
+	struct rv_error err;
+	struct rv_compressor *c = NULL;
+	char *bytes = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	assert_ptr_not_equal(bytes, MAP_FAILED);
+	memcpy(bytes + len - 5, "river", 5);
+	assert_int_equal(rv_compressor_new(RV_OUTPUT_GZIP, 0, &c, &err), RV_OK);
+	rv_compressor_begin(c, keep_tail, tail);
+	assert_int_equal(rv_compressor_write(c, bytes, len, &err), RV_OK);
+	assert_int_equal(rv_compressor_end(c, &err), RV_OK);
+	uint32_t sum = crc32_gzip_refl(0, (const unsigned char *)bytes, len), said[2];
+	memcpy(said, tail, 8);
+	assert_int_equal(le32toh(said[0]), sum);
+	assert_int_equal(le32toh(said[1]), len);
+	rv_compressor_free(c);
+	munmap(bytes, len);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -219,6 +254,7 @@ int main(void)
 		cmocka_unit_test(test_forgotten_objects),
 		cmocka_unit_test(test_same_bytes),
 		cmocka_unit_test(test_failing_sink),
+		cmocka_unit_test(test_more_than_a_gibibyte_at_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

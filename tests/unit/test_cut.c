@@ -131,6 +131,19 @@ static void test_timestamps(void **state)
 		{ "2024-05-01T00:00:00+02 ", NULL, NULL, "is not a time" },
 		{ "2024-05-01T00:00:00+02x", NULL, NULL, "is not a time" },
 		{ "2024-05-01T00:00:00+2", NULL, NULL, "is not a time" },
+		{ "2024-05-01T00:00:00+02:3", NULL, NULL, "is not a time" },
+		{ "2024-05-01T00:00:00+24:00", NULL, NULL, "is not a time" },
+		{ "2024-05-01T00:00:00+02:60", NULL, NULL, "is not a time" },
+		{ "2024-05-01T00:00:00.Z", NULL, NULL, "is not a time" },
+		{ "1/De", "%d/%b", "UTC", "is not a time" },
+		{ "x", "%s", NULL, "is not a time" },
+		{ "1.", "%s", NULL, "is not a time" },
+		{ "20x4", "%Y", "UTC", "is not a time" },
+		{ "2x", "%y", "UTC", "is not a time" },
+		{ "1.1.69", "%d.%m.%y", "UTC", "1969-01-01T00:00:00.000Z" },
+		{ "13 pm", "%I %p", "UTC", "is not a time" },
+		{ "x pm", "%I %p", "UTC", "is not a time" },
+		{ "0 pm", "%I %p", "UTC", "is not a time" },
 		{ "2024-05-01 00:00", "%F %H:%M%z", NULL, "is not a time as %F %H:%M%z" },
 		{ "2024-05-01T00:00:00", NULL, "Mars", "set its timezone" },
 		{ "2024-05-01T00:00:00", NULL, "UTC+1", "set its timezone" },
@@ -181,6 +194,10 @@ static void test_dates(void **state)
 	assert_int_equal(days, 1);
 	assert_true(rv_cut_date(RV_STR("-0.5"), "epoch_s", &days, reason));
 	assert_int_equal(days, -1);
+	assert_true(rv_cut_date(RV_STR("-1"), "%s", &days, reason));
+	assert_int_equal(days, -1);
+	assert_true(rv_cut_date(RV_STR("86400"), "%s", &days, reason));
+	assert_int_equal(days, 1);
 	assert_false(rv_cut_date(RV_STR("x"), "epoch_s", &days, reason));
 	assert_false(rv_cut_date(RV_STR("2024-13-01"), NULL, &days, reason));
 	assert_false(rv_cut_date(RV_STR("2024-01-01T00:00:00Z"), NULL, &days, reason));

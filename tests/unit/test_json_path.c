@@ -251,6 +251,15 @@ static void test_long_escaped_key(void **state)
 	expect(&value, RV_JSON_NUMBER_VALUE, "3");
 	cut((const char *const[]){ "a.b" }, 1, "{\"a\":{\"b\":4", &value);
 	expect(&value, RV_JSON_NUMBER_VALUE, "4");
+	/* many columns of one path */
+	const char *same[20];
+	struct rv_json_value values[20];
+
+	for (int i = 0; i < 20; i++)
+		same[i] = "a";
+	cut(same, 20, "{\"a\":6}", values);
+	for (int i = 0; i < 20; i++)
+		expect(&values[i], RV_JSON_NUMBER_VALUE, "6");
 }
 
 static void test_bad_paths(void **state)

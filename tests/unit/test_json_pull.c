@@ -75,6 +75,7 @@ static void test_strings(void **state RV_UNUSED)
 {
 	reads_string("  \"plain\"  ", "plain", 5);
 	reads_string("\"\"", "", 0);
+	reads_string("\r\t\n\"\\ue000\"", "\xee\x80\x80", 3);
 	reads_string("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "\"\\/\b\f\n\r\t", 8);
 	reads_string("\"\\u0000\\u00fc\\u20aC\\ud83d\\ude00\"", "\0\xc3\xbc\xe2\x82\xac\xf0\x9f\x98\x80", 10);
 	/* halves of pairs, wherever they stand */
@@ -241,6 +242,30 @@ static void test_the_source_fails(void **state RV_UNUSED)
 		assert_string_equal(err.message, "gone");
 		free(chunks.last);
 	}
+	/* in front of each step, and within a text that is taken as it stands */
+	for (int i = 0; i < 4; i++) {
+		RV_CLEANUP(rv_strbuf_release) struct rv_strbuf out = RV_STRBUF_INIT;
+		struct chunks chunks;
+		struct rv_json_pull pull = open_pull(&chunks, i < 3 ? "" : "\"a", 1);
+		bool first = true, there;
+
+		chunks.fails = true;
+		assert_int_equal(i == 0   ? rv_json_pull_take(&pull, '{', &err)
+				 : i == 1 ? rv_json_pull_next(&pull, '}', &first, &out, &there, &err)
+				 : i == 2 ? rv_json_pull_end(&pull, &err)
+					  : rv_json_pull_value(&pull, &out, &err),
+				 RV_LOCAL_IO);
+		free(chunks.last);
+	}
+	/* in the key of a member */
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf key = RV_STRBUF_INIT;
+	struct chunks chunks;
+	struct rv_json_pull cut = open_pull(&chunks, "\"a", 1);
+	bool first = true, there;
+
+	chunks.fails = true;
+	assert_int_equal(rv_json_pull_next(&cut, '}', &first, &key, &there, &err), RV_LOCAL_IO);
+	free(chunks.last);
 	/* all there is, without a source */
 	struct rv_json_pull whole = { .what = "it", .left = RV_STR("[1]") };
 	assert_int_equal(rv_json_pull_value(&whole, NULL, &err), RV_OK);

@@ -30,6 +30,19 @@ static void test_lines(void **state RV_UNUSED)
 	}
 }
 
+/* With river's memory, that ends the process when there is none. */
+static void test_memory(void **state RV_UNUSED)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
+
+	rv_json_memory();
+	json_t *json = json_pack("[i]", 1);
+
+	rv_json_dump(&text, json);
+	json_decref(json);
+	assert_string_equal(text.bytes, "[1]");
+}
+
 static void test_dump_of_nothing(void **state RV_UNUSED)
 {
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
@@ -91,6 +104,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_dump_of_nothing),
 		cmocka_unit_test(test_bytes),
 		cmocka_unit_test(test_hex64),

@@ -131,7 +131,9 @@ static void test_bytes_that_are_no_row(void **state RV_UNUSED)
 		{ "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 10 },    /* longer than any memory */
 	};
 	struct rv_packed_cell cell;
+	struct rv_packed_column column;
 
+	rv_packed_column_init(&column, "a", false);
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		RV_CLEANUP(rv_free_p) char *exact = rv_malloc(wrong[i].len);
 
@@ -140,7 +142,17 @@ static void test_bytes_that_are_no_row(void **state RV_UNUSED)
 
 		assert_false(rv_packed_next(&cursor, &cell));
 		assert_true(cursor.p < cursor.end);
+		/* nor does the writer of JSON take them for one */
+		RV_CLEANUP(rv_strbuf_release) struct rv_strbuf row = RV_STRBUF_INIT, out = RV_STRBUF_INIT;
+
+		rv_strbuf_add(&row, wrong[i].p, wrong[i].len);
+		rv_strbuf_reserve(&row, RV_PACKED_CHUNK);
+		memset(row.bytes + row.len, 0, RV_PACKED_CHUNK);
+		assert_false(rv_packed_row_json(&column, 1, row.bytes, row.len, &out));
+		assert_false(rv_packed_row_json(&column, 1, row.bytes, 0, &out));
+		assert_int_equal(out.len, 0);
 	}
+	rv_packed_column_release(&column);
 	srand(7);
 	for (unsigned round = 0; round < 20000; round++) {
 		size_t len = (size_t)rand() % 40;

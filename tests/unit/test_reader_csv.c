@@ -149,6 +149,36 @@ static void test_escapes_outgrow_the_room(void **state RV_UNUSED)
 	}
 }
 
+/* What a giant took is not kept. A source may fail at any read, also at one that is not waited for. */
+static void test_giants_and_failures(void **state RV_UNUSED)
+{
+	static const char rows[] = "a\n12345678901234567890\n1\n";
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf in = RV_STRBUF_INIT;
+	struct read_result r;
+
+	while (in.len < 5 << 20)
+		rv_strbuf_puts(&in, "0123456789");
+	rv_strbuf_puts(&in, "\nx\n");
+	read_text(in.bytes, in.len, &text, &(struct read_how){ 0 }, &r);
+	assert_int_equal(r.count, 2);
+	assert_int_equal(r.records.len, in.len + 2 * strlen("{\"text\":\"\"}"));
+	read_result_release(&r);
+	for (size_t piece = 1; piece < sizeof(rows) - 1; piece++)
+		for (uint64_t at = 0; at < sizeof(rows) - 1; at++) {
+			struct rv_error err = RV_ERROR_INIT;
+			RV_CLEANUP(rv_source_free_p) struct rv_source *source =
+				rv_source_mem_new(rows, sizeof(rows) - 1, piece, at);
+			RV_CLEANUP(rv_reader_free_p) struct rv_reader *rd = NULL;
+			struct rv_reader_limits limits = { .timeout_ms = -1 };
+			struct rv_span s;
+
+			assert_int_equal(rv_reader_new(source, &csv, &rd, &err), RV_OK);
+			while (rv_reader_next(rd, &limits, &s, &err) == RV_OK)
+				assert_int_equal(s.kind, RV_SPAN_RECORDS);
+			assert_int_equal(err.status, RV_LOCAL_IO);
+		}
+}
+
 static void test_row_limit(void **state RV_UNUSED)
 {
 	struct read_result r;
@@ -234,6 +264,12 @@ static void test_headers_refused(void **state RV_UNUSED)
 	d.names = names;
 	d.names_count = 1;
 	EXPECT_FAILURE("a,b\n1,2\n", &p, "1 column names were given, the header has 2");
+	char *twice[] = { (char[]){ "x" }, (char[]){ "x" } };
+
+	d.names = twice;
+	d.names_count = 2;
+	d.no_header = true;
+	EXPECT_FAILURE("1,2\n", &p, "the header names the column \"x\" twice");
 }
 
 static void refuses_to_begin(const struct rv_reader_params *p, enum rv_status status, const char *words)
@@ -477,6 +513,16 @@ static void test_header_names(void **state RV_UNUSED)
 	free(names);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
 		assert_false(rv_csv_header_names(bad[i], &names, &count));
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf many = RV_STRBUF_INIT;
+
+	for (int i = 0; i < 20; i++)
+		rv_strbuf_printf(&many, "%s\"c%d\"", i ? "," : "", i);
+	assert_true(rv_csv_header_names(many.bytes, &names, &count));
+	assert_int_equal(count, 20);
+	assert_string_equal(names[19], "c19");
+	for (size_t i = 0; i < count; i++)
+		free(names[i]);
+	free(names);
 }
 
 int main(void)
@@ -486,6 +532,7 @@ int main(void)
 		cmocka_unit_test(test_bad_rows),
 		cmocka_unit_test(test_unterminated_quote),
 		cmocka_unit_test(test_escapes_outgrow_the_room),
+		cmocka_unit_test(test_giants_and_failures),
 		cmocka_unit_test(test_row_limit),
 		cmocka_unit_test(test_dialects),
 		cmocka_unit_test(test_headers_refused),

@@ -190,6 +190,7 @@ static void test_detection(void **state RV_UNUSED)
 	expect_format("[", "x.log", RV_FORMAT_JSON);
 	expect_format("[ ]", "x.log", RV_FORMAT_JSON);
 	expect_format("{\"a\":\n1,\n", "-", RV_FORMAT_JSON);
+	expect_format("bad\n \n{}\n", "-", RV_FORMAT_NDJSON);
 	EXPECT(" \0\n{}\n", &any, "{}\n", "1:not_object:1:");
 	EXPECT("{\"a\":1}\n{\"b\"\n{}", &any, "{\"a\":1}\n{}\n", "2:newline:12:{\"b\"\n|");
 	EXPECT("\xef\xbb\xbf{\n}\n{}", &any, "{ }\n{}\n", "");
@@ -197,7 +198,11 @@ static void test_detection(void **state RV_UNUSED)
 	struct rv_reader_params tsv = { .name = "x.tsv" };
 
 	EXPECT("a\tb\n1\t,\n", &tsv, "{\"a\":\"1\",\"b\":\",\"}\n", "");
-	/* somebody chose another delimiter than the name's */
+	/* somebody chose nothing else than the default, and another delimiter than the name's */
+	struct rv_csv_dialect commas = RV_CSV_DIALECT_INIT;
+
+	tsv.csv = &commas;
+	EXPECT("a\tb\n1\t,\n", &tsv, "{\"a\":\"1\",\"b\":\",\"}\n", "");
 	struct rv_csv_dialect semicolons = { .delimiter = ';', .quote = '"' };
 
 	tsv.csv = &semicolons;
@@ -206,6 +211,7 @@ static void test_detection(void **state RV_UNUSED)
 
 	assert_true(rv_format_parse("text", &format));
 	assert_int_equal(format, RV_FORMAT_TEXT);
+	assert_string_equal(rv_format_name(format), "text");
 	assert_false(rv_format_parse("xml", &format));
 	assert_int_equal(format, RV_FORMAT_TEXT);
 }
@@ -227,7 +233,7 @@ static void test_detection_of_much(void **state RV_UNUSED)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		rv_strbuf_clear(&in);
 		rv_strbuf_puts(&in, "\xef\xbb\xbf");
-		while (in.len < 1100000)
+		while (in.len < 1400000)
 			rv_strbuf_puts(&in, cases[i].unit);
 		rv_strbuf_puts(&in, cases[i].end);
 		struct rv_error err = RV_ERROR_INIT;

@@ -22,6 +22,7 @@ static const struct {
 	CASE(RV_ENCODING_LATIN1, "a\xe4\x80", "a\xc3\xa4\xc2\x80", SIZE_MAX),
 	CASE(RV_ENCODING_WINDOWS1252, "\x80\xa0\xff", "\xe2\x82\xac\xc2\xa0\xc3\xbf", SIZE_MAX),
 	CASE(RV_ENCODING_WINDOWS1252, "a\x81", "a", 1),
+	CASE(RV_ENCODING_WINDOWS1252, "a\0", "a", SIZE_MAX), /* a NUL is one in UTF-8 too */
 	/* with a mark, which is none in front of a text that goes on otherwise */
 	CASE(RV_ENCODING_UTF16, "\xff\xfe" "a\0", "a", SIZE_MAX),
 	CASE(RV_ENCODING_UTF16, "\xfe\xff\0a", "a", SIZE_MAX),

@@ -65,6 +65,7 @@ static void test_refused(void **state)
 {
 	static const char *const texts[] = {
 		"not json",
+		"\xff",
 		"{",
 		"[]",
 		"{}",
@@ -101,6 +102,18 @@ static void test_zeros_behind(void **state)
 	assert_int_equal(rv_s3_events_parse(text, sizeof(text) - 1, &events, &err), RV_BAD_DATA);
 	assert_non_null(strstr(err.message, "not JSON at byte 1"));
 	rv_s3_events_release(&events);
+}
+
+static void test_many(void **state)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
+	(void)state;
+
+	rv_strbuf_puts(&text, "{\"Records\":[");
+	for (int i = 0; i < 20; i++)
+		rv_strbuf_puts(&text, i ? "," RECORD("ObjectCreated:Put", "other") : RECORD("ObjectCreated:Put", "x"));
+	rv_strbuf_puts(&text, "]}");
+	check(text.bytes, 20, "x", 0, false);
 }
 
 /* A bucket that is not named is whatever the queue was made for. */
@@ -145,6 +158,7 @@ int main(void)
 		cmocka_unit_test(test_forms),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_zeros_behind),
+		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_no_bucket),
 		cmocka_unit_test(test_depth),
 	};

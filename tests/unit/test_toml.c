@@ -90,6 +90,12 @@ static void test_strings(void **state RV_UNUSED)
 {
 	reads("a = \"\\b\\t\\n\\f\\r\\\"\\\\\\u00fc\\U0001F600\"\n", "s a = \b\t\n\f\r\"\\\xc3\xbc\xf0\x9f\x98\x80\n");
 	reads("a = \"\\u0041\\u20AC\\u20ac\"\n", "s a = A\xe2\x82\xac\xe2\x82\xac\n");
+	reads("a = \"\t\" # \t", "s a = \t\n");
+	refuses("a = \"\x7f\"", 1, "control character");
+	refuses("a = 1 # \x7f", 1, "control character in a comment");
+	refuses("a = \"\\", 1, "no escape");
+	refuses("a = [ # \x01", 1, "control character in a comment");
+	refuses("a = [1 # \x01", 1, "control character in a comment");
 	reads("'a b'\t=\t1 # to the end", "i a b = 1\n");
 	reads("a = ''\nb = 'C:\\n'\nc = \"\"\n", "s a = \ns b = C:\\n\ns c = \n");
 	reads("a = \"\"\"\nx\r\n y\"\"\"\nb = '''x\\'''", "s a = x\n y\ns b = x\\\n");
@@ -115,6 +121,7 @@ static void test_strings(void **state RV_UNUSED)
 
 static void test_scalars(void **state RV_UNUSED)
 {
+	reads("a = 0\nb = 1234\n", "i a = 0\ni b = 1234\n");
 	reads("a = +1_000\nb = -0\nc = 0xDEAD_beef\nd = 0o17\ne = 0b1_0\n",
 	      "i a = +1000\ni b = -0\ni c = 0xDEADbeef\ni d = 0o17\ni e = 0b10\n");
 	reads("a = 1.5\nb = -1e10\nc = 6.02_3E+2_3\nd = inf\ne = -nan\nf = 0.1\n",
@@ -124,7 +131,7 @@ static void test_scalars(void **state RV_UNUSED)
 	reads("a = 1e-5\nb = 1979-05-27T07:32:00z\nc = 07:32:00-01:30\nd = 1979-05-27 # noon\ne = 1979-05-27 ",
 	      "f a = 1e-5\nd b = 1979-05-27T07:32:00z\nd c = 07:32:00-01:30\nd d = 1979-05-27\n"
 	      "d e = 1979-05-27\n");
-	static const char *const wrong[] = { "0x_1", "1979-05-2", "1979-05:27", "07:3:00", "07:32-00", "07:32:0",
+	static const char *const wrong[] = { "0x_1", "1979-05-27x", "1979-05-2", "1979-05:27", "07:3:00", "07:32-00", "07:32:0",
 					     "07:32:00x", "07:32:00+1:00", "07:32:00+01-00", "07:32:00+01:0",
 					     "07:32:00+01:000", "07:32:00+01:00.", "01", "1_", "_1", "1__0", "0x", "0xg", "0o8", "0b2", "1.", ".5", "1e",
 					     "1.5.", "True", "yes", "acme", "1979-5-27", "07:32", "1979-05-27T",
@@ -183,6 +190,7 @@ static void test_twice(void **state RV_UNUSED)
 
 static void test_limits(void **state RV_UNUSED)
 {
+	static const char *const ends[] = { ".a = 1\n", "]\n", ".u]\n", "]]\n", " = [1]\n" };
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
 
 	refuses_bytes("a = 1\nb = \"\0\"", 12, 2, "not text in UTF-8");
@@ -200,6 +208,21 @@ static void test_limits(void **state RV_UNUSED)
 	for (int i = 0; i < 20000; i++)
 		rv_strbuf_printf(&text, "k%d = 1\n", i);
 	refuses(text.bytes, 16385, "16384 keys");
+	for (int i = 0; i < 5; i++)
+		/* whichever of the two that each line makes is one too many */
+		for (int before = 0; before < 2; before++) {
+			RV_CLEANUP(rv_strbuf_release) struct rv_strbuf lines = RV_STRBUF_INIT;
+
+			if (before)
+				rv_strbuf_puts(&lines, "x = 1\n");
+			for (int k = 0; k < 17000; k++) {
+				rv_strbuf_puts(&lines, i == 0 || i == 4 ? "" : i == 3 ? "[[" : "[");
+				rv_strbuf_printf(&lines, "k%d", k);
+				rv_strbuf_puts(&lines, ends[i]);
+			}
+			/* of two a line, or of one */
+			refuses(lines.bytes, i == 1 ? 16385 : 8193, "16384 keys");
+		}
 	while (text.len <= 1024 * 1024)
 		rv_strbuf_puts(&text, "                                ");
 	refuses(text.bytes, 1, "larger than");

@@ -53,6 +53,7 @@ static void test_a_list(void **state RV_UNUSED)
 	assert_null(rv_xml_next(contents, "Contents"));
 	assert_null(rv_xml_next(NULL, "Contents"));
 	assert_false(rv_xml_is(NULL, "Contents"));
+	assert_false(rv_xml_is(root, "Contents"));
 	assert_string_equal(rv_xml_text(rv_xml_child(root, "nothing"), "Key"), "");
 }
 
@@ -84,6 +85,10 @@ static void test_what_is_refused(void **state RV_UNUSED)
 	refused("<a><?php x ?></a>", "processing instruction");
 	refused("<a><s3:></s3:></a>", "element without a name");
 	refused("<a><s3:/></a>", "element without a name");
+	/* of its bytes the first alone is looked at */
+	struct rv_xml_document *document = NULL;
+	assert_int_equal(rv_xml_parse("the answer", "<", (size_t)INT32_MAX + 1, &document, &err), RV_BAD_DATA);
+	assert_string_equal(err.message, "the answer is too large");
 }
 
 static void test_depth_and_number_are_limited(void **state RV_UNUSED)
@@ -140,8 +145,8 @@ static void test_where_elements_stand(void **state RV_UNUSED)
 static void test_escaping(void **state RV_UNUSED)
 {
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
-	rv_xml_escape(&text, "a<b>&\"c\"\r\x01\xc3\xa9");
-	assert_string_equal(text.bytes, "a&lt;b&gt;&amp;&quot;c&quot;&#xD;&#x1;\xc3\xa9");
+	rv_xml_escape(&text, "a<b>&\"c\"\r\x01\x7f\xc3\xa9");
+	assert_string_equal(text.bytes, "a&lt;b&gt;&amp;&quot;c&quot;&#xD;&#x1;&#x7F;\xc3\xa9");
 }
 
 int main(void)

@@ -232,6 +232,8 @@ static void test_files(void **state RV_UNUSED)
 	fputs("a: 1\n", f);
 	fclose(f);
 	struct stat st;
+	RV_CLEANUP(rv_free_p) char *below = rv_asprintf("%s/f", path);
+	assert_int_equal(rv_yaml_read(below, NULL, &d, &err), RV_NOT_FOUND);
 	assert_int_equal(rv_yaml_read(path, &st, &d, &err), RV_OK);
 	assert_int_equal(st.st_size, 5);
 	assert_string_equal(d.file, path);

@@ -530,10 +530,27 @@ static enum rv_status read_or_fail(void *arg, void *p, size_t len, uint64_t offs
 
 static void every_read_fails_once(void **state)
 {
+	static const char long_extra[2000] = "";
 	struct zip z = { 0 };
 	int reads = 0;
 
 	(void)state;
+	/* a header longer than is read at once; a stray entry */
+	PUT(&z, .name = "a.csv", TEXT(ABC), .extra = long_extra, .extra_len = sizeof(long_extra));
+	PUT(&z, .name = "b.csv", TEXT(ABC), .hidden = true);
+	finish(&z);
+	for (enum rv_status status = RV_LOCAL_IO; status == RV_LOCAL_IO; reads++) {
+		struct failing f = { &z.out, reads };
+		struct rv_zip_input input = { z.out.len, read_or_fail, &f };
+		struct rv_zip_directory d = { 0 };
+		struct rv_error err = RV_ERROR_INIT;
+
+		status = rv_zip_directory_read(&input, "extract.zip", NULL, &d, &err);
+		assert_int_equal(status, reads < 5 ? RV_LOCAL_IO : RV_BAD_DATA);
+	}
+	free(z.out.p);
+	z = (struct zip){ 0 };
+	reads = 0;
 	make("mixed", &z);
 	for (;; reads++) {
 		struct failing f = { &z.out, reads };
@@ -622,6 +639,7 @@ static void names_of_two_letters(void **state)
 	assert_null(rv_zip_name_fault("ab/c", 4));
 	assert_null(rv_zip_name_fault(".b/c", 4));
 	assert_string_equal(rv_zip_name_fault("../c", 4), "leads out of the archive");
+	assert_string_equal(rv_zip_name_fault("a\x7f", 2), "holds a control character");
 }
 
 static size_t encode(uint32_t c, char *p)
@@ -711,6 +729,9 @@ static void names_are_cut_when_shown(void **state)
 	rv_strbuf_clear(&sb);
 	rv_zip_name_show(&sb, "\xc2\x9b[2J", 5, 100);
 	assert_string_equal(sb.bytes, "\\xc2\\x9b[2J");
+	rv_strbuf_clear(&sb);
+	rv_zip_name_show(&sb, "\xc2\xa9", 2, 100);
+	assert_string_equal(sb.bytes, "\xc2\xa9");
 	rv_strbuf_clear(&sb);
 	rv_zip_name_show(&sb, "x\xc3", 2, 100);
 	assert_string_equal(sb.bytes, "x\\xc3");
