@@ -267,10 +267,11 @@ COVERAGE_TESTS = $(CLI_TESTS) $(if $(FAULTS),$(FAULT_TESTS)) $(if $(PEERS),$(PEE
 COVERAGE_MAKE = $(MAKE) --no-print-directory BUILD=build/coverage CC='$(COVERAGE_CC)' COVERAGE=1 DEVELOPER=
 COVERAGE_PROVE = CMOCKA_MESSAGE_OUTPUT=TAP RIVER_BUILD=$(abspath $(BUILD)) $(PROVE) -e '' -j$(COVERAGE_JOBS) $(PROVE_OPTS)
 LLVM = $$($(CC) -print-prog-name=llvm-$(1))
-# $(1): where to; of all that was counted so far
+# $(1): where to, as .lcov and as .json; of all that was counted so far
 define coverage_report
 $(call LLVM,profdata) merge -sparse -o $(BUILD)/profile.all $(BUILD)/profile/*.profraw && \
-$(call LLVM,cov) export -format=lcov -instr-profile=$(BUILD)/profile.all $(BUILD)/covered >$(1)
+$(call LLVM,cov) export -format=lcov -instr-profile=$(BUILD)/profile.all $(BUILD)/covered >$(1) && \
+$(call LLVM,cov) export -skip-functions -skip-expansions -instr-profile=$(BUILD)/profile.all $(BUILD)/covered >$(1:.lcov=.json)
 endef
 .PHONY: coverage coverage-unit coverage-run coverage-run-unit coverage-table coverage-missing
 coverage: deps

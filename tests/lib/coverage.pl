@@ -8,7 +8,9 @@
 #	coverage.pl --missing REPORT EXCEPTIONS   what is not reached, as lines of EXCEPTIONS, reasons that
 #	                                          are known already kept; the others are "?"
 #
-# REPORT is what `llvm-cov export -format=lcov` prints. Lines of EXCEPTIONS, with tabs between the fields:
+# REPORT, whose name ends in .lcov, is what `llvm-cov export -format=lcov` prints. Beside it, as .json, lies what
+# the command prints without -format: it alone tells the copies of a header's function apart, of which each
+# file that includes it has one. Lines of EXCEPTIONS, with tabs between the fields:
 #
 #	whole	PATH                               a file, or with a / at its end all files below
 #	reason	WORD	TEXT                       why something may be left
@@ -66,6 +68,25 @@ while (<$in>) {
 }
 close $in;
 die "$report tells of no file of river\n" unless %lines;
+
+# A branch of a header was taken when one of its copies took it.
+(my $json = $report) =~ s/\.lcov$/.json/;
+open $in, '<', $json or die "$json: $!\n";
+while (<$in>) {
+	while (/"branches":\[([][\d,]*)\],"filename":"(?:[^"]*\/)?(lib\/[^\/"]+\/[^\/"]+\.h)"/g) {
+		my ($all, $name, %at) = ($1, $2);
+		while ($all =~ /\[(\d+),(\d+),\d+,\d+,(\d+),(\d+)/g) {
+			my $counts = $at{$1}{$2} //= [0, 0];
+			$counts->[0] += $3;
+			$counts->[1] += $4;
+		}
+		$branches{$name} = {};
+		for my $line (keys %at) {
+			push @{$branches{$name}{$line}}, @{$at{$line}{$_}} for sort { $a <=> $b } keys %{$at{$line}};
+		}
+	}
+}
+close $in;
 
 # All files of the source have to be in it, else a room looks better than it is.
 for my $source (glob 'lib/*/*.c cmd/*.c') {
