@@ -115,8 +115,8 @@ static enum rv_status lock_journal(struct rv_run *run, struct rv_error *err)
 bool rv_run_is_alive(const struct rv_run *run)
 {
 	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	return run->journal_fd >= 0 && fcntl(run->journal_fd, F_OFD_GETLK, &whole) == 0 &&
-	       whole.l_type != F_UNLCK;
+	/* Where that cannot be asked it may be. */
+	return fcntl(run->journal_fd, F_OFD_GETLK, &whole) < 0 || whole.l_type != F_UNLCK;
 }
 
 static enum rv_status lock_runs(const struct rv_state *state, struct rv_lock *lock,

@@ -15,6 +15,7 @@
 #include "base/crc.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "format/json_text.h"
 #include "spool/checkpoint.h"
 
 struct world {
@@ -199,6 +200,55 @@ static void test_20_newer_version(void **arg)
 	assert_int_equal(stat(path, &st), 0); /* not set aside */
 }
 
+/* What is whole by its sum and holds what no river writes: each field is looked at. */
+static void test_21_fields(void **arg)
+{
+	struct world *world = *arg;
+	struct rv_error err;
+	static const struct {
+		const char *key, *value; /* NULL: the field is not there */
+	} wrong[] = {
+		{ "v", "0" },
+		{ "key", NULL },
+		{ "key", "7" },
+		{ "format", NULL },
+		{ "compression", NULL },
+		{ "path", NULL },
+		{ "path", "{\"hex\":\"2\"}" },
+		{ "head_len", "65537" },
+		{ "tail_len", "65537" },
+		{ "offset", "9" },  /* in front of the end of the head, */
+		{ "offset", "19" }, /* and of the begin of the tail */
+		{ "head", NULL },
+		{ "tail", "\"00\"" },
+		{ "first", "\"000000000000000g\"" },
+		{ "hash", "3" },
+	};
+	RV_CLEANUP(rv_checkpoint_release) struct rv_checkpoint c = sample("1-2-3");
+	RV_CLEANUP(rv_free_p) char *path = rv_state_path(&world->state, "files/1-2-3");
+
+	for (size_t i = 0; i <= sizeof(wrong) / sizeof(*wrong); i++) {
+		RV_CLEANUP(rv_strbuf_release) struct rv_strbuf line = RV_STRBUF_INIT;
+		json_t *o = rv_checkpoint_json(&c);
+		bool found;
+
+		if (i == sizeof(wrong) / sizeof(*wrong)) {
+			char longer[sizeof(c.key) + 1];
+
+			memset(longer, '1', sizeof(longer));
+			json_object_set_new(o, "key", json_stringn(longer, sizeof(c.key)));
+		} else if (wrong[i].value) {
+			json_object_set_new(o, wrong[i].key, json_loads(wrong[i].value, JSON_DECODE_ANY, NULL));
+		} else {
+			json_object_del(o, wrong[i].key);
+		}
+		rv_json_line(&line, o);
+		assert_int_equal(rv_replace_file(path, line.bytes, line.len, 0600, &err), RV_OK);
+		if (load(world, "1-2-3", &found) != RV_DAMAGED || found)
+			fail_msg("taken: %s", line.bytes);
+	}
+}
+
 static void test_20_golden(void **arg)
 {
 	struct world *world = *arg;
@@ -267,6 +317,78 @@ static void test_heads_and_moves(void **arg)
 	assert_true(found);
 }
 
+static void add_head(struct world *world, const char *name)
+{
+	RV_CLEANUP(rv_free_p) char *path = rv_asprintf("%s/heads/0000000000000abc/%s", world->state.folder, name);
+	RV_CLEANUP(rv_close_p) int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+}
+
+/* Another file's damaged checkpoint, and those that have gone, keep nobody from finding the rest; and there
+ * is an end to looking. */
+static void test_heads_of_others(void **arg)
+{
+	struct world *world = *arg;
+	struct rv_error err;
+	struct heads heads = { .count = 0 };
+	RV_CLEANUP(rv_checkpoint_release) struct rv_checkpoint c = sample("z");
+	save(world, &c);
+	RV_CLEANUP(rv_free_p) char *damaged = rv_state_path(&world->state, "files/a");
+	assert_int_equal(rv_replace_file(damaged, "x\n", 2, 0600, &err), RV_OK);
+	add_head(world, "a");
+	for (unsigned i = 0; i < 998; i++) {
+		char name[16];
+		snprintf(name, sizeof(name), "gone-%03u", i);
+		add_head(world, name);
+	}
+	assert_int_equal(rv_checkpoint_each_head(&world->state, 0xabc, see_head, &heads, &err), RV_OK);
+	assert_int_equal(heads.count, 1);
+	assert_string_equal(heads.keys[0], "z");
+	add_head(world, "one-more");
+	assert_int_equal(rv_checkpoint_each_head(&world->state, 0xabc, see_head, &heads, &err), RV_OK);
+	assert_int_equal(heads.count, 1);
+}
+
+/* What has no first record has nothing to be found by; and what need not be durable at once is there all
+ * the same. */
+static void test_without_a_head(void **arg)
+{
+	struct world *world = *arg;
+	struct rv_error err;
+	bool found;
+	RV_CLEANUP(rv_checkpoint_release) struct rv_checkpoint c = sample("1-2-3");
+	c.first_record = 0;
+	c.again_open = true;
+	assert_int_equal(rv_checkpoint_save(&world->state, &c, false, &err), RV_OK);
+	assert_false(any(world));
+	RV_CLEANUP(rv_checkpoint_release) struct rv_checkpoint there = { .offset = 0 };
+	assert_int_equal(rv_checkpoint_load(&world->state, "1-2-3", &there, &found, &err), RV_OK);
+	assert_true(found && there.again_open);
+	assert_same(&c, &there);
+
+	c.first_record = 0xabc;
+	assert_int_equal(rv_checkpoint_save(&world->state, &c, false, &err), RV_OK);
+	assert_true(any(world));
+	RV_CLEANUP(rv_free_p) char *folder = rv_state_path(&world->state, "heads");
+	assert_int_equal(rv_remove_tree(folder, &err), RV_OK);
+	assert_false(any(world));
+}
+
+/* Where the file system does not know when a file was made, its number has to do. */
+static void test_key_without_a_birth(void **arg RV_UNUSED)
+{
+	struct rv_error err;
+	char key[RV_FILE_KEY_TEXT];
+	struct statx st;
+	int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &st), 0);
+	assert_false(st.stx_mask & STATX_BTIME);
+	assert_int_equal(rv_file_key(fd, "it", key, &err), RV_OK);
+	assert_true(rv_ends_with(key, "-0"));
+	close(fd);
+}
+
 static enum rv_status see_batch(void *arg, const struct rv_file_batch *batch,
 				struct rv_error *err RV_UNUSED)
 {
@@ -293,7 +415,7 @@ static void test_batches_of_a_file(void **arg)
 	int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
 	assert_int_equal(write(fd, "\n10 25 r1", 9), 9);
 	close(fd);
-	assert_int_equal(rv_checkpoint_note_batch(&world->state, "k", &run, &b, &second, true, &err),
+	assert_int_equal(rv_checkpoint_note_batch(&world->state, "k", &run, &b, &second, false, &err),
 			 RV_OK);
 	assert_int_equal(rv_checkpoint_each_batch(&world->state, "k", see_batch, &seen, &err), RV_OK);
 	assert_string_equal(seen.bytes, "0-10 data/x -;10-25 - _river/rejects/x;");
@@ -366,7 +488,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_50_torn_at_every_byte, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_20_newer_version, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_20_golden, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_21_fields, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_heads_and_moves, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_heads_of_others, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_without_a_head, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_key_without_a_birth, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_batches_of_a_file, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_batches_behind_zeros, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_matches_and_measure, set_up, tear_down),

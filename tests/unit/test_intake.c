@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "base/crc.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "delivery/delivery.h"
@@ -303,6 +304,92 @@ static void test_take_room(void **arg)
 	assert_true(room.next > 77 + 4096);
 }
 
+/* A head that is whole by its sum and holds what no river writes: each field is looked at. */
+static void test_frames_of_others(void **arg)
+{
+	struct world *w = *arg;
+	static const char right[] = "0000000000000000 r 00000002 00000001\n";
+	static const struct {
+		size_t at;
+		char c;
+	} wrong[] = {
+		{ 17, 'q' }, { 0, 'g' }, { 19, '-' }, { 28, ' ' }, { 19, 'f' }, /* a frame of 4 GiB */
+	};
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf seen = RV_STRBUF_INIT;
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		RV_CLEANUP(rv_strbuf_release) struct rv_strbuf bytes = RV_STRBUF_INIT;
+		char head[sizeof(right)];
+		memcpy(head, right, sizeof(right));
+		head[wrong[i].at] = wrong[i].c;
+		rv_strbuf_printf(&bytes, "%08x %s{}", rv_crc32c(0, head, strlen(head)), head);
+		assert_int_equal(bytes.len, RV_INTAKE_HEAD + 2);
+		assert_int_equal(read_back(w, &bytes, &seen), RV_DAMAGED);
+		assert_string_equal(seen.bytes, "");
+	}
+	/* a reject that is not even itself, and has not come to the disk */
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf none = RV_STRBUF_INIT;
+	static const char reject[] = "0000000000000000 x 00000004 00000000\n";
+	rv_strbuf_printf(&none, "%08x %s", rv_crc32c(0, reject, strlen(reject)), reject);
+	rv_strbuf_add(&none, "\0\0\0\0", 4);
+	assert_int_equal(read_back(w, &none, &seen), RV_OK);
+	assert_string_equal(seen.bytes, "");
+}
+
+static void expect_intakes(struct world *w, const char *want)
+{
+	struct rv_error err;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf got = RV_STRBUF_INIT;
+	RV_CLEANUP(rv_free_p) uint64_t *numbers = NULL;
+	size_t count = 1;
+	assert_int_equal(rv_run_intakes(w->run, &numbers, &count, &err), RV_OK);
+	for (size_t i = 0; i < count; i++)
+		rv_strbuf_printf(&got, "%d ", (int)numbers[i]);
+	assert_string_equal(got.bytes, want);
+}
+
+static void test_numbers(void **arg)
+{
+	struct world *w = *arg;
+	struct rv_error err;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf bytes = RV_STRBUF_INIT;
+	static const char *const others[] = { "x.intake", ".intake", "1.body", "1.intake.old", "2" };
+	expect_intakes(w, "");
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
+		RV_CLEANUP(rv_free_p) char *path = rv_path_join(w->run->folder, others[i]);
+		assert_int_equal(rv_replace_file(path, "", 0, 0600, &err), RV_OK);
+	}
+	expect_intakes(w, "");
+	/* by number, also where the names have more digits */
+	static const uint64_t numbers[] = { 1000000, 9, 8, 7, 6, 5, 4, 3, 2, 10, 999999 };
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
+		write_intake(w, numbers[i], &bytes);
+	expect_intakes(w, "2 3 4 5 6 7 8 9 10 999999 1000000 ");
+}
+
+/* Promised, or removed meanwhile: such a one counts nothing. Nor is anything looked for in other runs. */
+static void test_totals(void **arg)
+{
+	struct world *w = *arg;
+	struct rv_error err;
+	bool made;
+	struct rv_intake_totals totals = { .files = 0 };
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf bytes = RV_STRBUF_INIT;
+	add_records(&bytes, "{}\n", 1);
+	write_intake(w, 0, &bytes);
+	assert_int_equal(rv_intake_promise(&w->deliver, w->run, 0, &made, &err), RV_OK);
+	write_intake(w, 1, &bytes);
+	for (uint64_t seq = 0; seq < 3; seq++)
+		assert_int_equal(rv_run_intake_add(w->run, seq, &totals, &err), RV_OK);
+	assert_int_equal(totals.files, 1);
+	assert_int_equal(totals.records, 1);
+	assert_int_equal(totals.bytes, bytes.len);
+	w->run->intake = false;
+	assert_int_equal(rv_run_intake_totals(w->run, &totals, &err), RV_OK);
+	assert_int_equal(totals.files, 0);
+	assert_int_equal(totals.bytes, 0);
+}
+
 static void test_promise(void **arg)
 {
 	struct world *w = *arg;
@@ -437,6 +524,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_zeros_in_the_middle, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_room, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_take_room, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_frames_of_others, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_numbers, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_totals, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_promise, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_179_recover, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_damaged, set_up, tear_down),

@@ -14,125 +14,9 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "journal_world.h"
+
 #include "base/crc.h"
-#include "base/file.h"
-#include "base/memory.h"
-#include "spool/run.h"
-#include "spool/state.h"
-
-#define NOW 1795193931123 /* 2026-11-20T16:58:51.123Z */
-#define ID "01JCX0000000000000000000ZZ"
-
-struct world {
-	char folder[64];
-	struct rv_stream stream;
-	struct rv_state state;
-};
-
-static int set_up(void **ret)
-{
-	struct world *world = rv_calloc(1, sizeof(*world));
-	struct rv_error err;
-	snprintf(world->folder, sizeof(world->folder), "%s/river-test-XXXXXX", P_tmpdir);
-	assert_non_null(mkdtemp(world->folder));
-	rv_stream_init(&world->stream);
-	snprintf(world->stream.business, sizeof(world->stream.business), "web");
-	snprintf(world->stream.name, sizeof(world->stream.name), "clicks");
-	snprintf(world->stream.id, sizeof(world->stream.id), ID);
-	assert_int_equal(
-		rv_state_open(&world->state, world->folder, "/lake", &world->stream, &err), RV_OK);
-	*ret = world;
-	return 0;
-}
-
-static int tear_down(void **arg)
-{
-	struct world *world = *arg;
-	struct rv_error err;
-	assert_int_equal(rv_remove_tree(world->folder, &err), RV_OK);
-	rv_state_release(&world->state);
-	rv_stream_release(&world->stream);
-	free(world);
-	return 0;
-}
-
-static char *name_of(unsigned seq)
-{
-	char text[RV_OBJECT_NAME_MAX];
-	snprintf(text, sizeof(text),
-		 "data/web/clicks/dt=2026-11-20/hr=16/r1-%06u-r3-h00000000000000%02x.ndjson.zst", seq,
-		 seq);
-	return rv_strdup(text);
-}
-
-static void promise(struct rv_run *run, unsigned seq, bool rejects, struct rv_extent *extents,
-		    size_t extents_count)
-{
-	struct rv_error err;
-	struct rv_batch_entry entry = {
-		.seq = seq,
-		.name = name_of(seq),
-		.records = 3,
-		.record_bytes = 27,
-		.bytes = 20 + seq,
-		.set_hash = 0xfedcba9876543210u + seq,
-		.body_hash = 7 + seq,
-		.rejected = rejects ? 2 : 0,
-		.rejects_hash = rejects ? UINT64_MAX : 0,
-		.rejects_bytes = rejects ? 99 : 0,
-		.rejects_body_hash = rejects ? 11 : 0,
-		.rejects_name = rejects ? rv_strdup("_river/rejects/web/clicks/2026-11-20/r1-000000-r2.ndjson")
-					: NULL,
-		.input_to = 100 * (seq + 1),
-		.extents = extents,
-		.extents_count = extents_count,
-	};
-	assert_int_equal(rv_run_promise(run, &entry, &err), RV_OK);
-	assert_null(entry.name);
-}
-
-static struct rv_run *begin(struct world *world, const char *name, bool pipe)
-{
-	struct rv_error err;
-	struct rv_run *run = NULL;
-	assert_int_equal(rv_run_create(&world->state, name, NOW, &run, &err), RV_OK);
-	run->pipe = pipe;
-	run->named = pipe;
-	run->compression = RV_OUTPUT_ZSTD;
-	free(run->source);
-	run->source = rv_strdup("a \xff name");
-	free(run->host);
-	run->host = rv_strdup("testhost");
-	run->settings = json_pack("{s:i}", "v", 1);
-	assert_int_equal(rv_run_begin(run, &err), RV_OK);
-	return run;
-}
-
-static char *journal_of(struct world *world, const char *name)
-{
-	return rv_asprintf("%s/runs/%s/journal", world->state.folder, name);
-}
-
-static void overwrite(const char *path, const char *bytes, size_t len)
-{
-	int fd = open(path, O_WRONLY | O_TRUNC | O_CREAT | O_CLOEXEC, 0600);
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, bytes, len), (ssize_t)len);
-	close(fd);
-}
-
-/* r1: a pipe with two batches, the first landed. Returns its journal. */
-static void make_journal(struct world *world, struct rv_strbuf *ret)
-{
-	struct rv_error err;
-	struct rv_run *run = begin(world, "r1", true);
-	promise(run, 0, true, NULL, 0);
-	promise(run, 1, false, NULL, 0);
-	assert_int_equal(rv_run_landed(run, 0, &err), RV_OK);
-	rv_run_free(run);
-	RV_CLEANUP(rv_free_p) char *path = journal_of(world, "r1");
-	assert_int_equal(rv_read_file(path, 1 << 20, ret, &err), RV_OK);
-}
 
 static void test_round_trip_of_a_pipe(void **arg)
 {
@@ -297,6 +181,37 @@ static void test_49_torn_with_zeros(void **arg)
 	}
 }
 
+/* The same in the middle of the line; and a line end that came there alone. */
+static void test_49_torn_within(void **arg)
+{
+	struct world *world = *arg;
+	struct rv_error err;
+	struct rv_run *run = NULL;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf journal = RV_STRBUF_INIT;
+	make_journal(world, &journal);
+	RV_CLEANUP(rv_free_p) char *path = journal_of(world, "r1");
+	size_t len = journal.len;
+	memset(journal.bytes + len - 4, 0, 3);
+	overwrite(path, journal.bytes, len);
+	assert_int_equal(rv_run_open(&world->state, "r1", false, &run, &err), RV_OK);
+	assert_int_equal(run->batches[0].state, RV_BATCH_WAITING);
+	rv_run_free(rv_take(run));
+	/* one alone is no page */
+	memcpy(journal.bytes + len - 4, "0}", 2);
+	overwrite(path, journal.bytes, len);
+	assert_int_equal(rv_run_open(&world->state, "r1", false, &run, &err), RV_DAMAGED);
+
+	rv_strbuf_clear(&journal);
+	RV_CLEANUP(rv_free_p) char *folder = rv_path_parent(path);
+	assert_int_equal(rv_remove_tree(folder, &err), RV_OK);
+	make_journal(world, &journal);
+	rv_strbuf_putc(&journal, '\n');
+	overwrite(path, journal.bytes, journal.len);
+	assert_int_equal(rv_run_open(&world->state, "r1", false, &run, &err), RV_OK);
+	assert_int_equal(run->batches[0].state, RV_BATCH_LANDED);
+	rv_run_free(run);
+}
+
 static void test_21_every_bit(void **arg)
 {
 	struct world *world = *arg;
@@ -389,14 +304,6 @@ static void test_locks(void **arg)
 	assert_int_equal(rv_run_create(&world->state, "r1", NOW, &other, &err), RV_CONFLICT);
 }
 
-static void limit_files(rlim_t bytes)
-{
-	struct rlimit limit;
-	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
-	limit.rlim_cur = bytes;
-	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
-}
-
 static enum rv_status count_run(void *arg, const char *name RV_UNUSED, struct rv_error *err RV_UNUSED)
 {
 	++*(unsigned *)arg;
@@ -409,6 +316,116 @@ static unsigned count_runs(struct world *world)
 	unsigned count = 0;
 	assert_int_equal(rv_run_each(&world->state, count_run, &count, &err), RV_OK);
 	return count;
+}
+
+/* What else is in the way there is not river's; what it finds without a journal it does not throw away. */
+static void test_things_of_others(void **arg)
+{
+	struct world *world = *arg;
+	struct rv_error err;
+	struct rv_run *run = begin(world, "r1", true);
+	rv_run_free(rv_take(run));
+	RV_CLEANUP(rv_free_p) char *file = rv_state_path(&world->state, "runs/r2");
+	RV_CLEANUP(rv_free_p) char *odd = rv_state_path(&world->state, "runs/What is this?");
+	overwrite(file, "hello", 5);
+	assert_int_equal(rv_make_folders(odd, 0700, &err), RV_OK);
+	assert_int_equal(count_runs(world), 1);
+	assert_int_equal(rv_run_open(&world->state, "r2", true, &run, &err), RV_LOCAL_IO);
+
+	RV_CLEANUP(rv_free_p) char *body = rv_state_path(&world->state, "runs/r3/000000.body");
+	RV_CLEANUP(rv_free_p) char *folder = rv_path_parent(body);
+	assert_int_equal(rv_make_folders(folder, 0700, &err), RV_OK);
+	overwrite(body, "hello", 5);
+	assert_int_equal(rv_run_open(&world->state, "r3", true, &run, &err), RV_DAMAGED);
+	assert_non_null(strstr(err.message, "holds files, but no journal"));
+	assert_int_equal(access(body, F_OK), 0);
+}
+
+/* Batches that were abandoned leave holes, and a run may have many. */
+static void test_waiting_behind_holes(void **arg)
+{
+	struct world *world = *arg;
+	struct rv_error err;
+	struct rv_batch_entry entry;
+	struct rv_run *run = begin(world, "r1", false);
+	static const unsigned seqs[] = { 0, 2, 3, 7, 8, 9, 10, 11, 12, 13 };
+	static const struct {
+		unsigned from, want;
+	} asked[] = { { 0, 2 }, { 1, 2 }, { 2, 2 }, { 3, 3 }, { 4, 7 }, { 7, 7 }, { 12, 12 }, { 13, 13 } };
+	for (size_t i = 0; i < sizeof(seqs) / sizeof(*seqs); i++) {
+		char path[8];
+		snprintf(path, sizeof(path), "/%zu", i);
+		struct rv_extent *extents = rv_calloc(1, sizeof(*extents));
+		extents[0].file = rv_run_add_file(run, path, "1-2-3", "ndjson", "none");
+		promise(run, seqs[i], false, extents, 1);
+	}
+	assert_int_equal(rv_run_landed(run, 0, &err), RV_OK);
+	rv_run_free(run);
+	assert_int_equal(rv_run_open(&world->state, "r1", true, &run, &err), RV_OK);
+	assert_int_equal(run->batches_count, 10);
+	assert_string_equal(rv_run_file(run, run->batches[9].extents[0].file)->path, "/9");
+	for (size_t i = 0; i < sizeof(asked) / sizeof(*asked); i++) {
+		assert_true(rv_run_next_waiting(run, asked[i].from, &entry));
+		assert_int_equal(entry.seq, asked[i].want);
+	}
+	assert_false(rv_run_next_waiting(run, 14, &entry));
+	/* of one that is not there nothing is noted */
+	const struct rv_sent_counts counts = { 1, 1, 1, 1, 1 };
+	struct rv_run_totals totals;
+	struct stat before, after;
+	RV_CLEANUP(rv_free_p) char *path = journal_of(world, "r1");
+	assert_int_equal(stat(path, &before), 0);
+	assert_int_equal(rv_run_sending(run, 1, &err), RV_OK);
+	rv_run_add_counts(run, 1, &counts);
+	rv_run_totals(run, &totals);
+	assert_int_equal(totals.counts.requests, 0);
+	assert_int_equal(stat(path, &after), 0);
+	assert_int_equal(after.st_size, before.st_size);
+	rv_run_free(run);
+}
+
+/* The version says what a river has to know to finish it. */
+static void test_20_begins(void **arg)
+{
+	struct world *world = *arg;
+	struct rv_error err;
+	static const struct {
+		enum rv_output_compression compression;
+		enum rv_stamp stamp;
+		const char *delivery, *version;
+	} cases[] = {
+		{ RV_OUTPUT_GZIP, RV_STAMP_NONE, "", "\"v\":1" },
+		{ RV_OUTPUT_NONE, RV_STAMP_ID, "", "\"v\":2" },
+		{ RV_OUTPUT_ZSTD, RV_STAMP_NONE, "firehose", "\"v\":2" },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
+		char name[8];
+		struct rv_run *run = NULL;
+		snprintf(name, sizeof(name), "r%zu", i);
+		assert_int_equal(rv_run_create(&world->state, name, NOW, &run, &err), RV_OK);
+		run->compression = cases[i].compression;
+		run->stamp = cases[i].stamp;
+		snprintf(run->delivery, sizeof(run->delivery), "%s", cases[i].delivery);
+		assert_int_equal(rv_run_begin(run, &err), RV_OK);
+		rv_run_free(rv_take(run));
+		RV_CLEANUP(rv_free_p) char *path = journal_of(world, name);
+		assert_int_equal(rv_read_file(path, 1 << 20, &text, &err), RV_OK);
+		assert_non_null(strstr(text.bytes, cases[i].version));
+		assert_int_equal(rv_run_open(&world->state, name, true, &run, &err), RV_OK);
+		assert_int_equal(run->compression, cases[i].compression);
+		assert_int_equal(run->stamp, cases[i].stamp);
+		assert_string_equal(run->delivery, cases[i].delivery);
+		rv_run_free(run);
+	}
+}
+
+static void limit_files(rlim_t bytes)
+{
+	struct rlimit limit;
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = bytes;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
 /* A file that may not grow stands for a disk that is full. */
@@ -556,11 +573,15 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_round_trip_of_files, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_49_torn_at_every_byte, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_49_torn_with_zeros, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_49_torn_within, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_21_every_bit, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_20_golden_of_a_service, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_20_newer_version, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_20_golden, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_locks, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_things_of_others, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_waiting_behind_holes, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_20_begins, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_no_room_for_the_first_line, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_no_room_for_a_line, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_check_spooled, set_up, tear_down),

@@ -133,6 +133,20 @@ static bool an_intake(struct world *w)
 	       rv_write_all(w->fd, frame.bytes.p, frame.bytes.len, path, &err) == RV_OK;
 }
 
+/* A hole in front of a whole frame. */
+static bool a_damaged_intake(struct world *w)
+{
+	static const char zeros[100];
+	char bytes[200];
+
+	if (!an_intake(w))
+		return false;
+	ssize_t n = pread(w->fd, bytes, sizeof(bytes), 0);
+
+	return n > 0 && pwrite(w->fd, zeros, sizeof(zeros), 0) == (ssize_t)sizeof(zeros) &&
+	       pwrite(w->fd, bytes, (size_t)n, sizeof(zeros)) == n;
+}
+
 static void fill(struct rv_checkpoint *c)
 {
 	*c = (struct rv_checkpoint){
@@ -291,6 +305,15 @@ static enum rv_status read_intake(struct world *w, struct rv_error *err)
 	return rv_intake_read(w->fd, path, see_frame, w, err);
 }
 
+/* Taken for torn, what stands behind the hole would be lost and nobody be told. */
+static enum rv_status read_damaged_intake(struct world *w, struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p) char *path = rv_run_intake_path(w->run, 5);
+	enum rv_status status = rv_intake_read(w->fd, path, see_frame, w, err);
+
+	return status == RV_DAMAGED ? RV_OK : status != RV_OK ? status : rv_fail(err, RV_FAILED, "it is said to be whole");
+}
+
 static enum rv_status count_intakes(struct world *w, struct rv_error *err)
 {
 	struct rv_intake_totals totals;
@@ -419,6 +442,7 @@ static const struct operation operations[] = {
 	{ "measure the spool", an_intake, spool_bytes },
 	{ "check what was spooled", a_file, check_spooled },
 	{ "read an intake", an_intake, read_intake },
+	{ "read a damaged intake", a_damaged_intake, read_damaged_intake },
 	{ "count intakes", an_intake, count_intakes },
 	{ "know a file", a_file, file_key },
 	{ "find a file by its key", a_file_with_key, find_file },
@@ -550,11 +574,66 @@ static void test_one_call_of_each_operation(void **state RV_UNUSED)
 	munmap(outcome, sizeof(*outcome));
 }
 
+/* ---- what is no failure ---- */
+
+/* A signal that comes in between changes nothing. */
+static void test_interrupted_calls(void **state RV_UNUSED)
+{
+	static const struct failing_call calls[] = {
+		{ "lock", EINTR, { SYS_fcntl }, 0 },
+		{ "pread", EINTR, { SYS_pread64 }, 0 },
+		{ "write", EINTR, { SYS_write }, 0 },
+		{ "fsync", EINTR, { SYS_fsync }, 0 },
+	};
+	struct outcome *outcome = mmap(NULL, sizeof(*outcome), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	assert_true(outcome != MAP_FAILED);
+	for (size_t c = 0; HAS_NTH_CALL && c < sizeof(calls) / sizeof(*calls); c++)
+		for (size_t o = 0; o < sizeof(operations) / sizeof(*operations); o++) {
+			int ended = DONE;
+
+			/* opendir makes that call too, of a kind that no signal interrupts */
+			if (calls[c].numbers[0] == SYS_fcntl && operations[o].act != create_run &&
+			    operations[o].act != open_run)
+				continue;
+			for (unsigned nth = 1; nth < 100 && ended == DONE; nth++)
+				ended = try_one(&operations[o], &calls[c], nth, outcome);
+			if (ended != NOT_REACHED)
+				fail_msg("%s, interrupted in %s: %d: %s", operations[o].name, calls[c].name, ended,
+					 outcome->err.message);
+		}
+	munmap(outcome, sizeof(*outcome));
+}
+
+static int is_alive(void *arg, const struct failing_call *call)
+{
+	struct world *w = arg;
+
+	return !let_calls_fail(call) || !rv_run_is_alive(w->run);
+}
+
+/* Taken for one that was left, what it still writes would be taken for damage. */
+static void test_locks_that_cannot_be_asked(void **state RV_UNUSED)
+{
+	static const struct failing_call lock = { "lock", ENOLCK, { SYS_fcntl }, 0 };
+	struct rv_error err;
+	struct world w;
+
+	set_up(&w);
+	assert_true(a_run_that_was_left(&w));
+	assert_int_equal(rv_run_open(&w.state, "r1", false, &w.run, &err), RV_OK);
+	assert_false(rv_run_is_alive(w.run));
+	assert_int_equal(in_child(is_alive, &w, &lock), 0);
+	tear_down(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_call_of_each_operation),
 		cmocka_unit_test(test_each_call_of_each_operation),
+		cmocka_unit_test(test_interrupted_calls),
+		cmocka_unit_test(test_locks_that_cannot_be_asked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

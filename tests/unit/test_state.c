@@ -73,6 +73,29 @@ static void test_each(void **arg)
 					"web/b 01AAAAAAAAAAAAAAAAAAAAAAAA;");
 }
 
+/* What river never made: a folder whose name is longer than any of a stream's is nobody's. */
+static void test_each_of_others(void **arg)
+{
+	(void)arg;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf seen = RV_STRBUF_INIT;
+	RV_CLEANUP(rv_stream_release_p) struct rv_stream stream;
+	struct rv_state state;
+	struct rv_error err;
+	char name[201] = "";
+	memset(name, 'x', sizeof(name) - 1);
+	open_one("/lake", "web", "a", "01AAAAAAAAAAAAAAAAAAAAAAAA");
+	name_stream(&stream, "web", "a", "01AAAAAAAAAAAAAAAAAAAAAAAA");
+	rv_state_locate(&state, folder, "/lake", &stream);
+	static const char *const places[] = { "", "/web", "/web/a" };
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
+		RV_CLEANUP(rv_free_p) char *path = rv_asprintf("%s%s/%s/b/c", state.root, places[i], name);
+		assert_int_equal(rv_make_folders(path, 0700, &err), RV_OK);
+	}
+	assert_int_equal(rv_state_each(folder, "/lake", see, &seen, &err), RV_OK);
+	assert_string_equal(seen.bytes, "web/a 01AAAAAAAAAAAAAAAAAAAAAAAA;");
+	rv_state_release(&state);
+}
+
 static void test_modes_and_note(void **arg)
 {
 	(void)arg;
@@ -113,6 +136,12 @@ static void test_not_ours(void **arg)
 	assert_int_equal(rv_state_open(&state, folder, "/lake", &stream, &err), RV_LOCAL_IO);
 	assert_non_null(strstr(err.hint, "RIVER_STATE_DIR"));
 	rv_state_release(&state);
+	/* the bit alone, without the group's leave to write, shares nothing */
+	if (root) {
+		assert_int_equal(chmod(folder, 02750), 0);
+		assert_int_equal(rv_state_open(&state, folder, "/lake", &stream, &err), RV_LOCAL_IO);
+		rv_state_release(&state);
+	}
 	if (root) { /* shared on purpose */
 		assert_int_equal(chmod(folder, 02770), 0);
 		assert_int_equal(rv_state_open(&state, folder, "/lake", &stream, &err), RV_OK);
@@ -121,12 +150,22 @@ static void test_not_ours(void **arg)
 	assert_int_equal(chmod(folder, 0700), 0);
 }
 
+/* One that is ours is ours, whatever its bits. */
+static void test_ours(void **arg)
+{
+	(void)arg;
+	assert_int_equal(chmod(folder, 02700), 0);
+	open_one("/lake", "web", "a", "01AAAAAAAAAAAAAAAAAAAAAAAA");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_each, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_each_of_others, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_modes_and_note, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_not_ours, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_ours, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
