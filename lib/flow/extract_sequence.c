@@ -58,31 +58,24 @@ static void add_missing(struct extract_sequence *sequence, uint64_t first, uint6
 	sequence->missing[sequence->missing_count++] = (struct extract_range){ first, last };
 }
 
-/* One that was missing is there. */
-static void remove_missing(struct extract_sequence *sequence, uint64_t number)
+/* One of those of range `i` is there. */
+static void remove_missing(struct extract_sequence *sequence, size_t i, uint64_t number)
 {
-	for (size_t i = 0; i < sequence->missing_count; i++) {
-		struct extract_range *range = &sequence->missing[i];
-		const struct extract_range before = *range;
+	struct extract_range *range = &sequence->missing[i];
+	const struct extract_range before = *range;
 
-		if (number < before.first || number > before.last)
+	memmove(range, range + 1, (sequence->missing_count - i - 1) * sizeof(*range));
+	sequence->missing_count--;
+	for (int half = 0; half < 2; half++) {
+		const struct extract_range part = half ? (struct extract_range){ number + 1, before.last }
+						       : (struct extract_range){ before.first, number - 1 };
+
+		if (half ? number == before.last : number == before.first)
 			continue;
-		memmove(range, range + 1, (sequence->missing_count - i - 1) * sizeof(*range));
-		sequence->missing_count--;
-		size_t at = i;
-
-		for (int half = 0; half < 2; half++) {
-			const struct extract_range part = half ? (struct extract_range){ number + 1, before.last }
-							       : (struct extract_range){ before.first, number - 1 };
-
-			if (half ? number == before.last : number == before.first)
-				continue;
-			add_missing(sequence, 0, 0);
-			memmove(&sequence->missing[at + 1], &sequence->missing[at],
-				(sequence->missing_count - 1 - at) * sizeof(part));
-			sequence->missing[at++] = part;
-		}
-		return;
+		add_missing(sequence, 0, 0);
+		memmove(&sequence->missing[i + 1], &sequence->missing[i],
+			(sequence->missing_count - 1 - i) * sizeof(part));
+		sequence->missing[i++] = part;
 	}
 }
 
@@ -92,7 +85,7 @@ static bool take(struct extract_sequence *sequence, uint64_t number)
 	if (sequence->begun && number <= sequence->last) {
 		for (size_t i = 0; i < sequence->missing_count; i++)
 			if (number >= sequence->missing[i].first && number <= sequence->missing[i].last) {
-				remove_missing(sequence, number);
+				remove_missing(sequence, i, number);
 				return true;
 			}
 		return false;

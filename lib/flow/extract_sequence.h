@@ -23,7 +23,7 @@ struct extract_sequence {
 	size_t missing_count, missing_capacity;
 };
 
-/* The number in a file's name. False: it has none. */
+/* The number in a file's name. False: it has none, or one above 2^63 - 1. */
 bool extract_sequence_number(const struct rv_job *job, const char *name, uint64_t *ret);
 /* Fills archives->numbers: there may be a hundred thousand, and each is asked what is missing before it. */
 void extract_sequence_find(const struct rv_job *job, struct extract_archives *archives);

@@ -17,6 +17,7 @@ struct flaky {
 	unsigned bad_times;          /* so many times */
 	enum rv_status bad_status;
 	unsigned refuse_puts;        /* so many are told that the object is there; nothing is put */
+	enum rv_status refuse_status; /* and so, where it is not 0 */
 };
 
 struct flaky_read {
@@ -75,6 +76,8 @@ static inline enum rv_status flaky_put(struct rv_store *base, const char *name,
 
 	if (f->refuse_puts) {
 		f->refuse_puts--;
+		if (f->refuse_status)
+			return rv_fail(err, f->refuse_status, "object %s was refused", name);
 		return rv_fail(err, RV_CONFLICT, "object %s exists already", name);
 	}
 	return f->inner->ops->put(f->inner, name, body, params, ret_etag, err);

@@ -196,6 +196,76 @@ static void test_named_run(void **state RV_UNUSED)
 	close_world(&w);
 }
 
+static void put_text(struct run_world *w, const char *name, const char *text)
+{
+	assert_ok(w, rv_store_put_bytes(w->lake, name, text, strlen(text), &(struct rv_store_put){ .if_absent = true },
+					&w->err));
+}
+
+/* Whatever differs: it is another input. What merely begins alike is nothing to compare with. */
+static void test_named_run_of_others(void **state RV_UNUSED)
+{
+	static const char *const others[] = {
+		DAY "n-a4-x2-b1-h0000000000003000.json", DAY "n-a3-x1-b1-h0000000000003000.json",
+		DAY "n-a3-x2-b2-h0000000000003000.json", DAY "n-a3-x2-b1-h0000000000003001.json",
+	};
+	static const char *const nobodys[] = {
+		DAY "n-a.txt", DAY "n-a-open.json", DAY "n-a3-a4-x2-b1-h0000000000003000.json",
+	};
+
+	for (size_t i = 0; i <= sizeof(others) / sizeof(*others); i++) {
+		struct run_world w;
+		bool last = i == sizeof(others) / sizeof(*others);
+
+		open_world(&w, true);
+		struct rv_run *run = begin_run(&w, "n", false, true);
+
+		promise(&w, run, 0, 3, 2);
+		for (size_t j = 0; j < sizeof(nobodys) / sizeof(*nobodys); j++)
+			put_text(&w, nobodys[j], "{}");
+		if (!last)
+			put_text(&w, others[i], "{}");
+		assert_int_equal(rv_receipt_put_closed(w.lake, &w.stream, run, &w.err), last ? RV_OK : RV_CONFLICT);
+		rv_run_free(run);
+		close_world(&w);
+	}
+}
+
+static void test_find_closed(void **state RV_UNUSED)
+{
+	struct run_world w;
+	json_t *closed;
+	bool there;
+
+	open_world(&w, true);
+	struct rv_run *run = begin_run(&w, "n", false, true);
+
+	assert_ok(&w, rv_receipt_put_open(w.lake, &w.stream, run, &there, &w.err));
+	put_text(&w, DAY "n-a.txt", "{}");
+	put_text(&w, DAY "n-a-open.json", "{}");
+	put_text(&w, DAY "n-a3-a4-x2-b1-h0000000000003000.json", "{}");
+	assert_ok(&w, rv_receipt_find_closed(w.lake, &w.stream, run, &closed, &w.err));
+	assert_null(closed);
+	/* there should be one; the first of two is as good as the other */
+	put_text(&w, DAY "n-a3-x0-b1-h0000000000003000.json", "{\"state\":\"closed\"}");
+	put_text(&w, DAY "n-a4-x0-b1-h0000000000003000.json", "no receipt");
+	assert_ok(&w, rv_receipt_find_closed(w.lake, &w.stream, run, &closed, &w.err));
+	same_string(closed, "state", "closed");
+	json_decref(closed);
+	assert_ok(&w, w.lake->ops->remove(w.lake, DAY "n-a3-x0-b1-h0000000000003000.json", NULL, &w.err));
+	assert_int_equal(rv_receipt_find_closed(w.lake, &w.stream, run, &closed, &w.err), RV_DAMAGED);
+	assert_string_equal(w.err.message, DAY "n-a4-x0-b1-h0000000000003000.json is not a receipt");
+
+	/* and its own open one alone goes, also when it has gone already */
+	for (int i = 0; i < 2; i++) {
+		assert_ok(&w, rv_receipt_remove_open(w.lake, &w.stream, run, &w.err));
+		expect_names(&w, DAY "n-a-open.json|" DAY "n-a.txt|" DAY "n-a3-a4-x2-b1-h0000000000003000.json|"
+				 DAY "n-a4-x0-b1-h0000000000003000.json|");
+	}
+	rv_run_free(run);
+	close_world(&w);
+}
+
 static void test_failing_lake(void **state RV_UNUSED)
 {
 	struct run_world w;
@@ -261,6 +331,8 @@ int main(void)
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_open_then_closed),
 		cmocka_unit_test(test_named_run),
+		cmocka_unit_test(test_named_run_of_others),
+		cmocka_unit_test(test_find_closed),
 		cmocka_unit_test(test_failing_lake),
 		cmocka_unit_test(test_known_is_of_its_run),
 	};
