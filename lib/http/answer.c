@@ -97,10 +97,14 @@ static const char *header(struct rv_http_answer *a)
 		return "a header that is none";
 	if (memchr(a->line, '\0', a->line_len))
 		return "a NUL in a header";
+	bool cut = a->line_len == sizeof(a->line) - 1;
+
 #define IS(name) (name_len == sizeof(name) - 1 && strncasecmp(a->line, name, name_len) == 0)
 	if (IS("content-length")) {
 		const char *v = header_value(a, name_len);
 
+		if (cut)
+			return "a header that is too long";
 		if (!rv_parse_u64(v, strlen(v), &n))
 			return "a Content-Length that is none";
 		if (a->has_length && n != a->left)
@@ -114,6 +118,8 @@ static const char *header(struct rv_http_answer *a)
 	} else if (IS("connection")) {
 		const char *v = header_value(a, name_len);
 
+		if (cut)
+			return "a header that is too long";
 		a->close |= has_word(v, "close");
 		a->keep_alive |= has_word(v, "keep-alive");
 	} else if (IS("date")) {

@@ -193,8 +193,12 @@ static void judge_for_callers(const struct rv_http_response *answer, struct rv_e
 {
 	if (err->status != RV_OK)
 		return;
-	rv_fail(err, RV_FAILED, "the service answered %d", answer ? answer->status : 0);
-	err->http_status = answer ? answer->status : 0;
+	if (!answer) {
+		rv_fail(err, RV_FAILED, "the service did not answer");
+		return;
+	}
+	rv_fail(err, RV_FAILED, "the service answered %d", answer->status);
+	err->http_status = answer->status;
 }
 
 /* One attempt and its verdict. Not RV_OK: the loop ends with err. *ret_again: one more. */

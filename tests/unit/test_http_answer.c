@@ -56,6 +56,15 @@ static void test_right(void **state)
 		{ "HTTP/1.1 429 No\r\nRetry-After:  Sun, 06 Nov 1994 08:49:47 GMT \r\n"
 		  "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 0\r\n\r\n", 429, true, 0, 10000 },
 		{ "HTTP/1.1 429 No\r\nRetry-After: soon\r\nContent-Length: 0\r\n\r\n", 429, true, 0, -1 },
+		{ "HTTP/1.1 429 No\r\nRetry-After: 99999999\r\nContent-Length:\t0\t\r\n\r\n", 429, true, 0, 604800000 },
+		/* a time tells nothing without that of the service, and one that was is now */
+		{ "HTTP/1.1 429 No\r\nRetry-After: Sun, 06 Nov 1994 08:49:47 GMT\r\nDate: today\r\n"
+		  "Content-Length: 0\r\n\r\n", 429, true, 0, -1 },
+		{ "HTTP/1.1 429 No\r\nRetry-After: Sun, 06 Nov 1994 08:49:47 GMT\r\n"
+		  "Date: Sun, 06 Nov 1994 08:49:57 GMT\r\nContent-Length: 0\r\n\r\n", 429, true, 0, 0 },
+		/* as long as names and words that count */
+		{ "HTTP/1.1 200 OK\r\nXontent-Length: 9\r\nXransfer-Encoding: gzip\r\nXonnection: close\r\n"
+		  "Xetry-After: 5\r\nXate: x\r\nConnection: clone\r\nContent-Length: 0\r\n\r\n", 200, true, 0, -1 },
 		{ "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx", 200, true, 0, -1 },
 	};
 	struct rv_http_answer a;
@@ -114,6 +123,10 @@ static void test_65_to_the_close(void **state)
 	assert_int_equal(feed(&a, "HTTP/1.0 200 OK\r\n\r\nas it comes", 30, 7, &left), RV_HTTP_ANSWER_MORE);
 	assert_int_equal(rv_http_answer_feed(&a, "", 0, &used), RV_HTTP_ANSWER_DONE);
 	assert_false(a.keep);
+	assert_int_equal(feed(&a, "HTTP/1.1 200 OK\r\n\r\nas it comes", 30, 7, &left), RV_HTTP_ANSWER_MORE);
+	assert_false(rv_http_answer_fresh(&a));
+	assert_int_equal(rv_http_answer_feed(&a, "", 0, &used), RV_HTTP_ANSWER_DONE);
+	assert_false(a.keep);
 	/* but one that was promised is cut off */
 	assert_int_equal(feed(&a, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nas", 40, 99, &left),
 			 RV_HTTP_ANSWER_MORE);
@@ -129,6 +142,10 @@ static void test_wrong(void **state)
 {
 	static const char *const wrong[] = {
 		"HTTP/2 200 OK\r\n\r\n", "HTTP/1.1 20 OK\r\n\r\n", "HTTP/1.1  200 OK\r\n\r\n",
+		"HTTP/1.2 200 OK\r\n\r\n", "HTTP/1.1-200 OK\r\n\r\n", "HTTP/1.1 2x0 OK\r\n\r\n",
+		"HTTP/1.1 20x OK\r\n\r\n", "HTTP/1.1 200 OK\r\n\n",
+		"HTTP/1.1 204 No\r\nTransfer-Encoding: chunked\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5x\r\n",
 		"HTTP/1.1 600 OK\r\n\r\n", "HTTP/1.1 2000\r\n\r\n", "<html>\r\n\r\n", "\r\n",
 		"HTTP/1.1 200 OK\n\n", "HTTP/1.1 200 OK\r\nContent-Length: 0\n\r\n",
 		"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 1x\r\n\r\n",
@@ -159,6 +176,31 @@ static void test_wrong(void **state)
 				fail_msg("taken: %s", wrong[i]);
 			assert_non_null(a.fault);
 		}
+	static const char nul[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\0\r\n\r\n";
+	size_t left;
+
+	assert_int_equal(feed(&a, nul, sizeof(nul) - 1, 9, &left), RV_HTTP_ANSWER_BROKEN);
+	assert_string_equal(a.fault, "a NUL in a header");
+}
+
+/* Of a long line the beginning is looked at: what counts must not stand behind that. */
+static void test_64_cut_headers(void **state)
+{
+	static const char *const names[] = { "Content-Length", "Transfer-Encoding", "Connection" };
+	static const char *const values[] = { "5", "chunked", "close" };
+	struct rv_http_answer a;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
+		size_t left;
+
+		rv_strbuf_printf(&text, "HTTP/1.1 200 OK\r\n%s: ", names[i]);
+		for (int j = 0; j < 1100; j++)
+			rv_strbuf_putc(&text, i == 0 ? '0' : ',');
+		rv_strbuf_printf(&text, "%s\r\n%s\r\n", values[i], i == 2 ? "Content-Length: 0\r\n" : "");
+		assert_int_equal(feed(&a, text.bytes, text.len, 99, &left), RV_HTTP_ANSWER_BROKEN);
+	}
 }
 
 /* 64: heads and bodies without an end are given up, and no memory is spent on them. */
@@ -195,6 +237,14 @@ static void test_64_without_an_end(void **state)
 		rv_strbuf_puts(&text, "\r\n");
 	}
 	assert_int_equal(feed(&a, text.bytes, text.len, 999, &left), RV_HTTP_ANSWER_BROKEN);
+	/* one that ends with the connection */
+	rv_strbuf_clear(&text);
+	rv_strbuf_puts(&text, "HTTP/1.1 200 OK\r\n\r\n");
+	for (size_t i = 0; i < RV_HTTP_SKIP_BYTES; i++)
+		rv_strbuf_putc(&text, 'y');
+	assert_int_equal(feed(&a, text.bytes, text.len, 9999, &left), RV_HTTP_ANSWER_MORE);
+	rv_strbuf_putc(&text, 'y');
+	assert_int_equal(feed(&a, text.bytes, text.len, 9999, &left), RV_HTTP_ANSWER_BROKEN);
 }
 
 int main(void)
@@ -204,6 +254,7 @@ int main(void)
 		cmocka_unit_test(test_long_lines),
 		cmocka_unit_test(test_65_to_the_close),
 		cmocka_unit_test(test_wrong),
+		cmocka_unit_test(test_64_cut_headers),
 		cmocka_unit_test(test_64_without_an_end),
 	};
 

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "http/internal.h"
+#include "unit/failing_call.h"
 #include "unit/http_world.h"
 
 /* What the n-th request is answered: 0 closes without an answer. */
@@ -40,6 +41,9 @@ struct world {
 	struct rv_http_call call;
 	unsigned prepared, judged, fail_prepare_at;
 	enum rv_http_verdict on_403;
+	bool says_nothing;                   /* where no answer came, but ends with */
+	enum rv_http_verdict on_no_answer;
+	const char *says;                    /* instead of the status */
 	enum rv_http_outcome last_outcome;
 	struct rv_strbuf got;
 	rv_http_sink *sink;
@@ -71,13 +75,20 @@ static enum rv_http_verdict judge(void *arg, const struct rv_http_response *resp
 	w->judged++;
 	w->last_outcome = outcome;
 	assert_int_equal(response != NULL, outcome == RV_HTTP_ANSWERED);
+	if (!response && w->says_nothing) {
+		*err = (struct rv_error)RV_ERROR_INIT;
+		return w->on_no_answer;
+	}
 	if (!response)
 		return err->transient ? RV_HTTP_RETRY : RV_HTTP_GIVE_UP;
 	if (response->status < 300)
 		return RV_HTTP_DONE;
 	if (response->status == 418)
 		return RV_HTTP_GIVE_UP; /* says nothing about why */
-	rv_fail(err, RV_FAILED, "status %d", response->status);
+	if (w->says)
+		rv_fail(err, RV_FAILED, "%s", w->says);
+	else
+		rv_fail(err, RV_FAILED, "status %d", response->status);
 	err->http_status = response->status;
 	if (response->status == 403)
 		return w->on_403;
@@ -166,6 +177,58 @@ static void test_gives_up(void **state)
 	assert_int_equal(run(&w), RV_AUTH);
 	assert_int_equal(w.tally.attempts, 1);
 	close_world(&w);
+}
+
+/* Whoever judges: without an answer nothing is done, and a failure has a reason. */
+static void test_no_answer(void **state)
+{
+	static const struct script script = { .statuses = { 0, 200 } };
+	static const enum rv_http_verdict verdicts[] = { RV_HTTP_DONE, RV_HTTP_GIVE_UP };
+	struct world w;
+	(void)state;
+
+	for (size_t i = 0; i < sizeof(verdicts) / sizeof(*verdicts); i++) {
+		open_world(&w, &script);
+		w.says_nothing = true;
+		w.on_no_answer = verdicts[i];
+		assert_int_equal(run(&w), RV_FAILED);
+		assert_int_equal(w.tally.attempts, 1);
+		assert_string_equal(w.err.message, "the service did not answer");
+		assert_int_equal(w.err.http_status, 0);
+		close_world(&w);
+	}
+}
+
+/* How often it was tried is told in any case, and what gives way for it is no part of a character. */
+static void test_long_message(void **state)
+{
+	static const struct script script = { .statuses = { 503, 503 } };
+	static const char *const begins[] = { "", "x", "" }, *const fills[] = { "\xC3\xA9", "\xC3\xA9", "\x80" };
+	struct world w;
+	(void)state;
+
+	for (size_t i = 0; i < 3; i++) {
+		RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
+		size_t begin_len = strlen(begins[i]);
+
+		rv_strbuf_puts(&text, begins[i]);
+		while (text.len < sizeof(w.err.message))
+			rv_strbuf_puts(&text, fills[i]);
+		open_world(&w, &script);
+		w.says = text.bytes;
+		w.call.max_attempts = 2;
+		assert_int_equal(run(&w), RV_FAILED);
+		const char *end = strstr(w.err.message, " (2 attempts in ");
+
+		assert_non_null(end);
+		if (i < 2)
+			assert_true(strlen(w.err.message) >= sizeof(w.err.message) - 2);
+		else /* of what is no text nothing is left */
+			assert_ptr_equal(end, w.err.message);
+		assert_int_equal(((size_t)(end - w.err.message) - begin_len) % strlen(fills[i]), 0);
+		assert_memory_equal(w.err.message, text.bytes, (size_t)(end - w.err.message));
+		close_world(&w);
+	}
 }
 
 /* What may have been carried out is sent again only when the caller allows it. */
@@ -302,6 +365,16 @@ static void test_stop_ends_waits(void **state)
 	assert_string_equal(w.err.message, "status 503");
 	assert_int_equal(rv_http_wait(w.http, 1000000, &w.err), RV_FAILED);
 	close_world(&w);
+
+	/* nor is anything sent again at once */
+	static const struct script mended = { .statuses = { 403, 200 } };
+
+	open_world(&w, &mended);
+	rv_http_free(w.http);
+	w.http = rv_http_new(&(struct rv_http_params){ .should_stop = always });
+	assert_int_equal(run(&w), RV_FAILED);
+	assert_int_equal(w.tally.attempts, 1);
+	close_world(&w);
 }
 
 static enum rv_status into_buffer(void *arg, const void *p, size_t len, struct rv_error *err)
@@ -361,6 +434,44 @@ static void test_backoff(void **state)
 	assert_true(rv_http_backoff_ms(3, 100, 50) <= 50);
 }
 
+static void *try_chance(void *arg)
+{
+	int64_t most = 0;
+
+	for (int i = 0; i < 1000; i++) {
+		int64_t ms = rv_http_backoff_ms(1, 20000, 20000);
+
+		if (ms < 0 || ms > 20000)
+			return NULL;
+		if (ms > most)
+			most = ms;
+	}
+	*(bool *)arg = most > 10000;
+	return NULL;
+}
+
+/* In a thread of its own, which has not asked for any yet. */
+static int without_randomness(void *arg, const struct failing_call *call)
+{
+	pthread_t thread;
+	bool good = false;
+	(void)arg;
+
+	if (!let_calls_fail(call) || pthread_create(&thread, NULL, try_chance, &good) != 0)
+		return 1;
+	pthread_join(thread, NULL);
+	return good ? 0 : 2;
+}
+
+/* Early at boot, or on a kernel without it: the clock has to do. */
+static void test_chance_without_a_kernel(void **state)
+{
+	static const struct failing_call call = { "getrandom", EAGAIN, { SYS_getrandom }, 0 };
+	(void)state;
+
+	assert_int_equal(in_child(without_randomness, NULL, &call), 0);
+}
+
 static void test_budget(void **state)
 {
 	struct rv_http_budget budget;
@@ -385,6 +496,27 @@ static void test_budget(void **state)
 	pthread_mutex_destroy(&budget.mutex);
 }
 
+/* But not beyond its deadline, and then it has taken nothing out of it. */
+static void test_empty_budget_and_a_deadline(void **state)
+{
+	static const struct script script = { .statuses = { 503, 200 } };
+	struct world w;
+	(void)state;
+
+	open_world(&w, &script);
+	w.http->budget.tokens = -1000; /* for minutes */
+	w.call.deadline_ms = rv_clock_monotonic_ms() + 100000;
+	assert_int_equal(run(&w), RV_FAILED);
+	assert_int_equal(w.tally.attempts, 1);
+	assert_string_equal(w.err.message, "status 503");
+	assert_true(w.http->budget.tokens >= -1000);
+	close_world(&w);
+	open_world(&w, &script);
+	w.call.deadline_ms = rv_clock_monotonic_ms() + 1000000;
+	assert_int_equal(run(&w), RV_OK);
+	close_world(&w);
+}
+
 /* An empty budget delays a call and fails none. */
 static void test_empty_budget(void **state)
 {
@@ -406,6 +538,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_until_it_works),
 		cmocka_unit_test(test_gives_up),
+		cmocka_unit_test(test_no_answer),
+		cmocka_unit_test(test_long_message),
 		cmocka_unit_test(test_not_repeatable),
 		cmocka_unit_test(test_mended),
 		cmocka_unit_test(test_retry_after),
@@ -413,8 +547,10 @@ int main(void)
 		cmocka_unit_test(test_stop_ends_waits),
 		cmocka_unit_test(test_sink_was_used),
 		cmocka_unit_test(test_backoff),
+		cmocka_unit_test(test_chance_without_a_kernel),
 		cmocka_unit_test(test_budget),
 		cmocka_unit_test(test_empty_budget),
+		cmocka_unit_test(test_empty_budget_and_a_deadline),
 	};
 	return cmocka_run_group_tests_name("http retry", tests, http_world_setup, NULL);
 }

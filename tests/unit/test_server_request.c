@@ -99,6 +99,17 @@ static void test_plain(void **state)
 	is(h.host, "b.example");
 	is(h.path, "/x");
 	is(h.query, "y");
+	is(taken("GET / HTTP/1.1\r\nHost: [2001:db8::1]:80\r\n\r\n").host, "[2001:db8::1]:80");
+	is(taken("GET / HTTP/1.1\r\nHost: A-b_c.9\r\n\r\n").host, "A-b_c.9");
+	/* lists of one header, and headers of one list */
+	assert_false(taken("GET / HTTP/1.1\r\n" HOST "Connection: , ,close\r\n\r\n").keep_alive);
+	assert_false(taken("GET / HTTP/1.1\r\n" HOST "Connection: close\r\nConnection: keep-alive\r\n"
+			   "Connection: keep-alive\r\n\r\n").keep_alive);
+	assert_true(taken("GET / HTTP/1.1\r\n" HOST "Connection: , ,\t\r\n\r\n").keep_alive);
+	assert_true(taken("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\nConnection: x\r\n\r\n").keep_alive);
+	assert_false(taken("GET / HTTP/1.0\r\nConnection: keep-alives\r\n\r\n").keep_alive);
+	assert_null(rv_http_head_field(&h, "hos"));
+	assert_null(rv_http_head_field(&h, "hosts"));
 	is(taken("OPTIONS * HTTP/1.1\r\n" HOST "\r\n").path, "*");
 	is(taken("GET /a|{}^\\`\"<> HTTP/1.1\r\n" HOST "\r\n").path, "/a|{}^\\`\"<>");
 }
@@ -107,6 +118,8 @@ static void test_182_expect(void **state)
 {
 	(void)state;
 	assert_true(taken("POST / HTTP/1.1\r\n" HOST "Content-Length: 1\r\nExpect: 100-Continue\r\n\r\n")
+			    .expects_continue);
+	assert_true(taken("POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n")
 			    .expects_continue);
 	/* Nobody waits for it where there is no body, or before it was invented. */
 	assert_false(taken("POST / HTTP/1.1\r\n" HOST "Expect: 100-continue\r\n\r\n").expects_continue);
@@ -186,6 +199,15 @@ static void test_184_lines(void **state)
 		"GET * HTTP/1.1\r\n" HOST "\r\n",
 		"GET ftp://h/ HTTP/1.1\r\n" HOST "\r\n",
 		"GET http://h HTTP/1.1\r\n" HOST "\r\n",
+		"GET http://h?x HTTP/1.1\r\n" HOST "\r\n",
+		"GET http://h{/x HTTP/1.1\r\n" HOST "\r\n",
+		"GET /\x7f HTTP/1.1\r\n" HOST "\r\n",
+		"GETGETGETGETGETGETGETGETGETGETGET / HTTP/1.1\r\n" HOST "\r\n",
+		"\rGET / HTTP/1.1\r\n" HOST "\r\n",
+		"GET / HTTP/!.1\r\n" HOST "\r\n",
+		"GET / HTTP/:.1\r\n" HOST "\r\n",
+		"GET / HTTP/1x1\r\n" HOST "\r\n",
+		"GET / HTTP/1./\r\n" HOST "\r\n",
 		"GET http:///x HTTP/1.1\r\n" HOST "\r\n",
 		"GET http://a@b/x HTTP/1.1\r\n" HOST "\r\n",
 		"GET /# HTTP/1.1\r\n" HOST "\r\n",
@@ -286,6 +308,7 @@ static void test_183_chunks(void **state)
 	chunked("5;a=b\r\nhello\r\n1;x\r\n!\r\n000\r\n\r\nGET", 100, RV_HTTP_DONE, "hello!", 0);
 	chunked("A\r\n0123456789\r\na\r\nabcdefghij\r\n0\r\n\r\n", 20, RV_HTTP_DONE,
 		"0123456789abcdefghij", 0);
+	chunked("5;a=\tb\r\nhello\r\n0\r\n\r\n", 100, RV_HTTP_DONE, "hello", 0);
 	/* Cut anywhere it is not whole. */
 	static const char whole[] = "5\r\nhello\r\n0\r\n\r\n";
 	for (size_t n = 0; n + 1 < sizeof(whole); n++) {
@@ -304,7 +327,8 @@ static void test_183_no_chunks(void **state)
 		"1\r\nx\n0\r\n\r\n",	  "1\r\nxy\r\n0\r\n\r\n",  "1\r\nx0\r\n\r\n",
 		"00000000000000001\r\nx", "1;a\nx\r\n",		   "1;\x01\r\nx\r\n",
 		"0\r\nTrailer: 1\r\n\r\n", "0\r\n\n",		   "1\rx\r\n",
-		"0\r\n \r\n",
+		"0\r\n \r\n",		  "1;\x7f\r\nx\r\n",	   "1\r\nx\rx",
+		"0\r\n\rx",
 	};
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
 		chunked(bad[i], 1000, RV_HTTP_REFUSED, NULL, 400);
