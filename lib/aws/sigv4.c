@@ -87,8 +87,7 @@ static void remember_key(const uint8_t *id, const uint8_t *key)
 
 static void wipe_strbuf(struct rv_strbuf *sb)
 {
-	if (sb->capacity)
-		explicit_bzero(sb->bytes, sb->capacity);
+	explicit_bzero(sb->bytes, sb->capacity);
 	rv_strbuf_release(sb);
 }
 

@@ -96,7 +96,7 @@ bool snow_settle(const struct snow_file *f, int64_t now_ms, struct rv_load *ret)
 			take_raw(f, now_ms, ret);
 		break;
 	}
-	return ret->state != before && ret->state != RV_LOAD_PENDING;
+	return ret->state != before;
 }
 
 enum snow_way snow_choose_way(const struct snow_wanted *wanted, bool is_auto,

@@ -38,6 +38,8 @@ static void test_plain(void **state RV_UNUSED)
 				    "colon = a;b#c\n"
 				    "eq = a = b\n"
 				    "empty =\n"
+				    "silent = # all of it\n"
+				    "odd = \f\vx\v\f\n"
 				    "\n"
 				    "[profile data] # mine\n"
 				    "  region = us-east-1\n"
@@ -52,6 +54,8 @@ static void test_plain(void **state RV_UNUSED)
 	assert_string_equal(rv_ini_get(ini, "default", "colon", NULL), "a;b#c");
 	assert_string_equal(rv_ini_get(ini, "default", "eq", NULL), "a = b");
 	assert_string_equal(rv_ini_get(ini, "default", "empty", NULL), "");
+	assert_string_equal(rv_ini_get(ini, "default", "silent", NULL), "");
+	assert_string_equal(rv_ini_get(ini, "default", "odd", NULL), "x");
 	assert_string_equal(rv_ini_get(ini, "default", "more", NULL), "1");
 	assert_string_equal(rv_ini_get(ini, "profile data", "region", NULL), "us-west-2");
 	assert_null(rv_ini_get(ini, "profile data", "output", NULL));

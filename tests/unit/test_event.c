@@ -291,6 +291,43 @@ static void test_186_seen(void **state)
 	assert_false(rv_seen_window_has(&window, ids[0]));
 }
 
+/* Half of an id alike is another id. */
+static void test_186_seen_by_half(void **state)
+{
+	(void)state;
+	struct rv_seen seen = { .slots = NULL };
+	const struct rv_seen_id ids[] = { { .high = 1, .low = 5 }, { .high = 2, .low = 5 }, { .high = 1, .low = 6 } };
+	for (size_t i = 0; i < 3; i++) {
+		for (size_t j = 0; j < 3; j++)
+			assert_int_equal(rv_seen_has(&seen, ids[j]), j < i);
+		rv_seen_add(&seen, ids[i]);
+		rv_seen_add(&seen, ids[i]);
+		assert_int_equal(seen.count, i + 1);
+	}
+	rv_seen_release(&seen);
+}
+
+/* What a rush has needed goes when there are few again, and what is needed all the time stays. */
+static void test_186_seen_after_a_rush(void **state)
+{
+	(void)state;
+	struct rv_seen seen = { .slots = NULL };
+	static const struct {
+		uint64_t count;
+		bool stays;
+	} rounds[] = { { 5000, true }, { 2000, true }, { 10, false }, { 10, true } };
+	for (size_t i = 0; i < sizeof(rounds) / sizeof(*rounds); i++) {
+		for (uint64_t n = 1; n <= rounds[i].count; n++)
+			rv_seen_add(&seen, (struct rv_seen_id){ .high = i, .low = n });
+		assert_int_equal(seen.count, rounds[i].count);
+		rv_seen_clear(&seen);
+		assert_int_equal(seen.size > 0, rounds[i].stays);
+		assert_int_equal(seen.count, 0);
+		assert_false(rv_seen_has(&seen, (struct rv_seen_id){ .high = i, .low = 1 }));
+	}
+	rv_seen_release(&seen);
+}
+
 /* Names are compared letter by letter, and of other characters only the same is the same. */
 static void test_names_alike(void **state)
 {
@@ -310,7 +347,8 @@ int main(void)
 		cmocka_unit_test(test_spelling),    cmocka_unit_test(test_189_no_event),
 		cmocka_unit_test(test_189_types),   cmocka_unit_test(test_forms),
 		cmocka_unit_test(test_187_batches), cmocka_unit_test(test_envelope),
-		cmocka_unit_test(test_186_seen),    cmocka_unit_test(test_names_alike),
+		cmocka_unit_test(test_186_seen),    cmocka_unit_test(test_186_seen_by_half),
+		cmocka_unit_test(test_186_seen_after_a_rush), cmocka_unit_test(test_names_alike),
 	};
 	return cmocka_run_group_tests_name("event", tests, NULL, NULL);
 }

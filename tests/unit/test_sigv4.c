@@ -353,6 +353,8 @@ static void test_path(void **state RV_UNUSED)
 		print_message("# %s\n", cases[i][0]);
 		assert_canonical(&sign, 1, cases[i][1]);
 	}
+	struct rv_sigv4 none = suite_request("GET", NULL, NULL);
+	assert_canonical(&none, 1, "/");
 	struct rv_sigv4 s3 = s3_request("GET", "/a//b/./../c%20d/", NULL);
 	assert_canonical(&s3, 1, "/a//b/./../c%20d/");
 }
@@ -372,6 +374,11 @@ static void test_query(void **state RV_UNUSED)
 		{ "a=%", "a=%25" },
 		{ "a=%2", "a=%252" },
 		{ "a=%zz", "a=%25zz" },
+		{ "a=%!1", "a=%25%211" },
+		{ "a=%@1", "a=%25%401" },
+		{ "a=%2z", "a=%252z" },
+		/* many, in any order */
+		{ "j=1&i=1&h=1&g=1&f=1&e=1&d=1&c=1&b=1&a=1", "a=1&b=1&c=1&d=1&e=1&f=1&g=1&h=1&i=1&j=1" },
 		{ "=x", "=x" },
 	};
 	for (size_t i = 0; i < COUNT(cases); i++) {
@@ -379,6 +386,38 @@ static void test_query(void **state RV_UNUSED)
 		print_message("# %s\n", cases[i][0]);
 		assert_canonical(&sign, 2, cases[i][1]);
 	}
+}
+
+/* Blanks of either kind are one in a signature, and none around the value. */
+static void test_header_values(void **state RV_UNUSED)
+{
+	static const char *const pairs[] = { "X-Tabs", "\ta\t \tb c\t", "X-None", " \t", NULL };
+	struct rv_error err = RV_ERROR_INIT;
+	RV_CLEANUP(rv_http_headers_release) struct rv_http_headers headers = make_headers(pairs);
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
+	struct rv_sigv4 sign = suite_request("GET", "/", NULL);
+	assert_int_equal(rv_sigv4_canonical(&sign, &headers, &text, &err), RV_OK);
+	assert_non_null(strstr(text.bytes, "\nx-tabs:a b c\n"));
+	assert_non_null(strstr(text.bytes, "\nx-none:\n"));
+}
+
+/* Who says nothing of the body signs none; of S3's alone that means any. */
+static void test_presign_without_a_hash(void **state RV_UNUSED)
+{
+	struct rv_sigv4 sign = suite_request("GET", "/", NULL);
+	RV_CLEANUP(rv_free_p) char *empty = presigned(&sign, NULL, 3600);
+	sign.payload_hash = NULL;
+	RV_CLEANUP(rv_free_p) char *without = presigned(&sign, NULL, 3600);
+	assert_string_equal(without, empty);
+	sign.payload_hash = RV_UNSIGNED_PAYLOAD;
+	RV_CLEANUP(rv_free_p) char *any = presigned(&sign, NULL, 3600);
+	assert_string_not_equal(any, empty);
+	sign = s3_request("GET", "/", NULL);
+	sign.payload_hash = RV_UNSIGNED_PAYLOAD;
+	RV_CLEANUP(rv_free_p) char *s3_any = presigned(&sign, NULL, 3600);
+	sign.payload_hash = NULL;
+	RV_CLEANUP(rv_free_p) char *s3_without = presigned(&sign, NULL, 3600);
+	assert_string_equal(s3_without, s3_any);
 }
 
 static void test_presign_whole(void **state RV_UNUSED)
@@ -593,7 +632,9 @@ int main(void)
 		cmocka_unit_test(test_botocore),
 		cmocka_unit_test(test_path),
 		cmocka_unit_test(test_query),
+		cmocka_unit_test(test_header_values),
 		cmocka_unit_test(test_presign_whole),
+		cmocka_unit_test(test_presign_without_a_hash),
 		cmocka_unit_test(test_bad_credentials),
 		cmocka_unit_test(test_token_goes_away),
 		cmocka_unit_test(test_remembered_keys),

@@ -110,6 +110,19 @@ static void test_first_error(void **state RV_UNUSED)
 	assert_true(snow_settle(&file, NOW_MS, &settled));
 	assert_string_equal(settled.message, "Error parsing JSON");
 	rv_load_release(&settled);
+	/* whatever of it is known */
+	file.error_character = 14;
+	file.bytes = 77;
+	assert_true(snow_settle(&file, NOW_MS, &settled));
+	assert_string_equal(settled.message, "character 14: Error parsing JSON");
+	assert_int_equal(settled.bytes, 77);
+	rv_load_release(&settled);
+	file.error_character = 0;
+	file.error_column = "\"A\"";
+	assert_true(snow_settle(&file, NOW_MS, &settled));
+	assert_string_equal(settled.message, "column \"A\": Error parsing JSON");
+	rv_load_release(&settled);
+	file.error_column = "";
 	file.error = "";
 	assert_true(snow_settle(&file, NOW_MS, &settled));
 	assert_null(settled.message);
@@ -142,6 +155,7 @@ static void test_ways(void **state RV_UNUSED)
 		{ { false, NO, false, new_ms, 0 }, true, &none, SNOW_WAY_FOLLOW },
 		{ { false, NO, false, new_ms, 0 }, true, NULL, SNOW_WAY_FOLLOW },
 		{ { false, NO, false, new_ms, 0 }, true, &hand, SNOW_WAY_REFRESH },
+		{ { false, NO, false, 0, 0 }, true, &hand, SNOW_WAY_REFRESH },
 		{ { false, NO, false, week_ms, 0 }, true, &hand, SNOW_WAY_OLD },
 		{ { false, NO, false, week_ms, 0 }, true, &both, SNOW_WAY_COPY },
 		{ { false, NO, false, old_ms, 0 }, true, &none, SNOW_WAY_OLD },
@@ -174,6 +188,22 @@ static void test_rows_json(void **state RV_UNUSED)
 			    "[{\"f\":\"a\\\"b\",\"s\":\"submitted\",\"v\":\"pipe\",\"b\":5},"
 			    "{\"f\":\"c\",\"s\":\"partial\",\"v\":\"pipe\",\"r\":8,\"p\":10,\"e\":2,"
 			    "\"m\":\"line 1: \\\"x\\\"\",\"n\":1,\"l\":\"2026-11-20T16:58:51.000Z\"}]");
+	/* what is not over has no rows yet, whatever is known of them */
+	struct rv_load pending = { .object = one_name, .state = RV_LOAD_PENDING, .rows = 1, .message = said, .error_line = 1,
+				   .loaded_ms = NOW_MS };
+	struct rv_load done[] = {
+		{ .object = two_name, .state = RV_LOAD_LOADED, .rows = 1 },
+		{ .object = two_name, .state = RV_LOAD_KNOWN, .rows = 2 },
+		{ .object = two_name, .state = RV_LOAD_FAILED, .rejected = 3 },
+	};
+	struct rv_load *more[] = { &pending, &done[0], &done[1], &done[2] };
+
+	rv_strbuf_clear(&json);
+	snow_ledger_rows(&json, &stream, more, 4, NULL);
+	assert_string_equal(json.bytes, "[{\"f\":\"a\\\"b\",\"s\":\"submitted\"},"
+					"{\"f\":\"c\",\"s\":\"loaded\",\"r\":1,\"p\":1,\"e\":0},"
+					"{\"f\":\"c\",\"s\":\"loaded\",\"r\":2,\"p\":2,\"e\":0},"
+					"{\"f\":\"c\",\"s\":\"failed\",\"r\":0,\"p\":3,\"e\":3}]");
 	rv_stream_release(&stream);
 }
 
@@ -204,14 +234,17 @@ static void test_pipe_status(void **state RV_UNUSED)
 static void test_cells(void **state RV_UNUSED)
 {
 	const struct rv_str cells[] = { RV_STR("1795193931.123999999"), RV_STR("1795193931.1 1440"),
-					RV_STR("1795193931"), { NULL, 0 }, RV_STR("x"), RV_STR("42") };
-	const struct rv_snowflake_page page = { .columns_count = 6, .values = cells, .count = 1 };
+					RV_STR("1795193931"), { NULL, 0 }, RV_STR("x"), RV_STR("42"),
+					RV_STR("18446744073709551.5"), RV_STR("1795193931.2x9") };
+	const struct rv_snowflake_page page = { .columns_count = 8, .values = cells, .count = 1 };
 
 	assert_int_equal(snow_ms(&page, 0, 0), NOW_MS + 123);
 	assert_int_equal(snow_ms(&page, 0, 1), NOW_MS + 100);
 	assert_int_equal(snow_ms(&page, 0, 2), NOW_MS);
 	assert_int_equal(snow_ms(&page, 0, 3), 0);
 	assert_int_equal(snow_ms(&page, 0, 4), 0);
+	assert_int_equal(snow_ms(&page, 0, 6), 0);
+	assert_int_equal(snow_ms(&page, 0, 7), NOW_MS + 200);
 	assert_int_equal(snow_u64(&page, 0, 3), 0);
 	assert_int_equal(snow_u64(&page, 0, 5), 42);
 	assert_string_equal(snow_text(&page, 0, 3).p, "");

@@ -216,6 +216,8 @@ static void test_key_in_a_variable(void **state RV_UNUSED)
 	gets_jwt();
 	RV_CLEANUP(rv_free_p) char *source = rv_snowflake_token_source(token);
 	assert_string_equal(source, "the private key of SNOWFLAKE_PRIVATE_KEY_RAW");
+	assert_true(rv_snowflake_token_renew(token, 1)); /* there is no file to look into again */
+	gets_jwt();
 	/* as CI systems keep it: on one line */
 	for (const char *p = pem; *p; p++) {
 		rv_strbuf_puts(&flat, *p == '\n' ? "\\n" : "");
@@ -232,6 +234,15 @@ static void test_key_in_a_variable(void **state RV_UNUSED)
 	setenv("SNOWFLAKE_PRIVATE_KEY_RAW", body.bytes, 1);
 	open_token("");
 	gets_jwt();
+	/* a backslash that is no line end is one */
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf spoilt = RV_STRBUF_INIT;
+	unsigned none;
+	rv_strbuf_printf(&spoilt, "%.*s\\%s", (int)body.len / 2, body.bytes, body.bytes + body.len / 2);
+	setenv("SNOWFLAKE_PRIVATE_KEY_RAW", spoilt.bytes, 1);
+	open_token("");
+	assert_int_equal(get(&flat, &none), RV_AUTH);
+	says("the private key of SNOWFLAKE_PRIVATE_KEY_RAW", NULL);
+	setenv("SNOWFLAKE_PRIVATE_KEY_RAW", body.bytes, 1);
 	/* the connection's file goes before a variable for all, and after the connection's own */
 	open_token("private_key_path = '/not/there'");
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
@@ -283,6 +294,7 @@ static void test_kept_and_renewed(void **state RV_UNUSED)
 	assert_int_equal(get(&second, &later), RV_OK);
 	assert_string_equal(first.bytes, second.bytes);
 	assert_int_equal(number, later);
+	assert_string_equal(rv_snowflake_token_type(token), "KEYPAIR_JWT");
 	assert_in_range(rv_snowflake_token_lifetime_ms(token), 58 * 60 * 1000, 59 * 60 * 1000);
 	rv_snowflake_token_fingerprint(token, fingerprint);
 	assert_true(rv_starts_with(fingerprint, "SHA256:"));
@@ -324,11 +336,15 @@ static void test_tokens(void **state RV_UNUSED)
 	assert_int_equal(get(&text, &number), RV_OK);
 	assert_string_equal(text.bytes, "t");
 	assert_null(rv_snowflake_token_type(token));
+	assert_int_equal(rv_snowflake_token_lifetime_ms(token), -1); /* nobody knows */
 	assert_false(rv_snowflake_token_renew(token, number));
 	world_file("token", "a\nb", 0600);
 	open_token("token_file_path = '~/token'\nauthenticator = 'oauth'");
 	assert_int_equal(get(&text, &number), RV_AUTH);
 	says("/token (connection default in ", NULL);
+	world_file("token", "a\x7f", 0600);
+	assert_int_equal(get(&text, &number), RV_AUTH);
+	says("no token", NULL);
 	world_file("token", "\n", 0600);
 	assert_int_equal(get(&text, &number), RV_AUTH);
 	says("is empty", NULL);
@@ -339,6 +355,12 @@ static void test_tokens(void **state RV_UNUSED)
 	assert_false(rv_snowflake_token_renew(token, number));
 	world_file("token", "def", 0600);
 	assert_true(rv_snowflake_token_renew(token, number));
+	assert_int_equal(get(&text, &number), RV_OK);
+	assert_string_equal(text.bytes, "def");
+	/* a file that has gone meanwhile */
+	RV_CLEANUP(rv_free_p) char *path = rv_path_join(w.home, "token");
+	assert_int_equal(unlink(path), 0);
+	assert_false(rv_snowflake_token_renew(token, number));
 	assert_int_equal(get(&text, &number), RV_OK);
 	assert_string_equal(text.bytes, "def");
 	open_token("token_file_path = '/not/there'\nauthenticator = 'programmatic_access_token'");
