@@ -10,8 +10,7 @@ push_world
 awk 'BEGIN { for (i = 0; i < 60; i++) printf "{\"s\":\"s%d\",\"n\":%d}\n", i % 7, i }' >rows.ndjson
 printf 'session: s\nfields: { s: { column: s }, n: { column: n }, z: uuid4, tm: now }\n' >map.yaml
 seq 0 59 >expected
-walk_max=${RIVER_DEEP:+100000}
-walk_max=${walk_max:-25}
+walk_max=25
 
 # whole FILE: its events are all rows, and those that are there twice are the same
 whole () {

@@ -157,12 +157,10 @@ walk_measure () {
 	case "$walk_total" in
 	''|0) walk_show "a run without a fault"; return 1 ;;
 	esac
-	if test -n "$test_deep"
-	then
-		walk_step=$((walk_total / test_deep_most + 1))
-	else
-		walk_step=$((walk_total / ${walk_max:-60} + 1))
-	fi
+	walk_most=${walk_max:-60}
+	# not fewer than otherwise
+	test -z "$test_deep" || test "$test_deep_most" -lt "$walk_most" || walk_most=$test_deep_most
+	walk_step=$((walk_total / walk_most + 1))
 }
 
 # The next point; the last call of a run is never stepped over.
