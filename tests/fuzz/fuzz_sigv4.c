@@ -1,10 +1,12 @@
 /*
- * Canonical requests and presigned queries of any path, query and header value, one a line: their shape,
- * and that making canonical what is canonical changes nothing.
+ * Canonical requests and presigned queries of any path, query, header value and further fields, one a line, with
+ * and without a session token: their shape, that making canonical what is canonical changes nothing, and that the
+ * order of the fields does not either.
  */
 #include <assert.h>
 #include <stdint.h>
 #include <string.h>
+#include <strings.h>
 
 #include "aws/sigv4.h"
 #include "base/memory.h"
@@ -66,6 +68,40 @@ static void check(struct rv_sigv4 *sign, const char *path, const struct rv_http_
 					 query.bytes + query.len - 64 - 17);
 }
 
+/* The order in which fields were added is none of the request's, unless a name stands there twice. */
+static void check_order(const struct rv_sigv4 *sign, const struct rv_http_headers *headers)
+{
+	RV_CLEANUP(rv_http_headers_release) struct rv_http_headers reversed = { 0 };
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf first = RV_STRBUF_INIT, second = RV_STRBUF_INIT;
+	struct rv_error err = RV_ERROR_INIT;
+
+	for (size_t i = headers->count; i-- > 0;) {
+		if (rv_http_headers_get(&reversed, headers->items[i].name))
+			return;
+		rv_http_headers_add(&reversed, headers->items[i].name, headers->items[i].value);
+	}
+	assert(rv_sigv4_canonical(sign, headers, &first, &err) == RV_OK);
+	assert(rv_sigv4_canonical(sign, &reversed, &second, &err) == RV_OK);
+	assert(first.len == second.len && memcmp(first.bytes, second.bytes, first.len) == 0);
+}
+
+/* "name: value" a line; what is no field is left out. The first has its name already. */
+static void add_fields(char *text, struct rv_http_headers *headers)
+{
+	for (bool first = true; text && headers->count < 20; first = false) {
+		char *line = strsep(&text, "\n"), *colon = first ? NULL : strchr(line, ':');
+		const char *name = first ? "X-Amz-Meta-Fuzz" : line, *value = first ? line : colon ? colon + 1 : NULL;
+
+		if (!value || !rv_http_value_valid(value))
+			continue;
+		if (!first)
+			*colon = '\0';
+		if (*name && strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") ==
+				     strlen(name) && strcasecmp(name, "host") != 0)
+			rv_http_headers_add(headers, name, value);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	RV_CLEANUP(rv_free_p) char *text = rv_strndup((const char *)data, size);
@@ -79,9 +115,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		*query++ = '\0';
 	if (query && (value = strchr(query, '\n')))
 		*value++ = '\0';
-	if (value && rv_http_value_valid(value))
-		rv_http_headers_add(&headers, "X-Amz-Meta-Fuzz", value);
-	for (int s3 = 0; s3 < 2; s3++) {
+	add_fields(value, &headers);
+	for (int i = 0; i < 4; i++) {
+		int s3 = i & 1;
+
+		credentials.session_token = i & 2 ? (char *)(uintptr_t)"token/+=" : NULL;
 		struct rv_sigv4 sign = {
 			.credentials = &credentials,
 			.region = "eu-west-1",
@@ -94,7 +132,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			.payload_hash = RV_SHA256_EMPTY,
 			.is_s3 = s3,
 		};
-		check(&sign, path, &headers);
+		check_order(&sign, &headers);
+		check(&sign, path, &headers); /* leaves its own query in sign */
 	}
 	return 0;
 }
