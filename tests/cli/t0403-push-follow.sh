@@ -191,8 +191,8 @@ jumps () {
 # A file takes no time of its own from the clock that jumps: what it is, the kernel says.
 test_expect_success !SANITIZER 'the wall clock jumps: nothing is lost or doubled, and a copy in the making is waited for' '
 	fresh && jumps 0 && numbers 1 3 >a.log &&
-	CLOCK_JUMP=$PWD/jump LD_PRELOAD=$RIVER_BUILD/tests/lib/preload/clock_jump.so && export CLOCK_JUMP LD_PRELOAD &&
-	test_when_finished "unset CLOCK_JUMP LD_PRELOAD" &&
+	WRONG_CLOCK_FILE=$PWD/jump LD_PRELOAD=$RIVER_BUILD/tests/lib/preload/wrong_clock.so && export WRONG_CLOCK_FILE LD_PRELOAD &&
+	test_when_finished "unset WRONG_CLOCK_FILE LD_PRELOAD" &&
 	{ follow --settle 8s a.log logs; unset LD_PRELOAD; } && until_true "records_landed 3" &&
 	jumps 7200 && numbers 4 6 >>a.log && until_true "records_landed 6" &&
 	jumps -7200 && numbers 7 9 >>a.log && until_true "records_landed 9" &&

@@ -209,7 +209,7 @@ test_expect_success '196: a disk that takes seconds: alive, not ready, and the e
 
 test_expect_success !SANITIZER '195: the wall clock jumps back and forth: events go on to the lake' '
 	test_when_finished end_collector && port= && echo 0 >jump &&
-	collector_env="CLOCK_JUMP=$PWD/jump LD_PRELOAD=$RIVER_BUILD/tests/lib/preload/clock_jump.so" && start_collector &&
+	collector_env="WRONG_CLOCK_FILE=$PWD/jump LD_PRELOAD=$RIVER_BUILD/tests/lib/preload/wrong_clock.so" && start_collector &&
 	collector_env= && i=0 &&
 	for jump in 7200 -7200 86400 0
 	do

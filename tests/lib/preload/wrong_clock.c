@@ -5,10 +5,13 @@
  *	WRONG_CLOCK=STEP[,STEP...]    a step is SECONDS, or CALL:SECONDS: from the CALLth question on, counted from 1
  *	                              over all threads, the clock is so far off; @SECONDS (since 1970) instead of
  *	                              SECONDS: it shows that time at that moment, and goes on from there
+ *	WRONG_CLOCK_FILE=FILE         instead: so many seconds as the file says, which is read for each question and may
+ *	                              change at any time
  *	WRONG_CLOCK_COUNT=FILE        how often the program had asked when it ended, in decimal
  *
  * WRONG_CLOCK=0,7:-3600 is set back by an hour at the seventh question.
  */
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -75,9 +78,26 @@ __attribute__((destructor)) static void end(void)
 	}
 }
 
+/* Without locks and memory of its own: whoever asks may be in the middle of anything. */
+static int64_t said_by_file(const char *path)
+{
+	char text[32];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : 0;
+
+	if (fd >= 0)
+		close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	return strtoll(text, NULL, 10);
+}
+
 static int64_t moved(int64_t true_seconds)
 {
 	uint64_t call = atomic_fetch_add(&calls, 1) + 1;
+	const char *file = getenv("WRONG_CLOCK_FILE");
+
+	if (file)
+		return true_seconds + said_by_file(file);
 	struct step *step = NULL;
 
 	for (size_t i = 0; i < steps_count && steps[i].call <= call; i++)
