@@ -227,6 +227,12 @@ void rv_server_join_round(struct rv_collect_server *server, struct connection *c
 	round->waiting[round->waiting_count++] = c;
 }
 
+static bool has_sent(const struct connection *c)
+{
+	char byte;
+	return recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
 /*
  * The one that has been idle for longest gives its place up, or else who takes longest for a head. What has
  * just come is not idle: its request may lie in the kernel.
@@ -239,7 +245,12 @@ static bool make_room(struct rv_collect_server *server)
 		    server->now_ms - c->since_ms < YOUNG_MS)
 			continue;
 		struct connection **oldest = c->in.len ? &slow : &idle;
-		if (!*oldest || c->since_ms < (*oldest)->since_ms)
+		if (*oldest && c->since_ms >= (*oldest)->since_ms)
+			continue;
+		/* Nor is one whose request nobody came to read, on a slow disk or a busy machine. */
+		if (!c->in.len && has_sent(c))
+			c->since_ms = server->now_ms;
+		else
 			*oldest = c;
 	}
 	if (idle || slow)

@@ -267,6 +267,22 @@ test_expect_success '181: where all places are taken by heads that do not end, a
 	stop_collector && printf "loris-%d\n" 1 2 3 >want && collected | grep loris >got && test_cmp want got
 '
 
+# The pauses make it old enough to have to go, on any machine, and the others come first; too short they prove less.
+test_expect_success '181: whose request nobody came to read yet keeps its place' '
+	test_when_finished end_collector && port= && rm -f late wait && mkfifo late wait &&
+	start_collector -c collect.max_connections=4 &&
+	{ "$http_raw" "$port" --early --answers 1 <late >late.answer & } && late=$! && exec 8>late &&
+	is_open () { test "$(metric connections)" -eq $1; } && test_wait_until 20 is_open 2 &&
+	{ "$http_raw" "$port" --idle 2 <wait >/dev/null 8>&- & } && idle=$! && exec 9>wait && test_wait_until 20 is_open 4 &&
+	kill -STOP $collector_pid && send_body=$(event last) &&
+	printf "POST /collect HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n%s" ${#send_body} "$send_body" >last &&
+	{ "$http_raw" "$port" --idle 1 --answers 1 <last >last.answer 8>&- 9>&- & } && last=$! && sleep 0.7 &&
+	sed "s/last/late/" last >&8 && exec 8>&- && sleep 0.3 && kill -CONT $collector_pid &&
+	wait $late && wait $last && test_grep "^HTTP/1.1 200" late.answer && test_grep "^HTTP/1.1 200" last.answer &&
+	kill $idle && { wait $idle || :; } && exec 9>&- &&
+	stop_collector && printf "%s\n" last late >want && collected | grep "^la[st][te]" >got && test_cmp want got
+'
+
 test_expect_success '188: compressed bodies are refused' '
 	test_when_finished end_collector && port= &&
 	start_collector &&

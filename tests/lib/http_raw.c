@@ -1,12 +1,12 @@
 /*
  * Bytes to a port of this machine, and what comes back:
  *
- *	http_raw PORT [--half-close] [--each BYTES MS] [--answers N] [--idle N] [--hold MS] <request >answer
+ *	http_raw PORT [--half-close] [--each BYTES MS] [--answers N] [--idle N] [--hold MS] [--early] <request >answer
  *
  * Sends standard input (with --each in pieces, with pauses between them), ends its side with --half-close, and
  * prints until the other side ends or, with --answers, until so many heads of answers with their bodies have
  * come. --idle opens N connections more first and sends nothing on them; --hold leaves without reading after
- * so long. 1: nothing came; 3: the connection was reset.
+ * so long; --early connects before it reads what it is to send. 1: nothing came; 3: the connection was reset.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -76,7 +76,7 @@ static long count_answers(const char *text, size_t len)
 
 int main(int argc, char **argv)
 {
-	bool half_close = false;
+	bool half_close = false, early = false;
 	long each = 0, each_ms = 0, answers = -1, idle = 0, hold_ms = -1;
 	if (argc < 2)
 		return 2;
@@ -85,6 +85,8 @@ int main(int argc, char **argv)
 	for (int i = 2; i < argc; i++) {
 		if (strcmp(argv[i], "--half-close") == 0) {
 			half_close = true;
+		} else if (strcmp(argv[i], "--early") == 0) {
+			early = true;
 		} else if (strcmp(argv[i], "--each") == 0 && i + 2 < argc) {
 			each = strtol(argv[++i], NULL, 10);
 			each_ms = strtol(argv[++i], NULL, 10);
@@ -106,8 +108,10 @@ int main(int argc, char **argv)
 	for (long i = 0; i < idle; i++)
 		(void)dial();
 	char *request;
+	int fd = early ? dial() : -1;
 	size_t len = read_input(&request), sent = 0;
-	int fd = dial();
+	if (!early)
+		fd = dial();
 	while (sent < len) {
 		size_t piece = each && (size_t)each < len - sent ? (size_t)each : len - sent;
 		ssize_t n = send(fd, request + sent, piece, MSG_NOSIGNAL);
