@@ -118,7 +118,7 @@ static bool may_be_torn(const char *p, size_t have, size_t wanted, uint64_t zero
 	if (have < wanted)
 		return true;
 	uint64_t found = count_zeros(p, have);
-	return (found > zeros && have && !p[have - 1]) || (found > zeros + 1 && memmem(p, have, "\0\0", 2));
+	return (found > zeros && !p[have - 1]) || (found > zeros + 1 && memmem(p, have, "\0\0", 2));
 }
 
 static uint64_t own_zeros(const struct rv_intake_frame *frame)

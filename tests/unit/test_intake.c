@@ -290,6 +290,8 @@ static void test_take_room(void **arg)
 	/* There is some still. */
 	rv_intake_take_room(fd, small - 1, &room);
 	assert_int_equal(room.end, small);
+	rv_intake_take_room(fd, 100 << 10, &room);
+	assert_int_equal(room.end, 200 << 10);
 	rv_intake_take_room(fd, 10 << 20, &room);
 	assert_int_equal(lseek(fd, 0, SEEK_END), room.end);
 	assert_true(room.end > (10 << 20) + small && room.end < 11 << 20);
@@ -333,6 +335,18 @@ static void test_frames_of_others(void **arg)
 	rv_strbuf_printf(&none, "%08x %s", rv_crc32c(0, reject, strlen(reject)), reject);
 	rv_strbuf_add(&none, "\0\0\0\0", 4);
 	assert_int_equal(read_back(w, &none, &seen), RV_OK);
+	assert_string_equal(seen.bytes, "");
+}
+
+/* Zeros here and there are no sector that did not come to the disk. */
+static void test_single_zeros(void **arg)
+{
+	struct world *w = *arg;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf bytes = RV_STRBUF_INIT;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf seen = RV_STRBUF_INIT;
+	add_records(&bytes, "{\"a\":1}\n", 1);
+	bytes.bytes[RV_INTAKE_HEAD + 1] = bytes.bytes[RV_INTAKE_HEAD + 3] = '\0';
+	assert_int_equal(read_back(w, &bytes, &seen), RV_DAMAGED);
 	assert_string_equal(seen.bytes, "");
 }
 
@@ -525,6 +539,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_room, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_take_room, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_frames_of_others, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_single_zeros, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_numbers, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_totals, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_promise, set_up, tear_down),
