@@ -28,9 +28,6 @@
 #define TICK_MS 1000
 /* Looks for more requests before a round is written. */
 #define LOOKS_MAX 4
-/* Where a round costs less than this it is written for so few: nobody gains by waiting for the others. */
-#define QUICK_US 50
-#define QUICK_EVENTS 16
 /* Open ones that are no connections: the spool's, the lake's. */
 #define OTHER_FILES 128
 /* Without descriptors nobody is taken for so long. */
@@ -319,13 +316,6 @@ static void accept_some(struct rv_collect_server *server, int listener)
 
 /* ---- time ---- */
 
-static int64_t monotonic_us(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
 static void read_clocks(struct rv_collect_server *server)
 {
 	server->now_ms = rv_clock_monotonic_ms();
@@ -477,10 +467,8 @@ static bool commit(struct rv_collect_server *server)
 		return true;
 	}
 	server->committing = round;
-	int64_t began_us = monotonic_us();
 	if (!rv_turns_write(server, round))
 		return false;
-	server->rounds_are_quick = monotonic_us() - began_us < QUICK_US;
 	read_clocks(server);
 	take_done(server);
 	return true;
@@ -584,10 +572,9 @@ static void handle_event(struct rv_collect_server *server, const struct epoll_ev
 static enum rv_status take_events(struct rv_collect_server *server, struct rv_error *err)
 {
 	struct epoll_event events[EVENTS_MAX];
-	int max = server->rounds_are_quick ? QUICK_EVENTS : EVENTS_MAX;
 	int wait_ms = server->stopping_ms ? 50 : server->listening ? TICK_MS : PAUSE_MS;
 	for (int looks = 0; looks < LOOKS_MAX; looks++) {
-		int n = epoll_wait(server->epoll_fd, events, max, wait_ms);
+		int n = epoll_wait(server->epoll_fd, events, EVENTS_MAX, wait_ms);
 		if (n < 0 && errno != EINTR)
 			return rv_fail_errno(err, RV_LOCAL_IO, "wait for requests");
 		if (n <= 0)
@@ -596,7 +583,7 @@ static enum rv_status take_events(struct rv_collect_server *server, struct rv_er
 			read_clocks(server);
 		for (int i = 0; i < n; i++)
 			handle_event(server, &events[i]);
-		if (server->committing || !server->filling->waiting_count || n == max)
+		if (server->committing || !server->filling->waiting_count)
 			break;
 		wait_ms = 0;
 	}

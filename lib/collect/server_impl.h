@@ -149,7 +149,6 @@ struct rv_collect_server {
 	int64_t swept_ms;
 	int64_t stopping_ms;       /* monotonic; 0: not asked to stop */
 	bool last_round_failed;
-	bool rounds_are_quick;    /* the last one was */
 	bool said_full;           /* the spool; until something is taken again */
 	struct rv_strbuf built;    /* answers on their way */
 	struct rv_strbuf text, headers, scratch; /* of the request at hand */
