@@ -144,6 +144,8 @@ static enum progress gzip_run(struct decoder *d, bool last RV_UNUSED)
 	d->o_left = z->avail_out;
 	switch (result) {
 	case ISAL_DECOMP_OK:
+	case ISAL_END_INPUT:
+	case ISAL_OUT_OVERFLOW:
 		return z->block_state == ISAL_BLOCK_FINISH ? MEMBER_ENDS : GOES_ON;
 	case ISAL_INCORRECT_CHECKSUM:
 		d->fault = "its checksum or length does not match";

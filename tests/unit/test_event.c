@@ -277,6 +277,7 @@ static void test_186_seen(void **state)
 	for (int i = 0; i < 3000; i++) {
 		int len = snprintf(text, sizeof(text), "event %d", i);
 		ids[i] = rv_seen_id_of(7, (struct rv_str){ text, (size_t)len });
+		rv_seen_window_fetch(&window, ids[i]); /* of an empty one as well */
 		assert_false(rv_seen_window_has(&window, ids[i]));
 		rv_seen_window_add(&window, ids[i]);
 		/* The last thousand for sure, never more than two. */
