@@ -106,6 +106,8 @@ static enum rv_status read_settings(const struct rv_config *config, struct rv_co
 	if (ret->rate > 1000000000)
 		return rv_fail(err, RV_BAD_CONFIG, "collect.rate is 1000000000 at most");
 	ret->remember = count_setting(config, "collect.remember");
+	if (ret->remember > 100000000)
+		return rv_fail(err, RV_BAD_CONFIG, "collect.remember is 100000000 at most");
 	if (origins && rv_collect_settings_origins(ret, origins, err) != RV_OK)
 		return err->status;
 	return keys ? rv_collect_settings_keys(ret, keys, err) : RV_OK;

@@ -8,6 +8,8 @@
 #include "format/xxh3.h"
 
 #define FIRST_SIZE 256
+/* Slots a window takes at once, 64 MiB. */
+#define RESERVED_MAX (1u << 22)
 
 struct rv_seen_id rv_seen_id_of(uint64_t seed, struct rv_str body)
 {
@@ -28,9 +30,9 @@ bool rv_seen_has(const struct rv_seen *seen, struct rv_seen_id id)
 	return seen->count && slot_of(seen, id)->low;
 }
 
-static void grow(struct rv_seen *seen)
+static void resize(struct rv_seen *seen, size_t size)
 {
-	struct rv_seen larger = { .size = seen->size ? seen->size * 2 : FIRST_SIZE };
+	struct rv_seen larger = { .size = size };
 	larger.slots = rv_calloc(larger.size, sizeof(*larger.slots));
 	for (size_t i = 0; i < seen->size; i++)
 		if (seen->slots[i].low)
@@ -43,7 +45,7 @@ static void grow(struct rv_seen *seen)
 void rv_seen_add(struct rv_seen *seen, struct rv_seen_id id)
 {
 	if ((seen->count + 1) * 5 > seen->size * 4)
-		grow(seen);
+		resize(seen, seen->size ? seen->size * 2 : FIRST_SIZE);
 	struct rv_seen_id *slot = slot_of(seen, id);
 	seen->count += slot->low == 0;
 	*slot = id;
@@ -87,10 +89,17 @@ void rv_seen_window_add(struct rv_seen_window *window, struct rv_seen_id id)
 	if (!window->least)
 		return;
 	if (window->now.count >= window->least) {
-		struct rv_seen oldest = window->before;
+		rv_seen_release(&window->before);
 		window->before = window->now;
-		window->now = oldest;
-		rv_seen_clear(&window->now);
+		window->now = (struct rv_seen){ .slots = NULL };
+	}
+	/* At once as large as it may become: to grow while requests wait takes some milliseconds. What is not
+	 * used of it is no memory yet. */
+	if (!window->now.size) {
+		size_t size = FIRST_SIZE;
+		while (size < RESERVED_MAX && size / 5 * 4 <= window->least)
+			size *= 2;
+		resize(&window->now, size);
 	}
 	rv_seen_add(&window->now, id);
 }

@@ -23,6 +23,7 @@ test_expect_success 'what it cannot serve it says' '
 	test_expect_code 3 river -c collect.max_body=1GiB serve --collect web/clicks 2>err &&
 	test_expect_code 3 river -c collect.max_connections=2000000 serve --collect web/clicks 2>err &&
 	test_expect_code 3 river -c collect.rate=2000000000 serve --collect web/clicks 2>err &&
+	test_expect_code 3 river -c collect.remember=200000000 serve --collect web/clicks 2>err && test_grep "100000000 at most" err &&
 	sed "s|^  local:|&\n    collect: { origins: [\"https://a\"] }|" river.yaml >list.yaml &&
 	RIVER_CONFIG=$PWD/list.yaml && export RIVER_CONFIG && test_expect_code 3 river serve --collect web/clicks 2>err &&
 	unset RIVER_CONFIG && test_grep "^hint: river.yaml(5)" err

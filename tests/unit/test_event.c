@@ -287,6 +287,15 @@ static void test_186_seen(void **state)
 	assert_false(rv_seen_window_has(&window, ids[0]));
 	assert_true(window.now.count + window.before.count <= 2000);
 	rv_seen_window_release(&window);
+	/* There is room for all from the first one on, within bounds. */
+	static const size_t wanted[] = { 1, 1000, 200000, 100000000 };
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(*wanted); i++) {
+		window = (struct rv_seen_window){ .least = wanted[i] };
+		rv_seen_window_add(&window, ids[0]);
+		assert_true(rv_seen_window_has(&window, ids[0]));
+		assert_true(window.now.size > wanted[i] * 5 / 4 || window.now.size == 1u << 22);
+		rv_seen_window_release(&window);
+	}
 	window = (struct rv_seen_window){ .least = 0 };
 	rv_seen_window_add(&window, ids[0]);
 	assert_false(rv_seen_window_has(&window, ids[0]));
