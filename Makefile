@@ -151,7 +151,7 @@ $(BUILD)/tests/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_HEADERS) tests/fuzz/repla
 
 # The same target under libFuzzer, with river itself instrumented: `make fuzz`, then for example
 # build/fuzz/fuzz_json_scan -max_total_time=120 <a scratch folder> tests/fuzz/corpus/json_scan
-# Or all of them, one after the other: make fuzz-run MINUTES=10 FUZZ="json_scan csv"
+# Or all of them, or some, each for so long: make fuzz-run MINUTES=10 JOBS=2 FUZZ="json_scan csv"
 FUZZ_CC ?= clang
 FUZZ_FLAGS := -std=c17 -pthread -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 FUZZ_OBJ := $(LIB_SRC:%.c=$(BUILD)/fuzz/obj/%.o)
@@ -170,7 +170,7 @@ $(BUILD)/fuzz/libriver.a: $(FUZZ_OBJ)
 $(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_HEADERS) $(BUILD)/fuzz/libriver.a
 	$(call say,FUZZ,$@)$(FUZZ_CC) $(ALL_CPPFLAGS) $(FUZZ_FLAGS) -fsanitize=fuzzer,address,undefined -o $@ $< $(BUILD)/fuzz/libriver.a $(ALL_LIBS)
 fuzz-run: fuzz
-	@sh tests/lib/fuzz-run.sh '$(BUILD)/fuzz' '$(or $(MINUTES),10)' $(or $(FUZZ),$(FUZZ_SRC:tests/fuzz/fuzz_%.c=%))
+	@sh tests/lib/fuzz-run.sh '$(BUILD)/fuzz' '$(or $(MINUTES),10)' '$(or $(JOBS),1)' $(or $(FUZZ),$(FUZZ_SRC:tests/fuzz/fuzz_%.c=%))
 
 # Speed of one module, measured from inside; not part of `make check`.
 perf: $(PERF_BIN)

@@ -35,20 +35,31 @@ fake_target () {
 
 test_expect_success 'a run of targets says a line for each' '
 	mkdir -p fuzz && fake_target one "exit 0" && fake_target two "exit 0" &&
-	sh "$RIVER_SOURCE/tests/lib/fuzz-run.sh" fuzz 0.1 one two >out &&
-	test_line_count = 2 out && grep "^one  *9 runs  *50 edges  *70 features  nothing found" out
+	sh "$RIVER_SOURCE/tests/lib/fuzz-run.sh" fuzz 0.1 1 one two >out &&
+	test_line_count = 2 out && grep "^one  *0 s  *9 runs  *50 edges  *70 features  nothing found" out
 '
 
 test_expect_success 'a run goes on behind what finds something, and is red' '
 	fake_target one "echo \"x.c:1: not so: 1 == 2\" >&2; exit 77" &&
-	test_expect_code 1 sh "$RIVER_SOURCE/tests/lib/fuzz-run.sh" fuzz 0.1 one two >out &&
+	test_expect_code 1 sh "$RIVER_SOURCE/tests/lib/fuzz-run.sh" fuzz 0.1 1 one two >out &&
 	grep "^one .*FOUND, see fuzz/log/one" out && grep "not so: 1 == 2" out && grep "^two .*nothing found" out
 '
 
+test_expect_success 'a run goes by processor time, counts what was before, and does two at a time' '
+	fake_target slow "trap \"exit 0\" USR1; while :; do :; done" && fake_target busy "trap \"exit 0\" USR1; while :; do :; done" &&
+	sh "$RIVER_SOURCE/tests/lib/fuzz-run.sh" fuzz 0.02 2 slow busy >out &&
+	grep "^slow  *[1-9][0-9]* s  *9 runs.*nothing found" out && grep "^busy  *[1-9][0-9]* s  *9 runs.*nothing found" out &&
+	sh "$RIVER_SOURCE/tests/lib/fuzz-run.sh" fuzz 0.02 1 slow >out &&
+	grep "^slow  *had its [1-9]" out &&
+	fake_target slow "exit 77" &&
+	test_expect_code 1 sh "$RIVER_SOURCE/tests/lib/fuzz-run.sh" fuzz 99 2 slow two >out && grep "^slow .*FOUND" out
+'
+
 test_expect_success 'a run of what is not there, or for no time, is none' '
-	test_expect_code 2 sh "$RIVER_SOURCE/tests/lib/fuzz-run.sh" fuzz 0.1 three 2>err && grep "no target three" err &&
-	test_expect_code 2 sh "$RIVER_SOURCE/tests/lib/fuzz-run.sh" fuzz 0 one 2>err && grep MINUTES err &&
-	test_expect_code 2 sh "$RIVER_SOURCE/tests/lib/fuzz-run.sh" fuzz soon one 2>err
+	test_expect_code 2 sh "$RIVER_SOURCE/tests/lib/fuzz-run.sh" fuzz 0.1 1 three 2>err && grep "no target three" err &&
+	test_expect_code 2 sh "$RIVER_SOURCE/tests/lib/fuzz-run.sh" fuzz 0 1 one 2>err && grep MINUTES err &&
+	test_expect_code 2 sh "$RIVER_SOURCE/tests/lib/fuzz-run.sh" fuzz soon 1 one 2>err &&
+	test_expect_code 2 sh "$RIVER_SOURCE/tests/lib/fuzz-run.sh" fuzz 1 no one 2>err && grep JOBS err
 '
 
 test_done
