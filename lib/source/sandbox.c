@@ -490,7 +490,8 @@ enum rv_status rv_sandbox_probe(struct rv_sandbox_state *ret, struct rv_error *e
 	if (rv_sandbox_start(&params, &s, err) != RV_OK)
 		return err->status;
 	*ret = s.state;
-	rv_sandbox_end(&s);
+	/* It has nothing to do, and ends by itself. */
+	(void)rv_sandbox_fate(&s, 1000);
 	return RV_OK;
 }
 
