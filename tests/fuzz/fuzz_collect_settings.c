@@ -39,7 +39,8 @@ static void try_keys(const char *p, size_t len)
 		RV_CLEANUP(rv_free_p) char *text = exact_text(line, (size_t)(newline - line));
 		char *blank = strpbrk(text, " \t"), *key = blank ? blank + strspn(blank, " \t") : NULL;
 
-		if (!key || text[0] == '#' || blank == text)
+		/* a line of carriage returns and blanks is empty: no name begins with one */
+		if (!key || text[0] == '#' || text[0] == '\r' || blank == text)
 			continue;
 		key[strcspn(key, " \t\r")] = '\0';
 		*blank = '\0';
