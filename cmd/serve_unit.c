@@ -33,10 +33,14 @@ static const char *listen_stream(const char *address)
 static void add_service(struct rv_strbuf *out, struct rv_command_context *cx, const char *name,
 			const char *stream)
 {
+	static const char deleted[] = " (deleted)";
 	char program[4096] = "/usr/local/bin/river";
 	ssize_t n = readlink("/proc/self/exe", program, sizeof(program) - 1);
 	if (n > 0)
 		program[n] = '\0';
+	/* An upgrade took the place of the binary that runs here: the unit begins the new one. */
+	if (n > (ssize_t)strlen(deleted) && strcmp(program + n - strlen(deleted), deleted) == 0)
+		program[(size_t)n - strlen(deleted)] = '\0';
 	size_t files_count;
 	const char *const *files = rv_config_files(cx->config, &files_count);
 	rv_strbuf_printf(out, "# /etc/systemd/system/%s.service\n[Unit]\n"

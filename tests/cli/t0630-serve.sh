@@ -430,4 +430,10 @@ test_expect_success 'units of systemd say what this stream needs' '
 	test_grep "^Environment=\"RIVER_CONFIG=$PWD/river.yaml\"" unit
 '
 
+test_expect_success 'a unit names the binary that took the place of this one' '
+	cp "$RIVER_BUILD/river" replaced && exec 9<replaced && test_when_finished "exec 9<&-" && rm replaced &&
+	/proc/self/fd/9 serve --collect web/clicks --print-unit >unit &&
+	test_grep "^ExecStart=\"$PWD/replaced\" " unit
+'
+
 test_done
