@@ -14,8 +14,10 @@
 # own books have to agree; and memory and descriptors of each long life must not have grown. A table says
 # so; 1 when any of it is not so. As root the spool is on a small disk of its own that gets full.
 #
-# Everything is below BUILD/soak (or FOLDER), and stays there when something was wrong.
+# Everything is below BUILD/soak (or FOLDER), and stays there when something was wrong, or with KEEP=1. FIGURES=FILE
+# gets what was found, in one line: faults, records, lost, doubled, altered, to be mended by hand, codes.
 set -u
+. "$(dirname "$0")/lib/soak-figures.sh"
 build=${1:?soak.sh BUILD}
 minutes=${MINUTES:-60} rate=${RATE:-5000} seed=${SEED:-1} mode=${MODE:-collect}
 load_seconds=${LOAD_SECONDS:-60} slot_seconds=${SLOT_SECONDS:-5} connections=${CONNECTIONS:-96}
@@ -467,6 +469,7 @@ line "river status --check" "code $status_code" "$(truth test $status_code -eq 0
 line "river spool check" "code $spool_code" "$(truth test $spool_code -eq 0)"
 line "memory and descriptors" "$(grep -c ^life flat.log) long lives" "$(truth test $flat_code -eq 0)"
 line "loads" "$(awk '$2 == 0' loads.log | wc -l) good, $(awk '$2 != 0' loads.log | wc -l) disturbed" ok
+test -z "${FIGURES:-}" || figures >"$FIGURES"
 end_all
 trap - EXIT
 if test $bad -ne 0

@@ -6,6 +6,7 @@ test_description='scenarios under faults: what is broken is red, in the right co
 . "$RIVER_SOURCE/tests/lib/scenario-lib.sh"
 . "$RIVER_SOURCE/tests/lib/walk-table.sh"
 . "$RIVER_SOURCE/tests/lib/power-lib.sh"
+. "$RIVER_SOURCE/tests/lib/collect-lib.sh"
 unset test_deep
 
 # Programs that copy `in` to `store`, in the ways programs do. What go_on does is the program again.
@@ -145,6 +146,53 @@ test_expect_success 'a fault that walk does not give has a row of what its check
 	test_must_fail told copy spoiled fails_alone && row_has hand &&
 	told copy spoiled passes && row_has none && test_grep "^copy	spoiled	3	4	" row &&
 	told copy spoiled : && walk_wrong copy row >out && test_line_count = 1 out
+'
+
+# River is not asked for what a collector took: here is what it would say.
+collected () {
+	{ echo z-9 && seq -f z-%g 100 119 && echo other; } | sed "$mutation"
+}
+of_a_collector () {
+	walk_points=1 walk_total=20
+	collected_once 100 20
+}
+test_expect_success 'events of a collector: one that is gone is lost, one more is doubled' '
+	mutation= && told collect KILL of_a_collector && row_has none &&
+	mutation=/z-107/d && test_must_fail told collect KILL of_a_collector && row_has lost &&
+	test_grep "^collect	KILL	1	20	1	0	0	0	0	0$" row && walk_wrong "" row >out && test_line_count = 1 out &&
+	mutation=s/z-9\$/z-107/ && test_must_fail told collect KILL of_a_collector && row_has doubled &&
+	mutation=s/z-107/z-107.5/ && test_must_fail told collect KILL of_a_collector && walk_wrong "" row >out &&
+	test_line_count = 1 out
+'
+collector_died () {
+	: >collector.err && walk_points=1 walk_total=1
+	sh -c "exit 139" & collector_pid=$!
+	wait $collector_pid || collector_code=$?
+	collector_ended_with 137
+}
+test_expect_success 'a collector that ended before it was killed has a code of its own' '
+	test_must_fail told collect KILL collector_died && row_has codes
+'
+
+# of_a_soak MUTATION: of the lines that the lake of a soak has
+of_a_soak () {
+	soak_client=$RIVER_BUILD/tests/lib/soak_client
+	"$soak_client" lines 0 100 0 | sed "$1" | "$soak_client" count 100 >lake.count
+	figures >found && tally_figures <found
+}
+test_expect_success 'a soak: what the lake or the warehouse lacks, what is there twice, and what river says of itself' '
+	. "$RIVER_SOURCE/tests/lib/soak-figures.sh" &&
+	faults=3 made=100 got=100,100,0,99 flush_code=0 status_code=0 spool_code=0 kill_code=0 crashes=0 client_code=0 &&
+	told collect soak of_a_soak "" && row_has none && test_grep "^collect	soak	3	100	" row &&
+	test_must_fail told collect soak of_a_soak 50d && row_has lost &&
+	test_grep "^collect	soak	3	100	1	0	0	0	0	0$" row &&
+	test_must_fail told collect soak of_a_soak 50p && row_has doubled &&
+	got=99,99,0,99 && test_must_fail told collect soak of_a_soak "" && row_has lost &&
+	got=101,100,0,99 && test_must_fail told collect soak of_a_soak "" && row_has doubled &&
+	got="no such table" && test_must_fail told collect soak of_a_soak "" && row_has lost && got=100,100,0,99 &&
+	spool_code=12 && test_must_fail told collect soak of_a_soak "" && row_has hand && spool_code=0 &&
+	crashes=1 && test_must_fail told collect soak of_a_soak "" && row_has codes &&
+	test_must_fail told collect soak tally_figures </dev/null && row_has hand
 '
 
 # Once it is said that it is there, it has to be. Only programs of that name are noted.

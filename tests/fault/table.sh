@@ -11,11 +11,10 @@ test_description='what the walks found, in one table: all zeros, and nothing lef
 # Run after the scripts of this folder, which write the rows; `make check-faults` and `check-deep` do both.
 rm -f "$walk_rows"
 rows=$RIVER_BUILD/tests/walks
-walks=$(cd "$RIVER_SOURCE/tests/fault" &&
-	grep -lE '(walk_kills|walk_signals|walk_fails|walk_told|walk_row|power_told|scenario_walk) ' t[0-9]*.sh | sed 's/\.sh$//')
+walks=$(cd "$RIVER_SOURCE/tests/fault" && ls t[0-9]*.sh | sed 's/\.sh$//')
 files=$(for script in $walks; do echo "$rows/$script"; done)
 
-test_expect_success 'every script that walks has rows' '
+test_expect_success 'every script has rows' '
 	test -n "$walks" &&
 	for script in $walks
 	do

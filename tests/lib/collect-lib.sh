@@ -4,6 +4,8 @@
 #	stop_collector                  TERM, and its exit code has to be 0
 #	kill_collector                  KILL
 #	collected                       the z of every record in the lake and the spool's way there, sorted
+#	collected_once START COUNT      each of these events of collect_client is one of them, once; with fault-lib.sh, where
+#	                                what is not so is counted, as an exit code is of stop_collector and kill_collector
 #
 # $stream is the stream (web/clicks); $collector_env holds assignments for its environment.
 stream=web/clicks
@@ -33,13 +35,25 @@ start_collector () {
 stop_collector () {
 	kill "$collector_pid" && { wait "$collector_pid"; collector_code=$?; } &&
 	collector_pid= &&
-	test "$collector_code" -eq 0
+	collector_ended_with 0
 }
 
+# One that had ended before was not killed.
 kill_collector () {
 	kill -9 "$collector_pid"
 	wait "$collector_pid" 2>/dev/null
+	collector_code=$?
 	collector_pid=
+	collector_ended_with 137
+}
+
+collector_ended_with () {
+	test "$collector_code" -eq "$1" || {
+		tally_codes=$((${tally_codes:-0} + 1))
+		echo "the collector ended with $collector_code, not $1"
+		cat collector.err
+		return 1
+	}
 }
 
 end_collector () {
@@ -51,6 +65,12 @@ end_collector () {
 collected () {
 	river --output csv query "select record->'request'->>'id' as z from $(echo "$stream" | tr / .) order by 1" |
 		tail -n +2
+}
+
+collected_once () {
+	seq "$1" $(($1 + $2 - 1)) | sed 's/^/z-/' >want && collected >got.all &&
+	awk -v from="$1" -v to=$(($1 + $2)) '{ n = substr($0, 3) + 0 } /^z-/ && n >= from && n < to' got.all >got &&
+	check_records want --got got
 }
 
 # send METHOD TARGET [BODY] [field...]: one request on a connection of its own. The whole answer is in

@@ -76,6 +76,11 @@ check_records () {
 	return 1
 }
 
+# tally_figures <FIGURES: those of tests/soak.sh
+tally_figures () {
+	read -r walk_points walk_total tally_lost tally_doubled tally_altered tally_hand tally_codes && test $(tally_all) -eq 0
+}
+
 # check_secrets: no file below the current folder and those of the test's environment holds one, but for those that
 # were named to test_holds_secret
 check_secrets () {
