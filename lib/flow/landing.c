@@ -366,8 +366,15 @@ static enum rv_status push_upload(struct landing *landing, const struct rv_landi
 	result->rejected = pushed.rejected;
 	memcpy(result->first_reject, pushed.first_reject, sizeof(result->first_reject));
 	bool only_rejects = status == RV_BAD_DATA && pushed.rejected && !pushed.records;
+	bool landed = status == RV_OK || status == RV_PARTIAL || only_rejects;
+	/* The upload stays where it is until its run has ended: without it nobody would come back to that. */
+	if (landed && pushed.unended.status != RV_OK) {
+		*err = pushed.unended;
+		status = rv_context(err, "all of it is in the lake, but its run has not ended");
+		landed = false;
+	}
 	rv_push_result_release(&pushed);
-	return status == RV_PARTIAL || only_rejects ? RV_OK : status;
+	return landed ? RV_OK : status;
 }
 
 static enum rv_status process_object(struct landing *landing, const struct rv_landing_name *name,

@@ -496,6 +496,13 @@ static void sum_up(struct rv_push_state *push)
 	result->loss = push->deliver.loss.status != RV_OK ? push->deliver.loss : totals.loss;
 	if (push->recovers)
 		result->recovered = totals.recovered;
+	/* What the courier could not do then is the end of this push's run, or something older. */
+	if (push->spooling && totals.delivery.status != RV_OK && !result->recovered.waiting_runs &&
+	    push->params->wait != RV_WAIT_SPOOLED && result->landed + result->sent == result->accepted) {
+		result->unended = totals.delivery;
+		warn(push, "all records are delivered, but their run is not ended; the next push or 'river spool "
+			   "flush' does that: %s", totals.delivery.message);
+	}
 	snprintf(result->diverted, sizeof(result->diverted), "%s",
 		 push->deliver.diverted[0] ? push->deliver.diverted : totals.diverted);
 	if (result->diverted[0])
@@ -591,6 +598,7 @@ enum rv_status rv_push(const struct rv_push_params *params, struct rv_push_resul
 	*ret = (struct rv_push_result){
 		.loss = RV_ERROR_INIT,
 		.delivery = RV_ERROR_INIT,
+		.unended = RV_ERROR_INIT,
 		.recovered = { .failure = RV_ERROR_INIT },
 	};
 	struct rv_push_state push = {

@@ -82,6 +82,8 @@ struct rv_push_result {
 	struct rv_recover_result recovered;
 	struct rv_error loss;                /* something promised earlier is lost or damaged */
 	struct rv_error delivery;            /* why what is spooled has not landed */
+	struct rv_error unended;             /* all of this push has, and why its run could not be ended:
+					      * the next push of the stream or a flush of its spool does that */
 	char first_reject[256];              /* "events.ndjson:3: a lone surrogate escape", "" */
 	json_t *runs;                        /* names of this push's runs; owned by the result */
 	json_t *older;                       /* --wait loaded: objects that hold what was pushed of the

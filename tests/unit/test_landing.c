@@ -117,7 +117,7 @@ static enum rv_status process(struct world *w, struct rv_error *err)
 struct tally {
 	struct world *w;
 	unsigned seen[RECORDS];
-	uint64_t others, rejects, waiting;
+	uint64_t others, rejects, waiting, open;
 };
 
 static enum rv_status count_object(void *arg, const struct rv_store_object *object,
@@ -128,6 +128,7 @@ static enum rv_status count_object(void *arg, const struct rv_store_object *obje
 	char etag[RV_ETAG_TEXT], text[4096];
 	tally->waiting += rv_starts_with(object->name, RV_LANDING_PREFIX);
 	tally->rejects += rv_starts_with(object->name, "_river/rejects/");
+	tally->open += strstr(object->name, "-open.json") != NULL;
 	if (!rv_starts_with(object->name, "data/"))
 		return RV_OK;
 	assert_int_equal(tally->w->lake->ops->get(tally->w->lake, object->name, 1 << 20, &packed, etag,
@@ -161,6 +162,8 @@ static void check_all_there(struct world *w)
 			fail_msg("record %d is there %u times", n, tally.seen[n]);
 	assert_int_equal(tally.others, 0);
 	assert_int_equal(tally.waiting, 0);
+	/* without an upload nobody would come back to it */
+	assert_int_equal(tally.open, 0);
 	assert_int_equal(tally.rejects, 3);
 }
 
