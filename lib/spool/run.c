@@ -167,8 +167,10 @@ enum rv_status rv_run_create(const struct rv_state *state, const char *name, int
 	return RV_OK;
 }
 
-/* Appends one line; with `sync` it is durable on return. Takes the reference to `entry`. */
-static enum rv_status append(struct rv_run *run, json_t *entry, bool sync, struct rv_error *err)
+/* Appends one line; with `sync` it is durable on return. Takes the reference to `entry`. `ret_doubt` Optional: it
+ * failed, and yet the line may be found there. */
+static enum rv_status append(struct rv_run *run, json_t *entry, bool sync, bool *ret_doubt,
+			     struct rv_error *err)
 {
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf line = RV_STRBUF_INIT;
 	rv_json_line(&line, entry);
@@ -181,9 +183,14 @@ static enum rv_status append(struct rv_run *run, json_t *entry, bool sync, struc
 			   : rv_write_all(run->journal_fd, line.bytes, line.len, path, err);
 	if (status == RV_OK && sync)
 		status = rv_fsync(run->journal_fd, path, err);
-	/* A line that is not wholly there must not be followed by another one. */
-	if (status != RV_OK && before >= 0 && ftruncate(run->journal_fd, before) < 0)
-		status = err->status;
+	/* A line that is not wholly there must not be followed by another one, and one that does not count must not
+	 * be found after a power cut. */
+	struct rv_error ignored = RV_ERROR_INIT;
+	bool undone = status == RV_OK || before < 0 ||
+		      (ftruncate(run->journal_fd, before) == 0 &&
+		       rv_fsync(run->journal_fd, path, &ignored) == RV_OK);
+	if (ret_doubt)
+		*ret_doubt = !undone;
 	pthread_mutex_unlock(&run->mutex);
 	return status;
 }
@@ -215,7 +222,7 @@ static enum rv_status write_begin(struct rv_run *run, struct rv_error *err)
 		json_object_set_new(entry, "delivery", json_string(run->delivery));
 	if (run->intake)
 		json_object_set_new(entry, "intake", json_true());
-	if (append(run, entry, true, err) != RV_OK)
+	if (append(run, entry, true, NULL, err) != RV_OK)
 		return err->status;
 	/* The names journal and runs/<run> must be as durable as what is in them. */
 	if (rv_fsync_folder(run->folder, err) != RV_OK)
@@ -316,7 +323,7 @@ enum rv_status rv_run_promise(struct rv_run *run, struct rv_batch_entry *entry,
 					      "format", file->format, "compression",
 					      file->compression);
 			json_object_set_new(f, "path", rv_json_bytes(file->path));
-			if (append(run, f, false, err) != RV_OK) {
+			if (append(run, f, false, NULL, err) != RV_OK) {
 				json_decref(list);
 				json_decref(o);
 				return err->status;
@@ -324,8 +331,13 @@ enum rv_status rv_run_promise(struct rv_run *run, struct rv_batch_entry *entry,
 		}
 		json_object_set_new(o, "extents", list);
 	}
-	if (append(run, o, true, err) != RV_OK)
+	bool doubt;
+	if (append(run, o, true, &doubt, err) != RV_OK) {
+		if (doubt && run->pipe && !run->named)
+			rv_hint(err, "the batch behind that may count all the same: before the rest is sent again, mend "
+				     "the disk and see with 'river spool list' what there is of run %s", run->name);
 		return rv_context(err, "promise batch %" PRIu64 " of run %s", entry->seq, run->name);
+	}
 	pthread_mutex_lock(&run->mutex);
 	RV_GROW(run->batches, run->batches_count, run->batches_capacity);
 	run->batches[run->batches_count++] = *entry;
@@ -367,7 +379,7 @@ static enum rv_status set_state(struct rv_run *run, uint64_t seq, enum rv_batch_
 	/* The journal has them; a push of very many files must not keep them all. */
 	release_extents(entry);
 	pthread_mutex_unlock(&run->mutex);
-	return append(run, o, sync, err);
+	return append(run, o, sync, NULL, err);
 }
 
 static bool copy_entry(const struct rv_batch_entry *entry, struct rv_batch_entry *ret)
@@ -415,7 +427,7 @@ enum rv_status rv_run_sending(struct rv_run *run, uint64_t seq, struct rv_error 
 	pthread_mutex_unlock(&run->mutex);
 	return told ? RV_OK
 		    : append(run, json_pack("{s:s, s:I}", "t", "sending", "seq", (json_int_t)seq), false,
-			     err);
+			     NULL, err);
 }
 
 void rv_run_add_counts(struct rv_run *run, uint64_t seq, const struct rv_sent_counts *counts)
@@ -450,7 +462,7 @@ enum rv_status rv_run_dropped(struct rv_run *run, uint64_t seq, struct rv_error 
 enum rv_status rv_run_close(struct rv_run *run, struct rv_error *err)
 {
 	run->closed = true;
-	return append(run, json_pack("{s:s}", "t", "closed"), true, err);
+	return append(run, json_pack("{s:s}", "t", "closed"), true, NULL, err);
 }
 
 struct removal {

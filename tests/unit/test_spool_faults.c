@@ -605,6 +605,39 @@ static void test_interrupted_calls(void **state RV_UNUSED)
 	munmap(outcome, sizeof(*outcome));
 }
 
+/* ---- a promise that cannot be taken back ---- */
+
+static int promise_in_doubt(void *arg, const struct failing_call *call)
+{
+	static const char doubt[] = "may count all the same";
+	struct world *w = arg;
+	struct rv_error err = RV_ERROR_INIT;
+	bool told = w->run->pipe && !w->run->named;
+
+	if (!let_calls_fail(call) || promise(w, &err) != RV_LOCAL_IO)
+		return NO_FILTER;
+	return (strstr(err.hint, doubt) && strstr(err.hint, w->run->name)) == told ? DONE : SAID;
+}
+
+/* Who sends from a pipe without a name would send those records a second time. */
+static void test_promise_in_doubt(void **state RV_UNUSED)
+{
+	static const struct failing_call calls[] = {
+		{ "fsync", EIO, { SYS_fsync, SYS_fdatasync }, 0 },
+		{ "all", EIO, { SYS_fsync, SYS_fdatasync, SYS_ftruncate }, 0 },
+	};
+	for (unsigned i = 0; i < 6; i++) {
+		struct world w;
+
+		set_up(&w);
+		assert_true(a_run(&w));
+		w.run->pipe = i < 4;
+		w.run->named = i >= 2;
+		assert_int_equal(in_child(promise_in_doubt, &w, &calls[i % 2]), DONE);
+		tear_down(&w);
+	}
+}
+
 static int is_alive(void *arg, const struct failing_call *call)
 {
 	struct world *w = arg;
@@ -633,6 +666,7 @@ int main(void)
 		cmocka_unit_test(test_one_call_of_each_operation),
 		cmocka_unit_test(test_each_call_of_each_operation),
 		cmocka_unit_test(test_interrupted_calls),
+		cmocka_unit_test(test_promise_in_doubt),
 		cmocka_unit_test(test_locks_that_cannot_be_asked),
 	};
 
