@@ -25,12 +25,20 @@ test_expect_success '11: a pipe that says nothing is left at once, and what it s
 	again_pipe 0 nothing push web/clicks && all_there small1
 '
 
+no_pipe () {
+	if walk_is_early 141
+	then
+		again 0 push web/clicks in
+	else
+		test $walk_code -eq 0
+	fi && all_there in
+}
 test_expect_success '10: a reader of stdout that went away, and SIGPIPE, cost nothing' '
 	new_world &&
 	river push web/clicks --output json in | : &&
 	all_there in &&
 	new_world &&
-	walk_signals PIPE fresh "test \$walk_code -eq 0 && all_there in" river push web/clicks in
+	walk_signals PIPE fresh no_pipe river push web/clicks in
 '
 
 test_expect_success '9: a full or closed stdout is said, and the records are there' '

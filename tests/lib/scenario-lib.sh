@@ -111,6 +111,7 @@ scenario_judge () {
 		INT) scenario_stop=130 ;;
 		HUP) scenario_stop=129 ;;
 		esac
+		! walk_is_early $scenario_stop || return 0
 		case " ${stops:-0 $scenario_stop} " in
 		*" $walk_code "*) ;;
 		*) scenario_code "ended with $walk_code" ;;
