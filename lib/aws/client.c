@@ -584,6 +584,7 @@ static enum rv_http_verdict judge(void *arg, const struct rv_http_response *resp
 	if (response->status / 100 == 2) {
 		if (call->request->error_in_200 && rv_aws_failure_in_200(response, &failure)) {
 			rv_aws_failure_tell(&failure, call->address.host, err);
+			err->transient |= failure.not_aws;
 			return err->transient ? RV_HTTP_RETRY : RV_HTTP_GIVE_UP;
 		}
 		if (!call->wants_json || is_json_object(&response->body))

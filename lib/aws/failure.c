@@ -214,10 +214,16 @@ bool rv_aws_failure_in_200(const struct rv_http_response *response, struct rv_aw
 {
 	RV_CLEANUP(rv_xml_free_p) struct rv_xml_document *document = NULL;
 	struct rv_error ignored = RV_ERROR_INIT;
-	if (first_byte(&response->body) != '<' ||
-	    rv_xml_parse("the answer", response->body.bytes, response->body.len, &document,
-			 &ignored) != RV_OK ||
-	    !rv_xml_is(rv_xml_root(document), "Error"))
+	if (first_byte(&response->body) != '<')
+		return false;
+	/* cut off or damaged, it may well have been an error */
+	if (rv_xml_parse("the answer", response->body.bytes, response->body.len, &document,
+			 &ignored) != RV_OK) {
+		read_headers(response, ret);
+		ret->not_aws = true;
+		return true;
+	}
+	if (!rv_xml_is(rv_xml_root(document), "Error"))
 		return false;
 	read_headers(response, ret);
 	read_xml_error(rv_xml_root(document), ret);

@@ -20,7 +20,7 @@ struct rv_aws_failure {
 	bool not_aws;          /* the body is a web page: a proxy or portal answered */
 };
 void rv_aws_failure_read(const struct rv_http_response *response, struct rv_aws_failure *ret);
-/* An <Error> in the body of a 200; false: it is none. */
+/* An <Error> in the body of a 200, or what begins as XML and is none (not_aws); false: it is neither. */
 bool rv_aws_failure_in_200(const struct rv_http_response *response, struct rv_aws_failure *ret);
 
 /* The clock of this machine is the reason, or the credentials ran out. */

@@ -117,7 +117,8 @@ static enum rv_status give_object(struct listing *l, const struct rv_xml *conten
 		return rv_fail(err, RV_BAD_DATA, "the list has no size for '%.200s'", key);
 	if (!rv_parse_time(modified, strlen(modified), &object.modified_ms) || object.modified_ms < 0)
 		object.modified_ms = -1;
-	if (strlen(etag) < sizeof(object.etag))
+	/* it becomes a header of the next If-Match */
+	if (strlen(etag) < sizeof(object.etag) && rv_http_value_valid(etag))
 		memcpy(object.etag, etag, strlen(etag) + 1);
 	return l->each(l->arg, &object, err);
 }

@@ -181,7 +181,8 @@ static enum rv_status read_completion(struct upload *u, const struct rv_http_res
 	const char *etag = rv_xml_text(rv_xml_root(document), "ETag");
 	const char *crc = rv_xml_text(rv_xml_root(document), "ChecksumCRC32C");
 	bool quoted = etag[0] == '"';
-	if (!*etag || strlen(etag) + 2 >= RV_S3_ETAG_MAX)
+	/* it becomes a header of the next If-Match */
+	if (!*etag || strlen(etag) + 2 >= RV_S3_ETAG_MAX || !rv_http_value_valid(etag))
 		return rv_fail(err, RV_FAILED, "the upload is completed without an ETag");
 	if (*crc && !strchr(crc, '-') && strcmp(crc, u->crc32c) != 0)
 		return rv_fail(err, RV_FAILED, "what was put together has another checksum");

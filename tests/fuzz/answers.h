@@ -3,7 +3,8 @@
  * is given the next answer, judged and repeated as lib/aws does it, and nobody waits. It stands in place of
  * lib/http/retry.c.
  *
- * Answers are text, with a line "%" between them: a status, header fields, an empty line, a body.
+ * Answers are text, with a line "%" between them: a status, header fields, an empty line, a body. In place of "?"
+ * alone nobody hears whether the request was carried out.
  */
 #ifndef RV_TESTS_FUZZ_ANSWERS_H
 #define RV_TESTS_FUZZ_ANSWERS_H
@@ -23,6 +24,9 @@ static struct {
 	bool again;       /* from the first answer on, behind the last one */
 	unsigned calls, waits, aborts;
 	size_t piece;     /* of a body */
+	bool removes;     /* a DELETE is answered from the script as well, not "204" */
+	/* Optional: each answer, before it is judged. */
+	void (*heard)(const struct rv_http_request *, const struct rv_http_response *);
 } script;
 static struct rv_aws *answers_aws;
 
@@ -72,18 +76,21 @@ static const char *read_head(struct rv_str answer, struct rv_http_response *resp
 
 /* One attempt; false: no answer came. */
 static bool attempt(const struct rv_http_request *request, struct rv_http_response *response, bool *ret_refused,
-		    struct rv_error *err)
+		    enum rv_http_outcome *ret_outcome, struct rv_error *err)
 {
 	struct rv_str answer;
 
 	*ret_refused = false;
-	if (strcmp(request->method, "DELETE") == 0) {
+	*ret_outcome = RV_HTTP_ANSWERED;
+	if (strcmp(request->method, "DELETE") == 0 && !script.removes) {
 		script.aborts++;
 		response->status = 204;
 		return true;
 	}
-	if (!next_answer(&answer) || answer.len < 3)
+	if (!next_answer(&answer) || answer.len < 3) {
+		*ret_outcome = script.at && rv_str_is(answer, "?") ? RV_HTTP_UNKNOWN : RV_HTTP_NOT_SENT;
 		return false;
+	}
 	const char *body = read_head(answer, response);
 	size_t left = (size_t)(answer.p + answer.len - body);
 
@@ -111,21 +118,27 @@ enum rv_status rv_http_call(struct rv_http *http RV_UNUSED, const struct rv_http
 			    struct rv_http_response *response, struct rv_http_tally *ret_tally,
 			    struct rv_error *err)
 {
+	unsigned unknown = 0;
+
 	for (unsigned i = 1;; i++) {
 		struct rv_http_request request = { .body = RV_HTTP_NO_BODY };
 		struct rv_error why = RV_ERROR_INIT;
 		bool refused;
 
 		CHECK(++script.calls <= 16 * MOST_CALLS);
-		if (ret_tally)
-			*ret_tally = (struct rv_http_tally){ .attempts = i };
 		if (call->prepare(call->arg, i, &request, err) != RV_OK)
 			return err->status;
 		rv_http_response_clear(response);
 		CHECK(strncmp(request.url, "http", 4) == 0 && strlen(request.url) < 1 << 18);
 		for (const char *p = request.url; *p; p++)
 			CHECK(*p > ' ' && *p < 127);
-		bool answered = attempt(&request, response, &refused, &why);
+		enum rv_http_outcome outcome;
+		bool answered = attempt(&request, response, &refused, &outcome, &why);
+
+		if (ret_tally)
+			*ret_tally = (struct rv_http_tally){ .attempts = i, .unknown = unknown += outcome == RV_HTTP_UNKNOWN };
+		if (answered && script.heard)
+			script.heard(&request, response);
 
 		if (!answered) {
 			rv_fail(&why, RV_FAILED, "nobody answers");
@@ -135,8 +148,7 @@ enum rv_status rv_http_call(struct rv_http *http RV_UNUSED, const struct rv_http
 			*err = why;
 			return err->status;
 		}
-		enum rv_http_verdict verdict = call->judge(call->arg, answered ? response : NULL,
-							   answered ? RV_HTTP_ANSWERED : RV_HTTP_NOT_SENT, &why);
+		enum rv_http_verdict verdict = call->judge(call->arg, answered ? response : NULL, outcome, &why);
 
 		if (verdict == RV_HTTP_DONE && answered)
 			return RV_OK;

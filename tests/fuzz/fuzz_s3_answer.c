@@ -32,6 +32,8 @@ static enum rv_status see(void *arg, const struct rv_s3_object *object, struct r
 	CHECK(!seen->last || strcmp(seen->last, object->key) < 0);
 	CHECK(!seen->after || strcmp(seen->after, object->key) < 0);
 	CHECK(memchr(object->etag, '\0', sizeof(object->etag)) && object->modified_ms >= -1);
+	/* it goes into the next If-Match */
+	CHECK(rv_http_value_valid(object->etag));
 	CHECK(!seen->ours || object->key[strlen(object->key) - 1] == '/' ||
 	      (object->bytes == seen->count && strcmp(object->etag, "\"e\"") == 0));
 	rv_strbuf_printf(&seen->keys, "%s\n", object->key);

@@ -396,6 +396,8 @@ static void test_57_an_error_within_a_200(void **state RV_UNUSED)
 {
 	static const struct step steps[] = {
 		{ "POST /b/k ", .status = 200, .body = "  \n\n" XML_ERROR("InternalError") },
+		/* damaged on the way: whatever it was, it does not say that all is well */
+		{ "POST /b/k ", .status = 200, .body = "<Error><Code>InternalError</Co" },
 		{ "POST /b/k ", .status = 200, .body = XML_ERROR("NoSuchUpload") },
 	};
 	const struct rv_aws_request request = { .method = "POST", .bucket = "b", .path = "/k",

@@ -20,7 +20,8 @@
 #define SIZE (64 * MIB + 5)
 #define XML_ERROR(code) "<Error><Code>" code "</Code><Message>no</Message></Error>"
 
-enum complete { WELL, TIMES_OUT_DONE, ERROR_DONE, GONE, NOT_DONE, CONFLICTS_ONCE, REFUSED, NO_ETAG };
+enum complete { WELL, TIMES_OUT_DONE, ERROR_DONE, GONE, NOT_DONE, CONFLICTS_ONCE, REFUSED, NO_ETAG,
+		ETAG_OF_TWO_LINES };
 
 struct fake {
 	struct world world;
@@ -102,6 +103,9 @@ static bool answer_complete(struct peer *peer)
 		return peer_answer(peer, 200, "", "\n\n" XML_ERROR("InternalError"));
 	if (fake.complete == NO_ETAG)
 		return peer_answer(peer, 200, "", "<CompleteMultipartUploadResult><ETag/></CompleteMultipartUploadResult>");
+	if (fake.complete == ETAG_OF_TWO_LINES)
+		return peer_answer(peer, 200, "", "<CompleteMultipartUploadResult><ETag>e&#13;&#10;X: y</ETag>"
+						  "</CompleteMultipartUploadResult>");
 	return peer_answer(peer, 200, "", done);
 }
 
@@ -245,6 +249,14 @@ static void test_complete_without_an_etag(void **state RV_UNUSED)
 	expect_ok(put(true));
 }
 
+/* It would be a header of the next request: what a HEAD says is taken instead. */
+static void test_complete_with_an_etag_of_two_lines(void **state RV_UNUSED)
+{
+	fake.complete = ETAG_OF_TWO_LINES;
+	expect_ok(put(true));
+	assert_string_equal(etag, "\"whole-5\"");
+}
+
 static void test_58_the_upload_is_gone(void **state RV_UNUSED)
 {
 	fake.complete = GONE;
@@ -295,6 +307,7 @@ int main(void)
 		TEST(test_58_complete_is_not_heard),
 		TEST(test_58_complete_fails_within_a_200),
 		TEST(test_complete_without_an_etag),
+		TEST(test_complete_with_an_etag_of_two_lines),
 		TEST(test_58_the_upload_is_gone),
 		TEST(test_58_complete_never_works),
 		TEST(test_a_conflict_means_to_start_over),
