@@ -83,17 +83,20 @@ static enum rv_status send(const struct doing *d, const char *const *statements,
 	return status;
 }
 
-static enum rv_status take_pending(void *arg, const struct rv_snowflake_page *page,
-				   struct rv_error *err RV_UNUSED)
+/* Where nothing says that nothing is left, something may be. */
+static enum rv_status take_pending(void *arg, const struct rv_snowflake_page *page, struct rv_error *err)
 {
-	int64_t *pending = arg;
+	struct rv_str text = page->count ? page->values[0] : (struct rv_str){ NULL, 0 };
+	RV_CLEANUP(json_decrefp) json_t *json = text.p ? json_loadb(text.p, text.len, 0, NULL) : NULL;
+	const json_t *pending = json_object_get(json, "pendingFileCount");
 
-	if (!page->count || !page->values[0].p)
-		return RV_OK;
-	json_t *json = json_loads(page->values[0].p, 0, NULL);
-
-	*pending = json_integer_value(json_object_get(json, "pendingFileCount"));
-	json_decref(json);
+	if (!json_is_integer(pending) || json_integer_value(pending) < 0) {
+		rv_fail(err, RV_FAILED, "SYSTEM$PIPE_STATUS does not say how many files it still has to load: '%.200s'",
+			text.p ? text.p : "");
+		rv_hint(err, "the same command again goes on once it does");
+		return err->status;
+	}
+	*(int64_t *)arg = json_integer_value(pending);
 	return RV_OK;
 }
 

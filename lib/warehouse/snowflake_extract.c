@@ -119,11 +119,14 @@ struct found {
 	char run[RV_ULID_TEXT];
 };
 
-static enum rv_status take_found(void *arg, const struct rv_snowflake_page *page, struct rv_error *err RV_UNUSED)
+static enum rv_status take_found(void *arg, const struct rv_snowflake_page *page, struct rv_error *err)
 {
 	struct found *found = arg;
 
-	if (!page->count || page->columns_count != 2)
+	/* What is not found is loaded. */
+	if (snow_check_page(page, "tt", err) != RV_OK)
+		return err->status;
+	if (!page->count)
 		return RV_OK;
 	struct rv_str summary = snow_text(page, 0, 0), run = snow_text(page, 0, 1);
 
@@ -211,12 +214,13 @@ static enum rv_status settle(struct rv_snowflake_warehouse *w, const struct rv_e
 	return explain(w, steps, outcome, err);
 }
 
-static enum rv_status take_repeated(void *arg, const struct rv_snowflake_page *page,
-				    struct rv_error *err RV_UNUSED)
+static enum rv_status take_repeated(void *arg, const struct rv_snowflake_page *page, struct rv_error *err)
 {
 	struct rv_extract *extract = arg;
 
-	for (size_t row = 0; row < page->count && page->columns_count == 2; row++) {
+	if (snow_check_page(page, "NN", err) != RV_OK)
+		return err->status;
+	for (size_t row = 0; row < page->count; row++) {
 		uint64_t place = snow_u64(page, row, 0);
 
 		if (place < extract->tables_count)
@@ -291,8 +295,18 @@ struct changed {
 	const struct rv_extract *extract;
 	const struct rv_extract_changes *changes;
 	const struct snow_steps *steps;
-	size_t first;
+	size_t first, key_count;
 };
+
+/* Rows have all columns of their table; keys are whole, and never null. */
+static enum rv_status check_cells(const struct rv_snowflake_page *page, size_t wanted, bool is_key, struct rv_error *err)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf columns = RV_STRBUF_INIT;
+
+	for (size_t i = 0; i < wanted; i++)
+		rv_strbuf_putc(&columns, is_key ? 'T' : 't');
+	return snow_check_page(page, columns.bytes, err);
+}
 
 static enum rv_status take_changed(void *arg, const struct rv_snowflake_page *page, struct rv_error *err)
 {
@@ -302,6 +316,8 @@ static enum rv_status take_changed(void *arg, const struct rv_snowflake_page *pa
 		return RV_OK;
 	const struct rv_extract_table *t = c->steps->items[page->statement].table;
 
+	if (check_cells(page, t ? t->columns_count : c->key_count, !t, err) != RV_OK)
+		return err->status;
 	for (size_t row = 0; row < page->count; row++) {
 		const struct rv_str *cells = page->values + row * page->columns_count;
 		enum rv_status status =
@@ -321,7 +337,8 @@ enum rv_status snow_extract_changed(struct rv_warehouse *warehouse, const struct
 {
 	struct rv_snowflake_warehouse *w = (struct rv_snowflake_warehouse *)warehouse;
 	RV_CLEANUP(snow_steps_release) struct snow_steps steps = { 0 };
-	struct changed changed = { .extract = extract, .changes = changes, .steps = &steps };
+	struct changed changed = { .extract = extract, .changes = changes, .steps = &steps,
+				   .key_count = extract->tables[extract->documents[document].nodes[0].table].key->count };
 	struct rv_snowflake_outcome outcome = { .done = 0 };
 	char run[RV_ULID_TEXT];
 
@@ -336,8 +353,10 @@ enum rv_status snow_extract_changed(struct rv_warehouse *warehouse, const struct
 	return rv_context(err, "what changed of documents.%s", extract->documents[document].name);
 }
 
-static enum rv_status take_number(void *arg, const struct rv_snowflake_page *page, struct rv_error *err RV_UNUSED)
+static enum rv_status take_number(void *arg, const struct rv_snowflake_page *page, struct rv_error *err)
 {
+	if (snow_check_page(page, "N", err) != RV_OK)
+		return err->status;
 	if (page->count)
 		*(uint64_t *)arg = snow_u64(page, 0, 0);
 	return RV_OK;

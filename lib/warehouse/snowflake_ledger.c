@@ -193,8 +193,10 @@ enum column {
 	FILE_NAME, STATE, VIA, BYTES, ROWS_LOADED, ERRORS, FIRST_ERROR, FIRST_ERROR_LINE, SUBMITTED_AT,
 	LOADED_AT, RETIRED_ROWS, STATUS, FILE_SIZE, ROW_COUNT, ROW_PARSED, ERROR_COUNT,
 	FIRST_ERROR_MESSAGE, FIRST_ERROR_LINE_NUMBER, FIRST_ERROR_CHARACTER_POS,
-	FIRST_ERROR_COLUMN_NAME, LAST_LOAD_TIME, RAW_ROWS, RAW_LOADED_AT, COLUMNS
+	FIRST_ERROR_COLUMN_NAME, LAST_LOAD_TIME, RAW_ROWS, RAW_LOADED_AT
 };
+/* Of these; where in a file an error is is only said. */
+#define COLUMNS "tttnnntttt" "nt" "nnnn" "ttttt" "nt"
 
 /* When it was submitted is told by Snowflake's clock, as is when its load failed: what is older than the
  * submission was an earlier try. Submitted once more, a file keeps its first time. */
@@ -283,6 +285,39 @@ void snow_ledger_rows(struct rv_strbuf *json, const struct rv_stream *stream,
 
 /* ---- pages ---- */
 
+static enum rv_status not_what_was_asked_for(struct rv_error *err)
+{
+	rv_hint(err, "something may stand in between: 'river doctor' looks further");
+	return err->status;
+}
+
+enum rv_status snow_check_page(const struct rv_snowflake_page *page, const char *columns, struct rv_error *err)
+{
+	size_t wanted = strlen(columns);
+
+	if (page->columns_count != wanted) {
+		rv_fail(err, RV_FAILED, "Snowflake answers %zu columns where %zu were asked for", page->columns_count,
+			wanted);
+		return not_what_was_asked_for(err);
+	}
+	for (size_t i = 0; i < page->count * wanted; i++) {
+		const struct rv_str *value = &page->values[i];
+		char kind = columns[i % wanted];
+		uint64_t n;
+
+		if (!value->p && (kind == 'T' || kind == 'N')) {
+			rv_fail(err, RV_FAILED, "Snowflake answers nothing in column %s", page->columns[i % wanted].name);
+			return not_what_was_asked_for(err);
+		}
+		if (value->p && (kind == 'n' || kind == 'N') && !rv_parse_u64(value->p, value->len, &n)) {
+			rv_fail(err, RV_FAILED, "Snowflake answers '%.100s' in column %s, which is of numbers",
+				value->p, page->columns[i % wanted].name);
+			return not_what_was_asked_for(err);
+		}
+	}
+	return RV_OK;
+}
+
 struct rv_str snow_text(const struct rv_snowflake_page *page, size_t row, size_t column)
 {
 	struct rv_str value = page->values[row * page->columns_count + column];
@@ -298,6 +333,9 @@ uint64_t snow_u64(const struct rv_snowflake_page *page, size_t row, size_t colum
 	return rv_parse_u64(value.p, value.len, &n) ? n : 0;
 }
 
+/* What is beyond could not be written back into the ledger as a time. */
+#define YEAR_10000_S UINT64_C(253402300800)
+
 /* "1700000000.123000000", with an offset behind it for TIMESTAMP_TZ */
 int64_t snow_ms(const struct rv_snowflake_page *page, size_t row, size_t column)
 {
@@ -305,7 +343,7 @@ int64_t snow_ms(const struct rv_snowflake_page *page, size_t row, size_t column)
 	size_t whole = strcspn(value.p, ". ");
 	uint64_t seconds, ms = 0, unit = 100;
 
-	if (!rv_parse_u64(value.p, whole, &seconds) || seconds > INT64_MAX / 1000)
+	if (!rv_parse_u64(value.p, whole, &seconds) || seconds >= YEAR_10000_S)
 		return 0;
 	for (size_t i = whole + 1; value.p[whole] == '.' && unit && value.p[i] >= '0' && value.p[i] <= '9';
 	     i++, unit /= 10)
@@ -365,6 +403,20 @@ static enum rv_load_state parse_state(struct rv_str text)
 	return rv_str_is(text, "failed") ? RV_LOAD_FAILED : RV_LOAD_KNOWN;
 }
 
+/* Of these alone it is known whether the file is loaded. */
+static enum rv_status check_state(struct rv_str state, const char *object, struct rv_error *err)
+{
+	static const char *const states[] = { "", "submitted", "loaded", "partial", "failed", "retired" };
+
+	for (size_t i = 0; i < sizeof(states) / sizeof(*states); i++)
+		if (rv_str_is(state, states[i]))
+			return RV_OK;
+	rv_fail(err, RV_BAD_CONFIG, "the ledger says '%.40s' of %s, and this river does not know what that means",
+		state.p, object);
+	rv_hint(err, "a newer river wrote it: use that one");
+	return err->status;
+}
+
 /* Texts of a page end with NUL; the file borrows them. */
 static void read_file(const struct rv_snowflake_page *page, size_t row, char **texts,
 		      struct snow_file *f)
@@ -407,9 +459,8 @@ static enum rv_status see_page(void *arg, const struct rv_snowflake_page *page, 
 {
 	struct looking *l = arg;
 
-	if (page->columns_count != COLUMNS)
-		return rv_fail(err, RV_FAILED, "Snowflake answers %zu columns, not %d",
-			       page->columns_count, COLUMNS);
+	if (snow_check_page(page, COLUMNS, err) != RV_OK)
+		return err->status;
 	int64_t now_ms = rv_snowflake_clock_ms(l->w->params.snowflake);
 
 	for (size_t row = 0; row < page->count; row++) {
@@ -424,6 +475,8 @@ static enum rv_status see_page(void *arg, const struct rv_snowflake_page *page, 
 		/* Somebody else's rows, or a table that is shared: not the stream's. */
 		if (!snow_relative(l->stream, object))
 			continue;
+		if (check_state(snow_text(page, row, STATE), object, err) != RV_OK)
+			return err->status;
 		read_file(page, row, texts, &file);
 		bool news = snow_settle(&file, now_ms, &settled);
 		enum rv_status status = l->each(l->arg, &file, &settled, err);

@@ -92,7 +92,14 @@ enum rv_status snow_ledger_write(struct rv_snowflake_warehouse *w, const struct 
  * `sink` Optional. */
 enum rv_status snow_ask(struct rv_snowflake_warehouse *w, const char *sql, const char *bound,
 			rv_snowflake_sink *sink, void *arg, struct rv_error *err) RV_MUST_CHECK;
-/* Values of a page: numbers 0 and texts "" where they are null. */
+/*
+ * Whether a page is what was asked for: a letter of `columns` each column, 't' texts and 'n' numbers (0 to
+ * 18446744073709551615); in capitals where none is null. RV_FAILED: else. Numbers decide what is loaded, so one that is
+ * none must not become 0.
+ */
+enum rv_status snow_check_page(const struct rv_snowflake_page *page, const char *columns,
+			       struct rv_error *err) RV_MUST_CHECK;
+/* Values of a page: numbers 0 and texts "" where they are null. Only of columns that are there. */
 struct rv_str snow_text(const struct rv_snowflake_page *page, size_t row, size_t column);
 uint64_t snow_u64(const struct rv_snowflake_page *page, size_t row, size_t column);
 int64_t snow_ms(const struct rv_snowflake_page *page, size_t row, size_t column); /* timestamps */

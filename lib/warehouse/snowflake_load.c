@@ -363,6 +363,15 @@ static struct rv_str named(const struct rv_snowflake_page *page, size_t row, con
 	return column < page->columns_count ? snow_text(page, row, column) : RV_STR("");
 }
 
+/* Of what is loaded these are the counts: they say so. */
+static bool counts_are_there(const struct rv_snowflake_page *page, size_t row)
+{
+	struct rv_str rows = named(page, row, "rows_loaded"), errors = named(page, row, "errors_seen");
+	uint64_t n;
+
+	return rv_parse_u64(rows.p, rows.len, &n) && rv_parse_u64(errors.p, errors.len, &n);
+}
+
 static uint64_t named_u64(const struct rv_snowflake_page *page, size_t row, const char *name)
 {
 	size_t column = column_of(page, name);
@@ -390,11 +399,16 @@ static enum rv_status see_copied(void *arg, const struct rv_snowflake_page *page
 	for (size_t row = 0; row < page->count; row++) {
 		RV_CLEANUP(rv_free_p)
 		char *object = object_of(l->stream, named(page, row, "file").p);
+		struct rv_str status = named(page, row, "status");
+		bool failed = rv_str_is(status, "LOAD_FAILED");
+
+		/* In other words it may not be loaded: the history will tell. */
+		if (!failed && ((!rv_str_is(status, "LOADED") && !rv_str_is(status, "PARTIALLY_LOADED")) ||
+				!counts_are_there(page, row)))
+			continue;
 		struct snow_file file = {
 			.ledger = { .object = object },
-			.history = rv_str_is(named(page, row, "status"), "LOAD_FAILED")
-					   ? SNOW_HISTORY_FAILED
-					   : SNOW_HISTORY_LOADED,
+			.history = failed ? SNOW_HISTORY_FAILED : SNOW_HISTORY_LOADED,
 			.rows = named_u64(page, row, "rows_loaded"),
 			.errors = named_u64(page, row, "errors_seen"),
 			.loaded_ms = rv_snowflake_clock_ms(l->w->params.snowflake),

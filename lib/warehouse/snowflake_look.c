@@ -75,6 +75,8 @@ static enum rv_status see_present(void *arg, const struct rv_snowflake_page *pag
 {
 	const struct passing *p = arg;
 
+	if (snow_check_page(page, "tN", err) != RV_OK)
+		return err->status;
 	for (size_t row = 0; row < page->count; row++) {
 		struct rv_str name = snow_text(page, row, 0);
 		RV_CLEANUP(rv_free_p) char *object = rv_strndup(name.p, name.len);
@@ -143,8 +145,7 @@ void snow_count_sql(struct rv_strbuf *sql, const struct rv_snowflake_warehouse *
 	}
 }
 
-static enum rv_status see_count(void *arg, const struct rv_snowflake_page *page,
-				struct rv_error *err RV_UNUSED)
+static enum rv_status see_count(void *arg, const struct rv_snowflake_page *page, struct rv_error *err)
 {
 	struct rv_warehouse_counts *counts = arg;
 	const struct {
@@ -156,6 +157,8 @@ static enum rv_status see_count(void *arg, const struct rv_snowflake_page *page,
 		{ "latest", &counts->latest },	 { "tombstones", &counts->tombstones },
 	};
 
+	if (snow_check_page(page, "TN", err) != RV_OK)
+		return err->status;
 	for (size_t row = 0; row < page->count; row++)
 		for (size_t i = 0; i < sizeof(terms) / sizeof(*terms); i++)
 			if (rv_str_is(snow_text(page, row, 0), terms[i].term))
@@ -209,23 +212,28 @@ struct stamping {
 	void *arg;
 };
 
+static bool take_range(const struct rv_snowflake_page *page, size_t row, struct rv_stamp_range *ret)
+{
+	struct rv_str seq = snow_text(page, row, 2), from = snow_text(page, row, 3), to = snow_text(page, row, 4);
+
+	return rv_parse_u64(seq.p, seq.len, &ret->seq) && rv_parse_u64(from.p, from.len, &ret->from) &&
+	       rv_parse_u64(to.p, to.len, &ret->to) && ret->from <= ret->to;
+}
+
 static enum rv_status see_stamps(void *arg, const struct rv_snowflake_page *page, struct rv_error *err)
 {
 	const struct stamping *s = arg;
 
+	if (snow_check_page(page, "ttttt", err) != RV_OK)
+		return err->status;
 	for (size_t row = 0; row < page->count; row++) {
 		struct rv_str name = snow_text(page, row, 0), run = snow_text(page, row, 1);
 		RV_CLEANUP(rv_free_p) char *object = rv_strndup(name.p, name.len);
 		RV_CLEANUP(rv_free_p) char *run_name = rv_strndup(run.p, run.len);
-		const struct rv_loaded_stamps stamps = {
-			.object = object,
-			.run = run_name,
-			.range = { snow_u64(page, row, 2), snow_u64(page, row, 3),
-				   snow_u64(page, row, 4) },
-		};
+		struct rv_loaded_stamps stamps = { .object = object, .run = run_name };
 
-		/* Somebody's own "_river" may look like a stamp and be none. */
-		if (run.len > RV_STAMP_RUN_MAX || !stamps.range.from)
+		/* Somebody's own "_river" may look like a stamp and be none; its numbers have twenty digits. */
+		if (!take_range(page, row, &stamps.range) || run.len > RV_STAMP_RUN_MAX || !stamps.range.from)
 			continue;
 		if (s->each(s->arg, &stamps, err) != RV_OK)
 			return err->status;
@@ -271,11 +279,12 @@ void snow_refused_sql(struct rv_strbuf *sql, const struct rv_snowflake_warehouse
 			 raw.bytes, raw.bytes, refused.bytes, raw.bytes, refused.bytes);
 }
 
-static enum rv_status see_refused(void *arg, const struct rv_snowflake_page *page,
-				  struct rv_error *err RV_UNUSED)
+static enum rv_status see_refused(void *arg, const struct rv_snowflake_page *page, struct rv_error *err)
 {
 	struct rv_warehouse_refused *refused = arg;
 
+	if (snow_check_page(page, "TNtt", err) != RV_OK)
+		return err->status;
 	for (size_t row = 0; row < page->count; row++) {
 		struct rv_str term = snow_text(page, row, 0);
 		uint64_t n = snow_u64(page, row, 1);
@@ -337,6 +346,8 @@ static enum rv_status see_streams(void *arg, const struct rv_snowflake_page *pag
 {
 	const struct naming *n = arg;
 
+	if (snow_check_page(page, "T", err) != RV_OK)
+		return err->status;
 	for (size_t row = 0; row < page->count; row++) {
 		struct rv_str text = snow_text(page, row, 0);
 		RV_CLEANUP(rv_free_p) char *name = rv_strndup(text.p, text.len);

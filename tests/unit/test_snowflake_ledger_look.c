@@ -284,7 +284,7 @@ static void test_look_that_fails(void **state RV_UNUSED)
 
 	world_start(others);
 	assert_int_equal(look(), RV_FAILED);
-	says("what is loaded of web/clicks: Snowflake answers 1 columns, not 23", NULL);
+	says("what is loaded of web/clicks: Snowflake answers 1 columns where 23 were asked for", NULL);
 	world_stop();
 
 	/* the role that asks is named: that of the call, of the connection, or of the user */
