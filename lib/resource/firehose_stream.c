@@ -199,8 +199,8 @@ static enum rv_status stream_look(struct rv_resource *base, const struct rv_stre
 	}
 	compare(ret, &now, &wanted);
 	ret->action = ret->count			? RV_RESOURCE_UPDATE
-		      : state_is(&now, "CREATING") ? RV_RESOURCE_FINISH
-						   : RV_RESOURCE_UNCHANGED;
+		      : state_is(&now, "ACTIVE") ? RV_RESOURCE_UNCHANGED
+						 : RV_RESOURCE_FINISH;
 	return RV_OK;
 }
 
@@ -272,8 +272,14 @@ static enum rv_status stream_settle(struct rv_resource *base, const struct rv_st
 		if (!unseen && rv_starts_with(now.status, "DELETING"))
 			return rv_fail(err, RV_CONFLICT,
 				       "the delivery stream %s is deleted by somebody at this moment", name);
-		if (!unseen && !state_is(&now, "CREATING"))
+		if (!unseen && state_is(&now, "ACTIVE"))
 			return RV_OK;
+		if (!unseen && !state_is(&now, "CREATING")) {
+			rv_fail(err, RV_FAILED, "the delivery stream %s is '%.60s', and river does not know whether it "
+						"takes records then", name, now.status);
+			rv_hint(err, "aws firehose describe-delivery-stream --delivery-stream-name %s says more", name);
+			return err->status;
+		}
 		if (!pause_until(r, look, deadline_ms, &status, err)) {
 			rv_fail(err, RV_FAILED, "the delivery stream %s is still being made", name);
 			rv_hint(err, "the same command again waits on; --timeout says how long");
