@@ -25,20 +25,24 @@ bool rv_number_pattern_is_good(const char *pattern, const char *word)
 
 bool rv_number_pattern_match(const char *pattern, const char *word, const char *text, size_t len, uint64_t *ret)
 {
-	const char *end = text + len, *star = NULL, *from = NULL, *p = pattern, *t = text;
+	const char *end = text + len, *star = NULL, *first = NULL, *from = NULL, *p = pattern, *t = text;
 	uint64_t number = 0;
 
 	for (;;) {
 		size_t held = placeholder(p, word), digits = 0;
 
 		if (*p == '*') {
+			first = p == star ? first : t;
 			star = ++p;
 			from = t;
 			continue;
 		}
-		while (held && t + digits < end && t[digits] >= '0' && t[digits] <= '9')
+		/* A number that is too large is none: not the digits at its end either. */
+		bool begins = held && !(p == star && t > first && t[-1] >= '0' && t[-1] <= '9');
+
+		while (begins && t + digits < end && t[digits] >= '0' && t[digits] <= '9')
 			digits++;
-		if (held && digits && rv_parse_u64(t, digits, &number)) {
+		if (digits && rv_parse_u64(t, digits, &number)) {
 			p += held;
 			t += digits;
 		} else if (!held && *p && t < end && *p == *t) {

@@ -48,6 +48,13 @@ static void test_matches(void **state RV_UNUSED)
 		{ "*{n}", "12", true, 12 },
 		{ "{x}{n}", "{x}5", true, 5 },
 		{ "*-{n}", "ab", false, 0 },
+		/* digits are one number, or none */
+		{ "*{n}", "T18446744073709551616", false, 0 },
+		{ "*{n}*", "T100000000000000000000000000003", false, 0 },
+		{ "**{n}", "100000000000000000000000000003", false, 0 },
+		{ "*{n}", "T100000000000000000000000000003 7", true, 7 },
+		{ "*{n}", "1{n}", false, 0 },
+		{ "1*{n}", "1002", true, 2 },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
