@@ -101,10 +101,16 @@ static enum rv_status read_cache(struct sso *sso, struct rv_error *err)
 	return RV_OK;
 }
 
+/* NULL: it is not there, or empty, which no token and no key is. */
+static const char *text_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+	return text && *text ? text : NULL;
+}
+
 static const char *cached(const struct sso *sso, const char *key)
 {
-	const char *text = json_string_value(json_object_get(sso->cache, key));
-	return text && *text ? text : NULL;
+	return text_of(sso->cache, key);
 }
 
 static bool passed(const struct sso *sso, const char *key)
@@ -165,7 +171,7 @@ static enum rv_status renew(struct sso *sso, struct rv_error *err)
 	if (status != RV_OK)
 		return status;
 	json_t *json = json_loadb(response.body.bytes, response.body.len, 0, NULL);
-	const char *token = json_string_value(json_object_get(json, "accessToken"));
+	const char *token = text_of(json, "accessToken");
 	json_int_t life_s = json_integer_value(json_object_get(json, "expiresIn"));
 	if (response.status / 100 != 2 || !token || life_s <= 0) {
 		rv_fail(err, RV_AUTH, "the SSO login of AWS profile %s has ended, and cannot be renewed: "
@@ -173,13 +179,13 @@ static enum rv_status renew(struct sso *sso, struct rv_error *err)
 		status = log_in(sso, err);
 	} else {
 		char until[RV_TIME_TEXT];
-		const json_t *next = json_object_get(json, "refreshToken");
+		const char *next = text_of(json, "refreshToken");
 		if (life_s > LIFE_MAX_S)
 			life_s = LIFE_MAX_S;
 		rv_format_time((sso->asking->now_ms / 1000 + life_s) * 1000, until);
 		json_object_set_new(sso->cache, "accessToken", json_string(token));
 		json_object_set_new(sso->cache, "expiresAt", json_string(until));
-		if (json_is_string(next))
+		if (next)
 			json_object_set(sso->cache, "refreshToken", json_object_get(json, "refreshToken"));
 		save_cache(sso);
 	}
@@ -220,9 +226,9 @@ static enum rv_status exchange(const struct sso *sso, struct rv_aws_credentials 
 		return err->status;
 	json_t *json = json_loadb(response.body.bytes, response.body.len, 0, NULL);
 	const json_t *given = json_object_get(json, "roleCredentials");
-	const char *id = json_string_value(json_object_get(given, "accessKeyId"));
-	const char *secret = json_string_value(json_object_get(given, "secretAccessKey"));
-	const char *session = json_string_value(json_object_get(given, "sessionToken"));
+	const char *id = text_of(given, "accessKeyId");
+	const char *secret = text_of(given, "secretAccessKey");
+	const char *session = text_of(given, "sessionToken");
 	/* Here, and only here, in milliseconds since 1970. */
 	json_int_t expires_ms = json_integer_value(json_object_get(given, "expiration"));
 	enum rv_status status = RV_OK;
