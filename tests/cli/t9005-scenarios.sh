@@ -121,6 +121,15 @@ test_expect_success 'secrets: in a file of a program that was killed, of one tha
 	echo "trap \"exit 9\" ABRT; cp in store" >other.sh && test_must_fail cell other.sh ABRT && row_has codes
 '
 
+# Where this machine leaves cores, as a file in the folder.
+test_lazy_prereq CORES 'ulimit -S -c "$(ulimit -H -c)" && { sh -c "kill -ABRT \$\$"; rm core*; }'
+test_expect_success CORES 'secrets: in the core of a program that crashed' '
+	printf "secret=river; secret=\${secret}Canary; secret=\${secret}Bird; cp in store\n" >crashing.sh &&
+	test_must_fail cell crashing.sh ABRT "secrets=copy.sh" && row_has secrets &&
+	ls broken.d/core* && rm -f broken.d/core* &&
+	{ echo "ulimit -c 0" && cat crashing.sh; } >careful.sh && cell careful.sh ABRT "secrets=copy.sh" && row_has none
+'
+
 # told NAME FAULT COMMAND...: its row in `row`
 told () {
 	walk_rows=$TRASH_DIRECTORY/row && : >"$walk_rows"

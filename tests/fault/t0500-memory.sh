@@ -10,6 +10,11 @@ starve=$RIVER_BUILD/tests/lib/preload/starve.so
 make_zip=$RIVER_BUILD/tests/lib/make_zip
 test -f "$starve" || test_bug 'starve is not built: make check-faults builds it'
 trap 'end_collector' EXIT
+# What river knows, and no file may hold: some of what happens here ends by abort().
+AWS_SECRET_ACCESS_KEY=$test_canary key=0123-$test_canary
+export AWS_SECRET_ACCESS_KEY
+echo "shop $key" >keys && chmod 600 keys && test_holds_secret keys
+ulimit -S -c "$(ulimit -H -c)"
 
 # starved N FOREVER COMMAND...: leaves walk_code, out and err
 starved () {
@@ -62,7 +67,7 @@ starve_each () {
 	do
 		eval "$walk_setup" || { echo "setup of $walk_n"; return 1; }
 		starved $walk_n "$walk_forever" "$@"
-		memory_code_is_known && eval "$walk_check" || {
+		check_secrets && memory_code_is_known && eval "$walk_check" || {
 			echo "allocation $walk_n of $walk_total${walk_forever:+ and all behind it}: code $walk_code"
 			head -c 3000 walk.out
 			head -c 3000 walk.err
@@ -161,7 +166,7 @@ test_expect_success '6: an extract' '
 # One that died is started again, as systemd would, and the client sends what was not answered.
 collects () {
 	: >collector.err
-	{ "$collect_client" "$port" /collect 20 4 --start "$1" >client.out 2>client.err & } &&
+	{ "$collect_client" "$port" /collect 20 4 --key "$key" --start "$1" >client.out 2>client.err & } &&
 	client_pid=$! &&
 	while kill -0 $client_pid 2>/dev/null
 	do
@@ -173,7 +178,7 @@ collects () {
 		}
 		sleep 0.02
 	done &&
-	wait $client_pid && test_grep "acknowledged=20 " client.out && kill_or_stop &&
+	wait $client_pid && test_grep "acknowledged=20 " client.out && kill_or_stop && check_secrets &&
 	river spool flush >flushed 2>&1 && read_lake &&
 	sed "s/.*\"z\": *\"z-\([0-9]*\)\".*/\1/" got >have && seq "$1" $(($1 + 19)) >want && check_records want --got have
 }
@@ -199,6 +204,7 @@ starve_collector () {
 }
 test_expect_success '6: a collector' '
 	test_when_finished "end_collector; collector_env=" &&
+	RIVER_COLLECT_KEYS=$PWD/keys && export RIVER_COLLECT_KEYS &&
 	walk_max=${RIVER_DEEP:+$test_deep_most} && walk_max=${walk_max:-12} && new_world &&
 	walk_told collect "memory once" starve_collector && test $walk_points -gt 5
 '

@@ -1,5 +1,5 @@
 # Scenarios under faults: each is a small file of tests/fault/scenarios, and tests/fault/t0530-scenarios.sh walks
-# over all of them. After test-lib.sh, fault-lib.sh and push-fault-lib.sh:
+# over all of them; those of tests/fault/clouds are t0540-clouds.sh's. After test-lib.sh, fault-lib.sh and push-fault-lib.sh:
 #
 #	scenario_walk FILE [FAULT...]    a test for the undisturbed run, and one for each of its faults
 #
@@ -18,6 +18,7 @@
 #	faults            what it is walked with, by default $scenario_faults
 #	stops             codes to end with after a signal; by default 0, and 128 and the signal's number
 #	points            of a SIGKILL walk without RIVER_DEEP; others have a quarter of them
+#	signals           of the walks with other signals, where a quarter is too few
 #	secrets=FILES     where the scenario itself put $test_canary: those that may hold it. With it, what a run left is
 #	                  searched before and after the same command again
 #	engine=TEXT       files of the embedded engine, which is not asked to survive EINTR and to name its files;
@@ -55,7 +56,7 @@ scenario_number () {
 }
 
 scenario_read () {
-	unset walk_input walk_pipe walk_path walk_spare walk_max needs wanted secrets
+	unset walk_input walk_pipe walk_path walk_spare walk_max needs wanted secrets signals
 	faults=$scenario_faults stops= points=12 engine=
 	prepare () { push_world; }
 	begin () { fresh; }
@@ -178,12 +179,14 @@ scenario_point () {
 	walk_points=$((walk_points + 1))
 }
 
-# All points of $fault. Three bad ones tell what the others would.
+# All points of $fault. Three bad ones tell what the others would. What crashes may leave a core, as far as this
+# machine leaves any: whether it does is what is asked.
 scenario_points () {
 	how=${fault%%:*} when=${fault#*:}
+	ulimit -S -c "$(ulimit -H -c)"
 	case $how in
 	KILL) walk_max=$points scenario_count=count ;;
-	TERM|INT|HUP|ABRT) walk_max=$((points / 4)) scenario_count=count ;;
+	TERM|INT|HUP|ABRT) walk_max=${signals:-$((points / 4))} scenario_count=count ;;
 	*) walk_max=$((points / 4)) scenario_count="fail able $how 1000000000" ;;
 	esac
 	test -z "$engine" || unset walk_spare
