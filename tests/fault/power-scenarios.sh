@@ -108,7 +108,7 @@ power_push_spooled () {
 	new_world && cp -p in goes &&
 	power_case fresh "if test \$power_exit = -; then cp -p in goes; else rm -f goes; fi &&
 			{ test ! -e goes || again 0 push web/clicks --batch-records 15 --wait spooled goes; } &&
-			again_pipe 0 nothing push web/clicks && all_there in" \
+			again_pipe 0 nothing push web/clicks && all_there in && cp -p in goes" \
 		river push web/clicks --batch-records 15 --wait spooled goes
 }
 

@@ -126,7 +126,7 @@ grep_syncs () {
 		/^\t/ && match($0, /(rv_fsync|rv_fsync_folder|rv_fsync_parent|fsync|fdatasync|syncfs|sync_body)\(/) {
 			print FILENAME ":" FNR "\t" FILENAME " " name " " substr($0, RSTART, RLENGTH - 1); next
 		}
-		/^\t/ && match($0, /(append|set_state|rv_checkpoint_save)\(.*, true, err\)/) {
+		/^\t/ && match($0, /(append|set_state|rv_checkpoint_save)\(.*, true, (NULL, |&[a-z]*, )?err\)/) {
 			called = substr($0, RSTART); sub(/\(.*/, "", called)
 			print FILENAME ":" FNR "\t" FILENAME " " name " " called
 		}' lib/*/*.c)
