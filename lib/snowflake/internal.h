@@ -97,6 +97,7 @@ struct rv_snowflake_reading {
 	uint64_t *partition_rows;
 	uint64_t rows_seen;
 	uint64_t rows_changed;
+	bool has_rows;             /* the last answer: there is a list of them, be it empty */
 	/* Rows that wait for the sink: */
 	struct rv_strbuf texts;
 	struct rv_str *values;     /* p is an offset plus 1 until the page is given, NULL: null */

@@ -136,6 +136,12 @@ static enum rv_status tell(const struct execution *x, struct rv_snowflake_failur
 	return rv_snowflake_failure_tell(x->snowflake, failure, err);
 }
 
+/* A refusal without a word of Snowflake's is a gateway's, and another success says nothing of an end. */
+static bool is_last_word(const struct rv_snowflake_failure *failure)
+{
+	return *failure->code && failure->http_status / 100 == 4;
+}
+
 static enum rv_status fail_by_answer(struct execution *x, struct rv_error *err)
 {
 	struct rv_snowflake_failure failure;
@@ -143,8 +149,7 @@ static enum rv_status fail_by_answer(struct execution *x, struct rv_error *err)
 	take_handle(x, failure.handle);
 	if (is_several(x))
 		x->outcome.done = rv_snowflake_statements_before(x->statement->sql, failure.message);
-	/* Without a word of Snowflake's a 408 is a gateway's. */
-	x->outcome.unknown = failure.http_status == 408 && !*failure.code;
+	x->outcome.unknown = !is_last_word(&failure);
 	return tell(x, &failure, err);
 }
 
@@ -207,7 +212,12 @@ static enum rv_status cancel(struct execution *x, struct rv_error *err)
 	enum rv_status looked = rv_snowflake_send(x->snowflake, &request, &x->response, NULL, &ignored);
 	if (looked == RV_OK && x->response.status == 200)
 		return RV_OK;
-	x->outcome.unknown = !(looked == RV_OK && (x->response.status == 422 || x->response.status == 408));
+	x->outcome.unknown = true;
+	if (looked == RV_OK && (x->response.status == 422 || x->response.status == 408)) {
+		struct rv_snowflake_failure failure;
+		rv_snowflake_failure_read(&x->response, &failure);
+		x->outcome.unknown = !is_last_word(&failure);
+	}
 	size_t len = strlen(err->message);
 	snprintf(err->message + len, sizeof(err->message) - len, "%s",
 		 !x->outcome.unknown ? ": the statement was cancelled" :
@@ -370,6 +380,10 @@ static enum rv_status read_several(struct execution *x, struct rv_error *err)
 		memcpy(x->outcome.handle, kept, sizeof(kept));
 		if (!*checked)
 			return rv_fail(err, RV_FAILED, "the answer names no statement");
+		/* The rows of one would be taken for those of another. */
+		for (unsigned k = 0; k < i; k++)
+			if (json_equal(json_array_get(handles, i), json_array_get(handles, k)))
+				return rv_fail(err, RV_FAILED, "the answer names one statement twice");
 		reading.sink = x->sink;
 		reading.arg = x->arg;
 		reading.statement = i;

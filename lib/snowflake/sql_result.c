@@ -298,14 +298,17 @@ static enum rv_status read_object(struct rv_snowflake_reading *reading, struct r
 			*ret_rows_left |= is_rows;
 			status = rv_json_pull_value(&pull, NULL, err);
 		} else {
+			bool is_meta = strcmp(key.bytes, "resultSetMetaData") == 0;
+			if (is_meta && reading->columns)
+				return rv_json_pull_wrong(&pull, "it says twice what its rows are", err);
 			status = take_member(reading, &pull, key.bytes, &room, err);
-			if (status == RV_OK && strcmp(key.bytes, "resultSetMetaData") == 0 &&
-			    !reading->columns)
+			if (status == RV_OK && is_meta)
 				status = take_metadata(reading, err);
 		}
 		if (status != RV_OK)
 			return status;
 	}
+	reading->has_rows = has_rows;
 	return rv_json_pull_end(&pull, err);
 }
 
@@ -358,6 +361,9 @@ static enum rv_status read_partition(struct rv_snowflake_reading *reading, size_
 		return wrong(err, "it has partitions, and does not say of what");
 	if (read_object(reading, body, true, &rows_left, err) != RV_OK)
 		return err->status;
+	/* Where nobody promised a number, one that brings none would go unnoticed. */
+	if (!reading->has_rows)
+		return wrong(err, "a partition has no rows");
 	return check_count(reading, number, reading->rows_seen - before, err);
 }
 

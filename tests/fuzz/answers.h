@@ -1,7 +1,7 @@
 /*
- * For targets that are what a service of AWS answers: requests end here instead of in a network, one after the other
- * is given the next answer, judged and repeated as lib/aws does it, and nobody waits. It stands in place of
- * lib/http/retry.c.
+ * For targets that are what a service of AWS, or Snowflake, answers: requests end here instead of in a network, one
+ * after the other is given the next answer, judged and repeated as lib/aws and lib/snowflake do it, and nobody waits.
+ * It stands in place of lib/http/retry.c.
  *
  * Answers are text, with a line "%" between them: a status, header fields, an empty line, a body. In place of "?"
  * alone nobody hears whether the request was carried out.
@@ -23,6 +23,7 @@ static struct {
 	size_t len, at;
 	bool again;       /* from the first answer on, behind the last one */
 	unsigned calls, waits, aborts;
+	unsigned unheard;  /* "?" */
 	size_t piece;     /* of a body */
 	bool removes;     /* a DELETE is answered from the script as well, not "204" */
 	/* Optional: each answer, before it is judged. */
@@ -89,6 +90,7 @@ static bool attempt(const struct rv_http_request *request, struct rv_http_respon
 	}
 	if (!next_answer(&answer) || answer.len < 3) {
 		*ret_outcome = script.at && rv_str_is(answer, "?") ? RV_HTTP_UNKNOWN : RV_HTTP_NOT_SENT;
+		script.unheard += *ret_outcome == RV_HTTP_UNKNOWN;
 		return false;
 	}
 	const char *body = read_head(answer, response);
@@ -186,7 +188,7 @@ void rv_http_budget_give(struct rv_http_budget *budget RV_UNUSED, double tokens 
 {
 }
 
-static void answers_set_up(void)
+RV_UNUSED static void answers_set_up(void)
 {
 	const struct rv_aws_settings_params settings = { .endpoint_url = "http://127.0.0.1:9" };
 	const struct rv_http_params http = { 0 };

@@ -184,12 +184,25 @@ static void test_answers_that_promise_more(void **state RV_UNUSED)
 			       "\"message\":\"The result is too large.\"}");
 }
 
+/* A partition whose number of rows nobody said, and an answer without a list of them: it is not there. */
+static void test_partition_without_rows(void **state RV_UNUSED)
+{
+	static const struct step steps[] = {
+		{ POST, .status = 200, .body = "{\"resultSetMetaData\":{\"rowType\":[" COLUMN("A", "text")
+					       "],\"partitionInfo\":[{},{}]},\"data\":[[\"x\"]],\"statementHandle\":\"h-1\"}" },
+		{ "GET /api/v2/statements/h-1?partition=1 HTTP", .status = 202,
+		  .body = "{\"code\":\"333334\",\"statementHandle\":\"h-1\"}" },
+	};
+	fails(steps, 2, RV_FAILED, "a partition has no rows", NULL);
+}
+
 static void test_answers_that_are_none(void **state RV_UNUSED)
 {
 	static const char *const bodies[] = {
 		"{", "{}x", "{\"a\":}", "{\"a\" 1}",
 		"{\"data\":[[\"1\"]]}",
 		"{\"data\":[[1]],\"data\":[[1]]}",
+		"{" META("1", COLUMN("A", "text")) "}," META("2", COLUMN("A", "text")) "},\"data\":[[\"1\"],[\"2\"]]}",
 		"{\"resultSetMetaData\":{\"rowType\":[{}]}}",
 		"{" META("1", COLUMN("A", "text")) "},\"data\":[[\"1\",\"2\"]]}",
 		"{" META("1", COLUMN("A", "text")) "},\"data\":[[]]}",
@@ -370,6 +383,14 @@ static void test_polled_and_failed(void **state RV_UNUSED)
 		{ POST, .status = 202, .body = RUNNING },
 		{ POLL, .status = 404, .body = "{\"code\":\"391904\",\"message\":\"unknown\"}" },
 	};
+	static const struct step other[] = {
+		{ POST, .status = 202, .body = RUNNING },
+		{ POLL, .status = 206, .body = "{\"code\":\"090001\"}" },
+	};
+	static const struct step gateway[] = {
+		{ POST, .status = 202, .body = RUNNING },
+		{ POLL, .status = 422, .body = "<html>" },
+	};
 	fails(steps, 2, RV_NOT_FOUND, "SQL compilation error: Object 'X' does not exist or not authorized "
 	      "(Snowflake 002003)", "RIVER_RW (user loader) may not see it");
 	assert_string_equal(outcome.handle, "h-1");
@@ -379,6 +400,11 @@ static void test_polled_and_failed(void **state RV_UNUSED)
 	assert_true(outcome.unknown);
 	fails(crooked, 1, RV_FAILED, "names no statement", NULL);
 	fails(lost, 2, RV_NOT_FOUND, "404", NULL);
+	assert_true(outcome.unknown);
+	/* nobody who knows says that it has ended */
+	fails(other, 2, RV_FAILED, "206", NULL);
+	assert_true(outcome.unknown);
+	fails(gateway, 2, RV_FAILED, "422", NULL);
 	assert_true(outcome.unknown);
 }
 
@@ -472,6 +498,19 @@ static void test_stopped(void **state RV_UNUSED)
 	assert_int_equal(run(&(struct rv_snowflake_statement){ .sql = "SELECT 1", .async = true }), RV_FAILED);
 	says("stopped while waiting: the statement was cancelled", NULL);
 	assert_false(outcome.unknown);
+	world_stop();
+	/* a gateway's word is not Snowflake's */
+	static const struct step gateway[] = {
+		{ POST, .has = "async=true", .status = 202, .body = RUNNING },
+		{ POLL, .status = 202, .body = RUNNING, .meanwhile = stop_now },
+		{ CANCEL, .status = 200, .body = "{}" },
+		{ POLL, .status = 408, .body = "<html>" },
+	};
+	atomic_store(&stopping, false);
+	world_start_as(gateway, 4, WORLD_BY_KEY, should_stop);
+	assert_int_equal(run(&(struct rv_snowflake_statement){ .sql = "SELECT 1", .async = true }), RV_FAILED);
+	says("stopped while waiting: the statement is being cancelled", NULL);
+	assert_true(outcome.unknown);
 	world_stop();
 }
 
@@ -602,6 +641,14 @@ static void test_several_that_do_not_fit(void **state RV_UNUSED)
 	world_start(gone);
 	assert_int_equal(run(&two), RV_FAILED);
 	world_stop();
+	static const struct step doubled[] = {
+		{ POST, .status = 200, .body = "{\"statementHandles\":[\"h-1\",\"h-1\"]}" },
+		{ POLL, .status = 200, .body = ONE_ROW("x") },
+	};
+	world_start(doubled);
+	assert_int_equal(run(&two), RV_FAILED);
+	says("names one statement twice", NULL);
+	world_stop();
 }
 
 static unsigned before(const char *sql, unsigned position)
@@ -641,6 +688,7 @@ int main(void)
 		cmocka_unit_test(test_no_rows_and_no_result),
 		cmocka_unit_test(test_partitions),
 		cmocka_unit_test(test_answers_that_promise_more),
+		cmocka_unit_test(test_partition_without_rows),
 		cmocka_unit_test(test_answers_that_are_none),
 		cmocka_unit_test(test_portal),
 		cmocka_unit_test(test_large),
