@@ -38,9 +38,10 @@ enum rv_status rv_store_get_optional(struct rv_store *store, const char *name, s
 	enum rv_status status = store->ops->get(store, name, max_bytes, ret, ret_etag, err);
 	*ret_found = status == RV_OK;
 	/* A bucket that is not there is another thing than an object that is not in it. */
-	if (status == RV_NOT_FOUND && strcmp(err->service_code, "NoSuchBucket") == 0)
+	if (status != RV_NOT_FOUND || strcmp(err->service_code, "NoSuchBucket") == 0)
 		return status;
-	return status == RV_NOT_FOUND ? RV_OK : status;
+	*err = (struct rv_error)RV_ERROR_INIT;
+	return RV_OK;
 }
 
 enum rv_status rv_store_put_bytes(struct rv_store *store, const char *name, const void *p,

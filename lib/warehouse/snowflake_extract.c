@@ -274,9 +274,11 @@ enum rv_status snow_extract_take(struct rv_warehouse *warehouse, struct rv_extra
 	char run[RV_ULID_TEXT];
 
 	if (extract->check_only) {
-		if (look(w, extract, &steps, err) == RV_OK && !steps.count)
+		enum rv_status status = look(w, extract, &steps, err);
+
+		if (status == RV_OK && !steps.count)
 			note_made(w, extract);
-		return err->status;
+		return status;
 	}
 	if (make(w, extract, err) != RV_OK)
 		return err->status;
