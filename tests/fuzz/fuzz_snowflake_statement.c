@@ -34,6 +34,7 @@ static struct {
 	size_t partitions, rows;
 	unsigned results;
 	bool spelled;             /* all of it can be read here as well */
+	bool unread;              /* an answer can not be read here at all: nothing is compared any more */
 	bool rowless;             /* a partition has no list of rows */
 	bool doubled;             /* one of several is named twice */
 	struct rv_strbuf wanted, told;
@@ -92,6 +93,8 @@ static enum rv_status tell(void *arg RV_UNUSED, const struct rv_snowflake_page *
 {
 	const json_t *types = json_object_get(heard.meta, "rowType");
 
+	if (heard.unread)
+		return RV_OK;
 	CHECK(page->statement < heard.count && heard.executed);
 	CHECK(!heard.spelled || page->columns_count == json_array_size(types));
 	for (size_t i = 0; i < page->columns_count && heard.spelled; i++)
@@ -242,8 +245,11 @@ static void hear(const struct rv_http_request *request, const struct rv_http_res
 {
 	const char *path = strstr(request->url, STATEMENTS);
 	const struct rv_strbuf *body = &response->body;
-	bool theirs = body->bytes[strspn(body->bytes, " \t\r\n")] == '{' || strncmp(body->bytes, "\x1f\x8b", 2) == 0;
+	bool theirs = body->bytes[strspn(body->bytes, " \t\r\n")] == '{' ||
+		      (body->len > 2 && memcmp(body->bytes, "\x1f\x8b", 2) == 0);
 
+	if (heard.unread)
+		return;
 	/* a portal's: asked for once more */
 	if (response->status / 100 == 2 && !theirs)
 		return;
@@ -253,6 +259,10 @@ static void hear(const struct rv_http_request *request, const struct rv_http_res
 	heard.spelled &= json || response->status / 100 != 2;
 	if (!json)
 		json = json_loadb(body->bytes, body->len, JSON_ALLOW_NUL, NULL);
+	/* River looks at a scalar that it passes over no closer than it takes to find its end. */
+	heard.unread |= !json && theirs && response->status / 100 == 2 && *body->bytes != '\x1f';
+	if (heard.unread)
+		return;
 	if (!json && theirs)
 		json = json_object();
 	CHECK(path);
@@ -293,6 +303,8 @@ static void run(unsigned how)
 
 	CHECK(memchr(outcome.handle, '\0', sizeof(outcome.handle)) && (!outcome.handle[0] || is_handle(outcome.handle)));
 	CHECK(outcome.done <= heard.count);
+	if (heard.unread)
+		return;
 	if (outcome.done == heard.count)
 		CHECK(heard.executed && !outcome.unknown);
 	if (status != RV_OK) {
