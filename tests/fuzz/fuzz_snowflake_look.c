@@ -238,10 +238,16 @@ static enum rv_status tell_name(void *arg RV_UNUSED, const char *name, struct rv
 
 /* ---- read here by themselves ---- */
 
+/* Caller frees a->text. False: there is none, or it is a failure. */
 static bool first_answer(struct answer *a)
 {
 	script.p = input_text;
-	return next_answer(a) && a->text[0] != '!';
+	if (!next_answer(a))
+		return false;
+	if (a->text[0] != '!')
+		return true;
+	free(a->text);
+	return false;
 }
 
 static const char *cell(const struct answer *a, size_t row, size_t column)
