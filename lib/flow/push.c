@@ -475,7 +475,7 @@ static enum rv_status wind_up(struct rv_push_state *push, bool failed, struct rv
 	return status;
 }
 
-static void sum_up(struct rv_push_state *push)
+static void sum_up(struct rv_push_state *push, enum rv_status status)
 {
 	struct rv_sender_totals totals;
 	struct rv_push_result *result = push->result;
@@ -496,9 +496,10 @@ static void sum_up(struct rv_push_state *push)
 	result->loss = push->deliver.loss.status != RV_OK ? push->deliver.loss : totals.loss;
 	if (push->recovers)
 		result->recovered = totals.recovered;
-	/* What the courier could not do then is the end of this push's run, or something older. */
-	if (push->spooling && totals.delivery.status != RV_OK && !result->recovered.waiting_runs &&
-	    push->params->wait != RV_WAIT_SPOOLED && result->landed + result->sent == result->accepted) {
+	/* What the courier could not do then is the end of this push's run: all that is older is done as well. */
+	if (status == RV_OK && push->spooling && totals.delivery.status != RV_OK &&
+	    !result->recovered.waiting_runs && push->params->wait != RV_WAIT_SPOOLED &&
+	    result->landed + result->sent == result->accepted) {
 		result->unended = totals.delivery;
 		warn(push, "all records are delivered, but their run is not ended; the next push or 'river spool "
 			   "flush' does that: %s", totals.delivery.message);
@@ -616,7 +617,7 @@ enum rv_status rv_push(const struct rv_push_params *params, struct rv_push_resul
 			*err = later;
 			status = wound;
 		}
-		sum_up(&push);
+		sum_up(&push, status);
 	}
 	rv_batcher_free(push.batcher);
 	rv_sender_free(push.sender);

@@ -207,6 +207,23 @@ static void file_survives_every_store_failure(void **state RV_UNUSED)
 		}
 }
 
+static unsigned unended;
+
+static void note_unended(void *arg, const char *text)
+{
+	bool *said = arg;
+	*said |= strstr(text, "their run is not ended") && strstr(text, "river spool flush");
+}
+
+static uint64_t open_receipts(struct world *w)
+{
+	struct tally tally = { .w = w };
+	struct rv_store_list all = { .prefix = "" };
+	struct rv_error err = RV_ERROR_INIT;
+	assert_int_equal(w->lake->ops->list(w->lake, &all, tally_object, &tally, &err), RV_OK);
+	return tally.open_receipts;
+}
+
 static void pipe_with_failure(uint64_t fail_at, bool for_ever, const char *run, bool *ret_through)
 {
 	struct world *w = make_world();
@@ -214,12 +231,19 @@ static void pipe_with_failure(uint64_t fail_at, bool for_ever, const char *run, 
 	struct rv_error err;
 	char *fifo = rv_path_join(w->folder, "none");
 	params.run = run;
+	bool said = false;
 	params.wait = run ? RV_WAIT_SENT : RV_WAIT_SPOOLED;
+	params.warn = note_unended;
+	params.arg = &said;
 	rv_store_mem_fail(w->lake, fail_at, for_ever, RV_LOCAL_IO);
 	enum rv_status first = push(&params, &err);
 	/* A named run may fail before anything is kept; then the same input comes again. */
 	assert_true(first == RV_OK || first == RV_KEPT || (run && first == RV_LOCAL_IO));
 	rv_store_mem_fail(w->lake, 0, false, RV_OK);
+	/* All is delivered and a receipt is open: that is said, and of nothing else. */
+	assert_true(!said || (run && first == RV_OK));
+	assert_true(said || !run || first != RV_OK || !open_receipts(w));
+	unended += said;
 	if (!run) {
 		/* Nothing more comes: an empty file finishes what was spooled. */
 		write_records(fifo, 0, 0, "w");
@@ -250,6 +274,7 @@ static void named_run_survives_every_store_failure(void **state RV_UNUSED)
 		for (uint64_t n = 1; !through; n++)
 			pipe_with_failure(n, for_ever, "nightly", &through);
 	}
+	assert_true(unended > 0);
 }
 
 /* An outage in the middle of a named run holds its input up, and it goes on; one that lasts ends it, and the
@@ -266,8 +291,12 @@ static void named_run_waits_for_the_lake(void **state RV_UNUSED)
 			params.run = "nightly";
 			params.retry_for_ms = for_ever ? 5 : 3600000;
 			params.retry_pause_ms = 1;
+			bool said = false;
+			params.warn = note_unended;
+			params.arg = &said;
 			rv_store_mem_fail(w->lake, n, for_ever, RV_FAILED);
 			enum rv_status first = push(&params, &err);
+			assert_true(!said || first == RV_OK);
 			rv_store_mem_fail(w->lake, 0, false, RV_OK);
 			waited += !for_ever && first == RV_OK;
 			if (first == RV_FAILED && strstr(err.hint, "same input again"))
