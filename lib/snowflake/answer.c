@@ -6,7 +6,6 @@
 #include "format/unpack.h"
 #include "snowflake/internal.h"
 
-#define SMALL_MAX_BYTES ((size_t)1024 * 1024)
 #define CHUNK_BYTES (64 * 1024)
 
 struct rv_snowflake_bytes {
@@ -21,18 +20,18 @@ static bool is_packed(struct rv_str body)
 	return body.len >= 2 && memcmp(body.p, "\x1f\x8b", 2) == 0;
 }
 
-json_t *rv_snowflake_json(const struct rv_http_response *response)
+json_t *rv_snowflake_json(const struct rv_http_response *response, size_t max_bytes)
 {
 	struct rv_str body = { response->body.bytes, response->body.len };
-	if (body.len > SMALL_MAX_BYTES)
+	if (body.len > max_bytes)
 		return NULL;
 	if (!is_packed(body))
 		return json_loadb(body.p, body.len, 0, NULL);
 	RV_CLEANUP(rv_unpack_free_p) struct rv_unpack *unpack = rv_unpack_new(RV_PACKING_GZIP);
-	RV_CLEANUP(rv_free_p) char *text = rv_malloc(SMALL_MAX_BYTES);
+	RV_CLEANUP(rv_free_p) char *text = rv_malloc(max_bytes);
 	struct rv_error ignored = RV_ERROR_INIT;
 	size_t len;
-	if (rv_unpack_step(unpack, &body, text, SMALL_MAX_BYTES, &len, &ignored) != RV_OK ||
+	if (rv_unpack_step(unpack, &body, text, max_bytes, &len, &ignored) != RV_OK ||
 	    rv_unpack_end(unpack, &ignored) != RV_OK)
 		return NULL;
 	return json_loadb(text, len, 0, NULL);

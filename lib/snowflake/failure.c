@@ -171,7 +171,7 @@ void rv_snowflake_failure_read(const struct rv_http_response *response,
 			       struct rv_snowflake_failure *ret)
 {
 	const char *body = response->body.bytes;
-	json_t *json = rv_snowflake_json(response);
+	json_t *json = rv_snowflake_json(response, RV_SNOWFLAKE_SMALL_MAX_BYTES);
 	rv_snowflake_failure_of(json, response->status, ret);
 	ret->not_snowflake = !json_is_object(json) && body[strspn(body, " \t\r\n")] != '\0';
 	json_decref(json);

@@ -53,8 +53,10 @@ enum rv_status rv_snowflake_send(struct rv_snowflake *snowflake,
 void rv_snowflake_uuid(char *ret);
 
 /* ---- bodies (answer.c) ---- */
-/* A small answer as a tree, out of gzip where it is packed; NULL: it is not JSON. New reference. */
-json_t *rv_snowflake_json(const struct rv_http_response *response);
+/* A small answer as a tree, out of gzip where it is packed; NULL: it is not JSON, or longer than max_bytes
+ * (a tree takes a multiple of its text). New reference. */
+#define RV_SNOWFLAKE_SMALL_MAX_BYTES ((size_t)1024 * 1024)
+json_t *rv_snowflake_json(const struct rv_http_response *response, size_t max_bytes);
 /* A large one, to be pulled as it comes out of gzip. `body` and `what` are borrowed until *ret is
  * freed. */
 struct rv_snowflake_bytes;

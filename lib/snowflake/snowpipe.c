@@ -18,6 +18,8 @@
 #include "snowflake/snowpipe_report.h"
 
 #define REPORT_MAX_BYTES ((size_t)64 * 1024 * 1024)
+/* It may name each file again, with escapes. */
+#define INSERT_ANSWER_MAX_BYTES ((size_t)RV_SNOWPIPE_FILES_MAX * (2 * RV_SNOWPIPE_PATH_MAX_BYTES + 256))
 #define PATIENT_ATTEMPTS 100000 /* the deadline ends it before */
 
 /* ---- names and failures ----------------------------------------------------------------------- */
@@ -132,7 +134,7 @@ static enum rv_status read_insert(const struct rv_http_response *response,
 				  void (*skipped)(void *arg, const char *path), void *arg,
 				  struct rv_error *err)
 {
-	json_t *json = rv_snowflake_json(response), *item;
+	json_t *json = rv_snowflake_json(response, INSERT_ANSWER_MAX_BYTES), *item;
 	const char *code = json_string_value(json_object_get(json, "responseCode"));
 	const json_t *unmatched = json_object_get(json, "unmatchedPatternFiles");
 	enum rv_status status = RV_OK;
@@ -179,7 +181,7 @@ enum rv_status rv_snowpipe_insert(const struct rv_snowpipe *pipe, const struct r
 			.path = path,
 			.query = query,
 			.body = body.bytes,
-			.max_body_bytes = REPORT_MAX_BYTES,
+			.max_body_bytes = INSERT_ANSWER_MAX_BYTES,
 		};
 		if (rv_snowflake_send(pipe->snowflake, &request, &response, NULL, err) != RV_OK)
 			return explain(pipe, "OPERATE", err);
@@ -269,6 +271,13 @@ enum rv_status rv_snowpipe_history(const struct rv_snowpipe *pipe, int64_t from_
 				       "on after %s", from);
 		if (next_ms >= to_ms)
 			return RV_OK;
+		/* Nor where it comes further by a millisecond each time. */
+		if (deadline_ms && rv_clock_monotonic_ms() >= deadline_ms) {
+			rv_fail(err, RV_FAILED, "Snowpipe's history did not come to its end in time, only as far as %s",
+				report.range_end);
+			err->transient = true;
+			return err->status;
+		}
 		reached_ms = next_ms;
 		memcpy(from, report.range_end, sizeof(from));
 	}

@@ -47,7 +47,7 @@ enum rv_snowpipe_state {
 struct rv_snowpipe_report {
 	const char *path;          /* as it was submitted */
 	enum rv_snowpipe_state state;
-	bool complete;             /* the last word */
+	bool complete;             /* the last word, with counts that can be read */
 	uint64_t bytes, rows_inserted, rows_parsed, errors;
 	int64_t received_ms, inserted_ms; /* -1: unknown */
 	const char *first_error;   /* "" none */
@@ -64,8 +64,8 @@ enum rv_status rv_snowpipe_recent(const struct rv_snowpipe *pipe, char *mark, si
 				  bool *ret_complete, rv_snowpipe_each *each, void *arg,
 				  struct rv_error *err) RV_MUST_CHECK;
 /* What happened from one time to another, within 14 days; pages are followed to their end, and a file
- * may come twice. Strictly rate limited by Snowflake: 429 is waited for until `deadline_ms` (monotonic;
- * 0: for about a minute). */
+ * may come twice. Strictly rate limited by Snowflake: 429 is waited for, and pages are
+ * asked for, until `deadline_ms` (monotonic; 0: 429 for about a minute). */
 enum rv_status rv_snowpipe_history(const struct rv_snowpipe *pipe, int64_t from_ms, int64_t to_ms,
 				   int64_t deadline_ms, rv_snowpipe_each *each, void *arg,
 				   struct rv_error *err) RV_MUST_CHECK;

@@ -22,6 +22,20 @@ static uint64_t count_at(const json_t *object, const char *key)
 	return n > 0 ? (uint64_t)n : 0;
 }
 
+/* The last word comes with counts; without them it is none, and the tables have to be asked. */
+static bool is_complete(const json_t *event, enum rv_snowpipe_state state)
+{
+	static const char *const counts[] = { "rowsInserted", "rowsParsed", "errorsSeen" };
+	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++) {
+		const json_t *value = json_object_get(event, counts[i]);
+		bool optional = i > 0 || state == RV_SNOWPIPE_FAILED;
+		if (!(optional && (!value || json_is_null(value))) &&
+		    !(json_is_integer(value) && json_integer_value(value) >= 0))
+			return false;
+	}
+	return json_is_true(json_object_get(event, "complete"));
+}
+
 static int64_t time_at(const json_t *object, const char *key)
 {
 	const char *text = text_at(object, key);
@@ -53,10 +67,11 @@ struct receiver {
 
 static enum rv_status give_event(const json_t *event, struct receiver *to, struct rv_error *err)
 {
+	enum rv_snowpipe_state state = state_of(text_at(event, "status"));
 	const struct rv_snowpipe_report report = {
 		.path = text_at(event, "path"),
-		.state = state_of(text_at(event, "status")),
-		.complete = json_is_true(json_object_get(event, "complete")),
+		.state = state,
+		.complete = is_complete(event, state),
 		.bytes = count_at(event, "fileSize"),
 		.rows_inserted = count_at(event, "rowsInserted"),
 		.rows_parsed = count_at(event, "rowsParsed"),
@@ -148,6 +163,10 @@ static enum rv_status read_report(struct rv_str body, struct receiver *to,
 		if (rv_json_pull_value(&pull, &text, err) != RV_OK)
 			return err->status;
 		json_t *value = json_loadb(text.bytes, text.len, JSON_DECODE_ANY, NULL);
+		if (!value || (strcmp(key.bytes, "files") == 0 && !json_is_null(value))) {
+			json_decref(value);
+			return rv_json_pull_wrong(&pull, value ? "its files are no list" : "a value cannot be read", err);
+		}
 		if (strcmp(key.bytes, "completeResult") == 0)
 			ret->complete = is_yes(value);
 		else if (strcmp(key.bytes, "nextBeginMark") == 0)

@@ -156,7 +156,7 @@ static enum rv_status fail_by_answer(struct execution *x, struct rv_error *err)
 /* The handle in a 202 (or a 429 about a statement that runs); false: none. */
 static bool is_running(struct execution *x)
 {
-	json_t *json = rv_snowflake_json(&x->response);
+	json_t *json = rv_snowflake_json(&x->response, RV_SNOWFLAKE_SMALL_MAX_BYTES);
 	const char *code = json_string_value(json_object_get(json, "code"));
 	bool running = x->response.status == 202 || (code && strcmp(code, "333334") == 0);
 	take_handle(x, json_string_value(json_object_get(json, "statementHandle")));

@@ -172,6 +172,34 @@ static void test_insert_refused(void **state RV_UNUSED)
 	}
 }
 
+static void test_all_are_known(void **state RV_UNUSED)
+{
+	/* each of 5,000 long names is named in the answer: 5 MB */
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf body = RV_STRBUF_INIT;
+	struct rv_snowpipe_file *files = rv_calloc(RV_SNOWPIPE_FILES_MAX, sizeof(*files));
+	char (*names)[RV_SNOWPIPE_PATH_MAX_BYTES + 1] = rv_calloc(RV_SNOWPIPE_FILES_MAX, sizeof(*names));
+
+	rv_strbuf_puts(&body, "{\"responseCode\":\"SUCCESS\",\"skippedFiles\":[");
+	for (size_t i = 0; i < RV_SNOWPIPE_FILES_MAX; i++) {
+		memset(names[i], 'x', RV_SNOWPIPE_PATH_MAX_BYTES);
+		snprintf(names[i] + RV_SNOWPIPE_PATH_MAX_BYTES - 5, 6, "%05zu", i);
+		files[i].path = names[i];
+		rv_strbuf_printf(&body, "%s\"%s\"", i ? "," : "", names[i]);
+	}
+	rv_strbuf_puts(&body, "]}");
+	for (unsigned gzip = 0; gzip < 2; gzip++) {
+		const struct step steps[] = { { INSERT, .status = 200, .body = body.bytes, .gzip = gzip } };
+
+		world_start(steps);
+		assert_int_equal(insert(files, RV_SNOWPIPE_FILES_MAX), RV_OK);
+		assert_int_equal(sent, RV_SNOWPIPE_FILES_MAX);
+		assert_int_equal(seen.len, (size_t)RV_SNOWPIPE_FILES_MAX * (RV_SNOWPIPE_PATH_MAX_BYTES + 1));
+		world_stop();
+	}
+	free(files);
+	free(names);
+}
+
 static void test_token_is_no_key(void **state RV_UNUSED)
 {
 	static const struct step steps[] = {
@@ -186,6 +214,9 @@ static void test_token_is_no_key(void **state RV_UNUSED)
 
 /* ---- reports ---- */
 
+/* Until then what hears of the file "slow" takes. */
+static int64_t slow_until_ms;
+
 static enum rv_status collect(void *arg RV_UNUSED, const struct rv_snowpipe_report *report,
 			      struct rv_error *e)
 {
@@ -196,6 +227,8 @@ static enum rv_status collect(void *arg RV_UNUSED, const struct rv_snowpipe_repo
 			 (unsigned long long)report->first_error_line,
 			 (unsigned long long)report->first_error_character, report->first_error_column,
 			 report->system_error);
+	while (strcmp(report->path, "slow") == 0 && rv_clock_monotonic_ms() < slow_until_ms)
+		usleep(1000);
 	return strcmp(report->path, "stop") == 0 ? rv_fail(e, RV_FAILED, "enough") : RV_OK;
 }
 
@@ -285,6 +318,49 @@ static void test_history_that_does_not_end(void **state RV_UNUSED)
 	assert_true(err.transient);
 	says("answers 429", NULL);
 	world_stop();
+	/* it goes on by a second each time: the deadline is over before the page is read to its end */
+	static const struct step slow[] = {
+		{ HISTORY, .status = 200, .body = "{\"completeResult\":\"false\",\"rangeEndTime\":"
+						  "\"2026-11-29T14:00:01.000Z\",\"files\":[" LOADED("slow") "]}" },
+	};
+	world_start(slow);
+	slow_until_ms = rv_clock_monotonic_ms() + 3000;
+	assert_int_equal(history(slow_until_ms), RV_FAILED);
+	assert_true(err.transient);
+	says("did not come to its end in time", NULL);
+	world_stop();
+}
+
+/* A last word without its counts is none. */
+static void test_counts_that_are_none(void **state RV_UNUSED)
+{
+	static const struct {
+		const char *event;
+		bool complete;
+	} cases[] = {
+		{ "\"status\":\"LOADED\",\"rowsInserted\":3", true },
+		{ "\"status\":\"LOADED\",\"rowsInserted\":0,\"rowsParsed\":null,\"errorsSeen\":null", true },
+		{ "\"status\":\"LOADED\"", false },
+		{ "\"status\":\"LOADED\",\"rowsInserted\":null", false },
+		{ "\"status\":\"LOADED\",\"rowsInserted\":\"3\"", false },
+		{ "\"status\":\"LOADED\",\"rowsInserted\":3.0", false },
+		{ "\"status\":\"LOADED\",\"rowsInserted\":-1", false },
+		{ "\"status\":\"PARTIALLY_LOADED\",\"rowsInserted\":3,\"rowsParsed\":\"x\"", false },
+		{ "\"status\":\"PARTIALLY_LOADED\",\"rowsInserted\":3,\"errorsSeen\":-1", false },
+		{ "\"status\":\"LOAD_FAILED\"", true },
+		{ "\"status\":\"LOAD_FAILED\",\"rowsInserted\":\"\"", false },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		RV_CLEANUP(rv_free_p) char *body = rv_asprintf("{\"completeResult\":true,\"files\":[{\"path\":\"a\","
+							       "\"complete\":true,%s}]}", cases[i].event);
+		const struct step steps[] = { { HISTORY, .status = 200, .body = body } };
+
+		world_start(steps);
+		assert_int_equal(history(0), RV_OK);
+		if (strncmp(seen.bytes + 4, cases[i].complete ? "1 " : "0 ", 2) != 0)
+			fail_msg("%s: %s", cases[i].event, seen.bytes);
+		world_stop();
+	}
 }
 
 static void test_reports_that_are_none(void **state RV_UNUSED)
@@ -292,6 +368,7 @@ static void test_reports_that_are_none(void **state RV_UNUSED)
 	static const char *const bodies[] = {
 		"{\"files\":[1]}", "{\"files\":[{}]}", "{\"files\":[{\"path\":\"a\"}", "{} x",
 		"{\"files\":[{\"path\":\"a\" \"b\"}]}",
+		"{\"files\":{},\"completeResult\":true}", "{\"files\":[],\"completeResult\":truth}",
 	};
 	for (size_t i = 0; i < sizeof(bodies) / sizeof(*bodies); i++) {
 		const struct step steps[] = { { HISTORY, .status = 200, .body = bodies[i] } };
@@ -330,10 +407,12 @@ int main(void)
 		cmocka_unit_test(test_paths_that_cannot_be),
 		cmocka_unit_test(test_insert_goes_on),
 		cmocka_unit_test(test_insert_refused),
+		cmocka_unit_test(test_all_are_known),
 		cmocka_unit_test(test_token_is_no_key),
 		cmocka_unit_test(test_recent),
 		cmocka_unit_test(test_history),
 		cmocka_unit_test(test_history_that_does_not_end),
+		cmocka_unit_test(test_counts_that_are_none),
 		cmocka_unit_test(test_reports_that_are_none),
 		cmocka_unit_test(test_report_refused),
 	};
