@@ -133,7 +133,12 @@ static void add_shown(struct rv_strbuf *out, const char *p, size_t len, bool esc
 	size_t n = text.len < SHOWN_MAX ? text.len : SHOWN_MAX;
 	while (n < text.len && n && ((unsigned char)text.bytes[n] & 0xc0) == 0x80)
 		n--;
-	rv_strbuf_add(out, text.bytes, n);
+	/* a NUL would end the message, and what is around it is one line */
+	for (size_t i = 0; i < n; i++)
+		if ((unsigned char)text.bytes[i] < ' ')
+			rv_strbuf_printf(out, "\\u%04x", (unsigned)(unsigned char)text.bytes[i]);
+		else
+			rv_strbuf_putc(out, text.bytes[i]);
 	if (n < text.len)
 		rv_strbuf_puts(out, "...");
 }

@@ -89,6 +89,9 @@ static void numbers_beyond_are_refused_with_their_path(void **state)
 		       "a: 1e-131 is beyond what DynamoDB keeps (1e-130 to 9.9e125)");
 	assert_refused(&by_id, "{\"id\":\"x\",\"a\":1e99999999999999999999}",
 		       "a: 1e99999999999999999999 is beyond what DynamoDB keeps (1e-130 to 9.9e125)");
+	/* a name with a NUL ends no message */
+	assert_refused(&by_id, "{\"id\":\"x\",\"\\u0000a\\nb\":1e126}",
+		       "\\u0000a\\u000ab: 1e126 is beyond what DynamoDB keeps (1e-130 to 9.9e125)");
 }
 
 static void sizes_of_numbers(void **state)
@@ -226,7 +229,7 @@ static void documents_have_names(void **state)
 
 	(void)state;
 	rv_dynamodb_document_name(&by_both, document, strlen(document), &text);
-	assert_string_equal(text.bytes, "id a\nb, n 3");
+	assert_string_equal(text.bytes, "id a\\u000ab, n 3");
 	rv_strbuf_clear(&text);
 	rv_dynamodb_document_name(&by_id, "{}", 2, &text);
 	assert_string_equal(text.bytes, "a document without id");
