@@ -62,23 +62,32 @@ arrived () {
 	test "$(wc -l <"$TRASH_ROOT/pairs")" -eq "$(wc -l <"$TRASH_ROOT/ids")"
 }
 
-# The numbers of the records of one run against their stamps, in the order in which Firehose took them: batches
+# The numbers of the records of one push against their stamps, in the order in which Firehose took them: batches
 # come one behind the other (within one, requests are under way together), each begins where the last one ended,
-# and every number is there once. With `cut`, records of one batch may be there again, each under the stamp that it
-# had: a line was cut, maybe between a request and its answer, and a sender cannot know what became of it.
+# and every number is there once. They are of one run, but that a later hour begins another. With `cut`, records of
+# one batch may be there again, each under the stamp that it had: a line was cut, maybe between a request and its
+# answer, and a sender cannot know what became of it.
 in_order () {
 	emul_records $firehose_stream |
 	sed 's/^{"n":\([0-9]*\),.*"_river":{"id":"\([^"]*\)-\([0-9]*\)-\([0-9]*\)"}}$/\1 \2 \3 \4/' |
 	awk -v all="$1" -v cut="$2" '
 		function bad(what) { print what ": line " NR ": " $0; failed = 1; exit 1 }
+		# of a ULID: the milliseconds since 1970, in ten digits of Crockford
+		function hour(run, ms, i) {
+			for (ms = i = 0; i < 10; i++)
+				ms = ms * 32 + index("0123456789abcdefghjkmnpqrstvwxyz", substr(run, i + 1, 1)) - 1
+			return int(ms / 3600000)
+		}
 		NF != 4 { bad("not a stamped record") }
-		NR == 1 { run = $2; seq = -1; base = 0; repeated = -1 }
-		$2 != run { bad("another run") }
-		$3 + 0 < seq { bad("a batch behind a later one") }
-		$3 + 0 > seq {
+		NR == 1 { run = $2; seq = -1; base = 0; repeated = "" }
+		$2 == run && $3 + 0 < seq { bad("a batch behind a later one") }
+		$2 != run || $3 + 0 > seq {
+			if ($2 != run && hour($2) <= hour(run))
+				bad("another run")
 			if (count != most)
 				bad("the batch before is not whole")
 			base += count
+			run = $2
 			seq = $3 + 0
 			count = most = 0
 		}
@@ -86,9 +95,9 @@ in_order () {
 		$1 in seen {
 			if (cut != "cut" || seen[$1] != $0)
 				bad("twice")
-			if (repeated >= 0 && repeated != seq)
+			if (repeated != "" && repeated != run "-" seq)
 				bad("twice in a second batch")
-			repeated = seq
+			repeated = run "-" seq
 			again++
 			next
 		}

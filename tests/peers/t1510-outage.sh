@@ -25,12 +25,17 @@ until_spooled () {
 	test_wait_until 60 are_spooled "$1"
 }
 
-# came RECORD-BATCH-PLACE...: what Firehose would have
+# came RECORD-BATCH-PLACE...: what Firehose would have; a word without - is the run of those behind it
+first=01k0000000 soon=01k0000001 later=01k0050000
 came () {
+	run=$first
 	for record
 	do
-		place=${record##*-} batch=${record%-*}
-		printf '{"n":%d,"what":"x","_river":{"id":"01a-%06d-%d"}}\n' "${batch%-*}" "${batch#*-}" "$place"
+		case $record in
+		*-*) place=${record##*-} batch=${record%-*} ;;
+		*) run=$record && continue ;;
+		esac
+		printf '{"n":%d,"what":"x","_river":{"id":"%s-%06d-%d"}}\n' "${batch%-*}" "$run" "${batch#*-}" "$place"
 	done >came
 }
 test_expect_success 'the check of the order notices what is amiss' '
@@ -46,6 +51,13 @@ test_expect_success 'the check of the order notices what is amiss' '
 		came 3-1-1 4-1-2 1-0-1 2-0-2 && notices "out of order" &&
 		came 1-0-1 2-0-2 3-1-1 4-0-3 && notices "behind a later one" &&
 		came 2-0-2 3-1-1 4-1-2 1-0-1 && notices "not whole" &&
+		came 1-0-1 2-0-2 $later 3-0-1 4-0-2 && in_order 4 &&
+		came 1-0-1 2-0-2 $later 3-0-1 4-1-1 && in_order 4 &&
+		came 1-0-1 2-0-2 $soon 3-0-1 4-0-2 && notices "another run" &&
+		came $later 1-0-1 2-0-2 $first 3-0-1 4-0-2 && notices "another run" &&
+		came 1-0-1 2-0-2 $later 3-0-1 4-0-2 $first 1-0-1 && notices "another run" &&
+		came 2-0-2 $later 3-0-1 4-0-2 && notices "not whole" &&
+		came 1-0-1 2-0-2 $later 4-0-1 3-0-2 && notices "out of order" &&
 		cut=cut &&
 		came 1-0-1 2-0-2 3-1-1 4-1-2 && in_order 4 cut &&
 		came 1-0-1 2-0-2 1-0-1 3-1-1 4-1-2 && in_order 4 cut &&
@@ -53,7 +65,9 @@ test_expect_success 'the check of the order notices what is amiss' '
 		came 1-0-1 2-0-2 3-1-1 4-1-2 3-1-1 4-1-2 && in_order 4 cut &&
 		came 1-0-1 2-0-2 3-1-1 1-0-1 4-1-2 && notices "behind a later one" &&
 		came 1-0-1 1-0-1 3-1-1 4-1-2 && notices "out of order" &&
-		came 1-0-1 2-0-2 1-0-1 3-1-1 4-1-2 3-1-1 && notices "twice in a second batch"
+		came 1-0-1 2-0-2 1-0-1 3-1-1 4-1-2 3-1-1 && notices "twice in a second batch" &&
+		came 1-0-1 2-0-2 $later 3-0-1 4-0-2 3-0-1 && in_order 4 cut &&
+		came 1-0-1 2-0-2 1-0-1 $later 3-0-1 4-0-2 3-0-1 && notices "twice in a second batch"
 	)
 '
 

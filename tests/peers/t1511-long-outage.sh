@@ -38,13 +38,9 @@ watch_memory () {
 
 # outage PROFILE SERVICE: something has to have arrived before, and the producer goes on behind it
 outage () {
-	mkfifo pipe && : >rss &&
+	mkfifo pipe && : >rss || return 1
 	"$RIVER_BUILD/tests/lib/paced" $rate $((2 + away_s + after_s)) >pipe 2>paced &
 	producer=$!
-	while ! test -p pipe
-	do
-		sleep 0.02
-	done
 	river --profile "$1" push web/clicks --batch-records 5000 --retry-for 120s <pipe >out 2>err &
 	push=$!
 	watch_memory $push >rss &
@@ -112,12 +108,12 @@ s3_has () {
 	test "$s3_n" -gt 0
 }
 
-# The lake objects of one run, by their sequence, are the input.
+# The lake objects of one push, by their sequence, are the input. Each hour has a folder and a run of its own.
 objects_in_order () {
 	emul_get 'objects?bucket=lake&prefix=river/data/web/clicks/' | jq -r .key |
-		sed 's,^\(.*/\)\([^/]*\)-\([0-9]*\)-r[0-9]*-h[0-9a-f]*\.ndjson\.gz$,\3 \2 &,' | sort -n >objects &&
-	test "$(cut -d" " -f2 objects | sort -u | wc -l)" -eq 1 &&
-	while read -r seq run key
+		sed 's,^\(.*/\)\([^/]*\)-\([0-9]*\)-r[0-9]*-h[0-9a-f]*\.ndjson\.gz$,\1 \3 \2 &,' | sort -k1,1 -k2,2n >objects &&
+	test -z "$(cut -d" " -f1,3 objects | sort -u | cut -d" " -f1 | uniq -d)" &&
+	while read -r folder seq run key
 	do
 		curl -sS --noproxy '*' --fail-with-body -G --data-urlencode "key=$key" \
 			"$emul_url/_emul/object?bucket=lake&gunzip=1" || exit 1
