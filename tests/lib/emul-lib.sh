@@ -11,6 +11,7 @@
 #	emul_post PATH [JSON]       POST; JSON of - is standard input
 #	emul_delete PATH
 #	emul_script JSON            one rule or a list of them     emul_no_script    none any more
+#	emul_fired                  every rule of the script was used: a fault that never came tests nothing
 #	emul_config JSON            changes settings
 #	emul_count SERVICE.OP [FIELD]    requests (or ok, failed, faults, records, accepted, bytes, connections)
 #	emul_log [QUERY]            requests, one JSON a line
@@ -29,6 +30,9 @@
 #	sf_allow                    takes back what sf_post deny took away
 #	sf_load [PIPE]              loads what is queued; with emul_config '{"sf_pipe_hold":true}' nothing else does
 #	sf_token JSON               a new token: {"kind":"OAUTH" | "PROGRAMMATIC_ACCESS_TOKEN", "life_s":60}
+#
+# And for kills at moments that are spread over the time that a command takes on this machine: how_long,
+# killed_within, below.
 #
 # One emulator a script; it ends with the script, at the latest a second after it.
 
@@ -135,6 +139,13 @@ emul_script () {
 emul_no_script () {
 	emul_delete script >/dev/null
 }
+emul_fired () {
+	emul_get script >"$emul_dir/fired" && jq -s -e 'length > 0 and all(.fired > 0)' "$emul_dir/fired" >/dev/null || {
+		echo 'a rule of the script was never used:' >&6
+		cat "$emul_dir/fired" >&6
+		return 1
+	}
+}
 emul_config () {
 	emul_post config "$1" >/dev/null
 }
@@ -193,6 +204,31 @@ sf_load () {
 }
 sf_token () {
 	jq -n --arg user "$sf_user" --argjson more "$1" '{user: $user} + $more' | emul_post snowflake/token - | jq -r .token
+}
+
+# how_long COMMAND...: $whole_ms, the milliseconds that it takes
+how_long () {
+	how_long_from=$(date +%s%N) && "$@" && whole_ms=$((($(date +%s%N) - how_long_from) / 1000000 + 1))
+}
+# killed_within PART SETUP COMMAND...: SETUP, and the command killed when PART of a hundred of $whole_ms is over. When it has
+# come to its end by then it takes less than was known, and all is done again.
+killed_within () {
+	within_part=$1 within_setup=$2 within_tries=50
+	shift 2
+	while test $within_tries -gt 0
+	do
+		within_tries=$((within_tries - 1))
+		eval "$within_setup" || return 1
+		"$@" >killed.out 2>killed.err &
+		within_pid=$!
+		sleep "$(awk -v ms="$whole_ms" -v part="$within_part" 'BEGIN { print ms * part / 100000 }')"
+		kill -9 $within_pid 2>/dev/null
+		wait $within_pid 2>/dev/null
+		test $? -ne 137 || return 0
+		whole_ms=$((whole_ms * 4 / 5))
+	done
+	echo "it was never killed within $within_part %: $*" >&6
+	return 1
 }
 
 # emul_case FILE NAME: the case NAME of tests/emul/cases-FILE.mjs

@@ -80,7 +80,8 @@ test_expect_success 'a named run whose lake stays away: said, and the same input
 	{ halves again "{\"match\":{\"service\":\"s3\",\"count\":\"all\"},$closed}" >pipe & } && writer=$! &&
 	test_expect_code 1 river push web/again --run x --retry-for 0 --batch-records 1000 <pipe 2>err &&
 	test_grep "accepted up to byte" err && test_grep "same input again under the same name" err &&
-	emul_no_script && wait $writer &&
+	# whoever writes to one that has ended is ended as well
+	emul_no_script && { wait $writer || :; } &&
 	seq 1 20000 | sed "s/.*/{\"id\":&,\"of\":\"again\"}/" >in &&
 	river push web/again --run x --batch-records 1000 <in &&
 	all_once again

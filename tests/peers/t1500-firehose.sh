@@ -10,6 +10,9 @@ firehose_profiles
 is_being_made () {
 	test "$(emul_count firehose.CreateDeliveryStream)" -gt 0
 }
+is_refused () {
+	test "$(emul_count firehose.PutRecordBatch failed)" -gt 0
+}
 # A record of exactly so many bytes with its newline.
 long_record () {
 	awk -v len="$1" 'BEGIN { s = "{\"n\":1,\"x\":\""; t = "\"}"; printf "%s", s
@@ -127,12 +130,14 @@ test_expect_success 't0040 what lands splits back into the same records' '
 '
 
 test_expect_success 'a stream that is still being made is waited for' '
-	firehose_fresh && emul_config "{\"creating_ms\":2500}" &&
-	test_when_finished "emul_config \"{\\\"creating_ms\\\":0}\"" &&
+	firehose_fresh && emul_config "{\"creating_ms\":120000}" &&
+	test_when_finished "emul_config \"{\\\"creating_ms\\\":0,\\\"clock_offset_s\\\":0}\"" &&
 	river stream delete web/clicks --yes >/dev/null 2>&1 &&
-	{ river stream create web/clicks --key n >/dev/null & } && pid=$! &&
-	test_wait_until 30 is_being_made && make_records 10 >in && river push web/clicks in && arrived in &&
-	wait $pid
+	{ river stream create web/clicks --key n >/dev/null & } && create=$! &&
+	test_wait_until 30 is_being_made && make_records 10 >in &&
+	{ river push web/clicks in & } && push=$! &&
+	test_wait_until 30 is_refused && emul_config "{\"clock_offset_s\":121}" &&
+	wait $push && wait $create && arrived in
 '
 
 test_done

@@ -57,30 +57,30 @@ test_expect_success 't0026 the connection is closed without an answer: sent agai
 
 test_expect_success 't0026 nothing is sent again by libcurl itself' '
 	firehose_fresh && fault 3 "\"do\":\"read_body_then_close\",\"accept\":false" &&
-	river push -v web/clicks "$in" 2>err && arrived "$in" && test "$(sent_twice)" -eq 0 &&
+	river push -v web/clicks "$in" 2>err && arrived "$in" && test "$(sent_twice)" -eq 0 && emul_fired &&
 	test "$(grep -c "POST .*" err)" -eq "$(requests)"
 '
 
 test_expect_success 't0026 a connection that was dropped while idle' '
 	firehose_fresh && fault all "\"do\":\"close_after\",\"ms\":1" &&
-	river push web/clicks "$in" && arrived "$in"
+	river push web/clicks "$in" && arrived "$in" && emul_fired
 '
 
 test_expect_success 't0027 late answers are waited for' '
 	firehose_fresh && fault 3 "\"do\":\"late\",\"ms\":1500" &&
-	river push web/clicks "$in" && arrived "$in" && test "$(sent_twice)" -eq 0
+	river push web/clicks "$in" && arrived "$in" && test "$(sent_twice)" -eq 0 && emul_fired
 '
 
 test_expect_success 't0028 a reset in the middle of the body' '
 	firehose_fresh && fault 4 "\"do\":\"reset_in_body\"" &&
-	river push web/clicks "$in" && arrived "$in" && test "$(sent_twice)" -eq 0
+	river push web/clicks "$in" && arrived "$in" && test "$(sent_twice)" -eq 0 && emul_fired
 '
 
 for code in ServiceUnavailableException ThrottlingException SlowDown
 do
 	test_expect_success "t0029 t0030 throttled with $code, then not" '
 		firehose_fresh && fault 8 "\"do\":\"throttle\",\"code\":\"$code\"" &&
-		river push web/clicks "$in" && arrived "$in" && test "$(sent_twice)" -eq 0
+		river push web/clicks "$in" && arrived "$in" && test "$(sent_twice)" -eq 0 && emul_fired
 	'
 done
 
@@ -112,7 +112,7 @@ for kind in '"do":"html200"' '"do":"empty200"' '"do":"garbage_body"' '"do":"garb
 do
 	test_expect_success "t0032 not success: $kind" '
 		firehose_fresh && fault 3 "$kind" && river push web/clicks "$in" && arrived "$in" &&
-		test "$(sent_twice)" -eq 0
+		test "$(sent_twice)" -eq 0 && emul_fired
 	'
 done
 
@@ -172,7 +172,7 @@ test_expect_success 't0037 the delivery stream is gone: said with the next step,
 
 test_expect_success 'two faults on top of each other, packed' '
 	firehose_fresh && fault 4 "\"do\":\"partial\",\"fraction\":0.5" && fault 3 "\"do\":\"read_body_then_close\"" &&
-	make_records 30000 >many && river --profile packed push web/clicks many && arrived many
+	make_records 30000 >many && river --profile packed push web/clicks many && arrived many && emul_fired
 '
 
 test_done
