@@ -127,8 +127,8 @@ export async function checksumsOfS3() {
 			done(got);
 		};
 		socket.on('data', piece => end(String(piece)));
-		socket.write('PUT /lake/k HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n');
-		setTimeout(end, patience, '');
+		socket.write('PUT /lake/k HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n',
+			() => setTimeout(end, patience, ''));
 	});
 	assert.equal(await request(150), '');
 	await until(async () => (await control('GET', 'script'))[0].fired === 1);
