@@ -16,6 +16,7 @@
 // do:  throttle      nothing is done, ProvisionedThroughputExceededException
 //      unprocessed   of a batch every second item is left, or with `only` those that hold this text; "all": true, all
 //      lose          it is done, and the connection closed
+//      hang          it is done, and never answered
 //      late   ms     the connection is closed, and it is done so much later
 //      fail   code   nothing is done, 400 with this code
 //      broken        it is done, 500 InternalServerError
@@ -165,6 +166,9 @@ async function call(op, raw, socket) {
 	case 'lose':
 		await carryOut(op, raw, input);
 		socket.destroy();
+		return;
+	case 'hang':
+		await carryOut(op, raw, input);
 		return;
 	case 'broken':
 		await carryOut(op, raw, input);
