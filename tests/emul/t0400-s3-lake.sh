@@ -24,6 +24,7 @@ lands () {
 	river stream create "web/s$n" >/dev/null &&
 	emul_script "$1" &&
 	river push --retry-for 30s "web/s$n" <in.ndjson &&
+	{ test "$1" = "[]" || emul_fired; } &&
 	emul_no_script &&
 	river query --output csv "select count(*) as n from web.s$n" >out &&
 	printf 'n\n1000\n' >expected &&
@@ -110,7 +111,7 @@ test_expect_success 'reading: cut short, and slowed down' '
 	emul_script "[{\"match\": {\"op\": \"GetObject\", \"key\": \"/data/\"}, \"do\": \"short_body\"},
 		{\"match\": {\"op\": \"GetObject\", \"key\": \"/data/\", \"nth\": 2}, \"do\": \"throttle\"}]" &&
 	river query --output csv "select count(*) as n from web.s$n" >out &&
-	emul_no_script &&
+	emul_fired && emul_no_script &&
 	printf "n\n1000\n" >expected && test_cmp expected out
 '
 
@@ -125,7 +126,7 @@ test_expect_success '--endpoint-url goes over what the profile and the environme
 test_expect_success 'a list with an empty page in between' '
 	emul_script "{\"match\": {\"op\": \"ListObjectsV2\"}, \"do\": \"empty_page\"}" &&
 	river stream list >out &&
-	emul_no_script &&
+	emul_fired && emul_no_script &&
 	test $(wc -l <out) = $n
 '
 
@@ -146,7 +147,7 @@ test_expect_success '58: parts, with a completion that is not heard and an error
 	emul_script "[{\"match\": {\"op\": \"UploadPart\", \"nth\": 2}, \"do\": \"read_body_then_close\"},
 		{\"match\": {\"op\": \"CompleteMultipartUpload\"}, \"do\": \"read_body_then_close\"}]" &&
 	river push web/large large.ndjson &&
-	emul_no_script &&
+	emul_fired && emul_no_script &&
 	test "$(emul_count s3.CompleteMultipartUpload)" -ge 1 &&
 	river query --output csv "select count(*) as n from web.large" >out &&
 	printf "n\n160000\n" >expected && test_cmp expected out &&
