@@ -29,6 +29,10 @@ start_nginx () {
 	{ "$nginx" -p "$PWD" -c nginx.conf >nginx.out 2>&1 & } && nginx_pid=$! &&
 	test_wait_until 30 test -s nginx.pid
 }
+# It takes its pid file with it, which must not be that of the next one.
+stop_nginx () {
+	kill "$nginx_pid" && { wait "$nginx_pid"; nginx_pid=; }
+}
 
 # Each case is a line: what is expected, a name, and what printf makes the request of. "same": both take it, or
 # both refuse it with 400 and more; "stricter": nginx takes it, and the collector does not, on purpose.
@@ -89,12 +93,12 @@ test_expect_success '184: each request is taken by both, or by none, or by nginx
 		test "$verdict" = "$expected" || echo "$name: $verdict, not $expected: collector $direct, nginx $fronted" >>differ
 	done <cases &&
 	test_must_be_empty differ && test_line_count -gt 10 taken &&
-	stop_collector && kill "$nginx_pid" && nginx_pid= &&
+	stop_collector && stop_nginx &&
 	sort taken >want && collected | sort >got && test_cmp want got
 '
 
 test_expect_success '184: nothing that is hidden in a body comes out as a request behind nginx' '
-	test_when_finished end_collector && port= && rm -f nginx.pid &&
+	test_when_finished end_collector && port= &&
 	start_collector && start_nginx &&
 	hidden="GET /collect?cid=c&z=smuggled HTTP/1.1\r\nHost: h\r\n\r\n" &&
 	for fields in "Content-Length: 6\r\nTransfer-Encoding: chunked" "Transfer-Encoding: chunked\r\nContent-Length: 6" \
@@ -109,7 +113,7 @@ test_expect_success '184: nothing that is hidden in a body comes out as a reques
 			printf "$hidden" >>request && ask "$where" >>statuses || return 1
 		done
 	done &&
-	stop_collector && kill "$nginx_pid" && nginx_pid= &&
+	stop_collector && stop_nginx &&
 	collected >got && test_grep ! smuggled got
 '
 
