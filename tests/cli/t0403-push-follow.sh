@@ -168,9 +168,9 @@ test_expect_success 'a file that is not there yet is waited for' '
 '
 
 test_expect_success '41: an unterminated end waits until it has one, or has settled' '
-	fresh && printf "{\"n\":1}\n{\"n\":" >a.log && follow a.log && until_true "records_landed 1" &&
+	fresh && printf "{\"n\":1}\n{\"n\":" >a.log && follow a.log --settle 1h && until_true "records_landed 1" &&
 	printf "2}\n" >>a.log && until_true "records_landed 2" && stop && has_numbers 1 2 &&
-	printf "{\"n\":3" >>a.log && once a.log && has_numbers 1 2 &&
+	printf "{\"n\":3" >>a.log && once a.log --settle 1h && has_numbers 1 2 &&
 	follow a.log && until_true "grep -q \"1 record was rejected\" err" &&
 	kill -TERM $follower && { wait $follower; test $? -eq 7; }
 '

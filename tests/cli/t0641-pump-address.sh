@@ -99,15 +99,14 @@ test_expect_success 'nobody listens: 10, named, after --retry-for' '
 	test_grep "cannot connect" err && test_grep "attempts" err
 '
 
-test_expect_success 'nobody listens yet: it waits, and arrives' '
-	{ river pump --map map.yaml --to "http://127.0.0.1:$port/ok" --count 200 rows.ndjson 2>err & } && pumper=$! &&
-	sleep 0.3 && capture_start $port && wait $pumper && whole 200
-'
-
 # is_up PID: river itself, which hears a TERM
 is_up () {
 	test "$(cat "/proc/$1/comm" 2>/dev/null)" = river && grep -q "^SigCgt:.*[4-7c-f][0-9a-f]\{3\}\$" "/proc/$1/status"
 }
+test_expect_success 'nobody listens yet: it waits, and arrives' '
+	{ river pump --map map.yaml --to "http://127.0.0.1:$port/ok" --count 200 rows.ndjson 2>err & } && pumper=$! &&
+	test_wait_until 20 is_up $pumper && sleep 0.3 && capture_start $port && wait $pumper && whole 200
+'
 test_expect_success 'SIGTERM while nobody listens: said, and soon over' '
 	{ river pump --map map.yaml --to "http://127.0.0.1:1/" rows.ndjson 2>err & } && pumper=$! &&
 	{ http_proxy=http://127.0.0.1:1 river pump --map map.yaml --to "http://127.0.0.1:1/" rows.ndjson 2>err2 & } && other=$! &&
@@ -123,7 +122,7 @@ test_expect_success 'a server that goes away in between' '
 '
 
 test_expect_success 'a server that goes away for good: 10, and how many it had taken' '
-	: >captured && { river pump --map map.yaml --rate 1000/s --retry-for 200ms --to "$capture_url/ok" rows.ndjson 2>err & } && pumper=$! &&
+	: >captured && { river pump --map map.yaml --loop 0 --rate 1000/s --retry-for 200ms --to "$capture_url/ok" rows.ndjson 2>err & } && pumper=$! &&
 	test_wait_until 20 grep -q "\"n\":200," captured && capture_stop &&
 	{ wait $pumper; test $? = 10; } && test_grep "^hint: [0-9]* events were taken before, and with --resume" err &&
 	capture_start $port
@@ -142,7 +141,7 @@ test_expect_success 'a body that is answered before it was read: refused, once' 
 '
 
 test_expect_success '70: a slow server holds up the reading, not the memory' '
-	river pump --sample slow --count 300000 &&
+	river pump --sample slow --count 300000 && : >captured &&
 	{ (test_have_prereq SANITIZER || ulimit -v 100000; exec river pump --to "$capture_url/drip-20" slow 2>err) & } && pumper=$! &&
 	test_wait_until 20 test -s captured && sleep 1 && kill -TERM $pumper &&
 	{ wait $pumper; test $? = 143; } && test $(wc -l <captured) -lt 100000

@@ -22,6 +22,9 @@ collector_kill () {
 }
 trap 'collector_kill KILL; test_at_exit' EXIT
 
+has_events () {
+	find "$HOME/.local/state/river" -name "*.intake" -size +0 2>/dev/null | grep -q .
+}
 landed () {
 	find lake/data -name '*.ndjson.zst' | sort | while read -r object
 	do
@@ -33,11 +36,12 @@ test_expect_success 'every event that was sent is there once, whatever was kille
 	river stream create web/events >/dev/null && river pump --sample ds --count 6000 &&
 	collector_start 0 && port=$(echo "$collector" | sed "s/.*:\([0-9]*\).*/\1/") &&
 	{ river --output json pump --to "$collector" --rate 2000/s ds >out 2>err & } && pumper=$! &&
+	test_wait_until 30 has_events &&
 	for round in 1 2 3 4
 	do
 		sleep 0.4 && collector_kill KILL && collector_start $port || return 1
 	done &&
-	wait $pumper && test_grep "\"taken\": *6000" out && collector_kill TERM &&
+	wait $pumper && test_grep "\"taken\": *6000" out && test_grep "\"retries\": *[1-9]" out && collector_kill TERM &&
 	river spool flush web/events && landed | sed "s/.*\"request\":{\"id\":\"\([^\"]*\)\".*/\1/" >ids &&
 	sort -u ids >distinct && test_line_count = 6000 distinct && test_line_count = 6000 ids
 '

@@ -200,11 +200,14 @@ test_expect_success 'killed again and again, it comes to its end' '
 	do
 		seq 1 60000 | sed "s/.*/{\"u\":$i,\"n\":&}/" >$waiting/$run-00000$i || return 1
 	done &&
-	for pause in 0.01 0.02 0.03 0.05 0.08
+	killed=0 &&
+	for objects in 0 1 2 3 4
 	do
-		timeout -s KILL $pause river landing process 2>err
-		:
-	done &&
+		{ river landing process 2>err & } && processor=$! &&
+		have_landed () { test $(find lake/data -name "*.zst" 2>/dev/null | wc -l) -ge $objects || ! kill -0 $processor; } &&
+		test_wait_until 60 have_landed &&
+		{ kill -KILL $processor; wait $processor || test $? -ne 137 || killed=$((killed + 1)); } || return 1
+	done && test $killed -gt 1 &&
 	river landing process &&
 	empty && records | sort -u >unique && test_line_count = 360000 unique &&
 	records >got && test_line_count = 360000 got && river status --check

@@ -142,30 +142,15 @@ power_named_again () {
 		river push web/clicks --batch-records 15 --run day-1
 }
 power_flush () {
-	new_world && river push web/clicks --batch-records 15 --wait spooled <in && keep_world &&
+	new_world && spool_all --batch-records 15 <in && keep_world &&
 	power_case fresh "kept_promise in && again 0 spool flush && all_there in" river spool flush
 }
 
-# Some batches may have landed by the time the push ends; in $body is one that has not.
-spool_some () {
-	for try in 1 2 3 4 5 6 7 8 9 10
-	do
-		new_world && river push web/clicks --batch-records 15 --wait spooled <in || return 1
-		body=$(find w/state -name "*.body" | sort | tail -n 1)
-		test -z "$body" || return 0
-	done
-	echo "nothing stays in the spool"
-	return 1
-}
 # A batch that has changed is set aside, and its bytes are kept whatever happens; the others land.
 power_set_aside () {
-	spool_some && printf XYZ | dd of="$body" bs=1 seek=40 conv=notrunc 2>/dev/null &&
+	new_world && spool_all --batch-records 15 <in && body=$(find w/state -name 000002.body) && printf XYZ | dd of="$body" bs=1 seek=40 conv=notrunc 2>/dev/null &&
 	cp "$body" damaged.body && keep_world && power_code=12 &&
-	case $body in
-	*/000000.body) tail -n +16 in ;;
-	*/000001.body) head -n 15 in && tail -n +31 in ;;
-	*) head -n 30 in ;;
-	esac >others &&
+	head -n 30 in >others &&
 	power_case fresh "{ again 12 spool flush || again 0 spool flush; } && lake_holds others &&
 			find w/state -type f -exec cmp -s {} damaged.body \\; -print | grep damaged" \
 		river spool flush

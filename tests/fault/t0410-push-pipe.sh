@@ -101,7 +101,7 @@ test_expect_success '1: --wait spooled of a file, the file gone afterwards' '
 
 test_expect_success '1: the push that drains the spool is killed itself' '
 	new_world &&
-	river push web/clicks --batch-records 15 --wait spooled <in &&
+	spool_all --batch-records 15 <in &&
 	test "$(promised)" -eq 40 &&
 	keep_world &&
 	walk_kills fresh "again 0 push web/clicks && all_there in" river push web/clicks &&
@@ -110,7 +110,7 @@ test_expect_success '1: the push that drains the spool is killed itself' '
 
 test_expect_success '1: river spool flush is killed' '
 	new_world &&
-	river push web/clicks --batch-records 15 --wait spooled <in &&
+	spool_all --batch-records 15 <in &&
 	keep_world &&
 	walk_kills fresh "again 0 spool flush && all_there in" river spool flush &&
 	test $walk_points -gt 20

@@ -182,11 +182,9 @@ stalled () {
 	: >>w/warehouse.duckdb.lock &&
 	{ "$RIVER_BUILD/tests/lib/hold_lock" w/warehouse.duckdb.lock <hold >held & } &&
 	exec 7>hold && read -r line <held &&
-	{ river extract-load orders.yaml >out 2>err 7>&- & } && run=$! &&
-	while ! ls -l /proc/$run/fd 2>/dev/null | grep -q "ext-1.zip"
-	do
-		kill -0 $run 2>/dev/null || { cat err; return 1; }
-	done &&
+	{ river -v extract-load orders.yaml >out 2>err 7>&- & } && run=$! &&
+	test_wait_until 60 grep -q "waiting for .*warehouse.duckdb" err &&
+	{ ls -l /proc/$run/fd | grep -q "ext-1.zip" || { cat err; return 1; }; } &&
 	"$@" && exec 7>&- && wait $run
 }
 another () {

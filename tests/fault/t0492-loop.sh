@@ -17,6 +17,7 @@ pump_through () {
 	shift 2
 	start_collector &&
 	{ river --output json pump --to "$url" --headers headers "$@" "$dataset" >pump.out 2>pump.err & } && pump=$! &&
+	test_wait_until 60 has_taken 1 &&
 	while test "$left" -gt 0
 	do
 		sleep 0.3
@@ -25,6 +26,7 @@ pump_through () {
 		left=$((left - 1))
 	done &&
 	{ wait $pump || { tally_codes=$((tally_codes + 1)); cat pump.err; return 1; }; } &&
+	test_grep "\"retries\": *[1-9]" pump.out &&
 	stop_collector && river spool flush >flush.out && check_secrets && all_are_rows
 }
 # A collector that is told to stop has to go; what is not in the lake by then is brought by whoever comes next. Each
@@ -43,13 +45,13 @@ all_are_rows () {
 test_expect_success '179: 100,000 events in batches, the collector killed ten times: every z is a row, once' '
 	test_when_finished end_collector && port= &&
 	river pump --sample dataset --count 100000 >/dev/null 2>&1 &&
-	walk_told pump-serve "KILL of its collector" pump_through 10 dataset --batch 100
+	walk_told pump-serve "KILL of its collector" pump_through 10 dataset --batch 100 --rate 20000/s
 '
 
 test_expect_success '179: and one by one' '
 	test_when_finished end_collector && port= && stream=web/alone &&
 	river pump --sample alone --count 5000 >/dev/null 2>&1 &&
-	walk_told pump-serve "KILL of its collector" pump_through 5 alone &&
+	walk_told pump-serve "KILL of its collector" pump_through 5 alone --rate 2000/s &&
 	river status --check && river spool check
 '
 

@@ -115,7 +115,7 @@ test_expect_success '6: a push of a pipe' '
 
 # The batches are in the spool, and the journal is read again: memory must not make damage of it.
 test_expect_success '6: a flush of what was spooled' '
-	new_world && river push web/clicks --wait spooled --batch-records 12 <in && keep_world && walk_max=20 &&
+	new_world && spool_all --batch-records 12 <in && keep_world && walk_max=20 &&
 	walk_memory flush fresh "test \$walk_code -ne 12 && true_if_0 all_there in && again 0 spool flush && all_there in" \
 		river spool flush &&
 	test $walk_points -gt 5

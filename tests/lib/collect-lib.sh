@@ -4,6 +4,10 @@
 #	stop_collector                  TERM, and its exit code has to be 0
 #	kill_collector                  KILL
 #	collected                       the z of every record in the lake and the spool's way there, sorted
+#	has_taken N                     N events or more were stored since it was started
+#	sent_again N                    the client (client.out) had to send so many or more again: what was done to the
+#	                                collector so often was done while the client was not through
+#	flush_collected                 brings what is left in the spool: a collector that is told to stop tries for a while only
 #	collected_once START COUNT      each of these events of collect_client is one of them, once; with fault-lib.sh, where
 #	                                what is not so is counted, as an exit code is of stop_collector and kill_collector
 #
@@ -67,8 +71,11 @@ collected () {
 		tail -n +2
 }
 
+flush_collected () {
+	river spool flush >flush.out 2>&1 || { cat flush.out; return 1; }
+}
 collected_once () {
-	seq "$1" $(($1 + $2 - 1)) | sed 's/^/z-/' >want && collected >got.all &&
+	seq "$1" $(($1 + $2 - 1)) | sed 's/^/z-/' >want && flush_collected && collected >got.all &&
 	awk -v from="$1" -v to=$(($1 + $2)) '{ n = substr($0, 3) + 0 } /^z-/ && n >= from && n < to' got.all >got &&
 	check_records want --got got
 }
@@ -104,6 +111,12 @@ raw () {
 # metric NAME
 metric () {
 	send GET /metrics >/dev/null && sed -n "s/^river_collect_$1 //p" body
+}
+has_taken () {
+	collector_taken=$(metric events_total 2>/dev/null) && test "${collector_taken:-0}" -ge "$1"
+}
+sent_again () {
+	test "$(sed -n "s/.* again=//p" client.out)" -ge "$1" || { cat client.out; return 1; }
 }
 # says EXPECTED COMMAND...
 says () {

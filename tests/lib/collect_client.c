@@ -4,15 +4,18 @@
  * them was answered by 2xx.
  *
  *	collect_client PORT PATH COUNT CONNECTIONS [--batch N] [--start N] [--tries N]
- *	               [--acknowledged FILE] [--key KEY]
+ *	               [--acknowledged FILE] [--key KEY] [--rate N] [--until FILE]
  *
  *	--tries N              gives each of them up after so many times, and goes on with the next one; a
  *	                       connection that nobody answers sends nothing more
  *	--acknowledged FILE    the numbers that were answered by 2xx, one a line: those that are in it are not
  *	                       sent, and the new ones are added as they come (not with --batch)
  *	--key KEY              is sent as X-Write-Key
+ *	--rate N               so many events a second at most
+ *	--until FILE           begins no other one once the file is there: COUNT is the most there can be
  *
- * Prints "acknowledged=N again=N" at the end; 1 when it took longer than two minutes. Knows nothing of river.
+ * Prints "acknowledged=N again=N" at the end; 1 when it took longer than two minutes, or ten with --until. Knows
+ * nothing of river.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -30,23 +33,28 @@
 #include <unistd.h>
 
 static struct sockaddr_in address = { .sin_family = AF_INET };
-static const char *path, *key;
-static long count, start, batch = 1, tries;
+static const char *path, *key, *until;
+static long count, start, batch = 1, tries, rate;
 static bool *known; /* --acknowledged: by number from start */
 static int known_fd = -1;
-static atomic_long next, acknowledged, again;
+static atomic_long next, made, acknowledged, again;
 static time_t give_up;
+static struct timespec began;
 
+/* From another address than the server's: whoever dials a port that nobody listens on can get himself. */
 static int dial(void)
 {
 	const int on = 1;
 	const struct timeval patience = { .tv_sec = tries ? 2 : 20 };
+	struct sockaddr_in mine = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1) };
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 	if (fd < 0)
 		return -1;
+	setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+	if (bind(fd, (struct sockaddr *)&mine, sizeof(mine)) == 0 &&
+	    connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
 		return fd;
 	close(fd);
 	return -1;
@@ -137,6 +145,19 @@ static void note_known(long i)
 		exit(2);
 }
 
+/* Waits for its turn. */
+static void pace(long first)
+{
+	if (!rate)
+		return;
+	struct timespec due = { .tv_sec = began.tv_sec + first / rate,
+				.tv_nsec = began.tv_nsec + first % rate * 1000000000 / rate };
+	due.tv_sec += due.tv_nsec / 1000000000;
+	due.tv_nsec %= 1000000000;
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL) == EINTR)
+		;
+}
+
 static void *work(void *arg)
 {
 	(void)arg;
@@ -147,12 +168,16 @@ static void *work(void *arg)
 	if (!request)
 		exit(2);
 	for (;;) {
+		if (until && access(until, F_OK) == 0)
+			break;
 		long first = atomic_fetch_add(&next, batch);
 		if (first >= count)
 			break;
 		long n = count - first < batch ? count - first : batch;
 		if (known && known[first])
 			continue;
+		atomic_fetch_add(&made, n);
+		pace(first);
 		size_t len = build(request, size, start + first, n);
 		for (long tried = 1;; tried++) {
 			if (fd < 0)
@@ -210,6 +235,10 @@ int main(int argc, char **argv)
 			known_name = argv[i + 1];
 		else if (strcmp(argv[i], "--key") == 0)
 			key = argv[i + 1];
+		else if (strcmp(argv[i], "--rate") == 0)
+			rate = strtol(argv[i + 1], NULL, 10);
+		else if (strcmp(argv[i], "--until") == 0)
+			until = argv[i + 1];
 		else
 			return 2;
 	}
@@ -217,7 +246,8 @@ int main(int argc, char **argv)
 		read_known(known_name);
 	else if (known_name)
 		return 2;
-	give_up = time(NULL) + 120;
+	give_up = time(NULL) + (until ? 600 : 120);
+	clock_gettime(CLOCK_MONOTONIC, &began);
 	pthread_t threads[256];
 	if (connections < 1 || connections > 256 || batch < 1)
 		return 2;
@@ -228,5 +258,7 @@ int main(int argc, char **argv)
 		pthread_join(threads[i], NULL);
 	printf("acknowledged=%ld again=%ld\n", atomic_load(&acknowledged), atomic_load(&again));
 	free(known);
-	return known_fd >= 0 || atomic_load(&acknowledged) == count ? 0 : 1;
+	return known_fd >= 0 || (atomic_load(&acknowledged) == atomic_load(&made) && (until || atomic_load(&made) == count))
+		       ? 0
+		       : 1;
 }

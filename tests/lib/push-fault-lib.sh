@@ -150,6 +150,15 @@ code_is_known () {
 	esac
 }
 
+# spool_all ARGUMENTS...: a push of standard input into the spool, of which nothing lands on the way, whatever its
+# pace: there is a file where the folder of the objects should be.
+spool_all () {
+	test_path_is_missing w/lake/data && : >w/lake/data || return 1
+	river push web/clicks --wait spooled "$@"
+	spool_code=$?
+	rm w/lake/data && return $spool_code
+}
+
 # The same lake with the embedded warehouse.
 duckdb_world () {
 	cat >river.yaml <<-\EOS
