@@ -64,9 +64,9 @@ fails () {
 test_expect_success 'keys of AWS: from a file, with a session, from a program, for a role' '
 	for profile in default session program role sso
 	do
-		fails "list-$profile" env AWS_PROFILE=$profile river --timeout 1s stream list &&
-		fails "push-$profile" env AWS_PROFILE=$profile river --timeout 1s push web/clicks "$HOME/.aws/none" &&
-		fails "doctor-$profile" env AWS_PROFILE=$profile river --timeout 1s doctor || return 1
+		fails "list-$profile" env AWS_PROFILE=$profile river --timeout 30s stream list &&
+		fails "push-$profile" env AWS_PROFILE=$profile river --timeout 30s push web/clicks "$HOME/.aws/none" &&
+		fails "doctor-$profile" env AWS_PROFILE=$profile river --timeout 30s doctor || return 1
 	done &&
 	test_grep "127.0.0.1:1" list-default.err && test_grep "127.0.0.1:1" list-session.err &&
 	test_grep "127.0.0.1:1" list-program.err && test -s child.env
@@ -75,7 +75,7 @@ test_expect_success 'keys of AWS: from a file, with a session, from a program, f
 test_expect_success 'from the environment, which a program of river does not have less of and not more' '
 	fails list-environment env AWS_ACCESS_KEY_ID=AKIARIVERTEST0000001 \
 		AWS_SECRET_ACCESS_KEY=$test_canary/abcdefghijklmnopqrstuvwxy AWS_SESSION_TOKEN=$test_canary \
-		river --timeout 1s stream list
+		river --timeout 30s stream list
 '
 
 # strace shows the arguments and the environment of all that is executed.
@@ -83,7 +83,7 @@ test_lazy_prereq STRACE 'command -v strace && strace -o /dev/null true'
 test_expect_success STRACE 'nothing that river starts is told a secret, by arguments or environment' '
 	test_no_leak_check && rm -f child.env &&
 	test_must_fail env AWS_PROFILE=role strace -f -v -s 1000000 -e trace=execve,execveat -e signal=none -o calls \
-		river --timeout 1s stream list 2>err &&
+		river --timeout 30s stream list 2>err &&
 	test_grep "execve(.*program.sh" calls && test_grep "AWS_PROFILE=role" calls &&
 	test_grep "^stream$" parent.arguments && test_grep "program.sh" child.arguments && test_grep ^HOME= child.env
 '
@@ -92,7 +92,7 @@ test_expect_success 'the password of a proxy' '
 	for scheme in http https
 	do
 		fails "proxy-$scheme" env ${scheme}_proxy=http://river:$test_canary@127.0.0.1:1 all_proxy= \
-			river --timeout 1s --endpoint-url $scheme://127.0.0.2:1 stream list &&
+			river --timeout 30s --endpoint-url $scheme://127.0.0.2:1 stream list &&
 		test_grep -i proxy "proxy-$scheme.err" || return 1
 	done
 '

@@ -230,10 +230,10 @@ test_expect_success '54: killed while others wait for its lock' '
 	for objects in 1 30 60
 	do
 		new_world &&
-		{ river push web/clicks --batch-records 20 large & first=$!; } &&
+		{ river push web/clicks --batch-records 50 large & first=$!; } &&
 		: "it is stopped, so that it has the lock until it is killed" &&
 		test_wait_until 60 has_objects $objects && kill -STOP $first &&
-		{ river -v push web/clicks --batch-records 20 large 2>err & second=$!; } &&
+		{ river -v push web/clicks --batch-records 50 large 2>err & second=$!; } &&
 		test_wait_until 60 grep -q "by another process, waiting" err &&
 		{ kill -KILL $first; wait $first; first_code=$?; wait $second; code=$?; } &&
 		test $first_code -eq 137 && test $code -eq 0 &&
