@@ -159,7 +159,7 @@ slow_ones () {
 	{ "$http_raw" "$port" --each 1 100 <slow-body >slow-body.answer & } && slow2=$! &&
 	{ for i in $(seq 3000); do printf "GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n"; done; } >greedy &&
 	{ "$http_raw" "$port" --hold 3000 <greedy & } && slow3=$! &&
-	test_wait_until 9 are_open $many && sends 2000 3000 &&
+	test_wait_until 30 are_open $many && sends 2000 3000 &&
 	sed -n "s/^VmHWM:[^0-9]*\([0-9]*\) kB/\1/p" /proc/$collector_pid/status >peak &&
 	wait $slow1 $slow2 && test_grep "^HTTP/1.1 408" slow-head.answer && test_grep "^HTTP/1.1 408" slow-body.answer &&
 	wait $slow3 && wait $idle && stop_collector && walk_points=$((many + 3)) && walk_total=$((walk_total + walk_points)) &&

@@ -14,8 +14,8 @@
  *	--rate N               so many events a second at most
  *	--until FILE           begins no other one once the file is there: COUNT is the most there can be
  *
- * Prints "acknowledged=N again=N" at the end; 1 when it took longer than two minutes, or ten with --until. Knows
- * nothing of river.
+ * Prints "acknowledged=N again=N" at the end; 1 when it took longer than two minutes, or ten with
+ * --until. Knows nothing of river.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -258,7 +258,6 @@ int main(int argc, char **argv)
 		pthread_join(threads[i], NULL);
 	printf("acknowledged=%ld again=%ld\n", atomic_load(&acknowledged), atomic_load(&again));
 	free(known);
-	return known_fd >= 0 || (atomic_load(&acknowledged) == atomic_load(&made) && (until || atomic_load(&made) == count))
-		       ? 0
-		       : 1;
+	bool all = atomic_load(&acknowledged) == (until ? atomic_load(&made) : count);
+	return known_fd >= 0 || all ? 0 : 1;
 }

@@ -416,8 +416,8 @@ static enum rv_status run_until(int64_t ms)
 
 #define CANCELLED "{\"code\":\"000604\",\"message\":\"SQL execution canceled\",\"statementHandle\":\"h-1\"}"
 
-/* The statement is taken when there is less time left than the first pause takes, so that no look comes before the
- * end. Where a busy machine makes it too late for that, it is begun anew, with more time. */
+/* The statement is taken when there is less time left than the first pause takes, so that no look comes
+ * before the end. Where a busy machine makes it too late for that, it is begun anew, with more time. */
 static _Atomic int64_t taken_at_ms;
 
 static void wait_until_late(void)
