@@ -261,13 +261,14 @@ test_expect_success 'what depends on what failed is not tried, and all failures 
 '
 test_expect_success '173: killed half way, the same command again finishes' '
 	fresh &&
-	emul_script "{\"match\":{\"service\":\"snowflake\"},\"do\":\"late\",\"ms\":100}" &&
+	emul_script "{\"match\":{\"op\":\"Submit\",\"sql\":\"^CREATE TABLE.*LEDGER\"},\"do\":\"hang\"}" &&
 	{ river stream apply -f streams >/dev/null 2>&1 & } &&
 	pid=$! &&
-	test_wait_until 20 ledger_is_made &&
+	test_wait_until 20 emul_fired 6>/dev/null &&
 	kill -9 $pid &&
-	{ wait $pid || :; } &&
+	{ wait $pid; test $? = 137; } &&
 	emul_no_script &&
+	ledger_is_made &&
 	mended
 '
 test_expect_success 'answers that are lost, and a service that is busy: nothing is missing, nothing is carried out twice' '
@@ -275,7 +276,7 @@ test_expect_success 'answers that are lost, and a service that is busy: nothing 
 	emul_script "[{\"match\":{\"service\":\"snowflake\",\"op\":\"Submit\",\"every\":4,\"count\":4},\"do\":\"read_body_then_close\"},
 		{\"match\":{\"service\":\"snowflake\",\"op\":\"Submit\",\"every\":5,\"count\":3},\"do\":\"status\",\"status\":503}]" &&
 	river stream apply -f streams >out &&
-	emul_no_script &&
+	emul_fired && emul_no_script &&
 	sf_statements | jq -r "select(.ok) | .sql | select(startswith(\"CREATE\")) | split(\"\n\")[0]" |
 		grep -v "MASKING POLICY" | sort | uniq -d >twice &&
 	test_must_be_empty twice &&
