@@ -27,7 +27,14 @@ test_expect_success 'what is queued is not loaded, and this is said' '
 '
 
 test_expect_success '164: waiting for it ends with the time, and with 8' '
-	test_expect_code 8 river snowpipe notify web/clicks --wait --timeout 2s >out 2>err &&
+	# a machine that is too busy to ask within two seconds has more
+	for limit in 2 8 32
+	do
+		river snowpipe notify web/clicks --wait --timeout ${limit}s >out 2>err
+		code=$?
+		test $code -ne 8 || break
+	done &&
+	test $code -eq 8 &&
 	test_grep "the time is over, and 1 of 1 objects are not loaded yet" err
 '
 
