@@ -27,6 +27,7 @@ normalise () {
 		-e 's/[0-9]{4}-[0-9]{2}-[0-9]{2}/DAY/g' \
 		-e 's/"(oldest_ms|age_ms|lag_ms|last_run_ms|newest_age_ms|elapsed_ms|warehouse_lag_ms|duration_ms)":[0-9]+/"\1":N/g' \
 		-e 's/ +[0-9]+(\.[0-9]+)? (ms|s)( |,|$)/ N s\3/g' \
+		-e 's/ +[0-9]+m [0-9]{2}s( |,|$)/ N s\1/g' \
 		-e 's/h[0-9a-f]{16}/hHASH/g'
 }
 
