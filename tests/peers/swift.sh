@@ -35,6 +35,8 @@ swift_hash_path_prefix = b
 name = gold
 default = yes
 EOL
+# A list is asked right behind a write: no updater runs that would bring into it what a server that is slow did not
+# take within its second.
 for pair in account:$account container:$container object:$object
 do
 	name=${pair%:*} port=${pair#*:}
@@ -51,6 +53,9 @@ swift_dir = $dir/etc
 devices = $dir/srv
 mount_check = false
 log_address = $dir/nolog
+conn_timeout = 60
+node_timeout = 60
+container_update_timeout = 60
 [pipeline:main]
 pipeline = $name-server
 [app:$name-server]
@@ -98,6 +103,9 @@ allow_object_versioning = true
 use = egg:swift#symlink
 [app:proxy-server]
 use = egg:swift#proxy
+conn_timeout = 60
+node_timeout = 60
+recoverable_node_timeout = 60
 account_autocreate = true
 allow_account_management = true
 EOL
@@ -117,8 +125,14 @@ ACCESS_KEY=river:tester
 SECRET_KEY=testing
 REGION=us-east-1
 EOL
+# The proxy answers this by itself: those behind it have to be there as well.
+listen () {
+	/usr/bin/python3 -c 'import socket, sys
+for port in sys.argv[1:]:
+    socket.create_connection(("127.0.0.1", int(port))).close()' "$@" 2>/dev/null
+}
 i=0
-until curl -s -o /dev/null --noproxy '*' "http://127.0.0.1:$proxy/info"
+until listen $account $container $object $cache && curl -s -o /dev/null --noproxy '*' "http://127.0.0.1:$proxy/info"
 do
 	i=$((i + 1))
 	test $i -lt 300 || { cat "$dir"/log/* >&2; echo 'swift does not answer' >&2; exit 1; }
