@@ -7,7 +7,12 @@
 #	dynamodb_script JSON        one rule or a list of them     dynamodb_no_script    none any more
 #	dynamodb_items TABLE        all items, one JSON a line
 #	dynamodb_count OP FIELD     requests, items or most (in one request)     dynamodb_no_counts    from zero again
+#	$dynamodb_day               a day of this month, and in seconds the one nine months later: $dynamodb_due
 #	dynamodb_write TABLE ...    documents of standard input, as tests/perf/dynamodb_write.c says
+
+# A day of this month, and nine months later: the service's clock says what has expired.
+dynamodb_day=$(date -u +%Y-%m-01)
+dynamodb_due=$(date -u -d "$dynamodb_day +9 months" +%s)
 
 dynamodb_need () {
 	emul_need

@@ -8,8 +8,8 @@ dynamodb_need
 
 # documents COUNT [VERSION]: orders with lines, numbers that a double would change
 documents () {
-	awk -v n="$1" -v v="${2:-1}" 'BEGIN { for (i = 1; i <= n; i++)
-		printf "put %d {\"order_id\":\"o-%05d\",\"total\":%d.10,\"big\":12345678901234567890.%d,\"v\":%d,\"placed\":\"2026-11-20\",\"note\":null,\"paid\":true,\"lines\":[{\"line_no\":1,\"text\":\"a \\\"b\\\" \\u00e9\"},{\"line_no\":2,\"text\":\"\"}]}\n", v, i, i, i, v }'
+	awk -v n="$1" -v v="${2:-1}" -v day="$dynamodb_day" 'BEGIN { for (i = 1; i <= n; i++)
+		printf "put %d {\"order_id\":\"o-%05d\",\"total\":%d.10,\"big\":12345678901234567890.%d,\"v\":%d,\"placed\":\"%s\",\"note\":null,\"paid\":true,\"lines\":[{\"line_no\":1,\"text\":\"a \\\"b\\\" \\u00e9\"},{\"line_no\":2,\"text\":\"\"}]}\n", v, i, i, i, v, day }'
 }
 # what each order's item holds of `v`, "ID V"
 versions () {
@@ -39,7 +39,7 @@ test_expect_success 'a table is made, its time to live enabled, and every docume
 	test "$(jq -r ".lines.L[1].M.text.S" first)" = "" &&
 	test "$(jq -r .note.NULL first)" = true && test "$(jq -r .paid.BOOL first)" = true &&
 	test "$(jq -r ._v.N first)" = 1 &&
-	test "$(jq -r .expires_at.N first)" = "$(date -u -d 2027-08-20 +%s)"
+	test "$(jq -r .expires_at.N first)" = "$dynamodb_due"
 '
 
 test_expect_success '156: an older extract after a newer one changes nothing' '
@@ -138,8 +138,8 @@ test_expect_success '155: an item of just so many bytes is taken' '
 
 test_expect_success '157: what has expired is counted and not written; a slip in a date is refused' '
 	fresh && documents 1 >in && {
-		cat in && sed -e "s/o-00001/o-00002/" -e "s/2026-11-20/2001-01-01/" in &&
-		sed -e "s/o-00001/o-00003/" -e "s/2026-11-20/9999-12-31/" in
+		cat in && sed -e "s/o-00001/o-00002/" -e "s/$dynamodb_day/2001-01-01/" in &&
+		sed -e "s/o-00001/o-00003/" -e "s/$dynamodb_day/9999-12-31/" in
 	} >mixed &&
 	dynamodb_write $table --create order_id --ttl expires_at:placed:9 --list <mixed >out &&
 	test_grep "^1 expired$" out && test_grep "^2 refused order_id o-00003: placed: 9999-12-31T00:00:00.000Z is more than a year ahead" out &&
@@ -151,7 +151,7 @@ test_expect_success '157: a clock that is a year off changes nothing of it' '
 	dynamodb_write $table --create order_id --ttl expires_at:placed:9 </dev/null &&
 	faketime "+1 year" "$RIVER_BUILD/tests/perf/dynamodb_write" $table --ttl expires_at:placed:9 <in >out &&
 	test "$(jq .written out)" -eq 1 && test "$(jq .expired out)" -eq 0 &&
-	test "$(dynamodb_items $table | jq -r .expires_at.N)" = "$(date -u -d 2027-08-20 +%s)"
+	test "$(dynamodb_items $table | jq -r .expires_at.N)" = "$dynamodb_due"
 '
 
 test_expect_success '159: a table that is missing, or does not expire, is found before anything is written' '

@@ -37,7 +37,7 @@ fresh () {
 }
 # extract NAME COUNT TOTAL TIME: that many orders of two lines
 extract () {
-	awk -v n="$2" -v t="$3" 'BEGIN { print "order_id,placed,total"; for (i = 1; i <= n; i++) printf "o-%04d,2026-11-20,%s\n", i, t }' >orders.csv &&
+	awk -v n="$2" -v t="$3" -v day="$dynamodb_day" 'BEGIN { print "order_id,placed,total"; for (i = 1; i <= n; i++) printf "o-%04d,%s,%s\n", i, day, t }' >orders.csv &&
 	awk -v n="$2" 'BEGIN { print "order_id,line_no,sku"; for (i = 1; i <= n; i++) printf "o-%04d,2,b\no-%04d,1,a\n", i, i }' >lines.csv &&
 	"$make_zip" --pack drop/$1 orders.csv lines.csv && touch -d "$4" drop/$1
 }
@@ -57,7 +57,7 @@ test_expect_success 'documents are items, with a time to live nine months later;
 	river extract-load job.yaml >out 2>err && test_must_be_empty out && test_must_be_empty err &&
 	totals >have && want_totals 40 1.5 >want && test_cmp want have &&
 	dynamodb_items $table | head -n 1 >first &&
-	test "$(jq -r .expires_at.N first)" = "$(date -u -d 2027-08-20 +%s)" &&
+	test "$(jq -r .expires_at.N first)" = "$dynamodb_due" &&
 	dynamodb_no_counts && river extract-load job.yaml &&
 	test $(dynamodb_count PutItem requests) = 0
 '
