@@ -48,7 +48,7 @@ test_expect_success '66: SIGKILL anywhere, and the same command again: each row 
 		: >captured && rm -rf "$HOME/.local/state/river/pump" && before=0 killed=0 &&
 		for round in 1 2 3 4
 		do
-			{ river pump --resume --map map.yaml --batch $batch --rate 2000/s --to "$capture_url/ok" rows.ndjson & } && pumper=$! &&
+			{ river pump --resume --map map.yaml --batch $batch --rate 1000/s --to "$capture_url/ok" rows.ndjson & } && pumper=$! &&
 			more_came () { test $(wc -l <captured) -gt $(($before + 200 / $batch)) || ! kill -0 $pumper; } &&
 			test_wait_until 20 more_came && { kill -KILL $pumper; wait $pumper || test $? -ne 137 || killed=$((killed + 1)); } &&
 			before=$(wc -l <captured) || return 1
@@ -109,7 +109,7 @@ test_expect_success '66: into a stream: killed anywhere, each event lands once' 
 	killed=0 &&
 	for objects in 2 5 8
 	do
-		{ river pump --resume --map map.yaml --rate 2000/s --to web/clicks rows.ndjson & } && pumper=$! &&
+		{ river pump --resume --map map.yaml --rate 1000/s --to web/clicks rows.ndjson & } && pumper=$! &&
 		more_landed () { test $(find lake/data -name "*.zst" 2>/dev/null | wc -l) -ge $objects || ! kill -0 $pumper; } &&
 		test_wait_until 30 more_landed &&
 		{ kill -KILL $pumper; wait $pumper || test $? -ne 137 || killed=$((killed + 1)); } || return 1
