@@ -126,6 +126,18 @@ do
 		test_grep "^# fatal:" out
 	'
 
+	test_expect_success $need "$sh: a failure is one also where a library ends what it started" '
+		run_sub $sh with-library <<-\EOS &&
+		. "$RIVER_SOURCE/tests/lib/capture-lib.sh"
+		test_expect_success "bad" "capture_start && false"
+		test_done
+		EOS
+		test "$code" = 1 && test_grep "^not ok 1 - bad" out &&
+		# whatever else stands in a trap, the code of the script goes through it
+		grep -rn "^trap .*; test_at_exit. EXIT" "$RIVER_SOURCE/tests" --include="*.sh" >traps &&
+		test_line_count -ge 4 traps && ! grep -v "(exit [$][a-z_]*); test_at_exit" traps
+	'
+
 	test_expect_success $need "$sh: return in a body ends the body only" '
 		run_sub $sh returns -x <<-\EOS &&
 		test_expect_success "early" "return 0 && false"
