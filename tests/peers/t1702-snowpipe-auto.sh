@@ -74,7 +74,7 @@ test_expect_success '165, 171: busy and broken answers are waited for' '
 		{\"match\":{\"op\":\"InsertReport\"},\"do\":\"status\",\"status\":503},
 		{\"match\":{\"op\":\"Submit\",\"nth\":2},\"do\":\"read_body_then_close\"},
 		{\"match\":{\"op\":\"Submit\",\"nth\":4},\"do\":\"throttle\"}]" &&
-	river snowpipe notify web/clicks --wait --timeout 60s && emul_no_script &&
+	river snowpipe notify web/clicks --wait --timeout 60s && emul_fired && emul_no_script &&
 	test "$(snow_ask "select count(*) from web.clicks where record:id::number = 4")" = 1
 '
 
@@ -89,7 +89,7 @@ test_expect_success '169: reports that are lost are looked for in the history' '
 test_expect_success '170: a token that ends in the middle is renewed' '
 	push_file web/clicks 5 &&
 	emul_script "{\"match\":{\"op\":\"InsertReport\"},\"do\":\"status\",\"status\":401,\"code\":\"390144\",\"message\":\"JWT token is invalid.\"}" &&
-	river snowpipe notify web/clicks --wait --timeout 60s && emul_no_script &&
+	river snowpipe notify web/clicks --wait --timeout 60s && emul_fired && emul_no_script &&
 	test "$(snow_ask "select count(*) from web.clicks where record:id::number = 5")" = 1
 '
 
