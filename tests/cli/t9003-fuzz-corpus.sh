@@ -55,6 +55,18 @@ test_expect_success 'a run goes by processor time, counts what was before, and d
 	test_expect_code 1 sh "$RIVER_SOURCE/tests/lib/fuzz-run.sh" fuzz 99 2 slow two >out && grep "^slow .*FOUND" out
 '
 
+busy_for_2_s () {
+	test -s busy.pid && sed "s/.*) //" "/proc/$(cat busy.pid)/stat" |
+		awk -v ticks="$(getconf CLK_TCK)" "{ exit \$12 + \$13 < 2 * ticks }"
+}
+test_expect_success 'a run that is stopped counts for the next one' '
+	fake_target busy "echo \$\$ >busy.pid; while :; do :; done" && rm -f fuzz/spent/busy &&
+	{ sh "$RIVER_SOURCE/tests/lib/fuzz-run.sh" fuzz 99 1 busy >out & } && run=$! &&
+	test_when_finished "kill $run \$(cat busy.pid) 2>/dev/null || :" &&
+	test_wait_until 60 busy_for_2_s && kill $run && test_expect_code 130 wait $run &&
+	test "$(cat fuzz/spent/busy)" -ge 2
+'
+
 test_expect_success 'a run of what is not there, or for no time, is none' '
 	test_expect_code 2 sh "$RIVER_SOURCE/tests/lib/fuzz-run.sh" fuzz 0.1 1 three 2>err && grep "no target three" err &&
 	test_expect_code 2 sh "$RIVER_SOURCE/tests/lib/fuzz-run.sh" fuzz 0 1 one 2>err && grep MINUTES err &&

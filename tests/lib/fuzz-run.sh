@@ -28,6 +28,13 @@ used_by () {
 	sed 's/.*) //' "/proc/$1/stat" 2>/dev/null |
 		awk -v ticks="$ticks" '$1 != "Z" { print int(($12 + $13) / ticks) }'
 }
+# What it has had so far counts.
+stopped () {
+	used=$(used_by "$child")
+	kill "$child"
+	echo $((spent + ${used:-$now})) >"$folder/spent/$target"
+	exit 130
+}
 code=0
 for target
 do
@@ -41,7 +48,7 @@ do
 	"$folder/fuzz_$target" -rss_limit_mb=2000 -timeout=60 -print_final_stats=1 \
 		-artifact_prefix="$folder/found/$target-" "$folder/corpus/$target" "$corpus/$target" >"$log" 2>&1 &
 	child=$! now=0
-	trap 'kill "$child"; exit 130' INT TERM
+	trap stopped INT TERM
 	while used=$(used_by "$child") && test -n "$used"
 	do
 		now=$used
