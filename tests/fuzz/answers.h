@@ -11,9 +11,12 @@
 
 #include "fuzz.h"
 
+#include <jansson.h>
+
 #include "aws/client.h"
 #include "base/strbuf.h"
 #include "http/internal.h"
+#include "snowflake/client.h"
 
 /* Beyond it whoever asks was led around. */
 #define MOST_CALLS 64
@@ -201,6 +204,22 @@ RV_UNUSED static void answers_set_up(void)
 	setenv("AWS_SECRET_ACCESS_KEY", "example", 1);
 	setenv("AWS_REGION", "us-east-1", 1);
 	CHECK(rv_aws_new(&settings, &http, &answers_aws, &err) == RV_OK);
+}
+
+RV_UNUSED static struct rv_snowflake *answers_of_snowflake(void)
+{
+	const struct rv_snowflake_settings_params params = { .account = "acme-data", .user = "loader" };
+	struct rv_snowflake *snowflake = NULL;
+	struct rv_error err = RV_ERROR_INIT;
+
+	setenv("SNOWFLAKE_HOME", "/nonexistent", 1);
+	setenv("HOME", "/nonexistent", 1);
+	setenv("XDG_CONFIG_HOME", "/nonexistent", 1);
+	setenv("SNOWFLAKE_AUTHENTICATOR", "oauth", 1);
+	setenv("SNOWFLAKE_TOKEN", "example", 1);
+	CHECK(rv_snowflake_new(&params, NULL, &snowflake, &err) == RV_OK);
+	json_object_seed(1);
+	return snowflake;
 }
 
 #endif

@@ -321,29 +321,12 @@ static void run(unsigned how)
 		CHECK(heard.wanted.len == heard.told.len && memcmp(heard.wanted.bytes, heard.told.bytes, heard.told.len) == 0);
 }
 
-static void set_up(void)
-{
-	const struct rv_snowflake_settings_params params = { .account = "acme-data", .user = "loader" };
-	struct rv_error err = RV_ERROR_INIT;
-
-	setenv("SNOWFLAKE_HOME", "/nonexistent", 1);
-	setenv("HOME", "/nonexistent", 1);
-	setenv("XDG_CONFIG_HOME", "/nonexistent", 1);
-	setenv("SNOWFLAKE_AUTHENTICATOR", "oauth", 1);
-	setenv("SNOWFLAKE_TOKEN", "example", 1);
-	if (rv_snowflake_new(&params, NULL, &snowflake, &err) != RV_OK) {
-		fprintf(stderr, "%s\n", err.message);
-		abort();
-	}
-	json_object_seed(1);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (size < 1 || size > 16 << 10)
 		return 0;
 	if (!snowflake)
-		set_up();
+		snowflake = answers_of_snowflake();
 	RV_CLEANUP(rv_free_p) char *p = exact_text(data + 1, size - 1);
 
 	memset(&script, 0, sizeof(script));

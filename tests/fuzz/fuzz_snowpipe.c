@@ -273,16 +273,7 @@ static enum rv_status try_history(const struct rv_snowpipe *pipe, struct rv_erro
 
 static void set_up(void)
 {
-	const struct rv_snowflake_settings_params params = { .account = "acme-data", .user = "loader" };
-	struct rv_error err = RV_ERROR_INIT;
-
-	setenv("SNOWFLAKE_HOME", "/nonexistent", 1);
-	setenv("HOME", "/nonexistent", 1);
-	setenv("XDG_CONFIG_HOME", "/nonexistent", 1);
-	setenv("SNOWFLAKE_AUTHENTICATOR", "oauth", 1);
-	setenv("SNOWFLAKE_TOKEN", "example", 1);
-	CHECK(rv_snowflake_new(&params, NULL, &snowflake, &err) == RV_OK);
-	json_object_seed(1);
+	snowflake = answers_of_snowflake();
 	for (size_t i = 0; i < MOST_FILES; i++)
 		files[i] = (struct rv_snowpipe_file){ rv_asprintf("dt=2026-11-29/%zu \"\xc3\xbc\\.zst", i), i };
 }
