@@ -133,6 +133,15 @@ static enum rv_status read_events(struct rv_json_pull *pull, struct receiver *to
 	}
 }
 
+static bool is_known_key(const char *key)
+{
+	static const char *const known[] = { "files", "completeResult", "nextBeginMark", "rangeEndTime" };
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+		if (strcmp(key, known[i]) == 0)
+			return true;
+	return false;
+}
+
 static enum rv_status read_report(struct rv_str body, struct receiver *to,
 				  struct rv_snowpipe_summary *ret, struct rv_error *err)
 {
@@ -162,6 +171,9 @@ static enum rv_status read_report(struct rv_str body, struct receiver *to,
 		rv_strbuf_clear(&text);
 		if (rv_json_pull_value(&pull, &text, err) != RV_OK)
 			return err->status;
+		/* What else stands there may be anything that is JSON, also a number of any size. */
+		if (!is_known_key(key.bytes))
+			continue;
 		json_t *value = json_loadb(text.bytes, text.len, JSON_DECODE_ANY, NULL);
 		if (!value || (strcmp(key.bytes, "files") == 0 && !json_is_null(value))) {
 			json_decref(value);

@@ -249,7 +249,7 @@ static void test_recent(void **state RV_UNUSED)
 			  EVENT("b", "\"status\":\"LOAD_IN_PROGRESS\",\"complete\":false") ","
 			  EVENT("c", "\"status\":\"LOAD_FAILED\",\"complete\":true,\"systemError\":\"gone\"") "]}" },
 		{ RECENT, .has = "&beginMark=1_39 HTTP", .status = 200,
-		  .body = "{\"completeResult\":false,\"files\":[]}" },
+		  .body = "{\"completeResult\":false,\"bytes\":123456789012345678901234567890,\"files\":[]}" },
 	};
 	const struct rv_snowpipe pipe = the_pipe();
 	char mark[64] = "";
