@@ -150,6 +150,22 @@ code_is_known () {
 	esac
 }
 
+# work_or_wait PID...: of those that were started at once each has worked, one at least, or says that another one holds
+# what it needs; what they said is in out.*
+work_or_wait () {
+	worked=0
+	for pid
+	do
+		wait $pid
+		case $? in
+		0) worked=$((worked + 1)) ;;
+		11) ;;
+		*) cat out.*; return 1 ;;
+		esac
+	done
+	test $worked -gt 0
+}
+
 # spool_all ARGUMENTS...: a push of standard input into the spool, of which nothing lands on the way, whatever its
 # pace: there is a file where the folder of the objects should be.
 spool_all () {
