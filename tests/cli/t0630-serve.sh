@@ -4,7 +4,6 @@ test_description='river serve --collect: events over HTTP, stored before they ar
 . "$RIVER_SOURCE/tests/lib/collect-lib.sh"
 
 river init >/dev/null && river stream create web/clicks >/dev/null
-trap 'end_collector' EXIT
 
 json="Content-Type: application/json"
 event () {

@@ -20,7 +20,7 @@ collector_kill () {
 	test -z "$server" || wait "$server" 2>/dev/null
 	server=
 }
-trap 'exit_ret=$?; collector_kill KILL; (exit $exit_ret); test_at_exit' EXIT
+test_atexit 'collector_kill KILL'
 
 has_events () {
 	find "$HOME/.local/state/river" -name "*.intake" -size +0 2>/dev/null | grep -q .

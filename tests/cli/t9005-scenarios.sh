@@ -177,6 +177,7 @@ collector_died () {
 	: >collector.err && walk_points=1 walk_total=1
 	sh -c "exit 139" & collector_pid=$!
 	wait $collector_pid || collector_code=$?
+	collector_pid=
 	collector_ended_with 137
 }
 test_expect_success 'a collector that ended before it was killed has a code of its own' '

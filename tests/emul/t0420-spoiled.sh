@@ -7,7 +7,6 @@ test_description='answers of S3, Firehose and Snowflake that are lost, cut anywh
 . "$RIVER_SOURCE/tests/lib/fault-proxy-lib.sh"
 
 emul_need
-trap 'exit_ret=$?; spoil_stop; (exit $exit_ret); test_at_exit' EXIT
 checker=$RIVER_BUILD/tests/fault/checker gen_events=$RIVER_BUILD/tests/bench/gen_events
 wrong_clock=$RIVER_BUILD/tests/lib/preload/wrong_clock.so
 emul_start || test_bug 'the emulator does not start'

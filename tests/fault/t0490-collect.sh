@@ -9,7 +9,6 @@ kills=10 events=0
 test -z "$RIVER_DEEP" || kills=100
 key=0123-$test_canary
 echo "shop $key" >keys && chmod 600 keys && test_holds_secret keys
-trap 'end_collector' EXIT
 
 # killed_while_sending KILLS START [client options]: with the columns of a row. The client goes on until all kills
 # are done, whoever of them is the quicker one.

@@ -13,7 +13,6 @@ key=0123-$test_canary
 echo "shop $key" >keys && chmod 600 keys && test_holds_secret keys slow never slow-body
 RIVER_COLLECT_KEYS=$PWD/keys
 export RIVER_COLLECT_KEYS
-trap 'end_collector' EXIT
 
 event () {
 	printf '{"cid":"c","z":"%s"}' "$1"

@@ -9,7 +9,6 @@ key=0123-$test_canary
 echo "shop $key" >keys && chmod 600 keys && echo "X-Write-Key: $key" >headers && test_holds_secret keys headers
 RIVER_COLLECT_KEYS=$PWD/keys
 export RIVER_COLLECT_KEYS
-trap 'end_collector' EXIT
 
 # pump_through KILLS DATASET OPTIONS...: the collector is killed so often while that runs; with the columns of a row
 pump_through () {

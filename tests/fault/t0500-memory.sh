@@ -9,7 +9,6 @@ test_description='memory that runs out in a library, anywhere: nothing lost, dou
 starve=$RIVER_BUILD/tests/lib/preload/starve.so
 make_zip=$RIVER_BUILD/tests/lib/make_zip
 test -f "$starve" || test_bug 'starve is not built: make check-faults builds it'
-trap 'end_collector' EXIT
 # What river knows, and no file may hold: some of what happens here ends by abort().
 AWS_SECRET_ACCESS_KEY=$test_canary key=0123-$test_canary
 export AWS_SECRET_ACCESS_KEY

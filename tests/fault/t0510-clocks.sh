@@ -9,7 +9,6 @@ test_description='a clock that is wrong, or set back and forward: every record o
 wrong_clock=$RIVER_BUILD/tests/lib/preload/wrong_clock.so
 make_zip=$RIVER_BUILD/tests/lib/make_zip
 test -f "$wrong_clock" || test_bug 'wrong_clock is not built: make check-faults builds it'
-trap 'end_collector' EXIT
 # what river knows, and no file may hold
 AWS_SECRET_ACCESS_KEY=$test_canary
 export AWS_SECRET_ACCESS_KEY

@@ -8,7 +8,6 @@ test_description='between a pump and a collector answers are lost, cut, doubled 
 
 push_world
 printf 'session: s\nfields: { cid: { column: s }, n: { column: n }, z: uuid4 }\n' >map.yaml
-trap 'exit_ret=$?; end_collector; spoil_stop; (exit $exit_ret); test_at_exit' EXIT
 rows=20 first=0
 
 # Rows that no other case has.

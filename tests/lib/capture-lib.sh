@@ -23,7 +23,7 @@ capture_stop () {
 	wait "$capture_pid" 2>/dev/null
 	capture_pid=
 }
-trap 'exit_ret=$?; capture_stop; (exit $exit_ret); test_at_exit' EXIT
+test_atexit capture_stop
 
 bodies () {
 	sed -n "s/^${1:-200} [0-9]* //p" captured

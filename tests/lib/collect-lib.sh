@@ -65,6 +65,7 @@ end_collector () {
 	collector_pid=
 	return 0
 }
+test_atexit end_collector
 
 collected () {
 	river --output csv query "select record->'request'->>'id' as z from $(echo "$stream" | tr / .) order by 1" |

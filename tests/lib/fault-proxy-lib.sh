@@ -26,6 +26,7 @@ spoil_stop () {
 	wait "$spoil_pid" 2>/dev/null
 	spoil_pid=
 }
+test_atexit spoil_stop
 
 spoil_requests () {
 	sed 1d spoil.log | wc -l

@@ -69,6 +69,13 @@ scenario_read () {
 	. "$1"
 }
 
+# What a scenario started ends with it, also when the script is stopped in the middle.
+scenario=
+scenario_finish () {
+	test -z "$scenario" || finish
+}
+test_atexit scenario_finish
+
 scenario_hand () {
 	tally_hand=$((tally_hand + 1))
 	echo "$1"
@@ -244,7 +251,6 @@ scenario_walk () {
 		printf '%s\tskipped\n' "$scenario" >>"$walk_rows"
 		return
 	fi
-	trap 'scenario_ret=$?; finish; (exit $scenario_ret); test_at_exit' EXIT
 	scenario_ready= scenario_failed=$test_failed
 	test_expect_success "$scenario: $title that nobody disturbs" scenario_undisturbed
 	for scenario_fault in $faults

@@ -203,9 +203,16 @@ test_prereqs=' ' test_no_prereqs=' ' test_lazy=' '
 # functions that libraries want called when all tests ran
 test_before_done=
 
-test_at_exit () {
+# test_atexit COMMAND: when the script ends, however it does; the last one first
+test_ends=
+test_atexit () {
+	test_ends="$1; $test_ends"
+}
+
+test_ended () {
 	test_code=$?
 	trap - EXIT
+	eval "$test_ends"
 	for test_mount in $test_mounts
 	do
 		umount "$test_mount" 2>/dev/null
@@ -219,7 +226,7 @@ test_at_exit () {
 	echo "# fatal: $TEST_NAME ended with code $test_code before test_done" >&4
 	exit 1
 }
-trap test_at_exit EXIT
+trap test_ended EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM

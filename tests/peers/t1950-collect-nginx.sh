@@ -6,7 +6,7 @@ test_description='the collector reads requests as nginx does, or refuses them, a
 nginx=$(command -v nginx || echo /usr/sbin/nginx)
 test -x "$nginx" || test_bug "nginx is missing: make deps-peers installs it"
 river init >/dev/null && river stream create web/clicks >/dev/null
-trap 'exit_ret=$?; end_collector; test -z "$nginx_pid" || kill "$nginx_pid" 2>/dev/null; (exit $exit_ret); test_at_exit' EXIT
+test_atexit 'test -z "$nginx_pid" || kill "$nginx_pid" 2>/dev/null'
 
 # nginx in front of the collector, on a port that is free now: $front
 start_nginx () {
