@@ -74,18 +74,6 @@ static int64_t now_us(void)
 	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
-static int64_t retry_after_ms(const struct rv_http_response *response)
-{
-	const char *text = rv_http_headers_get(&response->headers, "Retry-After");
-	int64_t ms = -1;
-
-	if (text && *text && strspn(text, "0123456789") == strlen(text) && strlen(text) < 8)
-		return (int64_t)strtol(text, NULL, 10) * 1000;
-	if (text && rv_http_parse_date(text, &ms))
-		ms -= response->date_ms >= 0 ? response->date_ms : rv_clock_ms();
-	return ms;
-}
-
 /* Until one answer counts. False: no more is to be sent. */
 static bool deliver(struct client *c, struct lane *lane, struct item *item)
 {
@@ -115,7 +103,7 @@ static bool deliver(struct client *c, struct lane *lane, struct item *item)
 			verdict = rv_post_judge(c->shown, response.status, &why);
 			if (verdict == RV_POST_AGAIN) {
 				rv_fail(&why, RV_FAILED, "it answers %d", response.status);
-				asked_ms = retry_after_ms(&response);
+				asked_ms = rv_http_retry_after_ms(&response, rv_clock_ms());
 			}
 		}
 		item->result.answer_us = now_us() - started_us;

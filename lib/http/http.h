@@ -154,6 +154,9 @@ int64_t rv_http_backoff_ms(unsigned attempt, int64_t base_ms, int64_t max_ms);
 void rv_http_encode(struct rv_strbuf *out, const char *bytes, size_t len, bool keep_slash);
 /* "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110, 5.6.7); false when it is not exactly that. */
 bool rv_http_parse_date(const char *s, int64_t *ret_ms);
+/* How long an answer asks to wait, at most a week: x-amz-retry-after (ms) or Retry-After (seconds, or a date,
+ * which counts from the answer's own Date, else from now_ms); -1: it does not say. */
+int64_t rv_http_retry_after_ms(const struct rv_http_response *response, int64_t now_ms);
 /* `text` with the values of secrets taken out: Authorization, security tokens, X-Amz-Signature and
  * X-Amz-Security-Token in URLs, bearer tokens, JSON Web Tokens wherever they stand, user:password@. For
  * messages and traces. */

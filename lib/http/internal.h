@@ -74,7 +74,5 @@ enum rv_status rv_http_proxy_refused(const char *url, long code, struct rv_error
 
 /* "https://host:port" of a URL, without user and password. */
 void rv_http_origin(struct rv_strbuf *out, const char *url);
-/* Of x-amz-retry-after (ms) or Retry-After (seconds, or a date); -1: neither. */
-int64_t rv_http_retry_after_ms(const struct rv_http_response *response, int64_t now_ms);
 
 #endif

@@ -23,7 +23,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "delivery/post.h"
+#include "delivery/post_impl.h"
 
 #define BODIES 5
 #define GOOD "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n"
@@ -194,6 +194,7 @@ static void settled(void *arg, const struct rv_post_result *r)
 
 /* Sends bodies over one lane. */
 static int64_t answer_timeout_ms = 100;
+static bool through_client; /* the way that https takes */
 static enum rv_status post(struct server *s, unsigned bodies, size_t size, int64_t retry_for_ms,
 			   struct outcome *ret, struct rv_error *err)
 {
@@ -211,7 +212,7 @@ static enum rv_status post(struct server *s, unsigned bodies, size_t size, int64
 	};
 	enum rv_status status = RV_OK;
 	*ret = (struct outcome){ .settled = 0 };
-	assert_int_equal(rv_post_new(&params, &p, err), RV_OK);
+	assert_int_equal(through_client ? rv_post_client_new(&params, &p, err) : rv_post_new(&params, &p, err), RV_OK);
 	memset(body, 'x', size);
 	for (unsigned i = 0; i < bodies; i++) {
 		char number[16];
@@ -298,6 +299,39 @@ static void test_64_liars(void **state)
 		server_stop(&s);
 		if (status != RV_LOCAL_IO || o.settled)
 			fail_msg("liar %zu for ever: %d, %u settled", i, status, o.settled);
+	}
+}
+
+/* A wait that is longer than the patience ends it at once; a time that is over, or none, is no reason to wait. */
+static void test_29_retry_after(void **state)
+{
+	static const struct {
+		const char *value;
+		bool waits;
+	} values[] = {
+		{ "1000", true }, { "99999999", true }, { "Fri, 31 Dec 2999 23:59:59 GMT", true },
+		{ "0", false }, { "Sun, 06 Nov 1994 08:49:37 GMT", false }, { "-5", false }, { "soon", false },
+		{ "99999999999999999999999", false },
+	};
+	struct server s;
+	struct outcome o;
+	(void)state;
+	for (size_t i = 0; i < 2 * sizeof(values) / sizeof(*values); i++) {
+		struct rv_error err = RV_ERROR_INIT;
+		char answer[128];
+		const struct attack attack = { .answer = answer, .times = values[i / 2].waits ? 0 : 2 };
+		snprintf(answer, sizeof(answer), "HTTP/1.1 503 No\r\nDate: Mon, 07 Nov 1994 08:49:37 GMT\r\nRetry-After: %s\r\n"
+			 "Content-Length: 0\r\n\r\n", values[i / 2].value);
+		through_client = i & 1;
+		answer_timeout_ms = 20000;
+		server_start(&s, &attack);
+		enum rv_status status = post(&s, 1, 20, 20000, &o, &err);
+		server_stop(&s);
+		through_client = false;
+		if (s.attacked != (values[i / 2].waits ? 1 : 2) || o.taken != !values[i / 2].waits ||
+		    status != (values[i / 2].waits ? RV_LOCAL_IO : RV_OK))
+			fail_msg("%s, %s: %u times, %u taken, %s", values[i / 2].value,
+				 i & 1 ? "client" : "plain", s.attacked, o.taken, err.message);
 	}
 }
 
@@ -471,6 +505,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_64_ends_at_each_byte),
 		cmocka_unit_test(test_64_liars),
+		cmocka_unit_test(test_29_retry_after),
 		cmocka_unit_test(test_64_taken_without_being_read),
 		cmocka_unit_test(test_07_short_count),
 		cmocka_unit_test(test_64_answered_at_once),
