@@ -164,12 +164,14 @@ static enum rv_status make_nodes(struct rv_duckdb *d, const struct rv_extract *e
 	return RV_OK;
 }
 
-/* A column as a text that table_value.h reads. */
+/* A column as a text that table_value.h reads. A cast writes the year 0 as one before Christ. */
 static void add_text(struct rv_strbuf *sql, const struct rv_column *column)
 {
-	rv_strbuf_puts(sql, column->type == RV_COLUMN_TIMESTAMP ? "strftime(" : "CAST(");
+	bool time = column->type == RV_COLUMN_TIMESTAMP, date = column->type == RV_COLUMN_DATE;
+
+	rv_strbuf_puts(sql, time || date ? "strftime(" : "CAST(");
 	duck_name(sql, column->name);
-	rv_strbuf_puts(sql, column->type == RV_COLUMN_TIMESTAMP ? ", '%Y-%m-%dT%H:%M:%S.%fZ')" : " AS VARCHAR)");
+	rv_strbuf_puts(sql, time ? ", '%Y-%m-%dT%H:%M:%S.%fZ')" : date ? ", '%Y-%m-%d')" : " AS VARCHAR)");
 }
 
 static enum rv_status give_rows(struct rv_duckdb *d, const struct rv_extract *extract,

@@ -111,6 +111,32 @@ test_expect_success 'what is deleted is marked; only what changed is written' '
 	documents >have && echo "[\"A\",1.5,[\"a\",\"b\"]]" >want && test_cmp want have
 '
 
+test_expect_success 'days of the first and of the last year come back from the warehouse as they were, also those that go' '
+	cat >days.yaml <<-\YAML &&
+	source: { path: days }
+	tables:
+	  days:
+	    member: days.csv
+	    key: [day]
+	    mode: merge
+	    delete_when: { column: op, equals: D }
+	    columns: { day: date, moment: { type: timestamp, timezone: UTC }, op: string }
+	documents: { day: { root: days, target: { lake: true } } }
+	YAML
+	mkdir days &&
+	printf "day,moment,op\n0000-01-01,0000-01-01 00:00:00,I\n0999-12-31,0999-12-31 23:59:59,I\n9999-12-31,9999-12-31 23:59:59,I\n" >days.csv &&
+	"$make_zip" --pack days/1.zip days.csv && river extract-load days.yaml &&
+	printf "day,moment,op\n0000-01-01,,D\n" >days.csv && "$make_zip" --pack days/2.zip days.csv && river extract-load days.yaml &&
+	zstd -qdc lake/loads/days/*/documents-day-v*.zst | grep -o "{.day.*\(_v\|_deleted\)" | sort >have &&
+	cat >want <<-\JSON &&
+	{"day":"0000-01-01","_v":2,"_deleted
+	{"day":"0000-01-01","moment":"0000-01-01T00:00:00Z","op":"I","_v
+	{"day":"0999-12-31","moment":"0999-12-31T23:59:59Z","op":"I","_v
+	{"day":"9999-12-31","moment":"9999-12-31T23:59:59Z","op":"I","_v
+	JSON
+	sed "s/\"_v\":[0-9]*,/\"_v\":2,/" have >plain && test_cmp want plain
+'
+
 test_expect_success 'taking anew writes higher versions and removes none' '
 	cp lake/loads/orders/*/documents-order-v000000002-0001.ndjson.zst before && mv drop/ext-2.zip keep &&
 	orders "A,01.02.2026 10:00,7,I" && lines && pack ext-2.zip && touch -d "2026-02-01 12:00" drop/ext-2.zip &&
