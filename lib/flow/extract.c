@@ -131,6 +131,7 @@ static enum rv_status go_on(struct extract_reading *reading, const json_t *summa
 		}
 		return err->status;
 	}
+	reading->again = true;
 	reading->rows = rv_json_get_u64(summary, "rows");
 	reading->rejected = rv_json_get_u64(summary, "rejected");
 	reading->bytes = rv_json_get_u64(summary, "text_bytes");
@@ -275,7 +276,7 @@ static enum rv_status take_archive(const struct rv_extract_params *params, struc
 				   struct rv_error *err)
 {
 	struct extract_reading reading = { .params = params, .archive = archive, .rejects = RV_STRBUF_INIT,
-					   .first_reject = RV_STRBUF_INIT };
+					   .first_reject = RV_STRBUF_INIT, .refused = RV_STRBUF_INIT };
 	bool replace = params->date || params->since;
 	enum rv_status status = read_archive(&reading, replace, result, err);
 
@@ -436,8 +437,8 @@ static enum rv_status conclude(const struct round *p, struct rv_error *err)
 		rv_fail(err, RV_PARTIAL, "%" PRIu64 " row%s set aside in %s/_river/extracts/%s",
 			result->rejected, result->rejected == 1 ? " was" : "s were", p->params->lake->url,
 			p->params->job->name);
-		rv_hint(err, "<extract>.rejects.ndjson has each with its line, reason and bytes; all other rows are "
-			     "loaded");
+		rv_hint(err, "<extract>.rejects.ndjson has each with its line, reason and bytes, and <extract>.refused.ndjson "
+			     "documents that cannot be written; all other rows are loaded");
 		return err->status;
 	}
 	return RV_OK;
@@ -513,7 +514,7 @@ static enum rv_status check_archive(const struct rv_extract_params *params,
 				    struct rv_error *err)
 {
 	struct extract_reading reading = { .params = params, .archive = archive, .rejects = RV_STRBUF_INIT,
-					   .first_reject = RV_STRBUF_INIT };
+					   .first_reject = RV_STRBUF_INIT, .refused = RV_STRBUF_INIT };
 	int fd = -1;
 	enum extract_known known = EXTRACT_NEW;
 	char size[RV_NUMBER_TEXT];

@@ -13,6 +13,7 @@
 
 /* Documents that are refused and said why. */
 #define REFUSED_MAX 1000
+#define REFUSED_MAX_BYTES ((size_t)256 << 20)
 
 static void mark_nests(bool *uses, const struct rv_job_nest *nests, size_t count)
 {
@@ -229,31 +230,93 @@ static enum rv_status send(struct extract_reading *reading, struct extract_docum
 	return status;
 }
 
+/* ---- those that cannot be written ---- */
+
+/* Of each shard its own, for they would write over each other's. Caller frees. */
+static char *refused_name(const struct extract_reading *reading)
+{
+	const struct rv_extract_params *params = reading->params;
+
+	if (params->shard.of < 2)
+		return rv_asprintf("_river/extracts/%s/%s.refused.ndjson", params->job->name, reading->identity);
+	return rv_asprintf("_river/extracts/%s/%s.refused-%uof%u.ndjson", params->job->name, reading->identity,
+			   params->shard.number, params->shard.of);
+}
+
+/* What a run before this one has named: if its documents have left the warehouse's list, this one does not see
+ * them any more. */
+static enum rv_status read_refused(struct extract_reading *reading, struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p) char *name = refused_name(reading);
+	char etag[RV_ETAG_TEXT];
+	bool found;
+
+	if (rv_store_get_optional(reading->params->lake, name, REFUSED_MAX_BYTES, &reading->refused, etag, &found,
+				  err) != RV_OK)
+		return err->status;
+	for (const char *c = reading->refused.bytes; (c = strchr(c, '\n')); c++)
+		reading->refused_before++;
+	reading->refused_before_bytes = reading->refused.len;
+	return RV_OK;
+}
+
+/* Adds a line unless it is there. */
+static void add_refused(struct extract_reading *reading, const char *line, size_t len)
+{
+	const struct rv_strbuf *all = &reading->refused;
+
+	for (const char *c = all->bytes, *end; (end = strchr(c, '\n')); c = end + 1)
+		if ((size_t)(end + 1 - c) == len && memcmp(c, line, len) == 0) {
+			if ((size_t)(c - all->bytes) < reading->refused_before_bytes && reading->refused_before)
+				reading->refused_before--;
+			return;
+		}
+	rv_strbuf_add(&reading->refused, line, len);
+}
+
+enum rv_status extract_documents_keep_refused(struct extract_reading *reading, const struct extract_document *d,
+					      struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p) char *name = refused_name(reading);
+
+	if (!d->refusals.len)
+		return RV_OK;
+	for (const char *line = d->refusals.bytes, *end; (end = strchr(line, '\n')); line = end + 1)
+		add_refused(reading, line, (size_t)(end + 1 - line));
+	return rv_store_put_bytes(reading->params->lake, name, reading->refused.bytes, reading->refused.len, NULL, err);
+}
+
+static enum rv_status send_one(struct extract_reading *reading, size_t number, const struct extract_tables *tables,
+			       struct rv_error *err)
+{
+	struct extract_document *d = &reading->documents[number];
+
+	if (d->document->scope == RV_JOB_SCOPE_HISTORY)
+		return extract_history_send(reading, number, tables, err);
+	if (send(reading, d, err) != RV_OK)
+		return err->status;
+	return extract_documents_keep_refused(reading, d, err);
+}
+
 enum rv_status extract_documents_send(struct extract_reading *reading, const struct extract_tables *tables,
 				      struct rv_error *err)
 {
-	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf refusals = RV_STRBUF_INIT;
-	RV_CLEANUP(rv_free_p)
-	char *name = rv_asprintf("_river/extracts/%s/%s.refused.ndjson", reading->params->job->name,
-				 reading->identity);
-
+	if (reading->again && extract_documents_are_sent(reading->params->job) && read_refused(reading, err) != RV_OK)
+		return err->status;
 	for (size_t i = 0; i < reading->params->job->documents_count; i++) {
-		struct extract_document *d = &reading->documents[i];
+		const struct extract_document *d = &reading->documents[i];
 
 		if (d->document->scope == RV_JOB_SCOPE_EXTRACT && !d->document->dynamodb)
 			continue;
-		if ((d->document->scope == RV_JOB_SCOPE_HISTORY ? extract_history_send(reading, i, tables, err)
-								: send(reading, d, err)) != RV_OK)
+		if (send_one(reading, i, tables, err) != RV_OK)
 			return rv_context(err, "documents.%s", d->document->name);
-		rv_strbuf_add(&refusals, d->refusals.bytes, d->refusals.len);
 		reading->rejected += d->refused;
-		if (d->refused && !reading->first_reject.len)
-			rv_strbuf_printf(&reading->first_reject, "document %s: %.*s", d->document->name,
-					 (int)strcspn(d->refusals.bytes, "\n"), d->refusals.bytes);
 	}
-	if (!refusals.len)
-		return RV_OK;
-	return rv_store_put_bytes(reading->params->lake, name, refusals.bytes, refusals.len, NULL, err);
+	reading->rejected += reading->refused_before;
+	if (reading->refused.len && !reading->first_reject.len)
+		rv_strbuf_printf(&reading->first_reject, "a document: %.*s", (int)strcspn(reading->refused.bytes, "\n"),
+				 reading->refused.bytes);
+	return RV_OK;
 }
 
 bool extract_documents_written(const struct extract_reading *reading)

@@ -21,6 +21,10 @@ struct extract_document {
 
 /* What became of a document of `arg`, a struct extract_document. */
 void extract_document_settled(void *arg, const struct rv_document_result *result);
+/* Names in the lake which of them cannot be written; before they leave the warehouse's list, for nobody is told
+ * of them afterwards. */
+enum rv_status extract_documents_keep_refused(struct extract_reading *reading, const struct extract_document *d,
+					      struct rv_error *err) RV_MUST_CHECK;
 
 /* ---- extract_documents_lake.c: documents into objects, a line each ---- */
 

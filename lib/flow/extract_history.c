@@ -153,8 +153,8 @@ static enum rv_status send(struct history *h, size_t number, struct rv_error *er
 		if (h->keeper->ops->flush(h->keeper, &ignored) != RV_OK)
 			ignored.status = RV_OK;
 	}
-	if (status != RV_OK)
-		return status;
+	if (status != RV_OK || extract_documents_keep_refused(h->reading, h->document, err) != RV_OK)
+		return err->status;
 	return warehouse->ops->extract_settled(warehouse, &h->tables->extract, document, h->version, err);
 }
 

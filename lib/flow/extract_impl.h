@@ -89,6 +89,10 @@ struct extract_reading {
 	uint64_t total_bytes;
 	struct rv_strbuf first_reject; /* in words */
 	struct extract_document *documents; /* of the job */
+	struct rv_strbuf refused;      /* NDJSON: documents that cannot be written, also those of earlier runs */
+	uint64_t refused_before;       /* lines of it that earlier runs alone have written, */
+	size_t refused_before_bytes;   /* and what earlier runs have in it */
+	bool again;                    /* its rows were in the warehouse before this run */
 	bool whole;                    /* no document is left to another shard */
 };
 /* Which member is which table. RV_BAD_DATA: a table has none, a member would be two. */

@@ -67,6 +67,7 @@ void extract_reading_release(struct extract_reading *reading)
 	extract_documents_release(reading);
 	rv_strbuf_release(&reading->rejects);
 	rv_strbuf_release(&reading->first_reject);
+	rv_strbuf_release(&reading->refused);
 	rv_zip_free(reading->zip);
 }
 

@@ -203,7 +203,13 @@ static enum rv_status remove_replaced(struct extract_reading *reading, struct rv
 		char *loads = rv_asprintf("loads/%s/%.16s/", job->name, replaced.identities.items[i]);
 		RV_CLEANUP(rv_free_p) char *row = ledger_name(job, replaced.identities.items[i]);
 
+		/* what was set aside of it: the same names, if there is any this time */
+		RV_CLEANUP(rv_free_p)
+		char *aside = rv_asprintf("%s%s.re", ledger, replaced.identities.items[i]);
+
 		status = remove_loads(lake, loads, err);
+		if (status == RV_OK)
+			status = remove_loads(lake, aside, err);
 		/* the row last: a run that is killed finds it again; its own one says that it is torn */
 		if (status == RV_OK && i)
 			status = lake->ops->remove(lake, row, NULL, err);
@@ -470,8 +476,10 @@ static enum rv_status write_tables(struct extract_reading *reading, struct extra
 	     tables->warehouse->ops->extract_find(tables->warehouse, tables->extract.job, reading->identity,
 						  &ignored, &taken, err) != RV_OK))
 		return err->status;
-	if (taken)
+	if (taken) {
+		reading->again = true;
 		return RV_OK;
+	}
 	json_t *repeated = json_object();
 	enum rv_status status = take_tables(reading, tables, repeated, err);
 
