@@ -189,6 +189,7 @@ void extract_document_settled(void *arg, const struct rv_document_result *result
 
 	d->expired += result->fate == RV_DOCUMENT_EXPIRED;
 	d->written += result->fate == RV_DOCUMENT_WRITTEN;
+	d->superseded += result->fate == RV_DOCUMENT_SUPERSEDED;
 	if (result->fate != RV_DOCUMENT_REFUSED || ++d->refused > REFUSED_MAX)
 		return;
 	rv_strbuf_printf(&d->refusals, "{\"v\":1,\"document\":\"%s\",\"reason\":", d->document->name);
@@ -324,7 +325,7 @@ bool extract_documents_written(const struct extract_reading *reading)
 	for (size_t i = 0; i < reading->params->job->documents_count; i++) {
 		const struct extract_document *d = &reading->documents[i];
 
-		if (d->written || d->removed || d->refused || d->expired)
+		if (d->written || d->removed || d->refused || d->expired || d->superseded)
 			return true;
 	}
 	return false;
@@ -372,12 +373,13 @@ json_t *extract_documents_summary(const struct extract_reading *reading)
 						      (json_int_t)n->repeated_parents));
 		}
 		json_object_set_new(all, d->document->name,
-				    json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "documents",
+				    json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "documents",
 					      (json_int_t)t->documents, "bytes",
 					      (json_int_t)t->document_bytes, "repeated_roots",
 					      (json_int_t)t->repeated_roots, "keyless_roots",
 					      (json_int_t)t->keyless_roots, "written",
-					      (json_int_t)d->written, "removed", (json_int_t)d->removed, "expired", (json_int_t)d->expired,
+					      (json_int_t)d->written, "removed", (json_int_t)d->removed, "superseded",
+					      (json_int_t)d->superseded, "expired", (json_int_t)d->expired,
 					      "refused", (json_int_t)d->refused, "nests", nests));
 	}
 	return all;

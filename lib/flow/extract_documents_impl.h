@@ -15,7 +15,7 @@ struct extract_document {
 	bool *uses;               /* tables of the job whose rows it takes as they are read */
 	size_t in_warehouse;      /* HISTORY: its number there */
 	pthread_mutex_t *mutexes; /* of each table: the composer takes one thread per table */
-	uint64_t refused, expired, written, removed;
+	uint64_t refused, expired, written, removed, superseded;
 	struct rv_strbuf refusals;
 };
 

@@ -4,6 +4,7 @@
  */
 #include "flow/extract_documents_impl.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/memory.h"
@@ -129,6 +130,30 @@ static enum rv_status close_end(struct history *h, size_t number, size_t first_o
 	return extract_put_later(h->reading, first_object, stem, err);
 }
 
+/*
+ * Newer versions are those of runs that took extracts meanwhile. Where none was, they are of another warehouse or job,
+ * or of this job under another scope, whose versions are times; and this one's would stay older for good, unseen.
+ */
+static enum rv_status check_superseded(struct history *h, struct rv_error *err)
+{
+	const struct extract_document *d = h->document;
+	struct rv_warehouse *warehouse = h->tables->warehouse;
+	uint64_t number;
+
+	if (!d->superseded)
+		return RV_OK;
+	if (warehouse->ops->extract_number(warehouse, &number, err) != RV_OK)
+		return err->status;
+	if (number != h->version)
+		return RV_OK;
+	rv_fail(err, RV_CONFLICT, "%" PRIu64 " of them %s in the table %s with a version above %" PRIu64
+				  ", which this warehouse has not given yet", d->superseded,
+		d->superseded == 1 ? "is" : "are", d->document->dynamodb, number);
+	rv_hint(err, "another job or warehouse wrote there, or this job with `scope: extract`: name another table, or "
+		     "remove those items; they are written then");
+	return err->status;
+}
+
 static enum rv_status send(struct history *h, size_t number, struct rv_error *err)
 {
 	const struct rv_extract_changes changes = { .row = take_changed, .gone = take_gone, .arg = h };
@@ -153,7 +178,8 @@ static enum rv_status send(struct history *h, size_t number, struct rv_error *er
 		if (h->keeper->ops->flush(h->keeper, &ignored) != RV_OK)
 			ignored.status = RV_OK;
 	}
-	if (status != RV_OK || extract_documents_keep_refused(h->reading, h->document, err) != RV_OK)
+	if (status != RV_OK || check_superseded(h, err) != RV_OK ||
+	    extract_documents_keep_refused(h->reading, h->document, err) != RV_OK)
 		return err->status;
 	return warehouse->ops->extract_settled(warehouse, &h->tables->extract, document, h->version, err);
 }

@@ -106,6 +106,17 @@ test_expect_success 'a replaced extract takes what it had brought with it' '
 	expect "A 1.5 Eve later" "B 3 Bob a,c,d"
 '
 
+test_expect_success 'versions that this warehouse has not given, of the former scope: told, and the documents stay to be written' '
+	fresh && mv job.yaml history && sed "s/scope: history/scope: extract\n    complete: true/" history >job.yaml &&
+	orders A,c1,I,2026-01-01T00:00:00Z,1 && customers c1,Ada && extract 1.zip && river extract-load job.yaml && expect "A 1 Ada " &&
+	cp history job.yaml && orders A,c1,I,2026-01-01T00:00:00Z,2 B,c1,I,2026-01-01T00:00:00Z,3 && extract 2.zip &&
+	for i in 1 2
+	do
+		test_expect_code 6 river extract-load job.yaml 2>err && grep "1 of them is in the table $table with a version above 2" err || return 1
+	done &&
+	expect "A 1 Ada " "B 3 Ada "
+'
+
 test_expect_success '158: DynamoDB is away: the rows are there, and the next run writes the documents' '
 	fresh && orders A,c1,I,2026-01-01T00:00:00Z,1 && lines 1,A,a, && extract 1.zip &&
 	{ AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:1 river --timeout 5s extract-load job.yaml 2>err; test $? != 0; } &&

@@ -1,5 +1,6 @@
-/* Documents that cannot be written are named in the lake, whatever becomes of the run behind them: they have left
- * the warehouse's list, so no later run would see them. */
+/* Documents over all extracts that are not written. Those that cannot be are named in the lake, whatever becomes of the
+ * run behind them: they have left the warehouse's list, so no later run would see them. Those of which the table has a
+ * newer version that nobody can have written stay on the list. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -31,6 +32,8 @@ struct world {
 	struct rv_warehouse warehouse;
 	const char *listed[DOCUMENTS]; /* the root that each document's list has; NULL: none */
 	const char *refused;           /* the root that no keeper takes */
+	bool newer;                    /* there are newer versions of all others */
+	uint64_t number, taken;        /* of the last extract, and how many are taken while documents are written */
 	int broken;                    /* the document whose keeper cannot be opened; -1: none */
 	struct rv_error err;
 };
@@ -40,7 +43,7 @@ static struct world *world;
 
 static enum rv_status number(struct rv_warehouse *w RV_UNUSED, uint64_t *ret, struct rv_error *err RV_UNUSED)
 {
-	*ret = 7;
+	*ret = world->number;
 	return RV_OK;
 }
 
@@ -77,7 +80,9 @@ static enum rv_status put(struct rv_documents *documents, const struct rv_docume
 	struct keeper *k = (struct keeper *)documents;
 	bool refused = world->refused && memmem(document->json, document->len, world->refused, strlen(world->refused));
 	RV_CLEANUP(rv_free_p) char *reason = rv_asprintf("%s is too large", world->refused ? world->refused : "");
-	const struct rv_document_result result = { .fate = refused ? RV_DOCUMENT_REFUSED : RV_DOCUMENT_WRITTEN,
+	const struct rv_document_result result = { .fate = refused ? RV_DOCUMENT_REFUSED
+							  : world->newer ? RV_DOCUMENT_SUPERSEDED
+									 : RV_DOCUMENT_WRITTEN,
 						   .reason = refused ? reason : "" };
 
 	k->settled(k->arg, &result);
@@ -86,6 +91,7 @@ static enum rv_status put(struct rv_documents *documents, const struct rv_docume
 
 static enum rv_status flush(struct rv_documents *documents RV_UNUSED, struct rv_error *err RV_UNUSED)
 {
+	world->number += world->taken;
 	return RV_OK;
 }
 
@@ -155,6 +161,7 @@ static int world_start(void **state)
 	w->lake = rv_store_mem_new();
 	w->warehouse.ops = &warehouse_ops;
 	w->broken = -1;
+	w->number = 7;
 	assert_int_equal(rv_job_parse("job.yaml", job_text, sizeof(job_text) - 1, &w->job, &w->err), RV_OK);
 	w->params = (struct rv_extract_params){ .job = &w->job, .lake = w->lake, .state_dir = w->folder,
 						.documents = open_keeper, .max_memory_bytes = 64 << 20,
@@ -235,13 +242,31 @@ static void test_shards_do_not_write_over_each_other(void **state)
 	assert_named(w, "refused-2of2.ndjson", "{\"v\":1,\"document\":\"a\",\"reason\":\"o-2 is too large\"}\n");
 }
 
+static void test_newer_versions_of_nobody(void **state)
+{
+	struct world *w = *state;
+	uint64_t aside;
+
+	w->listed[0] = "o-1";
+	w->newer = true;
+	assert_int_equal(run(w, false, &aside), RV_CONFLICT);
+	assert_string_equal(w->err.message, "documents.a: 1 of them is in the table a-table with a version above 7, "
+					    "which this warehouse has not given yet");
+	assert_string_equal(w->listed[0], "o-1"); /* to be written once there is room for it */
+	/* of a run that was faster they are as they should be */
+	w->taken = 1;
+	assert_int_equal(run(w, true, &aside), RV_OK);
+	assert_null(w->listed[0]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_what_is_written_behind_fails, world_start, world_end),
 		cmocka_unit_test_setup_teardown(test_what_is_refused_once_more_is_named_once, world_start, world_end),
 		cmocka_unit_test_setup_teardown(test_shards_do_not_write_over_each_other, world_start, world_end),
+		cmocka_unit_test_setup_teardown(test_newer_versions_of_nobody, world_start, world_end),
 	};
 
-	return cmocka_run_group_tests_name("extract_refused", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("extract_history", tests, NULL, NULL);
 }
