@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "format/cut_text.h"
 #include "format/number_pattern.h"
 
 static void copy_list(const struct rv_string_list *from, struct rv_string_list *to)
@@ -275,6 +276,49 @@ static enum rv_status parse_columns(struct rv_def *p, const struct rv_yaml_node 
 
 /* ---- a table ---- */
 
+/* What no value of the column is would never be equal: no row would be deleted, and nobody be told. */
+static enum rv_status check_equals(struct rv_def *p, const struct rv_yaml_node *node,
+				   const struct rv_column *column)
+{
+	const struct rv_str text = rv_str_of(node->text);
+	char type[RV_COLUMN_TYPE_TEXT], why[RV_CUT_REASON];
+	struct rv_cut_number number;
+	__int128 decimal;
+	int64_t value;
+	bool yes, good = true;
+
+	switch (column->type) {
+	case RV_COLUMN_STRING:
+	case RV_COLUMN_JSON:
+		break;
+	case RV_COLUMN_INTEGER:
+		good = rv_cut_integer(text, &value, why);
+		break;
+	case RV_COLUMN_DECIMAL:
+		good = rv_cut_decimal(text, column->precision, column->scale, &decimal, why);
+		break;
+	case RV_COLUMN_DOUBLE:
+		good = rv_cut_number(text, &number, why);
+		break;
+	case RV_COLUMN_BOOLEAN:
+		good = rv_cut_boolean(text, &yes, why);
+		break;
+	case RV_COLUMN_DATE:
+		good = rv_cut_date(text, NULL, &value, why);
+		break;
+	case RV_COLUMN_TIMESTAMP:
+		good = rv_cut_timestamp(text, NULL, "UTC", &value, why);
+		break;
+	}
+	if (good)
+		return RV_OK;
+	rv_def_bad(p, node, "delete_when: '%.100s' %s, and %s is a %s", node->text, why, column->name,
+		   rv_column_type_text(column, type));
+	rv_hint(p->err, "it is compared with the column's value, not with how the file writes it: true, 1.50, "
+			"2026-11-20");
+	return p->err->status;
+}
+
 static enum rv_status parse_delete_when(struct rv_def *p, const struct rv_yaml_node *node,
 					struct rv_job_table *table)
 {
@@ -292,6 +336,8 @@ static enum rv_status parse_delete_when(struct rv_def *p, const struct rv_yaml_n
 		return rv_def_bad(p, node, "delete_when: needs `mode: merge`");
 	if (rv_def_parse_text(p, column, "delete_when.column", 63, &table->delete_column) != RV_OK ||
 	    rv_job_need_column(p, table, column, "delete_when.column", table->delete_column) != RV_OK)
+		return p->err->status;
+	if (check_equals(p, equals, rv_job_column(table, table->delete_column)) != RV_OK)
 		return p->err->status;
 	table->delete_equals = rv_strdup(equals->text);
 	return RV_OK;
