@@ -298,11 +298,11 @@ static bool put_timestamp(const struct rv_column *column, struct rv_str s, struc
 
 /* ---- json ---- */
 
-static bool is_object(const char *p, size_t len)
+static bool is_object(const char *p, size_t len, unsigned max_depth)
 {
 	struct rv_json_scan scan;
 
-	return rv_json_scan_object(p, len, 0, 0, &scan) == RV_JSON_OK && scan.end == len;
+	return rv_json_scan_object(p, len, max_depth, 0, &scan) == RV_JSON_OK && scan.end == len;
 }
 
 /* One value that is no object, with numbers of any size: as a member, and as an item. Several would be either
@@ -316,7 +316,7 @@ static bool is_value(struct rv_str s)
 		rv_strbuf_puts(&text, item ? "{\"\":[" : "{\"\":");
 		rv_strbuf_add(&text, s.p, s.len);
 		rv_strbuf_puts(&text, item ? "]}" : "}");
-		if (!is_object(text.bytes, text.len))
+		if (!is_object(text.bytes, text.len, RV_JSON_MAX_DEPTH))
 			return false;
 	}
 	return true;
@@ -330,7 +330,8 @@ static bool put_json(struct rv_str s, struct rv_strbuf *row, char *reason)
 		s.p++;
 		s.len--;
 	}
-	if (!s.len || !(s.p[0] == '{' ? is_object(s.p, s.len) : is_value(s)))
+	/* the row is around it, and what is deeper than a record may be is loaded nowhere */
+	if (!s.len || !(s.p[0] == '{' ? is_object(s.p, s.len, RV_JSON_MAX_DEPTH - 1) : is_value(s)))
 		return refuse(reason, "is not JSON");
 	rv_packed_put_literal(row, s.p, s.len);
 	/* loads have a row in a line; of valid JSON, line ends stand between its pieces */

@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "flow/table_csv.h"
 #include "flow/table_value.h"
+#include "format/json_scan.h"
 #include "format/packed_row.h"
 
 /* What a reading gave, as text: rows as JSON arrays, rejects as "!code line:offset reason". */
@@ -504,6 +505,17 @@ static void test_booleans_and_json(void **state RV_UNUSED)
 	value("json", "1,\"b\":2", "! is not JSON");
 	value("json", "{\"a\":1} x", "! is not JSON");
 	value("json", "{", "! is not JSON");
+	/* as deep as a record may be, with the row around it */
+	for (size_t depth = RV_JSON_MAX_DEPTH - 1; depth <= RV_JSON_MAX_DEPTH; depth++) {
+		RV_CLEANUP(rv_strbuf_release) struct rv_strbuf deep = RV_STRBUF_INIT;
+
+		for (size_t i = 1; i < depth; i++)
+			rv_strbuf_puts(&deep, "{\"a\":");
+		rv_strbuf_puts(&deep, "{}");
+		for (size_t i = 1; i < depth; i++)
+			rv_strbuf_putc(&deep, '}');
+		value("json", deep.bytes, depth < RV_JSON_MAX_DEPTH ? deep.bytes : "! is not JSON");
+	}
 }
 
 int main(void)
