@@ -180,7 +180,8 @@ static enum rv_status push_files(struct run *run, const char *name, const char *
 		.lake = cx->lake,
 		.delivery = delivery,
 		.state_dir = cx->profile->state_dir,
-		.read = { .format = RV_FORMAT_NDJSON, .max_record_bytes = 16 << 20, .max_depth = 1024,
+		/* how long a row may be is the job's, and it has been looked at */
+		.read = { .format = RV_FORMAT_NDJSON, .max_record_bytes = 128 << 20, .max_depth = 1024,
 			  .refuse_river_key = stream.stamp != RV_STAMP_NONE,
 			  .csv = RV_CSV_DIALECT_INIT },
 		.files = files,

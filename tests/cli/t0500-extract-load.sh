@@ -165,6 +165,19 @@ test_expect_success 'records of a stream, once, also when the ledger is lost' '
 	test_cmp want have
 '
 
+test_expect_success 'rows as long as the job lets them be are records of a stream' '
+	fresh && cat >long.yaml <<-\YAML &&
+	source: { path: drop }
+	tables: { t: { member: t.csv, columns: { id: integer, s: string } } }
+	loads: { t: { to: stream dw/long } }
+	limits: { max_row: 32MiB }
+	YAML
+	river stream create dw/long >/dev/null &&
+	{ printf "id,s\n1," && head -c 17000000 /dev/zero | tr "\0" x && printf "\n2,y\n"; } >t.csv &&
+	mkdir -p drop && "$make_zip" --pack drop/long.zip t.csv && river extract-load long.yaml 2>err && test_must_be_empty err &&
+	test $(find lake/data -type f | xargs zstd -qdc | wc -c) = 17000033
+'
+
 test_expect_success '130, 132: rows that are not right are set aside, up to a number' '
 	fresh &&
 	printf "order_id,placed,total,op\nA1,x,1,I\nA2,01.02.2024 10:00,1.999,I\nA3,01.02.2024 10:00,1,I\n,,,\n" >ORDERS_1.csv &&
