@@ -245,8 +245,7 @@ static enum rv_status fit_table(struct rv_duckdb *d, const struct rv_extract_tab
 	return sql.len ? duck_run(d, sql.bytes, NULL, err) : RV_OK;
 }
 
-static enum rv_status prepare_table(struct rv_duckdb *d, const struct rv_extract_table *t,
-				    struct rv_error *err)
+enum rv_status duck_extract_prepare(struct rv_duckdb *d, const struct rv_extract_table *t, struct rv_error *err)
 {
 	RV_CLEANUP(rv_free_p) char *rows = rows_name(t);
 	bool there;
@@ -480,7 +479,7 @@ static enum rv_status take_entered(struct rv_duckdb *d, struct rv_extract *extra
 	if (duck_run(d, sql.bytes, NULL, err) != RV_OK)
 		return err->status;
 	for (size_t i = 0; i < extract->tables_count; i++)
-		if (prepare_table(d, &extract->tables[i], err) != RV_OK ||
+		if (duck_extract_prepare(d, &extract->tables[i], err) != RV_OK ||
 		    (replaced.len && extract->tables[i].merge &&
 		     note_touched(d, &extract->tables[i], i, replaced.bytes, true, err) != RV_OK))
 			return err->status;
@@ -512,7 +511,7 @@ static enum rv_status check_tables(struct rv_duckdb *d, const struct rv_extract 
 				   struct rv_error *err)
 {
 	for (size_t i = 0; i < extract->tables_count; i++)
-		if (prepare_table(d, &extract->tables[i], err) != RV_OK)
+		if (duck_extract_prepare(d, &extract->tables[i], err) != RV_OK)
 			return err->status;
 	return RV_OK;
 }

@@ -101,22 +101,29 @@ static enum rv_status note_touched_roots(struct rv_duckdb *d, const struct rv_ex
 	return duck_run(d, sql.bytes, NULL, err);
 }
 
+static enum rv_status make_roots(struct rv_duckdb *d, const struct rv_extract *extract,
+				 const struct rv_extract_document *document, struct rv_error *err)
+{
+	const struct rv_extract_table *root = &extract->tables[document->nodes[0].table];
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf sql = RV_STRBUF_INIT;
+
+	rv_strbuf_puts(&sql, "CREATE TABLE IF NOT EXISTS ");
+	add_roots(&sql, extract, document);
+	rv_strbuf_puts(&sql, " AS SELECT ");
+	duck_extract_key(&sql, root, "");
+	rv_strbuf_puts(&sql, ", 0::BIGINT AS \"river extract\" FROM ");
+	duck_extract_rows(&sql, root);
+	rv_strbuf_puts(&sql, " LIMIT 0");
+	return duck_run(d, sql.bytes, NULL, err);
+}
+
 enum rv_status duck_history_note(struct rv_duckdb *d, const struct rv_extract *extract, uint64_t number,
 				 struct rv_error *err)
 {
 	for (size_t i = 0; i < extract->documents_count; i++) {
 		const struct rv_extract_document *document = &extract->documents[i];
-		const struct rv_extract_table *root = &extract->tables[document->nodes[0].table];
-		RV_CLEANUP(rv_strbuf_release) struct rv_strbuf sql = RV_STRBUF_INIT;
 
-		rv_strbuf_puts(&sql, "CREATE TABLE IF NOT EXISTS ");
-		add_roots(&sql, extract, document);
-		rv_strbuf_puts(&sql, " AS SELECT ");
-		duck_extract_key(&sql, root, "");
-		rv_strbuf_puts(&sql, ", 0::BIGINT AS \"river extract\" FROM ");
-		duck_extract_rows(&sql, root);
-		rv_strbuf_puts(&sql, " LIMIT 0");
-		if (duck_run(d, sql.bytes, NULL, err) != RV_OK ||
+		if (make_roots(d, extract, document, err) != RV_OK ||
 		    note_touched_roots(d, extract, document, number, err) != RV_OK)
 			return err->status;
 		for (size_t n = 1; n < document->nodes_count; n++)
@@ -257,7 +264,11 @@ enum rv_status duck_extract_changed(struct rv_warehouse *w, const struct rv_extr
 		return err->status;
 	RV_CLEANUP(leave_p) RV_UNUSED struct rv_duckdb *entered = d;
 
-	if (make_nodes(d, extract, doc, err) != RV_OK)
+	/* an extract that was taken before the job had these documents has no list of theirs, and perhaps no tables */
+	for (size_t i = 0; i < doc->nodes_count; i++)
+		if (duck_extract_prepare(d, &extract->tables[doc->nodes[i].table], err) != RV_OK)
+			return err->status;
+	if (make_roots(d, extract, doc, err) != RV_OK || make_nodes(d, extract, doc, err) != RV_OK)
 		return err->status;
 	for (size_t t = 0; t < extract->tables_count; t++)
 		if (give_rows(d, extract, doc, t, changes, err) != RV_OK)

@@ -163,6 +163,16 @@ test_expect_success 'the readers query of the manual' '
 	test_cmp want have
 '
 
+test_expect_success 'documents and tables that the job has only since an extract was taken keep nothing back' '
+	fresh && orders "A,01.02.2026 10:00,1.50,I" && lines A,1,a && pack ext-1.zip &&
+	sed "s/target: {.*/target: { dynamodb: orders }/" lake.yaml >away.yaml &&
+	{ AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:1 AWS_ACCESS_KEY_ID=a AWS_SECRET_ACCESS_KEY=b AWS_REGION=eu-west-1 \
+		river --timeout 5s extract-load away.yaml 2>err; test $? = 1; } &&
+	sed "s/^  order:/  renamed:/" lake.yaml >renamed.yaml && river extract-load renamed.yaml --output json >out && jq -e ".taken == 1" out &&
+	orders "B,01.02.2026 10:00,2,I" && lines && pack ext-2.zip && river extract-load renamed.yaml &&
+	zstd -qdc lake/loads/orders/*/documents-renamed-v*.zst | jq -r .order_id >have && echo B >want && test_cmp want have
+'
+
 test_expect_success 'a table that the job has in the lake is kept beside it' '
 	fresh && sed "s|^loads:.*|loads: { orders: { format: csv, compression: none }, lines: { to: lake } }|" lake.yaml >job.yaml &&
 	orders "A,01.02.2026 10:00,1.50,I" && lines A,1,a && pack ext-1.zip && river extract-load job.yaml &&
