@@ -189,6 +189,17 @@ static void add_to_batch(struct rv_pump_poster *p, unsigned lane, uint64_t row, 
 	open->rows[open->count++] = row;
 }
 
+/* The event that there was no room for. False: there still is none. */
+static bool hand_over_held(struct rv_pump_poster *p, struct rv_post *post)
+{
+	if (!p->held.len)
+		return true;
+	if (!post->ops->add(post, p->held_lane, p->held_row, p->held.bytes, p->held.len))
+		return false;
+	rv_strbuf_clear(&p->held);
+	return true;
+}
+
 /* Open bodies that are old, or all of them. False: no room for one. */
 static bool hand_over_old(struct rv_pump_poster *p, struct rv_post *post, bool all)
 {
@@ -211,17 +222,12 @@ static enum rv_status send_event(struct rv_pump_poster *p, struct rv_post *post,
 	size_t len;
 
 	*ret = false;
-	if (row - p->base >= RING_ROWS)
-		return RV_OK;
 	if (p->params.batch > 1 && p->lanes[lane].count >= p->params.batch &&
 	    !hand_over_batch(p, post, lane))
 		return RV_OK;
 	/* asked before it is rendered: an event that was is as good as sent */
-	if (p->params.batch == 1 && p->held.len) {
-		if (!post->ops->add(post, p->held_lane, p->held_row, p->held.bytes, p->held.len))
-			return RV_OK;
-		rv_strbuf_clear(&p->held);
-	}
+	if (!hand_over_held(p, post))
+		return RV_OK;
 	*ret = true;
 	if (rv_pump_line_take(p->line, &event, &len, err) != RV_OK)
 		return err->status;
@@ -321,11 +327,8 @@ static enum rv_status drain(struct rv_pump_poster *p, struct rv_post *post, bool
 	int64_t end_us = now_us + p->params.patience_ms * 1000, trouble_us = now_us + TROUBLE_US;
 
 	while (p->result->unsettled) {
-		bool all = hand_over_old(p, post, true);
-
-		if (all && p->held.len &&
-		    post->ops->add(post, p->held_lane, p->held_row, p->held.bytes, p->held.len))
-			rv_strbuf_clear(&p->held);
+		if (hand_over_old(p, post, true))
+			(void)!hand_over_held(p, post);
 		/* what is being tried again need not come to an end now */
 		if (stopping && post->trouble[0] && end_us > trouble_us)
 			end_us = trouble_us;
@@ -355,6 +358,15 @@ static enum rv_status run(struct rv_pump_poster *p, struct rv_post *post, struct
 		if (p->params.should_stop && p->params.should_stop()) {
 			p->result->stopped = true;
 			return RV_OK;
+		}
+		/* Also rows that are no events: a bit that is set for one would be taken for that of the row
+		 * a ring before it, which may be on its way. */
+		if (p->top - p->base >= RING_ROWS) {
+			if (hand_over_old(p, post, true))
+				(void)!hand_over_held(p, post);
+			if (post->ops->step(post, 100000, err) != RV_OK || between(p, post, err) != RV_OK)
+				return err->status;
+			continue;
 		}
 		/* input that trickles is looked at between answers */
 		if (rv_pump_line_next(p->line, post->waiting ? 1 : 100, &ready, &row, err) != RV_OK)
