@@ -41,15 +41,15 @@ static void add_service(struct rv_strbuf *out, struct rv_command_context *cx, co
 	/* An upgrade took the place of the binary that runs here: the unit begins the new one. */
 	if (n > (ssize_t)strlen(deleted) && strcmp(program + n - strlen(deleted), deleted) == 0)
 		program[(size_t)n - strlen(deleted)] = '\0';
-	size_t files_count;
-	const char *const *files = rv_config_files(cx->config, &files_count);
+	const char *file = rv_config_profile_file(cx->config);
 	rv_strbuf_printf(out, "# /etc/systemd/system/%s.service\n[Unit]\n"
 			 "Description=river collector of %s\nRequires=%s.socket\n"
 			 "After=network-online.target\nWants=network-online.target\n\n"
 			 "[Service]\nType=notify\nUser=river\n", name, stream, name);
-	if (files_count) {
+	/* RIVER_CONFIG takes the place of all files, so it has to be the one with the profile. */
+	if (file) {
 		rv_strbuf_puts(out, "Environment=");
-		RV_CLEANUP(rv_free_p) char *variable = rv_asprintf("RIVER_CONFIG=%s", files[0]);
+		RV_CLEANUP(rv_free_p) char *variable = rv_asprintf("RIVER_CONFIG=%s", file);
 		add_word(out, variable, false);
 		rv_strbuf_putc(out, '\n');
 	}

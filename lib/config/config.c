@@ -30,6 +30,7 @@ struct rv_config {
 	struct rv_config_value *values;
 	size_t values_count, values_capacity;
 	char *profile_origin;
+	const char *profile_file; /* one of the paths; NULL: none has it */
 	struct rv_profile profile;
 };
 
@@ -180,9 +181,11 @@ static enum rv_status choose(struct rv_config *c, const struct rv_config_params 
 	c->profile.name = rv_strdup(name);
 	for (size_t i = 0; i < c->files_count; i++) {
 		*ret = rv_config_file_profile(&c->files[i], name);
+		c->profile_file = c->paths[i];
 		if (*ret)
 			return RV_OK;
 	}
+	c->profile_file = NULL;
 	if (profiles == 0 && strcmp(name, "local") == 0)
 		return RV_OK;
 	no_such_profile(c, name, err);
@@ -709,6 +712,11 @@ void rv_config_each(const struct rv_config *config,
 {
 	for (size_t i = 0; i < config->values_count; i++)
 		each(arg, &config->values[i]);
+}
+
+const char *rv_config_profile_file(const struct rv_config *config)
+{
+	return config->profile_file;
 }
 
 const char *const *rv_config_files(const struct rv_config *config, size_t *ret_count)

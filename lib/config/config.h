@@ -45,6 +45,8 @@ void rv_config_free_p(struct rv_config **config);
 const struct rv_profile *rv_config_profile(const struct rv_config *config);
 /* Why this profile: "--profile", what params.profile_origin says, "environment RIVER_PROFILE", "file:...:1", "default". */
 const char *rv_config_profile_origin(const struct rv_config *config);
+/* The file that has this profile, the only one that counts for it; NULL: none has it, and `local` needs none. */
+const char *rv_config_profile_file(const struct rv_config *config);
 /* A known key that is not set and has no default: RV_OK, NULL and NULL. An unknown key: RV_USAGE
  * with a suggestion. */
 enum rv_status rv_config_get(const struct rv_config *config, const char *name,

@@ -429,6 +429,14 @@ test_expect_success 'units of systemd say what this stream needs' '
 	test_grep "^Environment=\"RIVER_CONFIG=$PWD/river.yaml\"" unit
 '
 
+test_expect_success 'a unit names the file that has the profile, which need not be the nearest one' '
+	mkdir -p "$HOME/.config/river" && test_when_finished "rm -r \"$HOME/.config/river\"" &&
+	echo "profiles: { far: { lake: $PWD/.river/lake, warehouse: { type: none } } }" >"$HOME/.config/river/config.yaml" &&
+	river --profile far serve --collect web/clicks --print-unit >unit &&
+	test_grep "^Environment=\"RIVER_CONFIG=$HOME/.config/river/config.yaml\"" unit &&
+	test_grep " --profile far serve --collect web/clicks" unit
+'
+
 test_expect_success 'a unit names the binary that took the place of this one' '
 	cp "$RIVER_BUILD/river" replaced && exec 9<replaced && test_when_finished "exec 9<&-" && rm replaced &&
 	/proc/self/fd/9 serve --collect web/clicks --print-unit >unit &&
