@@ -42,6 +42,7 @@ struct rv_pump_poster {
 	uint64_t *ring;            /* a bit a row: settled */
 	uint64_t base, top;        /* all before base are settled; top: behind the last one handed out */
 	uint64_t told_base, synced_base;
+	bool over;                 /* the rows have come to their end, behind others that were taken */
 	/* an event that was rendered when there was no room */
 	struct rv_strbuf held;
 	unsigned held_lane;
@@ -270,10 +271,19 @@ static void tell(struct rv_pump_poster *p, struct rv_post *post, int64_t now_ms)
 	}
 }
 
+/* Nothing but refusals so far: it may be the target, or how it is spoken to, and once that is mended the
+ * same events are to be sent. */
+static bool is_in_vain(const struct rv_pump_poster *p)
+{
+	return p->result->refused && !p->result->taken && !p->over;
+}
+
 static enum rv_status note_settled(struct rv_pump_poster *p, bool sync, struct rv_error *err)
 {
 	struct rv_pump_state *state = p->line->params.state;
 
+	if (is_in_vain(p))
+		return RV_OK;
 	if (!state || (p->base == p->told_base && p->base == p->synced_base))
 		return RV_OK;
 	if (!sync && p->base == p->told_base)
@@ -449,6 +459,7 @@ enum rv_status rv_pump_post(struct rv_pump_poster *p, struct rv_post *post,
 		}
 	ret->retries = post->retries;
 	ret->connects = post->connects;
+	p->over = status == RV_OK && !ret->stopped && p->line->params.from > 0;
 	if (note_settled(p, true, &later) != RV_OK && status == RV_OK) {
 		*err = later;
 		status = err->status;
@@ -460,7 +471,7 @@ enum rv_status rv_pump_post(struct rv_pump_poster *p, struct rv_post *post,
 						      : ", and with --resume it would go on behind them");
 		return status;
 	}
-	if (!ret->stopped && p->line->data_ended && p->line->params.state &&
+	if (!ret->stopped && p->line->data_ended && p->line->params.state && !is_in_vain(p) &&
 	    rv_pump_state_end(p->line->params.state, err) != RV_OK)
 		return err->status;
 	return verdict(p, err);

@@ -419,6 +419,45 @@ static void test_74_a_stop_is_noted(void **state RV_UNUSED)
 	close_world(&w);
 }
 
+/* A target that takes nothing is mended, and then everything is sent; what one refuses beside what it takes is
+ * settled, also where it is all that was left. */
+static void test_all_refused_is_not_settled(void **state RV_UNUSED)
+{
+	for (int count = 50; count <= 300; count += 250) {
+		RV_CLEANUP(rv_free_p) char *rows = make_rows(count, 3);
+		struct world w;
+
+		open_world(&w, plain_map, rows);
+		w.refuse_every = 1;
+		for (int round = 0; round < 3; round++) {
+			struct rv_pump_state *s = open_state(&w, "{}", false, RV_OK);
+
+			assert_false(rv_pump_state_ended(s));
+			assert_int_equal(rv_pump_state_done(s), 0);
+			w.refuse_every = round < 2;
+			assert_int_equal(run(&w, (struct run){ .lanes = 3, .state = s }),
+					 round < 2 ? RV_BAD_DATA : RV_OK);
+			assert_int_equal(w.result->taken, round < 2 ? 0 : count);
+			rv_pump_state_free(s);
+		}
+		struct rv_pump_state *s = open_state(&w, "{}", false, RV_OK);
+
+		assert_true(rv_pump_state_ended(s));
+		rv_pump_state_free(s);
+		/* taken, then broken: what is refused from there on is not behind it */
+		s = open_state(&w, "{}", true, RV_OK);
+		assert_int_equal(run(&w, (struct run){ .lanes = 3, .count = 10, .state = s }), RV_OK);
+		w.refuse_every = 1;
+		rv_pump_state_free(s);
+		s = open_state(&w, "{}", false, RV_OK);
+		assert_int_equal(run(&w, (struct run){ .lanes = 3, .state = s }), RV_BAD_DATA);
+		assert_int_equal(rv_pump_state_done(s), count == 50 ? 50 : 10);
+		assert_int_equal(rv_pump_state_ended(s), count == 50);
+		rv_pump_state_free(s);
+		close_world(&w);
+	}
+}
+
 /* Rows that are no events run ahead of one that has no answer, but not so far that its place in the ring
  * is theirs. */
 static void test_rows_that_are_no_events(void **state RV_UNUSED)
@@ -548,6 +587,7 @@ int main(void)
 		cmocka_unit_test(test_refused_events),
 		cmocka_unit_test(test_66_goes_on_anywhere),
 		cmocka_unit_test(test_74_a_stop_is_noted),
+		cmocka_unit_test(test_all_refused_is_not_settled),
 		cmocka_unit_test(test_rows_that_are_no_events),
 		cmocka_unit_test(test_journal),
 		cmocka_unit_test(test_20_golden_journal),
