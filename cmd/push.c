@@ -546,11 +546,15 @@ static enum rv_status push_run(struct rv_command_context *cx, void *options, int
 		rv_out_json(cx->out, summary_json(stream_text, &result, took_ms, status));
 	struct rv_error receipt_error = RV_ERROR_INIT;
 	if (o->receipt && write_receipt(o->receipt, stream_text, &result, took_ms, status,
-					&receipt_error) != RV_OK && status == RV_OK) {
-		*err = receipt_error;
-		rv_context(err, "the records were pushed, but the receipt was not written");
-		rv_hint(err, "do not send them again");
-		status = err->status = RV_KEPT;
+					&receipt_error) != RV_OK) {
+		if (status == RV_OK) {
+			*err = receipt_error;
+			rv_context(err, "the records were pushed, but the receipt was not written");
+			rv_hint(err, "do not send them again");
+			status = err->status = RV_KEPT;
+		} else { /* whoever reads it has that of a push before, or none */
+			rv_warn("the receipt was not written: %s", receipt_error.message);
+		}
 	}
 	rv_push_result_release(&result);
 	return status;

@@ -258,6 +258,13 @@ test_expect_success 'the JSON summary and --receipt say the same' '
 	test_grep "\"accepted_to_byte\":24" r.json
 '
 
+test_expect_success 'a receipt that cannot be written is said, whatever else there is to say' '
+	fresh && numbers 1 3 >in && test_expect_code 8 river push --receipt none/r.json web/clicks <in 2>err &&
+	test_grep "the receipt was not written" err && echo bad >>in &&
+	test_expect_code 7 river push --receipt none/r.json web/clicks <in 2>err &&
+	test_grep "the receipt was not written" err
+'
+
 test_expect_success 'an empty pipe is nothing to push' '
 	fresh && river push web/clicks </dev/null && test_path_is_missing lake/data
 '
