@@ -513,6 +513,9 @@ static enum rv_status check_tables(struct rv_duckdb *d, const struct rv_extract 
 	for (size_t i = 0; i < extract->tables_count; i++)
 		if (duck_extract_prepare(d, &extract->tables[i], err) != RV_OK)
 			return err->status;
+	for (size_t i = 0; i < extract->documents_count; i++)
+		if (duck_history_check(d, extract, &extract->documents[i], err) != RV_OK)
+			return err->status;
 	return RV_OK;
 }
 

@@ -14,13 +14,29 @@
 #include "base/memory.h"
 #include "warehouse/duckdb_internal.h"
 
+static char *roots_name(const struct rv_extract *extract, const struct rv_extract_document *document)
+{
+	return rv_asprintf("%s/%s/roots", extract->job, document->name);
+}
+
 static void add_roots(struct rv_strbuf *sql, const struct rv_extract *extract,
 		      const struct rv_extract_document *document)
 {
-	RV_CLEANUP(rv_free_p) char *name = rv_asprintf("%s/%s/roots", extract->job, document->name);
+	RV_CLEANUP(rv_free_p) char *name = roots_name(extract, document);
 
 	rv_strbuf_puts(sql, "river._river.");
 	duck_name(sql, name);
+}
+
+/* INSERT INTO it, by the names of its columns: a job may have changed their order. */
+static void begin_roots(struct rv_strbuf *sql, const struct rv_extract *extract,
+			const struct rv_extract_document *document)
+{
+	rv_strbuf_puts(sql, "INSERT INTO ");
+	add_roots(sql, extract, document);
+	rv_strbuf_puts(sql, " (");
+	duck_extract_key(sql, &extract->tables[document->nodes[0].table], "");
+	rv_strbuf_puts(sql, ", \"river extract\") SELECT DISTINCT ");
 }
 
 /* r3."order_id" = r1."id" AND ... */
@@ -58,9 +74,7 @@ static enum rv_status note_node(struct rv_duckdb *d, const struct rv_extract *ex
 	const struct rv_extract_table *table = &extract->tables[document->nodes[node].table];
 	char name[32];
 
-	rv_strbuf_puts(&sql, "INSERT INTO ");
-	add_roots(&sql, extract, document);
-	rv_strbuf_puts(&sql, " SELECT DISTINCT ");
+	begin_roots(&sql, extract, document);
 	duck_extract_key(&sql, root, "r0.");
 	rv_strbuf_printf(&sql, ", %" PRIu64 " FROM ", number);
 	snprintf(name, sizeof(name), "r%zu.", node);
@@ -93,12 +107,36 @@ static enum rv_status note_touched_roots(struct rv_duckdb *d, const struct rv_ex
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf sql = RV_STRBUF_INIT;
 	size_t table = document->nodes[0].table;
 
-	rv_strbuf_puts(&sql, "INSERT INTO ");
-	add_roots(&sql, extract, document);
-	rv_strbuf_puts(&sql, " SELECT DISTINCT ");
+	begin_roots(&sql, extract, document);
 	duck_extract_key(&sql, &extract->tables[table], "");
 	rv_strbuf_printf(&sql, ", %" PRIu64 " FROM temp.\"river touched %zu\"", number, table);
 	return duck_run(d, sql.bytes, NULL, err);
+}
+
+enum rv_status duck_history_check(struct rv_duckdb *d, const struct rv_extract *extract,
+				  const struct rv_extract_document *document, struct rv_error *err)
+{
+	const struct rv_string_list *key = extract->tables[document->nodes[0].table].key;
+	RV_CLEANUP(rv_free_p) char *name = roots_name(extract, document);
+	bool there;
+
+	if (duck_has_table(d, "_river", name, &there, err) != RV_OK)
+		return err->status;
+	for (size_t i = 0; there && i < key->count; i++) {
+		RV_CLEANUP(rv_strbuf_release) struct rv_strbuf sql = RV_STRBUF_INIT;
+		uint64_t found = 0;
+
+		rv_strbuf_puts(&sql, "SELECT count(*) FROM duckdb_columns() WHERE database_name = 'river' AND"
+				     " schema_name = '_river' AND table_name = ");
+		duck_literal(&sql, name);
+		rv_strbuf_puts(&sql, " AND column_name = ");
+		duck_literal(&sql, key->items[i]);
+		if (duck_number(d, sql.bytes, &found, err) != RV_OK)
+			return err->status;
+		if (!found)
+			return rv_extract_other_key(document, key->items[i], err);
+	}
+	return RV_OK;
 }
 
 static enum rv_status make_roots(struct rv_duckdb *d, const struct rv_extract *extract,
@@ -107,6 +145,8 @@ static enum rv_status make_roots(struct rv_duckdb *d, const struct rv_extract *e
 	const struct rv_extract_table *root = &extract->tables[document->nodes[0].table];
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf sql = RV_STRBUF_INIT;
 
+	if (duck_history_check(d, extract, document, err) != RV_OK)
+		return err->status;
 	rv_strbuf_puts(&sql, "CREATE TABLE IF NOT EXISTS ");
 	add_roots(&sql, extract, document);
 	rv_strbuf_puts(&sql, " AS SELECT ");

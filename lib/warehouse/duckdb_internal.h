@@ -149,6 +149,9 @@ enum rv_status duck_extract_left(struct rv_warehouse *w, const struct rv_extract
 /* Makes the tables of a load, or adds columns to them. */
 enum rv_status duck_extract_prepare(struct rv_duckdb *d, const struct rv_extract_table *t,
 				    struct rv_error *err) RV_MUST_CHECK;
+/* RV_CONFLICT: the list of a document's roots was made for another key. */
+enum rv_status duck_history_check(struct rv_duckdb *d, const struct rv_extract *extract,
+				  const struct rv_extract_document *document, struct rv_error *err) RV_MUST_CHECK;
 /* Within the transaction of an extract, when all tables are merged and their touched keys are in
  * temp."river touched <table>". */
 enum rv_status duck_history_note(struct rv_duckdb *d, const struct rv_extract *extract, uint64_t number,

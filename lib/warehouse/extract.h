@@ -73,4 +73,8 @@ struct rv_extract_changes {
 	void *arg;
 };
 
+/* RV_CONFLICT: the list of roots of this document was made when its root had another key, without this column. */
+enum rv_status rv_extract_other_key(const struct rv_extract_document *document, const char *column,
+				    struct rv_error *err);
+
 #endif

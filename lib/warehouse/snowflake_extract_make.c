@@ -394,7 +394,8 @@ static enum rv_status make_table(const struct making *m, const struct rv_extract
 	return RV_OK;
 }
 
-static void make_roots(const struct making *m, const struct rv_extract_document *document)
+static enum rv_status make_roots(const struct making *m, const struct rv_extract_document *document,
+				 struct rv_error *err)
 {
 	const struct rv_extract_table *root = &m->extract->tables[document->nodes[0].table];
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf name = RV_STRBUF_INIT, columns = RV_STRBUF_INIT;
@@ -408,6 +409,18 @@ static void make_roots(const struct making *m, const struct rv_extract_document 
 	rv_strbuf_puts(&columns, "\"RIVER$EXTRACT\" NUMBER(38,0) NOT NULL");
 	snow_extract_roots_name(m->extract, document, &name);
 	make_own(m, name.bytes, columns.bytes, "roots");
+	/* of one whose columns may not be seen nothing is known */
+	if (!snow_seen_value(m->seen, "column", SNOW_HOUSE, name.bytes, "RIVER$EXTRACT"))
+		return RV_OK;
+	for (size_t k = 0; k < root->key->count; k++) {
+		RV_CLEANUP(rv_strbuf_release) struct rv_strbuf stored = RV_STRBUF_INIT;
+
+		snow_add_column(&stored, root->key->items[k]);
+		rv_strbuf_truncate(&stored, stored.len - 1);
+		if (!snow_seen_value(m->seen, "column", SNOW_HOUSE, name.bytes, stored.bytes + 1))
+			return rv_extract_other_key(document, root->key->items[k], err);
+	}
+	return RV_OK;
 }
 
 /* What Snowflake has no place for, whatever is there. */
@@ -451,7 +464,8 @@ enum rv_status snow_extract_make_steps(const struct rv_snowflake_warehouse *w, c
 			return err->status;
 	}
 	for (size_t i = 0; i < extract->documents_count; i++)
-		make_roots(&m, &extract->documents[i]);
+		if (make_roots(&m, &extract->documents[i], err) != RV_OK)
+			return err->status;
 	snow_extract_grant_steps(w, extract, seen, ret);
 	return RV_OK;
 }

@@ -27,6 +27,15 @@ void rv_load_say(struct rv_load *load, const char *fmt, ...)
 	load->message = rv_strbuf_take(&text);
 }
 
+enum rv_status rv_extract_other_key(const struct rv_extract_document *document, const char *column,
+				    struct rv_error *err)
+{
+	rv_fail(err, RV_CONFLICT, "documents.%s: its root had another key so far, without %s", document->name, column);
+	rv_hint(err, "give the document another name, and take the extracts anew with --since, so that all rows are "
+		     "told apart by the new key");
+	return err->status;
+}
+
 void rv_warehouse_free(struct rv_warehouse *warehouse)
 {
 	if (warehouse)

@@ -173,6 +173,24 @@ test_expect_success 'documents and tables that the job has only since an extract
 	zstd -qdc lake/loads/orders/*/documents-renamed-v*.zst | jq -r .order_id >have && echo B >want && test_cmp want have
 '
 
+test_expect_success 'the key of a root in another order is the same one; with another column it is refused before anything is read' '
+	fresh && rm -rf keys && mkdir keys && cat >key.yaml <<-\YAML &&
+	source: { path: keys }
+	tables: { t: { member: t.csv, key: [a, b], mode: merge, delete_when: { column: op, equals: D }, columns: { a: string, b: string, c: string, op: string } } }
+	documents: { d: { root: t, target: { lake: true } } }
+	YAML
+	printf "a,b,c,op\n1,2,x,I\n" >t.csv && "$make_zip" --pack keys/1.zip t.csv && river extract-load key.yaml &&
+	sed "s/key: .a, b./key: [b, a]/" key.yaml >turned && mv turned key.yaml &&
+	printf "a,b,c,op\n1,2,y,I\n" >t.csv && "$make_zip" --pack keys/2.zip t.csv && river extract-load key.yaml &&
+	zstd -qdc lake/loads/key/*/documents-d-v*.zst | jq -c "[.a,.b,.c,._v,._deleted]" | sort >have &&
+	printf "%s\n" "[\"1\",\"2\",\"x\",1,null]" "[\"1\",\"2\",\"y\",2,null]" >want && test_cmp want have &&
+	sed "s/key: .b, a./key: [a, c]/" key.yaml >other && mv other key.yaml &&
+	printf "a,b,c,op\n1,2,z,I\n" >t.csv && "$make_zip" --pack keys/3.zip t.csv &&
+	test_expect_code 6 river extract-load key.yaml 2>err && grep "documents.d: its root had another key so far, without c" err && grep "another name" err &&
+	sed "s/{ d: { root/{ e: { root/" key.yaml >named && mv named key.yaml && river extract-load key.yaml --since 2000-01-01 &&
+	zstd -qdc lake/loads/key/*/documents-e-v*.zst | jq -r .c | sort >have && printf "%s\n" x y z >want && test_cmp want have
+'
+
 test_expect_success 'a table that the job has in the lake is kept beside it' '
 	fresh && sed "s|^loads:.*|loads: { orders: { format: csv, compression: none }, lines: { to: lake } }|" lake.yaml >job.yaml &&
 	orders "A,01.02.2026 10:00,1.50,I" && lines A,1,a && pack ext-1.zip && river extract-load job.yaml &&

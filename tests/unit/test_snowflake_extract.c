@@ -307,6 +307,16 @@ static void test_conflicts(void **state RV_UNUSED)
 	begin(&w);
 	snow_seen_add(&w.seen, "stage", "RIVER", "LOADS", "s3://acme-lake/other/loads/", "");
 	expect_failure(&w, RV_CONFLICT, "stands for s3://acme-lake/other/loads/");
+	/* the list of roots has the key as it was */
+	begin(&w);
+	see_all(&w);
+	w.extract.documents_count = 1;
+	w.nodes[0].table = 0;
+	w.document.nodes_count = 1;
+	see_table(&w, "RIVER", "SHOP$ORDER$ROOTS", "TABLE");
+	snow_seen_add(&w.seen, "column", "RIVER", "SHOP$ORDER$ROOTS", "RIVER$EXTRACT", "NUMBER(38,0)");
+	snow_seen_add(&w.seen, "column", "RIVER", "SHOP$ORDER$ROOTS", "ORDER_NO", "TEXT");
+	expect_failure(&w, RV_CONFLICT, "documents.order: its root had another key so far, without order_id");
 	begin(&w);
 	w.w.params.storage_integration = NULL;
 	expect_failure(&w, RV_BAD_CONFIG, "how Snowflake reads loads/");
