@@ -27,6 +27,18 @@ struct recovery {
 
 /* ---- files: the same batch, made again ---- */
 
+/* What has its name now. What has no bytes to hand out, and what may not be looked at, is none of ours: the
+ * file may lie beside under another name. */
+static enum rv_status open_named(const struct rv_run_file *file, struct rv_input_file *ret, struct rv_error *err)
+{
+	struct stat st;
+	bool regular;
+	/* Opening a FIFO would wait for a writer. */
+	if (stat(file->path, &st) == 0 && !S_ISREG(st.st_mode))
+		return rv_fail(err, RV_NOT_FOUND, "%s is not a file any more", file->path);
+	return rv_input_file_open(file->path, ret, &regular, err);
+}
+
 /* The file itself; where it was renamed, the same inode beside; else whatever has its name now (the
  * hash decides). */
 static enum rv_status find_file(const struct rv_run_file *file, struct rv_input_file *ret,
@@ -34,11 +46,8 @@ static enum rv_status find_file(const struct rv_run_file *file, struct rv_input_
 {
 	RV_CLEANUP(rv_input_file_release) struct rv_input_file named = RV_INPUT_FILE_INIT;
 	RV_CLEANUP(rv_free_p) char *folder = rv_path_parent(file->path);
-	bool regular;
-	enum rv_status status = rv_input_file_open(file->path, &named, &regular, err);
-	if (status != RV_OK && status != RV_NOT_FOUND)
-		return status;
-	if (status == RV_NOT_FOUND || !rv_input_file_has_key(&named, file->key)) {
+	enum rv_status status = open_named(file, &named, err);
+	if (status != RV_OK || !rv_input_file_has_key(&named, file->key)) {
 		struct rv_error why = *err;
 		if (rv_input_file_find(folder, file->key, ret, err) != RV_OK)
 			return err->status;

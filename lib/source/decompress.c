@@ -443,8 +443,9 @@ static enum rv_status decoder_seek(struct rv_source *source, uint64_t offset, st
 		if (decoder_read(source, buf, left < INPUT_BYTES ? (size_t)left : INPUT_BYTES, -1,
 				 &n, &state, err) != RV_OK)
 			return err->status;
+		/* As with damage: what is in it is not what was looked for. */
 		if (state == RV_SOURCE_END)
-			return rv_fail(err, RV_LOCAL_IO,
+			return rv_fail(err, RV_BAD_DATA,
 				       "cannot go to byte %llu of %s: it decompresses to %llu",
 				       (unsigned long long)offset, d->label,
 				       (unsigned long long)d->offset);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zstd.h>
 
@@ -146,14 +147,30 @@ static enum rv_status tally_object(void *arg, const struct rv_store_object *obje
 	return RV_OK;
 }
 
+static void count_all(struct world *w, struct tally *tally)
+{
+	struct rv_store_list all = { .prefix = "" };
+	struct rv_error err = RV_ERROR_INIT;
+	*tally = (struct tally){ .w = w };
+	assert_int_equal(w->lake->ops->list(w->lake, &all, tally_object, tally, &err), RV_OK);
+}
+
+static void assert_each_once(struct world *w, int from, int to)
+{
+	struct tally tally;
+	count_all(w, &tally);
+	for (int i = from; i < to; i++)
+		if (tally.seen[i] != 1)
+			fail_msg("record %d is in the lake %u times", i, tally.seen[i]);
+	assert_int_equal(tally.open_receipts, 0);
+}
+
 /* Each of the first `records` numbers once, nothing else, receipts closed and right. */
 static void assert_once(struct world *w, int records)
 {
-	struct tally tally = { .w = w };
-	struct rv_store_list all = { .prefix = "" };
-	struct rv_error err = RV_ERROR_INIT;
+	struct tally tally;
 	rv_store_mem_fail(w->lake, 0, false, RV_OK);
-	assert_int_equal(w->lake->ops->list(w->lake, &all, tally_object, &tally, &err), RV_OK);
+	count_all(w, &tally);
 	for (int i = 0; i < records; i++)
 		if (tally.seen[i] != 1)
 			fail_msg("record %d is in the lake %u times", i, tally.seen[i]);
@@ -217,10 +234,8 @@ static void note_unended(void *arg, const char *text)
 
 static uint64_t open_receipts(struct world *w)
 {
-	struct tally tally = { .w = w };
-	struct rv_store_list all = { .prefix = "" };
-	struct rv_error err = RV_ERROR_INIT;
-	assert_int_equal(w->lake->ops->list(w->lake, &all, tally_object, &tally, &err), RV_OK);
+	struct tally tally;
+	count_all(w, &tally);
 	return tally.open_receipts;
 }
 
@@ -347,6 +362,98 @@ static void changed_bytes_are_reported_not_sent(void **state RV_UNUSED)
 	fail_msg("no failure left a promised batch");
 }
 
+/* ---- what stands in the place of a file whose batch was promised ---- */
+
+static void write_zstd(const char *path, int from, int to)
+{
+	char text[4096], packed[4096];
+	size_t len = 0;
+	for (int i = from; i < to; i++)
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "{\"n\":%d}\n", i);
+	size_t n = ZSTD_compress(packed, sizeof(packed), text, len, 1);
+	assert_false(ZSTD_isError(n));
+	FILE *f = fopen(path, "w");
+	assert_non_null(f);
+	assert_int_equal(fwrite(packed, 1, n, f), n);
+	assert_int_equal(fclose(f), 0);
+}
+
+static void replace_by_shorter(struct world *w, const char *beside RV_UNUSED)
+{
+	assert_int_equal(unlink(w->file), 0);
+	write_zstd(w->file, 100, 101);
+}
+
+static void replace_by_folder(struct world *w, const char *beside RV_UNUSED)
+{
+	assert_int_equal(unlink(w->file), 0);
+	assert_int_equal(mkdir(w->file, 0700), 0);
+}
+
+static void rename_under_folder(struct world *w, const char *beside)
+{
+	assert_int_equal(rename(w->file, beside), 0);
+	assert_int_equal(mkdir(w->file, 0700), 0);
+}
+
+static void rename_under_fifo(struct world *w, const char *beside)
+{
+	assert_int_equal(rename(w->file, beside), 0);
+	assert_int_equal(mkfifo(w->file, 0600), 0);
+}
+
+/* Whatever took its name: what can be had is sent, what cannot is said once, and nothing stands in the way of
+ * other files for good. */
+static void what_took_the_name_holds_nobody_up(void **state RV_UNUSED)
+{
+	static const struct {
+		const char *name;
+		void (*replace)(struct world *w, const char *beside);
+		bool packed, is_lost;
+	} cases[] = {
+		{ "a shorter compressed file", replace_by_shorter, true, true },
+		{ "a folder", replace_by_folder, false, true },
+		{ "a folder, and it lies beside", rename_under_folder, false, false },
+		{ "a FIFO, and it lies beside", rename_under_fifo, false, false },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		unsigned promised = 0;
+		enum rv_status first = RV_LOCAL_IO;
+		for (uint64_t n = 1; first != RV_OK; n++) {
+			struct world *w = make_world();
+			struct rv_push_params params = params_of(w);
+			struct rv_error err;
+			RV_CLEANUP(rv_free_p) char *other = rv_path_join(w->folder, "other.ndjson");
+			RV_CLEANUP(rv_free_p) char *beside = rv_path_join(w->folder, "beside.ndjson");
+			char *files[] = { other };
+			if (cases[i].packed)
+				write_zstd(w->file, 0, RECORDS);
+			rv_store_mem_fail(w->lake, n, true, RV_LOCAL_IO);
+			first = push(&params, &err);
+			rv_store_mem_fail(w->lake, 0, false, RV_OK);
+			cases[i].replace(w, beside);
+			write_records(other, 110, 112, "w");
+			params.files = files;
+			enum rv_status second = push(&params, &err);
+			if (second != RV_OK && (!cases[i].is_lost || second != RV_LOCAL_IO ||
+						!strstr(err.message, "not accepted")))
+				fail_msg("%s, operation %" PRIu64 ": %s", cases[i].name, n, err.message);
+			promised += second != RV_OK;
+			if (push(&params, &err) != RV_OK)
+				fail_msg("%s, operation %" PRIu64 ", again: %s", cases[i].name, n, err.message);
+			params.files = (char *[]){ beside };
+			if (!cases[i].is_lost && first != RV_OK) {
+				params.files_count = 1;
+				assert_int_equal(push(&params, &err), RV_OK);
+				assert_each_once(w, 0, RECORDS);
+			}
+			assert_each_once(w, 110, 112);
+			free_world(w);
+		}
+		assert_true(cases[i].is_lost == (promised > 0));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -356,6 +463,7 @@ int main(void)
 		cmocka_unit_test(named_run_survives_every_store_failure),
 		cmocka_unit_test(named_run_waits_for_the_lake),
 		cmocka_unit_test(changed_bytes_are_reported_not_sent),
+		cmocka_unit_test(what_took_the_name_holds_nobody_up),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
