@@ -130,15 +130,6 @@ static void free_closed(struct closed *closed)
 	free(closed);
 }
 
-/* No run may begin in an hour before the stream's own. */
-static void folder_now(const struct rv_collect_store *s, char folder[RV_TIME_TEXT])
-{
-	const char *since = s->params.stream->since;
-	rv_format_folder(rv_clock_ms(), folder);
-	if (since[0] && strcmp(folder, since) < 0)
-		snprintf(folder, RV_TIME_TEXT, "%s", since);
-}
-
 static enum rv_status begin_run(struct rv_collect_store *s, const char *folder, struct rv_error *err)
 {
 	const struct rv_delivery_ops *delivery = s->params.delivery->ops;
@@ -170,7 +161,7 @@ static void end_run(struct rv_collect_store *s)
 static enum rv_status open_file(struct rv_collect_store *s, struct rv_error *err)
 {
 	char folder[RV_TIME_TEXT];
-	folder_now(s, folder);
+	rv_stream_run_folder(s->params.stream, rv_clock_ms(), folder);
 	if (s->run && strcmp(folder, s->run->lake_folder) != 0)
 		end_run(s);
 	if (!s->run && begin_run(s, folder, err) != RV_OK)

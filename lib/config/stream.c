@@ -211,6 +211,14 @@ const char *rv_stream_since(const struct rv_stream *stream, char buf[RV_STREAM_P
 	return buf;
 }
 
+const char *rv_stream_run_folder(const struct rv_stream *stream, int64_t ms, char buf[RV_TIME_TEXT])
+{
+	rv_format_folder(ms, buf);
+	if (stream->since[0] && strcmp(buf, stream->since) < 0)
+		snprintf(buf, RV_TIME_TEXT, "%s", stream->since);
+	return buf;
+}
+
 const char *rv_stream_table(const struct rv_stream *stream, enum rv_table table,
 			    char buf[RV_STREAM_PLACE_MAX])
 {

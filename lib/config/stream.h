@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/clock.h"
 #include "base/ulid.h"
 #include "format/reader.h"
 
@@ -111,6 +112,9 @@ const char *rv_stream_catalog_name(const struct rv_stream *stream, char buf[RV_S
 const char *rv_stream_data_prefix(const struct rv_stream *stream, char buf[RV_STREAM_PLACE_MAX]);
 /* What to list data objects after: "data/web/clicks/dt=2026-11-20/hr=14", or "" without `since`. */
 const char *rv_stream_since(const struct rv_stream *stream, char buf[RV_STREAM_PLACE_MAX]);
+/* The folder of a run that begins then, of this host's clock: "dt=2026-11-20/hr=14". A stream does not see what
+ * lies before its `since`, and clocks differ between hosts: no run of it may begin there. */
+const char *rv_stream_run_folder(const struct rv_stream *stream, int64_t ms, char buf[RV_TIME_TEXT]);
 enum rv_table { RV_TABLE_RAW, RV_TABLE_CLEAN, RV_TABLE_LATEST, RV_TABLE_REFUSED };
 /* "web.clicks", "web.clicks_clean": unquoted, for messages; the schema is the business. */
 const char *rv_stream_table(const struct rv_stream *stream, enum rv_table table,

@@ -264,7 +264,7 @@ static enum rv_status reject_whole(struct landing *landing, const struct rv_land
 	free(run->source);
 	run->source = rv_strdup(object_name);
 	snprintf(run->lake_folder, sizeof(run->lake_folder), "%.23s",
-		 rv_format_folder(object->modified_ms, folder));
+		 rv_stream_run_folder(&landing->stream, object->modified_ms, folder));
 	if (rv_run_begin(run, err) != RV_OK)
 		return err->status;
 	enum rv_status status = read_aside(landing, run, object_name, code, reason, &finished, err);

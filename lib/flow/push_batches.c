@@ -75,15 +75,9 @@ static const char *source_text(const struct rv_push_state *push)
 	return count == 0 ? "-" : push->params->files[0];
 }
 
-/* The folder of a run that begins now. A stream made with --fresh does not see what lies before its
- * `since`, and clocks differ between hosts: no run of it may begin there. */
 const char *rv_push_folder_now(const struct rv_push_state *push, char folder[RV_TIME_TEXT])
 {
-	rv_format_folder(rv_clock_ms(), folder);
-	const char *since = push->params->stream->since;
-	if (since[0] && strcmp(folder, since) < 0)
-		snprintf(folder, RV_TIME_TEXT, "%s", since);
-	return folder;
+	return rv_stream_run_folder(push->params->stream, rv_clock_ms(), folder);
 }
 
 /* What an attempt before has left of a named run: recovery goes first and finishes or removes it, unless the

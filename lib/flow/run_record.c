@@ -74,9 +74,10 @@ enum rv_status rv_run_record_fix(struct rv_store *lake, const struct rv_stream *
 		return err->status;
 	if (found)
 		return parse(name, stream, &text, ret, err);
+	rv_stream_run_folder(stream, now_ms, folder);
 	json_t *o = json_pack("{s:i, s:s, s:s, s:s, s:s, s:I, s:I}", "v", RV_RUN_RECORD_VERSION, "run",
-			      run, "stream_id", stream->id, "folder", rv_format_folder(now_ms, folder),
-			      "created", rv_format_time(now_ms, time), "batch_record_bytes",
+			      run, "stream_id", stream->id, "folder", folder, "created",
+			      rv_format_time(now_ms, time), "batch_record_bytes",
 			      (json_int_t)(batch_record_bytes ? batch_record_bytes
 					   : batch_bytes      ? batch_bytes * RATIO
 							      : 256u << 20),

@@ -254,6 +254,20 @@ test_expect_success 'objects that lie there already want a decision' '
 	test_path_is_missing lake/_river/streams/old/three.json
 '
 
+# the hour of another host, whose clock is ahead of this one
+test_expect_success 'no run begins before the first hour of its stream, whatever this clock says' '
+	sed "s|\"since\":\"[^\"]*\"|\"since\":\"dt=2999-01-01/hr=07\"|" lake/_river/streams/old/two.json >ahead.json &&
+	test_grep "dt=2999-01-01/hr=07" ahead.json &&
+	cp ahead.json lake/_river/streams/old/two.json &&
+	echo "{\"n\":1}" | river push old/two &&
+	echo "{\"n\":2}" | river push old/two --run again &&
+	echo "{\"n\":2}" | river push old/two --run again &&
+	river status old/two --no-load --output json >out &&
+	test_grep "\"accepted\":2," out &&
+	ls lake/data/old/two/dt=2999-01-01/hr=07 >objects &&
+	test_line_count = 2 objects
+'
+
 test_expect_success '173: fifty at once: one stream, and everyone is told' '
 	for i in 1 2 3 4 5 6 7 8 9 10
 	do

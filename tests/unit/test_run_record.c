@@ -71,12 +71,42 @@ static void test_of_a_newer_river(void **state)
 	assert_non_null(strstr(err.message, "newer river (version 7)"));
 }
 
+/* The clock of one host stands before the hour that another one has begun the stream in. */
+static void test_not_before_the_stream(void **state)
+{
+	static const struct {
+		const char *since, *folder;
+	} cases[] = {
+		{ "", FOLDER },
+		{ "dt=2026-11-20/hr=13", FOLDER },
+		{ "dt=2026-11-20/hr=14", FOLDER },
+		{ "dt=2026-11-20/hr=15", "dt=2026-11-20/hr=15" },
+	};
+	const int64_t now_ms = 1795186731123; /* 2026-11-20T14:58:51.123Z */
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct rv_store *lake = rv_store_mem_new();
+		struct rv_stream stream;
+		err = (struct rv_error)RV_ERROR_INIT;
+		rv_stream_init(&stream);
+		snprintf(stream.business, sizeof(stream.business), "web");
+		snprintf(stream.name, sizeof(stream.name), "clicks");
+		snprintf(stream.id, sizeof(stream.id), "01arz3ndektsv4rrffq69g5fav");
+		snprintf(stream.since, sizeof(stream.since), "%s", cases[i].since);
+		assert_int_equal(rv_run_record_fix(lake, &stream, "r", 1 << 20, 0, 0, now_ms, &record, &err), RV_OK);
+		assert_string_equal(record.folder, cases[i].folder);
+		rv_stream_release(&stream);
+		lake->ops->free(lake);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_is_gone_by),
 		cmocka_unit_test(test_only_what_river_writes),
 		cmocka_unit_test(test_of_a_newer_river),
+		cmocka_unit_test(test_not_before_the_stream),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
