@@ -279,22 +279,40 @@ static int64_t modified_ns(const struct stat *st)
 	return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
 }
 
+static bool is_untouched(const struct rv_checkpoint *c, const struct rv_input_file *input)
+{
+	return c->file_bytes == (uint64_t)input->stat.st_size &&
+	       c->file_modified_ns == modified_ns(&input->stat);
+}
+
+/* Does the file hold what its checkpoint knows? A compressed one is only read again when something about it
+ * changed. */
+static enum rv_status is_unchanged(const struct rv_checkpoint *c, const struct rv_input_file *input,
+				   const struct rv_read_settings *read, bool *ret, struct rv_error *err)
+{
+	*ret = input->compression != RV_COMPRESSION_NONE && is_untouched(c, input);
+	return *ret ? RV_OK : content_matches(c, input, read, ret, err);
+}
+
 /* --again means from the start; but where an earlier --again was ended half way, the same command
  * finishes it and does not send its first half twice. */
 static enum rv_status start_again(const struct rv_state *state, const struct rv_input_file *input,
-				  const char *key, struct rv_checkpoint *ret,
-				  enum rv_file_start *ret_start, struct rv_error *err)
+				  const char *key, const struct rv_read_settings *read,
+				  struct rv_checkpoint *ret, enum rv_file_start *ret_start,
+				  struct rv_error *err)
 {
 	RV_CLEANUP(rv_checkpoint_release) struct rv_checkpoint c = { .offset = 0 };
-	bool known, matches = false;
+	bool known, same = false;
 	enum rv_status status = rv_checkpoint_load(state, key, &c, &known, err);
+	if (status == RV_OK && known)
+		status = is_unchanged(&c, input, read, &same, err);
+	/* What is known of another content is still known where that went, and its batches are not this one's. */
+	if (status == RV_OK && known && !same)
+		status = rv_checkpoint_detach(state, &c, err);
 	if (status != RV_OK && status != RV_DAMAGED)
 		return status;
-	if (status == RV_OK && known && c.again_open && input->compression == RV_COMPRESSION_NONE &&
-	    strcmp(c.compression, "none") == 0 && c.offset < (uint64_t)input->stat.st_size &&
-	    rv_checkpoint_matches(&c, input->fd, &matches, err) != RV_OK)
-		return err->status;
-	if (!matches) {
+	if (!same || !c.again_open || input->compression != RV_COMPRESSION_NONE ||
+	    strcmp(c.compression, "none") != 0 || c.offset >= (uint64_t)input->stat.st_size) {
 		start_anew(input, key, true, ret);
 		/* Clocks may stand still or go back; generations must not. */
 		if (known && ret->generation <= c.generation)
@@ -316,19 +334,14 @@ enum rv_status rv_push_file_start(const struct rv_state *state, const struct rv_
 	RV_CLEANUP(rv_checkpoint_release) struct rv_checkpoint c = { .offset = 0 };
 	*ret_start = RV_FILE_NEW;
 	if (again)
-		return start_again(state, input, key, ret, ret_start, err);
+		return start_again(state, input, key, read, ret, ret_start, err);
 	if (rv_checkpoint_load(state, key, &c, &known, err) != RV_OK)
 		return err->status;
 	if (known) {
-		/* A compressed file is only read again when something about it changed. */
-		bool untouched = c.file_bytes == (uint64_t)input->stat.st_size &&
-				 c.file_modified_ns == modified_ns(&input->stat);
-		if (untouched && input->compression != RV_COMPRESSION_NONE)
-			matches = true;
-		else if (content_matches(&c, input, read, &matches, err) != RV_OK)
+		if (is_unchanged(&c, input, read, &matches, err) != RV_OK)
 			return err->status;
 		*ret_start = RV_FILE_APPENDED;
-		if (matches && input->compression != RV_COMPRESSION_NONE && untouched && c.at_end)
+		if (matches && input->compression != RV_COMPRESSION_NONE && is_untouched(&c, input) && c.at_end)
 			*ret_start = RV_FILE_UNCHANGED;
 	}
 	if (known && !matches) {

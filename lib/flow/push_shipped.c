@@ -17,6 +17,7 @@
 struct shipped_check {
 	struct rv_store *lake;
 	uint64_t covered;       /* contiguous from 0, as batches are noted in order */
+	struct rv_error missing; /* why nothing is behind that; RV_OK: no reason is known */
 	uint64_t batches;
 	uint64_t unseen;        /* batches that a service took, and that are no objects here */
 	uint64_t unseen_from;
@@ -45,38 +46,49 @@ static void note_unseen(struct shipped_check *check, const struct rv_file_batch 
 	check->runs[check->runs_count++] = rv_strdup(name.run);
 }
 
+/* *why is left alone when the object is there. That the lake cannot be asked is another thing. */
 static enum rv_status check_object(struct rv_store *lake, const char *name, bool is_data,
-				   const struct rv_file_batch *b, struct rv_error *err)
+				   const struct rv_file_batch *b, struct rv_error *why, struct rv_error *err)
 {
 	struct rv_store_object object;
 	if (strcmp(name, "-") == 0)
 		return RV_OK;
 	enum rv_status status = lake->ops->head(lake, name, &object, err);
 	if (status == RV_NOT_FOUND)
-		return rv_fail(err, RV_FAILED, "bytes %" PRIu64 " to %" PRIu64
-			       " went into %s, which is not in the lake", b->from, b->to, name);
-	if (status == RV_OK && is_data && object.bytes != b->bytes)
-		return rv_fail(err, RV_FAILED,
-			       "bytes %" PRIu64 " to %" PRIu64 " went into %s, which has %" PRIu64
-			       " bytes now and had %" PRIu64, b->from, b->to, name, object.bytes, b->bytes);
-	return status;
+		rv_fail(why, RV_FAILED, "bytes %" PRIu64 " to %" PRIu64
+			" went into %s, which is not in the lake", b->from, b->to, name);
+	else if (status != RV_OK)
+		return status;
+	else if (is_data && object.bytes != b->bytes)
+		rv_fail(why, RV_FAILED,
+			"bytes %" PRIu64 " to %" PRIu64 " went into %s, which has %" PRIu64
+			" bytes now and had %" PRIu64, b->from, b->to, name, object.bytes, b->bytes);
+	return RV_OK;
 }
 
 static enum rv_status check_batch(void *arg, const struct rv_file_batch *batch, struct rv_error *err)
 {
 	struct shipped_check *check = arg;
-	enum rv_status status = check_object(check->lake, batch->name, true, batch, err);
-	if (status == RV_FAILED && batch->by_stamp) {
-		note_unseen(check, batch);
-		status = RV_OK;
-	}
-	if (status != RV_OK ||
-	    check_object(check->lake, batch->rejects_name, false, batch, err) != RV_OK)
+	struct rv_error why = RV_ERROR_INIT;
+	if (check_object(check->lake, batch->name, true, batch, &why, err) != RV_OK)
 		return err->status;
-	/* A file sent --again covers its bytes once more. */
-	if (batch->from <= check->covered && batch->to > check->covered)
-		check->covered = batch->to;
+	if (why.status != RV_OK && batch->by_stamp) {
+		note_unseen(check, batch);
+		why = (struct rv_error)RV_ERROR_INIT;
+	}
+	if (check_object(check->lake, batch->rejects_name, false, batch, &why, err) != RV_OK)
+		return err->status;
 	check->batches++;
+	/* A file sent --again covers its bytes once more: what went of the first time is no hole then. */
+	if (batch->from > check->covered)
+		return RV_OK;
+	if (why.status != RV_OK) {
+		check->missing = why;
+		check->covered = batch->from;
+	} else if (batch->to > check->covered) {
+		check->missing = why;
+		check->covered = batch->to;
+	}
 	return RV_OK;
 }
 
@@ -115,6 +127,10 @@ static enum rv_status look_at_batches(struct shipped_check *check, const struct 
 {
 	if (rv_checkpoint_each_batch(state, c->key, check_batch, check, err) != RV_OK)
 		return err->status;
+	if (check->covered < c->offset && check->missing.status != RV_OK) {
+		*err = check->missing;
+		return err->status;
+	}
 	if (check->covered < c->offset)
 		return rv_fail(err, RV_FAILED, "no batch is known for bytes from %" PRIu64 " to %" PRIu64,
 			       check->covered, c->offset);
@@ -131,7 +147,8 @@ static enum rv_status not_known(const struct shipped_check *check, const char *w
 enum rv_status rv_push_file_in_lake(struct rv_store *lake, const struct rv_state *state,
 				    const struct rv_checkpoint *c, struct rv_error *err)
 {
-	RV_CLEANUP(shipped_check_release) struct shipped_check check = { .lake = lake };
+	RV_CLEANUP(shipped_check_release)
+	struct shipped_check check = { .lake = lake, .missing = RV_ERROR_INIT };
 	if (look_at_batches(&check, state, c, err) != RV_OK)
 		return err->status;
 	return check.unseen ? not_known(&check, "", err) : RV_OK;
@@ -142,7 +159,8 @@ static enum rv_status in_lake_by_stamps(const struct rv_push_params *params,
 					const struct rv_state *state, const struct rv_checkpoint *c,
 					struct rv_error *err)
 {
-	RV_CLEANUP(shipped_check_release) struct shipped_check check = { .lake = params->lake };
+	RV_CLEANUP(shipped_check_release)
+	struct shipped_check check = { .lake = params->lake, .missing = RV_ERROR_INIT };
 	RV_CLEANUP(rv_arrival_release) struct rv_arrival arrival = { .accepted = 0 };
 	if (look_at_batches(&check, state, c, err) != RV_OK)
 		return err->status;

@@ -131,6 +131,27 @@ test_expect_success '--again of a file that became shorter is its new beginning'
 	push_json a.ndjson && summary_has accepted 0
 '
 
+test_expect_success '--again of another content leaves the first one known, where it was copied to' '
+	fresh && printf "{\"n\":%d}\n" 1 2 3 >a.ndjson && push_json a.ndjson &&
+	cp a.ndjson a.ndjson.1 && printf "{\"n\":%d}\n" 11 12 >b && cat b >a.ndjson &&
+	push_json --again a.ndjson && summary_has accepted 2 &&
+	push_json a.ndjson.1 && summary_has accepted 0 &&
+	landed | sort | uniq -c | awk "{ print \$1 }" >times && printf "1\n1\n1\n1\n1\n" >expected &&
+	test_cmp expected times &&
+	rm "$(find lake/data -name "*-r3-*")" &&
+	river push --shipped web/clicks a.ndjson &&
+	test_expect_code 1 river push --shipped web/clicks a.ndjson.1
+'
+
+test_expect_success '--again of a compressed file, too' '
+	fresh && printf "{\"n\":%d}\n" 1 2 3 >b && gzip <b >a.ndjson.gz && push_json a.ndjson.gz &&
+	push_json --again a.ndjson.gz && summary_has accepted 3 &&
+	cp a.ndjson.gz c.ndjson.gz && push_json c.ndjson.gz && summary_has accepted 3 &&
+	printf "{\"n\":%d}\n" 11 12 >b && gzip <b >a.ndjson.gz &&
+	push_json --again a.ndjson.gz && summary_has accepted 2 &&
+	push_json a.ndjson.gz && summary_has accepted 0
+'
+
 test_expect_success '--again that was killed half way is finished by the same command' '
 	fresh && awk "BEGIN { for (i = 0; i < 40; i++) printf \"{\\\"n\\\":%d}\n\", i }" >a.ndjson &&
 	push_json a.ndjson &&
@@ -226,6 +247,18 @@ test_expect_success '--shipped: an object that is there, but not whole, is not t
 	: >"$(find lake/data -type f)" &&
 	test_expect_code 1 river push --shipped web/clicks a.ndjson 2>err &&
 	test_expect_code 1 river push --wait landed web/clicks a.ndjson 2>err && test_grep "\-\-again" err
+'
+
+test_expect_success 'what has gone from the lake and was sent --again is shipped, unless that has gone as well' '
+	fresh && printf "{\"n\":%d}\n" 1 2 3 4 5 >a.ndjson &&
+	push_json --batch-records 3 a.ndjson && rm "$(find lake/data -name "*-000000-*")" &&
+	test_expect_code 1 river push --shipped web/clicks a.ndjson 2>err &&
+	test_grep "bytes 0 to 24 went into .*, which is not in the lake" err && test_grep "\-\-again" err &&
+	push_json --again --batch-records 2 a.ndjson && summary_has accepted 5 &&
+	river push --shipped web/clicks a.ndjson && river push --wait landed web/clicks a.ndjson &&
+	rm "$(find lake/data -name "*-000002-r1-*")" &&
+	test_expect_code 1 river push --shipped web/clicks a.ndjson 2>err &&
+	test_grep "which is not in the lake" err
 '
 
 test_expect_success 'rejects are kept, exit 7, and the checkpoint goes past them' '
