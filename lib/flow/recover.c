@@ -18,6 +18,9 @@
 #include "format/reader.h"
 #include "spool/checkpoint.h"
 
+/* Of one name. */
+#define ASIDE_MAX 1000
+
 struct recovery {
 	struct rv_deliver *deliver;
 	bool (*should_stop)(void);
@@ -309,6 +312,22 @@ static enum rv_status finish_files(struct recovery *recovery, struct rv_run *run
 
 /* ---- one run ---- */
 
+/* A run that has a name may have been set aside before: that one stays as it is. */
+static enum rv_status move_aside(const char *from, const char *folder, const char *name, char **ret,
+				 struct rv_error *err)
+{
+	for (unsigned n = 1;; n++) {
+		RV_CLEANUP(rv_free_p)
+		char *to = n == 1 ? rv_path_join(folder, name) : rv_asprintf("%s/%s.%u", folder, name, n);
+		if (rename(from, to) == 0) {
+			*ret = rv_take(to);
+			return RV_OK;
+		}
+		if ((errno != ENOTEMPTY && errno != EEXIST && errno != ENOTDIR) || n == ASIDE_MAX)
+			return rv_fail_errno(err, RV_LOCAL_IO, "set aside %s", from);
+	}
+}
+
 /* A journal that cannot be read is moved away whole, with the batches beside it. */
 static enum rv_status set_run_aside(struct recovery *recovery, const char *name, struct rv_error *err)
 {
@@ -316,11 +335,9 @@ static enum rv_status set_run_aside(struct recovery *recovery, const char *name,
 	const struct rv_state *state = recovery->deliver->state;
 	RV_CLEANUP(rv_free_p) char *folder = rv_state_path(state, "damaged");
 	RV_CLEANUP(rv_free_p) char *from = rv_asprintf("%s/runs/%s", state->folder, name);
-	RV_CLEANUP(rv_free_p) char *to = rv_asprintf("%s/%s", folder, name);
-	if (rv_make_folders(folder, 0700, err) != RV_OK)
+	RV_CLEANUP(rv_free_p) char *to = NULL;
+	if (rv_make_folders(folder, 0700, err) != RV_OK || move_aside(from, folder, name, &to, err) != RV_OK)
 		return err->status;
-	if (rename(from, to) < 0)
-		return rv_fail_errno(err, RV_LOCAL_IO, "set aside %s", from);
 	rv_hint(&why, "the run was set aside as %s; its batches are files there", to);
 	if (recovery->deliver->loss.status == RV_OK)
 		recovery->deliver->loss = why;

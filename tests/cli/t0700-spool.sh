@@ -263,6 +263,21 @@ test_expect_success '49: a damaged journal: line and byte, the run set aside who
 	landed >got && echo "{\"n\":9}" >expected && test_cmp expected got
 '
 
+test_expect_success 'a run of the same name is set aside once more, and the first one stays' '
+	fresh && echo "{\"n\":1}" >a.ndjson && river push web/clicks a.ndjson &&
+	state=$(echo "$HOME"/.local/state/river/*/web/clicks/*) &&
+	for i in 1 2 3
+	do
+		mkdir "$state/runs/daily" && echo "not a journal $i" >"$state/runs/daily/journal" &&
+		test_expect_code 12 river spool flush 2>err || return 1
+	done &&
+	test_grep "damaged/daily.3" err && test_path_is_missing "$state/runs/daily" &&
+	test_grep "journal 1" "$state/damaged/daily/journal" &&
+	test_grep "journal 2" "$state/damaged/daily.2/journal" &&
+	test_grep "journal 3" "$state/damaged/daily.3/journal" &&
+	echo "{\"n\":2}" | river push web/clicks --run daily
+'
+
 test_expect_success 'the last line too: a promise is not taken for a torn one' '
 	left_over &&
 	flip "$run/journal" $(($(wc -c <"$run/journal") - 30)) &&
