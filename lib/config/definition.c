@@ -335,6 +335,23 @@ static enum rv_status parse_layers(struct rv_def *p, const struct rv_yaml_node *
 	return RV_OK;
 }
 
+/* As the warehouse spells it: a plain word, or anything in double quotes, where "" is one of them. */
+static bool is_role_name(const char *role)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
+	size_t len = strlen(role), inside = 0;
+
+	if (role[0] != '"')
+		return len > 0 && len <= 255 && strchr(letters, role[0]) &&
+		       strspn(role, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_$") == len;
+	if (len < 3 || role[len - 1] != '"')
+		return false;
+	for (size_t i = 1; i < len - 1; i++, inside++)
+		if (role[i] == '"' && (i + 1 == len - 1 || role[++i] != '"'))
+			return false;
+	return inside <= 255;
+}
+
 static enum rv_status parse_grants(struct rv_def *p, const struct rv_yaml_node *node)
 {
 	static const char *const known[] = {"read", "push", "admin", NULL};
@@ -353,15 +370,14 @@ static enum rv_status parse_grants(struct rv_def *p, const struct rv_yaml_node *
 			return p->err->status;
 		for (size_t j = 0; j < lists[i]->count; j++) {
 			const char *role = lists[i]->items[j];
-			size_t fine =
-				strspn(role, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-					     "0123456789_$");
 
-			if (role[fine] || (role[0] >= '0' && role[0] <= '9') || role[0] == '$' ||
-			    fine > 255)
-				return rv_def_bad(p, roles,
-						  "grants.%s: '%.200s' is not a role name",
-						  known[i], role);
+			if (!is_role_name(role)) {
+				rv_def_bad(p, roles, "grants.%s: '%.200s' is not a role name", known[i],
+					   role);
+				rv_hint(p->err, "letters, digits, '_' and '$' stand as they are, and count as "
+						"upper case; all else stands in double quotes: '\"my-role\"'");
+				return p->err->status;
+			}
 		}
 	}
 	return RV_OK;

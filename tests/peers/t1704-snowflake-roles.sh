@@ -28,14 +28,14 @@ record () {
 }
 
 test_expect_success 'streams with roles; one has a column that is masked' '
-	sf_sql "CREATE ROLE ANALYST; CREATE ROLE PRODUCER; CREATE ROLE PLATFORM" >/dev/null &&
+	sf_sql "CREATE ROLE ANALYST; CREATE ROLE PRODUCER; CREATE ROLE PLATFORM; CREATE ROLE \"my-reader\"" >/dev/null &&
 	cat >clicks.yaml <<-YAML &&
 	stream: web/clicks
 	key: [id]
 	order_by: at
 	pipe: notify
 	columns: { id: { type: integer }, at: { type: timestamp }, email: { type: string } }
-	grants: { read: [analyst], push: [producer], admin: [platform] }
+	grants: { read: [analyst, "\"my-reader\""], push: [producer], admin: [platform] }
 	YAML
 	sed "s/clicks/masked/" clicks.yaml >masked.yaml && echo "mask: [email]" >>masked.yaml &&
 	river stream apply -f clicks.yaml -f masked.yaml >/dev/null &&
@@ -74,6 +74,10 @@ test_expect_success 'of a stream with masked columns who pushes sees nothing, an
 	test_expect_code 5 as ANALYST query "select * from web.masked" &&
 	test_expect_code 5 as PRODUCER query "select * from web.masked" &&
 	as RIVER_RW query "select email from web.masked_clean" >out && test_grep example.org out
+'
+test_expect_success 'a role in double quotes is the one of that very name' '
+	sf_sql "SHOW GRANTS TO ROLE \"my-reader\"" >out &&
+	test_grep CLICKS_LATEST out
 '
 test_expect_success 'apply changes nothing any more' '
 	river stream apply -f clicks.yaml -f masked.yaml >out && ! grep -v unchanged out

@@ -239,7 +239,10 @@ static const struct refusal refusals[] = {
 	{ "stream: a\ncolumns: { d: date }\ncluster_by: [hour(d)]\n", 3, 13, "hour() works on times, but 'd' is a date", NULL },
 	{ "stream: a\ncolumns: { d: json }\ncluster_by: [d]\n", 3, 13, "'d' is json", NULL },
 	{ "stream: a\ngrants: { write: [x] }\n", 2, 11, "unknown key 'grants.write'", NULL },
-	{ "stream: a\ngrants: { read: [\"x y\"] }\n", 2, 17, "grants.read: 'x y' is not a role name", NULL },
+	{ "stream: a\ngrants: { read: [\"x y\"] }\n", 2, 17, "grants.read: 'x y' is not a role name", "'\"my-role\"'" },
+	{ "stream: a\ngrants: { push: ['\"a\"b\"'] }\n", 2, 17, "grants.push: '\"a\"b\"' is not a role name", NULL },
+	{ "stream: a\ngrants: { push: ['\"a\"\"'] }\n", 2, 17, "grants.push: '\"a\"\"' is not a role name", NULL },
+	{ "stream: a\ngrants: { admin: ['\"\"'] }\n", 2, 18, "grants.admin: '\"\"' is not a role name", NULL },
 	{ "stream: a\nmask: [email]\n", 2, 7, "mask: there is no column 'email'", NULL },
 	{ "stream: a\nretention: { warehouse: 3 }\n", 2, 25, "'3' is not a time to keep", "3 months" },
 	{ "stream: a\nretention: { warehouse: 0 days }\n", 2, 25, "'0 days' is not a time to keep", NULL },
@@ -320,6 +323,7 @@ static void both_texts_bring_back_the_same(void **state RV_UNUSED)
 		"stream: a/b\nkey: id\ndelete_when: { column: id, equals: 'null' }\n",
 		"stream: a/b\nkey: id\ndelete_when: { column: id, equals: \"a \\\"b\\\" \\u00e9\\n\" }\n",
 		"stream: a/b\ncolumns: { on: { type: string, from: 'a b: c' } }\n",
+		"stream: a/b\ngrants: { read: ['\"my-role\"', r1], admin: ['\"a\"\"b\"'] }\n",
 		/* YAML takes these only escaped, or takes them for line ends; and some next to them */
 		"stream: a/b\nkey: id\ndelete_when: { column: id, equals: \"\\x7f \\x80\\x85\\x9e\\x9f\\xa0 "
 		"\\u2027\\u2028\\u2029\\u202a \\ufeff \\ufffd \\U0001F600\" }\n",

@@ -373,6 +373,36 @@ static void test_grants(void **state)
 	differs(world, RV_CHANGE_ALTER, "CLICKS_LATEST", "grants differ", "GRANT SELECT ON VIEW");
 }
 
+/* A role whose name is no plain word is granted as it is spelled, and found again. */
+static void test_quoted_role(void **state)
+{
+	struct world *world = *state;
+	RV_CLEANUP(rv_changes_release) struct rv_changes changes = { 0 };
+	size_t granted = 0;
+
+	rv_string_list_release(&world->streams[0].grants_read);
+	rv_string_list_add(&world->streams[0].grants_read, "\"my-role\"", 9);
+	compare(world, 2, &changes);
+	for (size_t i = 0; i < changes.count; i++)
+		for (size_t k = 0; k < changes.items[i].statements_count; k++) {
+			const char *sql = changes.items[i].statements[k];
+
+			granted += strstr(sql, "GRANT SELECT ON VIEW") &&
+				   strstr(sql, "CLICKS_LATEST") && strstr(sql, " TO ROLE \"my-role\"");
+			assert_null(strstr(sql, "MY-ROLE"));
+		}
+	assert_int_equal(granted, 1);
+	rv_changes_release(&changes);
+	snow_seen_add(&world->seen, "grant", "WEB", "CLICKS_LATEST", "SELECT", "my-role");
+	snow_seen_sort(&world->seen);
+	compare(world, 2, &changes);
+	for (size_t i = 0; i < changes.count; i++)
+		for (size_t k = 0; k < changes.items[i].statements_count; k++)
+			assert_false(strstr(changes.items[i].statements[k], "GRANT SELECT ON VIEW") &&
+				     strstr(changes.items[i].statements[k], "CLICKS_LATEST") &&
+				     strstr(changes.items[i].statements[k], "my-role"));
+}
+
 /* A role that left the definition loses what it had; others' grants are theirs. */
 static void test_former_roles(void **state)
 {
@@ -573,7 +603,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_nothing_differs), TEST(test_from_nothing), TEST(test_drift),
-		TEST(test_missing),	    TEST(test_grants),	     TEST(test_former_roles),
+		TEST(test_missing),	    TEST(test_grants),	     TEST(test_quoted_role),	     TEST(test_former_roles),
 		TEST(test_columns),	    TEST(test_columns_gone), TEST(test_others),
 		TEST(test_case),	    TEST(test_merged),	     TEST(test_retention_comes),
 		TEST(test_removal),	    TEST(test_bad),	     TEST(test_looks),
