@@ -107,6 +107,19 @@ static void nap(int64_t ms)
 	nanosleep(&pause, NULL);
 }
 
+/* What goes wrong on the way must not leave a pipe paused: nothing would be loaded, and nobody told. */
+static void resume(const struct doing *d, const char *pipe)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf sql = RV_STRBUF_INIT;
+	struct rv_error ignored = RV_ERROR_INIT;
+	const char *statement;
+	size_t done = 0;
+
+	rv_strbuf_printf(&sql, "ALTER PIPE %s SET PIPE_EXECUTION_PAUSED = FALSE", pipe);
+	statement = sql.bytes;
+	(void)!send(d, &statement, 1, &done, NULL, NULL, &ignored);
+}
+
 /* A pipe that is paused still loads what it was told of; making it again would forget that. */
 static enum rv_status drain(const struct doing *d, const char *pipe, struct rv_error *err)
 {
@@ -131,13 +144,6 @@ static enum rv_status drain(const struct doing *d, const char *pipe, struct rv_e
 			break;
 		nap(DRAIN_STEP_MS);
 	}
-	rv_strbuf_clear(&sql);
-	rv_strbuf_printf(&sql, "ALTER PIPE %s SET PIPE_EXECUTION_PAUSED = FALSE", pipe);
-	statement = sql.bytes;
-	struct rv_error ignored = RV_ERROR_INIT;
-	size_t done = 0;
-
-	(void)!send(d, &statement, 1, &done, NULL, NULL, &ignored);
 	rv_fail(err, RV_CONFLICT, "it still has %" PRId64 " files to load, and would forget them", pending);
 	rv_hint(err, "the same command again goes on when they are loaded");
 	return err->status;
@@ -147,15 +153,18 @@ static enum rv_status run_statements(const struct doing *d, const struct rv_chan
 				     size_t *ret_done, struct rv_error *err)
 {
 	const char *const *statements = (const char *const *)change->statements;
-	size_t count = change->statements_count, at = 0;
+	size_t count = change->statements_count;
 
-	if (change->drains) {
-		if (send(d, statements, 1, ret_done, NULL, NULL, err) != RV_OK ||
-		    drain(d, change->drains, err) != RV_OK)
-			return err->status;
-		at = 1;
+	if (!change->drains)
+		return send(d, statements, count, ret_done, NULL, NULL, err);
+	if (send(d, statements, 1, ret_done, NULL, NULL, err) != RV_OK)
+		return err->status;
+	if (drain(d, change->drains, err) != RV_OK ||
+	    send(d, statements + 1, count - 1, ret_done, NULL, NULL, err) != RV_OK) {
+		resume(d, change->drains);
+		return err->status;
 	}
-	return send(d, statements + at, count - at, ret_done, NULL, NULL, err);
+	return RV_OK;
 }
 
 static void run_change(struct doing *d, struct rv_change *change, bool *ret_stands)

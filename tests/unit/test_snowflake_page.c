@@ -25,7 +25,8 @@ struct answer {
 	const char *cells[32];
 };
 static const struct answer *answers;
-static size_t answers_count, answers_given;
+static size_t answers_count, answers_given, fails_at;
+static char last_sql[256];
 static struct rv_snowflake snowflake;
 static struct rv_warehouse *warehouse;
 static struct rv_stream stream;
@@ -42,9 +43,13 @@ enum rv_status rv_snowflake_execute(struct rv_snowflake *of RV_UNUSED, const str
 
 	if (ret_outcome)
 		*ret_outcome = (struct rv_snowflake_outcome){ .done = 0 };
+	snprintf(last_sql, sizeof(last_sql), "%s", statement->sql);
 	for (unsigned i = 0; i < (statement->count ? statement->count : 1) && status == RV_OK; i++) {
 		assert_true(answers_given < answers_count);
 		const struct answer *a = &answers[answers_given++];
+
+		if (answers_given == fails_at)
+			return rv_fail(e, RV_FAILED, "it is away");
 
 		for (size_t c = 0; c < a->columns; c++)
 			columns[c] = (struct rv_snowflake_column){ .name = c < 5 ? names[c] : "X" };
@@ -63,7 +68,7 @@ static void start(const struct answer *all, size_t count)
 {
 	answers = all;
 	answers_count = count;
-	answers_given = 0;
+	answers_given = fails_at = 0;
 	err = (struct rv_error)RV_ERROR_INIT;
 }
 #define START(...)                                                                                   \
@@ -268,6 +273,7 @@ static void test_a_pipe_that_does_not_say(void **state RV_UNUSED)
 		{ 1, 1, { "{\"executionState\":\"PAUSED\",\"pendingFileCount\":0}" } },
 	};
 	const struct rv_change_params params = { .workers = 1 };
+#define RESUMES "ALTER PIPE P SET PIPE_EXECUTION_PAUSED = FALSE"
 
 	for (size_t i = 0; i < sizeof(said) / sizeof(*said); i++) {
 		const struct answer all[] = { { 1, 0, { NULL } }, said[i], { 1, 0, { NULL } } };
@@ -282,10 +288,39 @@ static void test_a_pipe_that_does_not_say(void **state RV_UNUSED)
 		enum rv_status status = snow_change(warehouse, &changes, &params, &err);
 
 		assert_int_equal(changes.items[place].state, is_good ? RV_CHANGE_DONE : RV_CHANGE_FAILED);
-		assert_int_equal(answers_given, is_good ? 3 : 2);
+		assert_int_equal(answers_given, 3);
 		assert_int_equal(status, is_good ? RV_OK : RV_FAILED);
+		assert_string_equal(last_sql, is_good ? "CREATE OR REPLACE PIPE" : RESUMES);
 		if (!is_good)
 			says("does not say how many files");
+	}
+}
+
+/* Nothing is loaded while a pipe is paused: whatever fails behind that, it goes on. */
+static void test_a_pipe_that_is_not_made(void **state RV_UNUSED)
+{
+	static const struct answer all[] = {
+		{ 1, 0, { NULL } },
+		{ 1, 1, { "{\"pendingFileCount\":0}" } },
+		{ 1, 0, { NULL } },
+		{ 1, 0, { NULL } },
+	};
+	const struct rv_change_params params = { .workers = 1 };
+
+	for (size_t at = 2; at <= 3; at++) {
+		RV_CLEANUP(rv_changes_release) struct rv_changes changes = { .count = 0 };
+		size_t place = rv_changes_add(&changes, RV_CHANGE_REPLACE, &stream, rv_strdup("pipe P"), rv_strdup("differs"));
+
+		rv_change_add_statement(&changes.items[place], "ALTER PIPE");
+		rv_change_add_statement(&changes.items[place], "CREATE OR REPLACE PIPE");
+		changes.items[place].drains = rv_strdup("P");
+		start(all, 4);
+		fails_at = at;
+		assert_int_not_equal(snow_change(warehouse, &changes, &params, &err), RV_OK);
+		assert_int_equal(changes.items[place].state, RV_CHANGE_FAILED);
+		assert_non_null(strstr(err.message, "it is away"));
+		assert_int_equal(answers_given, at + 1);
+		assert_string_equal(last_sql, RESUMES);
 	}
 }
 
@@ -302,6 +337,7 @@ int main(void)
 		TEST(test_what_copy_says),
 		TEST(test_a_state_of_a_newer_river),
 		TEST(test_a_pipe_that_does_not_say),
+		TEST(test_a_pipe_that_is_not_made),
 	};
 
 	return cmocka_run_group_tests_name("snowflake_page", tests, NULL, NULL);
