@@ -219,7 +219,7 @@ has_objects () {
 test_expect_success '54: killed while others wait for its lock' '
 	for objects in 1 30 60
 	do
-		new_world &&
+		new_world && : >err &&
 		{ river push web/clicks --batch-records 50 large & first=$!; } &&
 		: "it is stopped, so that it has the lock until it is killed" &&
 		test_wait_until 60 has_objects $objects && kill -STOP $first &&

@@ -173,6 +173,8 @@ stalled () {
 	: >>w/warehouse.duckdb.lock &&
 	{ "$RIVER_BUILD/tests/lib/hold_lock" w/warehouse.duckdb.lock <hold >held & } &&
 	exec 7>hold && read -r line <held &&
+	# what an earlier one said must not be read for this one's
+	: >err &&
 	{ river -v extract-load orders.yaml >out 2>err 7>&- & } && run=$! &&
 	test_wait_until 60 grep -q "waiting for .*warehouse.duckdb" err &&
 	{ ls -l /proc/$run/fd | grep -q "ext-1.zip" || { cat err; return 1; }; } &&
