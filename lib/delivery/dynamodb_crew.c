@@ -114,6 +114,8 @@ static void settle(struct rv_dynamodb_crew *crew, const struct rv_dynamodb_load 
 	crew->counts.bytes += settled.taken_bytes;
 	if (settled.done || split)
 		crew->last_taken_ms = now;
+	if (settled.done) /* what went wrong before is over: whoever waits now, waits for something else */
+		crew->last = (struct rv_error)RV_ERROR_INIT;
 	/* what it really cost: a condition that fails is charged for what is there */
 	double units = result->units >= 0 ? result->units : failed == load->count || split ? 0 : load->units;
 	rv_dynamodb_budget_spend(&crew->budget, units - load->units);

@@ -587,6 +587,26 @@ static void the_next_version_waits_an_attempt_out_where_there_are_no_conditions(
 	assert_all(w, 2);
 }
 
+static void a_version_that_waits_is_not_given_up_on_for_what_is_over(void **state)
+{
+	struct world *w = *state;
+
+	w->params.exclusive = true;
+	w->params.give_up_after_ms = 600;
+	w->service.doubt_ms = 1500;
+	w->mood = LOSE_ANSWER;
+	w->mood_for = 1;
+	begin(w);
+	assert_int_equal(put(w, 0, 1, 0), RV_OK);
+	finish(w);
+	assert_int_equal(w->counts.maybe_twice, 1);
+	/* the first attempt of the first version may still arrive */
+	assert_int_equal(put(w, 0, 2, 1), RV_OK);
+	finish(w);
+	assert_int_equal(w->counts.written, 2);
+	assert_int_equal(w->stored[0], 2);
+}
+
 static void everything_at_once_ends_well(void **state)
 {
 	struct world *w = *state;
@@ -781,6 +801,7 @@ int main(void)
 		TEST(lost_answers_are_written_again_under_the_same_version),
 		TEST(what_arrives_late_changes_nothing_under_conditions),
 		TEST(the_next_version_waits_an_attempt_out_where_there_are_no_conditions),
+		TEST(a_version_that_waits_is_not_given_up_on_for_what_is_over),
 		TEST(everything_at_once_ends_well),
 		TEST(what_does_not_pass_ends_the_run_159),
 		TEST(it_stops_when_told_to),
