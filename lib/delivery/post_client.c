@@ -303,6 +303,7 @@ enum rv_status rv_post_client_new(const struct rv_post_params *params, struct rv
 	struct client *c = rv_calloc(1, sizeof(*c));
 	const struct rv_http_params http = {
 		.ca_file = params->ca_file,
+		.ca_variable = "--ca-file",
 		.should_stop = params->should_stop,
 	};
 

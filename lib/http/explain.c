@@ -64,6 +64,12 @@ enum rv_status rv_http_proxy_refused(const char *url, long code, struct rv_error
 /* X509_verify_cert's results (openssl/x509_vfy.h). */
 enum { NOT_YET_VALID = 9, HAS_EXPIRED = 10 };
 
+/* An option names it alone. */
+static const char *or_the_profile(const struct rv_http_end *end)
+{
+	return rv_starts_with(end->ca_variable, "--") ? "" : " or the profile";
+}
+
 static enum rv_status certificate(const struct rv_curl_api *api, CURL *easy,
 				  const struct rv_http_end *end, const char *host,
 				  struct rv_error *err)
@@ -86,8 +92,8 @@ static enum rv_status certificate(const struct rv_curl_api *api, CURL *easy,
 		rv_fail(err, RV_BAD_CONFIG, "the certificate of %s is not trusted: %s", host,
 			end->text);
 		if (end->ca_file)
-			rv_hint(err, "%s or the profile names %s: add the certificate of who signed it "
-				     "there", end->ca_variable, end->ca_file);
+			rv_hint(err, "%s%s names %s: add the certificate of who signed it there",
+				end->ca_variable, or_the_profile(end), end->ca_file);
 		else
 			rv_hint(err, "name a file with the certificate of who signed it (a "
 				     "company's proxy, perhaps) in %s", end->ca_variable);
@@ -246,8 +252,8 @@ enum rv_status rv_http_explain(const struct rv_curl_api *api, CURL *easy,
 		rv_fail(err, RV_BAD_CONFIG, "cannot use the certificates in %s: %s",
 			end->ca_file ? end->ca_file : "the system's file", end->text);
 		if (end->ca_file)
-			rv_hint(err, "%s or the profile names this file: it must be PEM and readable",
-				end->ca_variable);
+			rv_hint(err, "%s%s names this file: it must be PEM and readable",
+				end->ca_variable, or_the_profile(end));
 		else
 			rv_hint(err, "install the package ca-certificates");
 		return err->status;

@@ -89,7 +89,8 @@ enum rv_http_outcome {
 struct rv_http;
 struct rv_http_params {
 	const char *ca_file;      /* Optional: PEM; else the system's */
-	const char *ca_variable;  /* Optional: for hints, where it is named; else AWS_CA_BUNDLE */
+	/* Optional: for hints, the variable or the option that names it; else AWS_CA_BUNDLE */
+	const char *ca_variable;
 	bool (*should_stop)(void); /* Optional: ends waits and transfers with RV_FAILED */
 	/* Optional: one line an attempt, secrets already taken out (--verbose, tests) */
 	void (*trace)(void *arg, const char *line);

@@ -199,7 +199,7 @@ test_expect_success OPENSSL 'https: taken; a certificate that nobody vouches for
 			--to "https://127.0.0.1:$(cat port)/collect" rows.ndjson >out && test_grep "\"taken\": *2000" out || return 1
 	done &&
 	test_expect_code 3 river --output json pump --map map.yaml --to "https://127.0.0.1:$(cat port)/collect" rows.ndjson >out 2>err &&
-	test_grep "\"taken\": *0" out && test_grep "certificate" err
+	test_grep "\"taken\": *0" out && test_grep "certificate" err && test_grep "in --ca-file" err
 '
 
 test_expect_success 'https: nobody listens' '

@@ -198,6 +198,7 @@ static void test_201_not_trusted(void **state)
 		{ "good", NULL, "is not trusted: ", "in AWS_CA_BUNDLE" },
 		{ "good", NULL, "is not trusted: ", "in REQUESTS_CA_BUNDLE", "REQUESTS_CA_BUNDLE" },
 		{ "good", "other.crt", "is not trusted: ", "X or the profile names", "X" },
+		{ "good", "other.crt", "is not trusted: ", "--x names", "--x" },
 		{ "good", "other.crt", "is not trusted: ", "other.crt" },
 		{ "other", "other.crt", "is for another host: ", "check the endpoint" },
 		{ "expired", "expired.crt", "has expired", "clock" },
