@@ -556,6 +556,14 @@ static enum rv_status sample(struct rv_command_context *cx, const struct pump_op
 	return RV_OK;
 }
 
+/* Is --loop more than what has been pumped? */
+static bool asks_for_more(const struct pump *p)
+{
+	uint64_t passes = rv_pump_state_passes(p->state);
+
+	return passes && (!p->o->loop || p->o->loop > passes);
+}
+
 static enum rv_status run(struct pump *p, int count, char **operands, struct rv_error *err)
 {
 	int64_t started_ms = rv_clock_monotonic_ms();
@@ -563,7 +571,15 @@ static enum rv_status run(struct pump *p, int count, char **operands, struct rv_
 	if (check_options(p, count, err) != RV_OK || find_files(p, count, operands, err) != RV_OK ||
 	    read_map(p, err) != RV_OK || read_headers(p, err) != RV_OK || open_state(p, err) != RV_OK)
 		return err->status;
-	if (p->state && rv_pump_state_ended(p->state)) {
+	if (p->state && rv_pump_state_ended(p->state) && asks_for_more(p)) {
+		/* A run of push is of one input, whole. */
+		if (!p->to_address) {
+			rv_fail(err, RV_CONFLICT, "all of it was pumped to %s before, in fewer passes than --loop asks "
+				"for", p->shown);
+			rv_hint(err, "--restart begins anew and forgets how far it was");
+			return err->status;
+		}
+	} else if (p->state && rv_pump_state_ended(p->state)) {
 		rv_note("all of it was pumped to %s before (--restart begins anew)", p->shown);
 		return RV_OK;
 	}

@@ -75,7 +75,8 @@ enum rv_status river_pump_stream(struct rv_command_context *cx, const char *name
 		struct rv_error later = RV_ERROR_INIT;
 
 		if (rv_pump_state_settled(state, line->row.number + 1, true, &later) != RV_OK ||
-		    (line->data_ended && rv_pump_state_end(state, &later) != RV_OK)) {
+		    (line->data_ended &&
+		     rv_pump_state_end(state, rv_pump_feed_place(line->params.feed)->pass + 1, &later) != RV_OK)) {
 			*err = later;
 			status = err->status;
 		}

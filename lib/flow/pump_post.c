@@ -472,7 +472,8 @@ enum rv_status rv_pump_post(struct rv_pump_poster *p, struct rv_post *post,
 		return status;
 	}
 	if (!ret->stopped && p->line->data_ended && p->line->params.state && !is_in_vain(p) &&
-	    rv_pump_state_end(p->line->params.state, err) != RV_OK)
+	    rv_pump_state_end(p->line->params.state, rv_pump_feed_place(p->line->params.feed)->pass + 1, err) !=
+		    RV_OK)
 		return err->status;
 	return verdict(p, err);
 }

@@ -39,6 +39,7 @@ struct rv_pump_state {
 	uint8_t seed[RV_PUMP_SEED_BYTES];
 	uint64_t done;
 	bool ended, keep_windows;
+	uint64_t passes;            /* after which it has; 0: not known */
 	struct window *windows;
 	size_t count, capacity;
 	size_t asked;               /* the window of the row that was asked for last */
@@ -82,6 +83,11 @@ uint64_t rv_pump_state_done(const struct rv_pump_state *state)
 bool rv_pump_state_ended(const struct rv_pump_state *state)
 {
 	return state->ended;
+}
+
+uint64_t rv_pump_state_passes(const struct rv_pump_state *state)
+{
+	return state->passes;
 }
 
 const char *rv_pump_state_name(const struct rv_pump_state *state)
@@ -174,6 +180,11 @@ static void put_head(const struct rv_pump_state *state, struct rv_strbuf *sb)
 				   rv_json_bytes(state->target), "of", state->of, "seed", seed));
 }
 
+static void put_end(const struct rv_pump_state *state, struct rv_strbuf *sb)
+{
+	rv_json_line(sb, json_pack("{s:b, s:I}", "end", 1, "passes", (json_int_t)state->passes));
+}
+
 /* All that counts, as a new file; appended to from then on. */
 static enum rv_status rewrite(struct rv_pump_state *state, struct rv_error *err)
 {
@@ -185,7 +196,7 @@ static enum rv_status rewrite(struct rv_pump_state *state, struct rv_error *err)
 		put_window(&state->windows[i], &sb);
 	rv_json_line(&sb, json_pack("{s:I}", "done", (json_int_t)state->done));
 	if (state->ended)
-		rv_json_line(&sb, json_pack("{s:b}", "end", 1));
+		put_end(state, &sb);
 	if (rv_replace_file(state->path, sb.bytes, sb.len, 0600, err) != RV_OK)
 		return rv_context(err, "keep how far the pump is");
 	state->fd = rv_open(state->path, O_WRONLY | O_APPEND | O_CLOEXEC, 0);
@@ -255,6 +266,7 @@ static bool take_line(struct rv_pump_state *state, const json_t *line)
 	}
 	if (json_object_get(line, "end")) {
 		state->ended = true;
+		state->passes = rv_json_get_u64(line, "passes");
 		return true;
 	}
 	return false;
@@ -474,12 +486,13 @@ enum rv_status rv_pump_state_settled(struct rv_pump_state *state, uint64_t done,
 	return append(state, &sb, sync, err);
 }
 
-enum rv_status rv_pump_state_end(struct rv_pump_state *state, struct rv_error *err)
+enum rv_status rv_pump_state_end(struct rv_pump_state *state, uint64_t passes, struct rv_error *err)
 {
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf sb = RV_STRBUF_INIT;
 
 	state->ended = true;
-	rv_json_line(&sb, json_pack("{s:b}", "end", 1));
+	state->passes = passes;
+	put_end(state, &sb);
 	return append(state, &sb, true, err);
 }
 

@@ -5,7 +5,7 @@
  *   {"v":1,"target":…,"of":{…},"seed":…}        first: what is pumped where, and how
  *   {"row":…,"time":…,"place":{…}}              events from this row on get this time; where they are
  *   {"done":…}                                  all rows before this one are settled
- *   {"end":true}                                there are no more
+ *   {"end":true,"passes":…}                     there are no more, after so many passes
  *
  * A window is written before the first event of it is sent, so after a kill the same row is the same
  * event. What is settled is written down once a second, and at the end.
@@ -46,6 +46,8 @@ void rv_pump_state_free_p(struct rv_pump_state **state);
 const uint8_t *rv_pump_state_seed(const struct rv_pump_state *state);
 uint64_t rv_pump_state_done(const struct rv_pump_state *state);
 bool rv_pump_state_ended(const struct rv_pump_state *state);
+/* After how many passes it has; 0: an older river has not said. */
+uint64_t rv_pump_state_passes(const struct rv_pump_state *state);
 /* The journal's name without its folder, the same for the same target and files: for the name of a run. */
 const char *rv_pump_state_name(const struct rv_pump_state *state);
 /* Where to begin so as to come by the row `done`; NULL: at the start. Borrowed. */
@@ -59,7 +61,8 @@ enum rv_status rv_pump_state_window(struct rv_pump_state *state, uint64_t row, i
 /* `sync`: durable when this returns; else at the next one that is. */
 enum rv_status rv_pump_state_settled(struct rv_pump_state *state, uint64_t done, bool sync,
 				     struct rv_error *err) RV_MUST_CHECK;
-enum rv_status rv_pump_state_end(struct rv_pump_state *state, struct rv_error *err) RV_MUST_CHECK;
+enum rv_status rv_pump_state_end(struct rv_pump_state *state, uint64_t passes,
+				 struct rv_error *err) RV_MUST_CHECK;
 
 /* What a file looks like from outside: {"path","bytes","modified_ns","key","head"}. New reference. */
 enum rv_status rv_pump_file_json(const char *path, json_t **ret, struct rv_error *err) RV_MUST_CHECK;

@@ -42,6 +42,21 @@ test_expect_success '--count, and then the rest' '
 	bodies >all && test_line_count = 3000 all && whole all 3000
 '
 
+test_expect_success 'more passes than it had are gone on with; into a stream they are another input' '
+	head -n 20 rows.ndjson >few.ndjson && : >captured &&
+	pump () { river -v pump --resume --map map.yaml --connections 1 "$@" few.ndjson 2>err; } &&
+	pump --to "$capture_url/ok" && bodies >all && test_line_count = 20 all &&
+	pump --to "$capture_url/ok" --loop 3 && bodies >all && test_line_count = 60 all &&
+	sort -u all >distinct && test_line_count = 60 distinct &&
+	for loop in 3 2 1
+	do
+		pump --to "$capture_url/ok" --loop $loop && test_grep "before" err || return 1
+	done && bodies >all && test_line_count = 60 all &&
+	river stream create web/loops >/dev/null && pump --to web/loops &&
+	test_expect_code 6 pump --to web/loops --loop 2 && test_grep "fewer passes" err && test_grep "restart" err &&
+	pump --to web/loops && test_grep "before" err && rm -rf lake
+'
+
 test_expect_success '66: SIGKILL anywhere, and the same command again: each row once, or twice as the same bytes' '
 	for batch in 1 20
 	do
