@@ -33,7 +33,8 @@ void extract_archives_release(struct extract_archives *archives)
 	*archives = (struct extract_archives){ 0 };
 }
 
-/* Behind whatever came by name before the job said that numbers count: ext-999.zip, and then ext-1000.zip. */
+/* Behind whatever came by name before the job said that numbers count: ext-999.zip, and then ext-1000.zip. Names may
+ * begin with a folder, so that the literal text before the number does not say enough. */
 static char *order_of_number(const struct rv_job *job, const char *name)
 {
 	uint64_t number;
@@ -41,7 +42,7 @@ static char *order_of_number(const struct rv_job *job, const char *name)
 	/* it is refused later */
 	if (!extract_sequence_number(job, name, &number))
 		return rv_strdup(name);
-	return rv_asprintf("%.*s~%020" PRIu64 " %s", (int)strcspn(job->sequence, "*{"), job->sequence, number, name);
+	return rv_asprintf("~%.*s~%020" PRIu64 " %s", (int)strcspn(job->sequence, "*{"), job->sequence, number, name);
 }
 
 /* Where names of archives begin: behind the folder of the source in which the first wildcard is, if there is one. So
@@ -74,7 +75,8 @@ static void add(const struct rv_extract_params *params, struct extract_archives 
 	else if (params->job->source_order == RV_JOB_ORDER_NUMBER)
 		a->order = order_of_number(params->job, a->name);
 	else
-		a->order = rv_asprintf("%020" PRId64 " %s", modified_ms, a->name);
+		/* behind whatever came by name or by number */
+		a->order = rv_asprintf("~~%020" PRId64 " %s", modified_ms, a->name);
 }
 
 /* ---- files ---- */

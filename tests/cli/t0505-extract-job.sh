@@ -381,6 +381,12 @@ test_expect_success 'order: number, where numbers outgrew their names: what came
 	ext ext-11.zip 1 11 && ext ext-100.zip 1 100 && test_expect_code 1 river extract-load number/seq.yaml && test "$(rows)" = 1,11
 '
 
+test_expect_success 'order: time, where they went by name and then by number: what came so is older' '
+	mkdir -p time && sed "s/drop, .*}/..\/drop, order: time }/" seq.yaml >time/seq.yaml && grep "order: time }" time/seq.yaml &&
+	fresh && ext ext-9.zip 1 9 && river extract-load seq.yaml && ext a.zip 1 10 && river extract-load time/seq.yaml && test "$(rows)" = 1,10 &&
+	fresh && ext ext-9.zip 1 9 && river extract-load number/seq.yaml && ext a.zip 1 10 && river extract-load time/seq.yaml && test "$(rows)" = 1,10
+'
+
 test_expect_success 'a damaged note of the sequence is told' '
 	fresh && ext ext-1.zip 1 1 && river extract-load seq.yaml && echo "{}" >lake/_river/extracts/seq/sequence.json &&
 	ext ext-2.zip 1 2 && test_expect_code 12 river extract-load seq.yaml 2>err && grep "sequence.json in the lake is damaged" err

@@ -79,6 +79,11 @@ test_expect_success 'sequences count names of files, whatever folders they are i
 	river extract-load numbers.yaml && orders >out && grep "^a,2" out
 '
 
+test_expect_success 'what came by name is older than what comes by number, whatever folder it was in' '
+	fresh && put drop/zone/ext-1.zip a,1 && sed "s|order: number|order: name|" numbers.yaml >byname.yaml && echo "job: numbers" >>byname.yaml &&
+	river extract-load byname.yaml && put drop/alpha/ext-2.zip a,2 && river extract-load numbers.yaml && orders >out && grep "^a,2" out
+'
+
 test_expect_success 'what was taken into one lake is not there in another one' '
 	fresh && days && river extract-load days.yaml && river extract-load days.yaml --profile other &&
 	orders --profile other >out && test_cmp all out &&
