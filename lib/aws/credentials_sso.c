@@ -250,6 +250,15 @@ static enum rv_status exchange(const struct sso *sso, struct rv_aws_credentials 
 	return status;
 }
 
+/* Another process was quicker: its token is in the cache, and ours was good for one use. */
+static bool renewed_elsewhere(struct sso *sso)
+{
+	struct rv_error ignored = RV_ERROR_INIT;
+	rv_free_p(&sso->cache_path);
+	json_decref(rv_take(sso->cache));
+	return read_cache(sso, &ignored) == RV_OK && !passed(sso, "expiresAt");
+}
+
 enum rv_status rv_aws_sso(const struct rv_aws_asking *asking, const char *profile,
 			  struct rv_aws_credentials *ret, struct rv_error *err)
 {
@@ -264,8 +273,11 @@ enum rv_status rv_aws_sso(const struct rv_aws_asking *asking, const char *profil
 			rv_fail(err, RV_AUTH, "the SSO login of AWS profile %s has ended", profile);
 			return log_in(&sso, err);
 		}
-		if (renew(&sso, err) != RV_OK)
+		struct rv_error why = RV_ERROR_INIT;
+		if (renew(&sso, &why) != RV_OK && !renewed_elsewhere(&sso)) {
+			*err = why;
 			return err->status;
+		}
 	}
 	return exchange(&sso, ret, err);
 }

@@ -27,8 +27,10 @@ struct world {
 	atomic_uint given;      /* serial number of the last credentials */
 	atomic_int token_status; /* of IMDSv2's token; 0: 200 */
 	const char *error;      /* STS: this code instead of a role */
+	char renewed_elsewhere[64]; /* SSO: this file, while a token is asked for; "": not */
 	char last_form[4096];
 };
+static void write_file(const struct world *w, const char *name, const char *text);
 
 static void expiration(const struct world *w, char text[RV_TIME_TEXT])
 {
@@ -92,6 +94,10 @@ static void play(struct peer *peer)
 		} else if (asks_for(peer, "POST / ")) {
 			snprintf(w->last_form, sizeof(w->last_form), "%s", peer->body.bytes);
 			answer_sts(peer, w);
+		} else if (asks_for(peer, "POST /token ") && *w->renewed_elsewhere) {
+			write_file(w, w->renewed_elsewhere, "{\"accessToken\":\"renewed\","
+							    "\"expiresAt\":\"2099-01-01T00:00:00Z\"}");
+			peer_answer(peer, 400, "", "{\"error\":\"invalid_grant\"}");
 		} else if (asks_for(peer, "POST /token ")) {
 			peer_answer(peer, 200, "", "{\"accessToken\":\"renewed\",\"expiresIn\":3600,"
 						  "\"refreshToken\":\"next\"}");
@@ -461,6 +467,12 @@ static void test_sso(void **state)
 	struct stat st;
 	assert_int_equal(stat(to, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
+	/* Another process renews it in the same moment, and its token is the one that counts. */
+	log_in_until(w, "2020-01-01T00:00:00Z");
+	assert_int_equal(rename(from, to), 0);
+	snprintf(w->renewed_elsewhere, sizeof(w->renewed_elsewhere), ".aws/sso/cache/%s.json", name);
+	open_chain(w, "s");
+	gives(w, "ASIASSO1", "t");
 	/* The old form cannot be renewed. */
 	assert_int_equal(rv_sha1_hex("https://o/start", 15, name, &err), RV_OK);
 	log_in_until(w, "2020-01-01T00:00:00Z");
