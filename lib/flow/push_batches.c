@@ -17,6 +17,8 @@
 
 /* Very many small files must not pile up in memory and in one line of the journal. */
 #define EXTENTS_MAX 4096
+/* Of the headers of csv files among them, in the extents and in their checkpoints. */
+#define EXTENTS_MAX_BYTES (4u << 20)
 #define CSV_HEADER_MAX_BYTES (1u << 20)
 
 bool rv_push_must_stop(struct rv_push_state *push)
@@ -164,6 +166,13 @@ void rv_push_clear_extents(struct rv_push_state *push)
 		json_decref(push->extents[i].checkpoint);
 	}
 	push->extents_count = 0;
+	push->extents_bytes = 0;
+}
+
+static uint64_t text_bytes(const struct rv_extent *extent)
+{
+	return (extent->csv_header ? strlen(extent->csv_header) : 0) +
+	       json_string_length(json_object_get(extent->checkpoint, "header"));
 }
 
 static enum rv_status changed(const struct rv_push_input *input, struct rv_error *err)
@@ -224,6 +233,7 @@ enum rv_status rv_push_close_extent(struct rv_push_state *push, struct rv_push_i
 	input->extent.checkpoint = rv_checkpoint_json(c);
 	RV_GROW(push->extents, push->extents_count, push->extents_capacity);
 	push->extents[push->extents_count++] = input->extent;
+	push->extents_bytes += text_bytes(&input->extent);
 	input->job = push->jobs;
 	input->extent = (struct rv_extent){ .file = 0 };
 	input->extent_open = input->taken_finished = false;
@@ -250,6 +260,7 @@ enum rv_status rv_push_close_batch(struct rv_push_state *push, struct rv_push_in
 	finished.entry.extents_count = push->extents_count;
 	push->extents = NULL;
 	push->extents_count = push->extents_capacity = 0;
+	push->extents_bytes = 0;
 	push->result->batches++;
 	push->result->objects += finished.entry.records > 0;
 	push->jobs++;
@@ -304,7 +315,8 @@ static enum rv_status begin_batch(struct rv_push_state *push, struct rv_error *e
 {
 	char folder[RV_TIME_TEXT];
 	if (push->run && !push->run->named &&
-	    strcmp(rv_push_folder_now(push, folder), push->run->lake_folder) != 0) {
+	    (strcmp(rv_push_folder_now(push, folder), push->run->lake_folder) != 0 ||
+	     rv_run_is_long(push->run))) {
 		/* One folder must not hide days: tail -F runs for weeks. */
 		if (rv_push_end_run(push, true, err) != RV_OK)
 			return err->status;
@@ -350,6 +362,7 @@ static void open_extent(struct rv_push_state *push, struct rv_push_input *input,
 	/* A file that is followed is read in many small pieces. */
 	if (push->extents_count && goes_on_from(input, &push->extents[push->extents_count - 1], reader)) {
 		input->extent = push->extents[--push->extents_count];
+		push->extents_bytes -= text_bytes(&input->extent);
 		json_decref(rv_take(input->extent.checkpoint));
 		return;
 	}
@@ -446,7 +459,7 @@ static bool batch_is_full(const struct rv_push_state *push)
 		return true;
 	if (push->batch_record_bytes && entry->record_bytes >= push->batch_record_bytes)
 		return true;
-	if (push->extents_count >= EXTENTS_MAX)
+	if (push->extents_count >= EXTENTS_MAX || push->extents_bytes >= EXTENTS_MAX_BYTES)
 		return true;
 	return push->batch_bytes && rv_batcher_compressed_bytes(push->batcher) >= push->batch_bytes;
 }

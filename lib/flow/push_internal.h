@@ -52,6 +52,7 @@ struct rv_push_state {
 	int64_t batch_started_ms;        /* monotonic */
 	struct rv_extent *extents;       /* closed ones of the open batch */
 	size_t extents_count, extents_capacity;
+	uint64_t extents_bytes;          /* of their texts, which may be long */
 	bool recovers;                   /* the courier finishes what was left by others */
 	int64_t told_ms;                 /* monotonic: when an outage was last spoken of */
 	int locks_fd;                    /* files.lock; its ranges are this push's locks */

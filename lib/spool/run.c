@@ -21,6 +21,8 @@
 
 /* A journal is read whole; at some 400 bytes a batch this is more than a run can make in an hour. */
 #define JOURNAL_MAX_BYTES (1u << 30)
+/* Of files it holds each one's checkpoint, and with that the header of a csv file. */
+#define JOURNAL_LONG_BYTES (16u << 20)
 #define VERIFY_BYTES (256u << 10)
 
 static char *journal_path(const struct rv_run *run)
@@ -191,8 +193,17 @@ static enum rv_status append(struct rv_run *run, json_t *entry, bool sync, bool 
 		       rv_fsync(run->journal_fd, path, &ignored) == RV_OK);
 	if (ret_doubt)
 		*ret_doubt = !undone;
+	run->journal_bytes += line.len;
 	pthread_mutex_unlock(&run->mutex);
 	return status;
+}
+
+bool rv_run_is_long(struct rv_run *run)
+{
+	pthread_mutex_lock(&run->mutex);
+	bool is_long = run->journal_bytes >= JOURNAL_LONG_BYTES;
+	pthread_mutex_unlock(&run->mutex);
+	return is_long;
 }
 
 static const char *compression_text(enum rv_output_compression compression)
@@ -704,6 +715,8 @@ static bool replay(struct rv_run *run, const json_t *o, size_t line_number)
 		if (!entry)
 			return false;
 		entry->state = landed ? RV_BATCH_LANDED : sent ? RV_BATCH_SENT : RV_BATCH_DROPPED;
+		/* Its checkpoints have moved: see set_state. */
+		release_extents(entry);
 		entry->sent = (struct rv_sent_counts){
 			.requests = rv_json_get_u64(o, "requests"),
 			.refused = rv_json_get_u64(o, "refused"),

@@ -98,6 +98,7 @@ struct rv_run {
 	struct rv_batch_entry *batches;
 	size_t batches_count, batches_capacity;
 	bool closed;              /* the journal says the run came to its end */
+	uint64_t journal_bytes;   /* written by this process */
 };
 
 /* A new run, its folder made and its journal locked; nothing written yet. `name` NULL: a fresh
@@ -115,6 +116,10 @@ enum rv_status rv_run_open(const struct rv_state *state, const char *name, bool 
 bool rv_run_is_alive(const struct rv_run *run);
 void rv_run_free(struct rv_run *run); /* unlocks */
 void rv_run_free_p(struct rv_run **run);
+
+/* Is there so much in the journal that what comes should have a run of its own? Whoever finishes it after a crash
+ * reads it whole. Any thread. */
+bool rv_run_is_long(struct rv_run *run);
 
 /* Register a file; returns its index. Journaled with the first batch that uses it. */
 const struct rv_run_file *rv_run_file(struct rv_run *run, uint64_t index);

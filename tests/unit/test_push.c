@@ -140,8 +140,9 @@ static enum rv_status tally_object(void *arg, const struct rv_store_object *obje
 	char etag[RV_ETAG_TEXT];
 	if (tally->w->lake->ops->get(tally->w->lake, object->name, 1 << 20, &body, etag, err) != RV_OK)
 		return err->status;
-	char text[4096];
-	size_t n = ZSTD_decompress(text, sizeof(text), body.bytes, body.len);
+	const size_t size = 16u << 20;
+	RV_CLEANUP(rv_free_p) char *text = rv_malloc(size);
+	size_t n = ZSTD_decompress(text, size, body.bytes, body.len);
 	assert_false(ZSTD_isError(n));
 	count_lines(tally, text, n);
 	return RV_OK;
@@ -362,6 +363,47 @@ static void changed_bytes_are_reported_not_sent(void **state RV_UNUSED)
 	fail_msg("no failure left a promised batch");
 }
 
+/* Each header goes into a checkpoint, and with that into the journal, which is read whole after a crash. */
+static void long_headers_of_many_files(void **state RV_UNUSED)
+{
+	enum { FILES = 50, COLUMNS = 1000, NAME = 1000 };
+	struct world *w = make_world();
+	struct rv_push_params params = params_of(w);
+	struct rv_push_result result;
+	struct rv_error err = RV_ERROR_INIT;
+	struct tally tally;
+	char *files[FILES];
+	for (size_t i = 0; i < FILES; i++) {
+		files[i] = rv_asprintf("%s/%02zu.csv", w->folder, i);
+		FILE *f = fopen(files[i], "w");
+		assert_non_null(f);
+		for (int c = 0; c < COLUMNS; c++)
+			fprintf(f, "%s%0*d", c ? "," : "", NAME, c);
+		for (int c = 0; c < COLUMNS; c++)
+			fprintf(f, "%s%zu", c ? "," : "\n", i);
+		fputs("\n", f);
+		assert_int_equal(fclose(f), 0);
+	}
+	params.files = files;
+	params.files_count = FILES;
+	params.batch_records = 0;
+	assert_int_equal(rv_push(&params, &result, &err), RV_OK);
+	assert_int_equal(result.accepted, FILES);
+	/* some 4 MiB of headers a batch, and 16 a run: that is looked at while up to three batches are under way */
+	assert_int_equal(result.batches, 9); /* the sixth file ends one */
+	rv_push_result_release(&result);
+	count_all(w, &tally);
+	assert_in_range(tally.receipts, 2, 3);
+	assert_int_equal(tally.open_receipts, 0);
+	assert_int_equal(tally.accepted, FILES);
+	assert_int_equal(rv_push(&params, &result, &err), RV_OK);
+	assert_int_equal(result.accepted, 0);
+	rv_push_result_release(&result);
+	for (size_t i = 0; i < FILES; i++)
+		free(files[i]);
+	free_world(w);
+}
+
 /* ---- what stands in the place of a file whose batch was promised ---- */
 
 static void write_zstd(const char *path, int from, int to)
@@ -464,6 +506,7 @@ int main(void)
 		cmocka_unit_test(named_run_waits_for_the_lake),
 		cmocka_unit_test(changed_bytes_are_reported_not_sent),
 		cmocka_unit_test(what_took_the_name_holds_nobody_up),
+		cmocka_unit_test(long_headers_of_many_files),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
