@@ -246,7 +246,8 @@ static enum rv_status diff_run(struct rv_command_context *cx, void *options, int
 {
 	const struct diff_options *o = options;
 	/* objects of former streams are a matter of creating, not of comparing */
-	struct river_plan_params params = { .update = true, .prune = o->prune, .adopt = true };
+	struct river_plan_params params = { .update = true, .prune = o->prune, .adopt = true,
+					    .only_compares = true };
 	RV_CLEANUP(river_definitions_release) struct river_definitions definitions = { 0 };
 	RV_CLEANUP(river_plan_release) struct river_plan plan = { 0 };
 	bool differs = false;

@@ -6,7 +6,6 @@
  * is there somebody may push. The bucket's notification is the lake's and stays.
  * Whatever was interrupted, the same command again finishes, also when the definition is gone.
  */
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,8 +15,7 @@
 #include "config/definition.h"
 #include "context.h"
 #include "flow/catalog.h"
-#include "spool/run.h"
-#include "spool/state.h"
+#include "stream_gone.h"
 #include "stream_plan.h"
 #include "warehouse/warehouse.h"
 
@@ -256,46 +254,6 @@ static void print_result(struct rv_command_context *cx, const struct target *tar
 	rv_out_json(cx->out, json);
 }
 
-struct waiting {
-	const struct rv_state *state;
-	uint64_t records, runs;
-};
-
-static enum rv_status count_waiting(void *arg, const char *name, struct rv_error *err)
-{
-	struct waiting *waiting = arg;
-	RV_CLEANUP(rv_run_free_p) struct rv_run *run = NULL;
-	struct rv_run_totals totals;
-	enum rv_status status = rv_run_open(waiting->state, name, false, &run, err);
-	/* One that cannot be read may hold something; one that never began holds nothing. */
-	if (status != RV_OK) {
-		waiting->runs += status != RV_NOT_FOUND;
-		return RV_OK;
-	}
-	rv_run_totals(run, &totals);
-	waiting->runs += totals.waiting > 0;
-	waiting->records += totals.waiting_records;
-	return RV_OK;
-}
-
-/* A stream made again under the name is another one: nothing would ever deliver these. */
-static enum rv_status check_spool(struct rv_command_context *cx, const struct target *target,
-				  struct rv_error *err)
-{
-	struct rv_state state;
-	struct waiting waiting = { .state = &state };
-	rv_state_locate(&state, cx->profile->state_dir, cx->lake->url, &target->stream);
-	enum rv_status status = rv_run_each(&state, count_waiting, &waiting, err);
-	rv_state_release(&state);
-	if (status != RV_OK || !waiting.runs)
-		return status;
-	rv_fail(err, RV_CONFLICT, "%" PRIu64 " accepted records of %s/%s are not in the lake yet",
-		waiting.records, target->stream.business, target->stream.name);
-	rv_hint(err, "'river spool flush' delivers them; 'river spool export' takes them out; "
-		     "--abandon-spool deletes the stream all the same");
-	return err->status;
-}
-
 static enum rv_status delete_target(struct rv_command_context *cx, const char *name,
 				    struct target *target, const struct delete_options *o,
 				    struct rv_error *err)
@@ -303,7 +261,7 @@ static enum rv_status delete_target(struct rv_command_context *cx, const char *n
 	if (look(cx, name, o->data, target, err) != RV_OK)
 		return err->status;
 	if (target->defined && target->stream.id[0] && !o->abandon_spool &&
-	    check_spool(cx, target, err) != RV_OK)
+	    river_gone_refuse(cx->profile, cx->lake, &target->stream, err) != RV_OK)
 		return err->status;
 	if (o->dry_run) {
 		print_result(cx, target, o->data, true);

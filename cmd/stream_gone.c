@@ -69,6 +69,27 @@ enum rv_status river_gone_find(const struct rv_profile *profile, const struct rv
 	return rv_state_each(profile->state_dir, lake->url, see_state, &search, err);
 }
 
+enum rv_status river_gone_refuse(const struct rv_profile *profile, const struct rv_store *lake,
+				 const struct rv_stream *stream, struct rv_error *err)
+{
+	struct rv_state state;
+	struct river_gone gone = { .known = false };
+	struct search search = { .stream = stream, .state = &state, .gone = &gone };
+
+	rv_state_locate(&state, profile->state_dir, lake->url, stream);
+	enum rv_status status = rv_run_each(&state, see_run, &search, err);
+
+	rv_state_release(&state);
+	if (status != RV_OK || !gone.runs)
+		return status;
+	rv_fail(err, RV_CONFLICT, "%" PRIu64 " accepted records of %s/%s are not in the lake yet", gone.records,
+		stream->business, stream->name);
+	rv_hint(err, "'river spool flush' delivers them; 'river spool export' copies them; "
+		     "'river stream delete %s/%s --abandon-spool' deletes the stream all the same",
+		stream->business, stream->name);
+	return err->status;
+}
+
 /* Not a definition has gone then, but all of it. */
 static bool lake_is_empty(struct rv_store *lake)
 {

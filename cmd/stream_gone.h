@@ -21,6 +21,10 @@ struct river_gone {
 enum rv_status river_gone_find(const struct rv_profile *profile, const struct rv_store *lake,
 			       const struct rv_stream *stream, struct river_gone *ret,
 			       struct rv_error *err) RV_MUST_CHECK;
+/* RV_CONFLICT when something that was accepted for the very stream `stream` waits on this host: nothing would
+ * ever deliver it once the stream is deleted, as one made again under the name is another one. */
+enum rv_status river_gone_refuse(const struct rv_profile *profile, const struct rv_store *lake,
+				 const struct rv_stream *stream, struct rv_error *err) RV_MUST_CHECK;
 /* Makes of "does not exist", as rv_catalog_get says it, what is known: that something waits and is kept,
  * which object is missing and how it comes back. Any other failure is left as it is. */
 void river_gone_explain(const struct rv_command_context *cx, const char *name, struct rv_error *err);

@@ -15,6 +15,7 @@
 #include "base/memory.h"
 #include "config/definition.h"
 #include "flow/catalog.h"
+#include "stream_gone.h"
 #include "warehouse/warehouse.h"
 
 static const char *const planned[] = { "create", "update", "unchanged", "delete" };
@@ -118,6 +119,18 @@ static enum rv_status find_undefined(void *arg, const char *name, struct rv_erro
 	return RV_OK;
 }
 
+/* As `stream delete` does; there one may say otherwise for one stream. */
+static enum rv_status refuse_waiting(struct river_plan *plan, const struct river_step *step,
+				     struct rv_error *err)
+{
+	enum rv_status status = river_gone_refuse(step->place->profile, step->place->lake, &step->stream, err);
+
+	if (status != RV_CONFLICT)
+		return status;
+	river_plan_conflict(plan, err);
+	return RV_OK;
+}
+
 static enum rv_status prune_lake(struct rv_command_context *cx, struct rv_store *lake,
 				 const struct river_definitions *definitions,
 				 const struct river_plan_params *params, struct river_plan *plan,
@@ -134,6 +147,8 @@ static enum rv_status prune_lake(struct rv_command_context *cx, struct rv_store 
 			struct river_step *step = river_plan_add(plan, RIVER_DELETE, place);
 
 			status = rv_catalog_get(lake, pruning.names[i], &step->stream, step->etag, err);
+			if (status == RV_OK && !params->only_compares)
+				status = refuse_waiting(plan, step, err);
 		}
 		free(pruning.names[i]);
 	}

@@ -69,6 +69,7 @@ struct river_plan_params {
 	bool update;        /* a stream that differs is updated; else that is a conflict */
 	bool prune;         /* streams of the same businesses without a definition are deleted */
 	bool adopt, fresh;  /* rv_catalog_create */
+	bool only_compares; /* nothing is deleted: what waits for it in the spool here is no conflict */
 	bool names_ids;     /* the plan says what new streams will be called, as it is kept */
 };
 void river_plan_release(struct river_plan *plan);

@@ -142,6 +142,7 @@ test_expect_success '179: what a killed collector had accepted, any push or flus
 	river status --check && river status >out && river status web/clicks >out && test_grep "^spooled  *1  *1 " out &&
 	river spool export web/clicks --to copies && test_grep flushed copies/*-000000.ndjson &&
 	test_grep "no_z\|not_object" copies/*.rejects.ndjson &&
+	test_expect_code 6 river stream delete web/clicks --yes 2>err && test_grep "^river: 1 accepted records of web/clicks" err &&
 	river spool flush &&
 	collected | grep flushed >got && echo flushed >want && test_cmp want got &&
 	river rejects show web/clicks >got && test_grep "kept aside" got && river spool check

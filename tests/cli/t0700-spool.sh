@@ -159,6 +159,23 @@ test_expect_success 'a stream that was deleted, and created again: kept, named, 
 	zstd -qdc out.d/*.ndjson.zst >got && head -n 3 in >expected && test_cmp expected got
 '
 
+test_expect_success 'a stream with something that waits is deleted neither by delete nor by apply --prune' '
+	left_over && open_lake && printf "stream: web/other\n" >other.yaml &&
+	test_expect_code 6 river stream delete web/clicks --yes --data 2>err &&
+	test_grep "3 accepted records of web/clicks are not in the lake yet" err &&
+	for how in "--prune" "--prune -n" "--prune --out plan.json"
+	do
+		test_expect_code 6 river stream apply -f other.yaml $how >out 2>err &&
+		test_grep "3 accepted records of web/clicks are not in the lake yet" err &&
+		test_grep "^hint: .river spool flush. delivers them.*river stream delete web/clicks --abandon-spool" err &&
+		test_grep "nothing was changed" err && test_must_be_empty out && test_path_is_missing plan.json || return 1
+	done &&
+	test_expect_code 1 river stream diff -f other.yaml --prune >out && test_grep "^web/clicks: not defined" out &&
+	echo web/clicks >expected && river stream list >got && test_cmp expected got &&
+	river spool flush && river stream apply -f other.yaml --prune >out &&
+	echo web/other >expected && river stream list >got && test_cmp expected got && river stream delete web/other --yes >out
+'
+
 definition=lake/_river/streams/web/clicks.json
 test_expect_success 'a definition that has gone: push and status say what is missing and that nothing is lost; put back, all lands' '
 	left_over && open_lake && mv $definition kept.json &&
