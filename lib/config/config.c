@@ -410,6 +410,17 @@ static enum rv_status set_warehouse(struct rv_config *c, struct rv_error *err)
 	return RV_OK;
 }
 
+/* Relative to whatever folder one stands in, it would be another state each time, and what was pushed would
+ * be sent again. */
+static enum rv_status check_state_variable(const char *name, const char *text, struct rv_error *err)
+{
+	if (text[0] == '/' || text[0] == '~')
+		return RV_OK;
+	rv_fail(err, RV_BAD_CONFIG, "%s is '%s', not an absolute path", name, text);
+	rv_hint(err, "files would be pushed again from every other folder; name it from /");
+	return err->status;
+}
+
 /* -c and RIVER_STATE_DIR over the file over what the surroundings offer. */
 static enum rv_status set_state(struct rv_config *c, const char *folder, struct rv_error *err)
 {
@@ -420,18 +431,15 @@ static enum rv_status set_state(struct rv_config *c, const char *folder, struct 
 	const char *own = environment("RIVER_STATE_DIR");
 	if (own && !by_command_line) {
 		char *value = NULL;
-		/* Relative to whatever folder one stands in, it would be another state each time, and
-		 * what was pushed would be sent again. */
-		if (own[0] != '/' && own[0] != '~') {
-			rv_fail(err, RV_BAD_CONFIG, "RIVER_STATE_DIR is '%s', not an absolute path", own);
-			rv_hint(err, "files would be pushed again from every other folder; name it from /");
+		if (check_state_variable("RIVER_STATE_DIR", own, err) != RV_OK)
 			return err->status;
-		}
 		if (rv_key_value(key, own, folder, &value, err) != RV_OK)
 			return rv_context(err, "environment RIVER_STATE_DIR");
 		set_value(c, key, "state", value, "environment RIVER_STATE_DIR");
 		return RV_OK;
 	}
+	if (strcmp(now->origin, "environment RIVER_STATE") == 0 && !is_auto)
+		return check_state_variable("RIVER_STATE", environment("RIVER_STATE"), err);
 	if (!is_auto)
 		return RV_OK;
 	const char *services = environment("STATE_DIRECTORY"); /* "a:b" when a unit has several */

@@ -163,6 +163,10 @@ test_expect_success 'the state folder: -c, RIVER_STATE_DIR, the file, STATE_DIRE
 	env RIVER_STATE_DIR=/own STATE_DIRECTORY=/sys river config get state --show-origin >actual &&
 	printf "/own\tenvironment RIVER_STATE_DIR\n" >expected &&
 	test_cmp expected actual &&
+	test_expect_code 3 env RIVER_STATE=own river config get state 2>err &&
+	test_grep "RIVER_STATE is .own., not an absolute path" err &&
+	env RIVER_STATE=/a RIVER_STATE_DIR=/own river config get state >actual && echo /own >expected && test_cmp expected actual &&
+	env RIVER_STATE="~/a" river config get state >actual && echo "$HOME/a" >expected && test_cmp expected actual &&
 	test_expect_code 3 env RIVER_STATE_DIR=own river config get state 2>err &&
 	test_grep "not an absolute path" err &&
 	env RIVER_STATE_DIR=own river -c state=/c config get state >actual &&
