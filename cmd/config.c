@@ -198,7 +198,8 @@ static enum rv_status check_run(struct rv_command_context *cx, void *options RV_
 		return worst;
 	/* Each file is right in itself; what they, the environment and -c say together may not be. */
 	RV_CLEANUP(rv_config_free_p) struct rv_config *config = NULL;
-	if (rv_config_load(cx->config_params, &config, err) != RV_OK)
+	if (rv_config_load(cx->config_params, &config, err) != RV_OK ||
+	    rv_profile_check_supported(rv_config_profile(config), err) != RV_OK)
 		return err->status;
 	if (count == 0)
 		rv_note("no configuration file was found; the defaults hold");

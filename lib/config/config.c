@@ -623,6 +623,11 @@ enum rv_status rv_config_check_file(const char *path,
 		set_profile(c, profile);
 		set_defaults_of_types(c);
 		check_together(c, note_checked, &checking);
+		c->profile.warehouse_type = copy_of(c, "warehouse.type");
+		fill_snowflake(c);
+		struct rv_error problem = RV_ERROR_INIT;
+		if (rv_profile_check_supported(&c->profile, &problem) != RV_OK)
+			note_checked(&checking, &problem);
 	}
 	if (first.status != RV_OK)
 		*err = first;

@@ -70,6 +70,30 @@ test_expect_success 'check says of every profile what does not go together, also
 	RIVER_CONFIG=profiles.yaml river config list >out
 '
 
+test_expect_success 'check says what every command would refuse the profile for, of a file and of the surroundings' '
+	cat >apart.yaml <<-\YAML &&
+	profiles:
+	  local: { lake: ./lake }
+	  businesses:
+	    lake: s3://bucket/lake
+	    businesses: { vista: { database: V } }
+	  both:
+	    lake: s3://bucket/lake
+	    warehouse: { type: snowflake, database: D, storage_integration: I, stage: a.b.c }
+	  business:
+	    lake: s3://bucket/lake
+	    warehouse: { type: snowflake, database: D }
+	    businesses: { vista: { storage_role_arn: "arn:aws:iam::123456789012:role/x" } }
+	YAML
+	test_expect_code 3 river config check apart.yaml >out 2>err && test_must_be_empty out &&
+	grep -c "^river: " err >count && echo 3 >expected && test_cmp expected count &&
+	test_grep "profile businesses names businesses with accounts of their own" err &&
+	test_grep "profile both: either storage_integration or stage" err &&
+	test_grep "profile business, business vista: storage_role_arn is of a storage integration" err &&
+	test_expect_code 3 river config check -c businesses.vista.database=V >out 2>err &&
+	test_grep "profile local names businesses" err && river config check >out
+'
+
 test_expect_success 'check of named files reads only them' '
 	echo "profiles:" >good.yaml &&
 	echo "profiles: 1" >bad.yaml &&
