@@ -146,7 +146,9 @@ static enum rv_status run_external(char **words, const struct rv_cli_args *args,
 				   struct rv_error *err)
 {
 	const char *name = words[0];
-	if (*name && !strchr(name, '/')) {
+	/* Whoever asks for help does not want it run, and only the program itself has some. */
+	bool help = was_given(args, "help");
+	if (*name && !strchr(name, '/') && !help) {
 		enum rv_status status = export_globals(args, err);
 		if (status != RV_OK)
 			return status;
@@ -165,8 +167,12 @@ static enum rv_status run_external(char **words, const struct rv_cli_args *args,
 	}
 	rv_fail(err, RV_USAGE, "'%s' is not a river command", name);
 	const char *near = river_command_nearest(name, NULL);
-	if (near)
+	if (near && help)
+		rv_hint(err, "did you mean 'river %s'? A program river-%s has its own: river %s -h", near, name, name);
+	else if (near)
 		rv_hint(err, "did you mean 'river %s'?", near);
+	else if (help)
+		rv_hint(err, "a program river-%s has its own help: river %s -h", name, name);
 	return usage_error(err, "");
 }
 

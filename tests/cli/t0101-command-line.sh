@@ -178,6 +178,15 @@ test_expect_success 'an unknown command runs river-NAME with its words and the g
 	test_cmp want out
 '
 
+test_expect_success 'whoever asks for help in front of river-NAME does not run it' '
+	for help in -h --help
+	do
+		test_expect_code 2 river $help hello >out 2>err && test_must_be_empty out &&
+		test_grep "river hello -h" err || return 1
+	done &&
+	test_expect_code 23 river hello -h >out && test_grep "\[-h\]" out
+'
+
 test_expect_success 'a command of its own always comes first' '
 	cp bin/river-hello bin/river-help &&
 	test_when_finished "rm bin/river-help" &&
