@@ -15,6 +15,7 @@
 #include "cli/output.h"
 #include "cli/parse.h"
 #include "commands.h"
+#include "config/keys.h"
 #include "context.h"
 #include "format/json_text.h"
 #include "help.h"
@@ -114,31 +115,72 @@ static enum rv_status change_folders(const struct rv_cli_args *args, struct rv_e
 
 /* ---- programs called river-NAME ------------------------------------------------------------ */
 
+static void put_variable(const char *name, const char *value)
+{
+	if (setenv(name, value, 1) != 0)
+		rv_out_of_memory(0);
+}
+
+/* A key that river does not know may be the program's own. */
+static void export_unknown(const char *name, const char *value)
+{
+	RV_CLEANUP(rv_free_p) char *variable = rv_asprintf("RIVER_%s", name);
+	for (char *p = variable; *p; p++)
+		*p = *p == '.' || *p == '-' ? '_' : *p >= 'a' && *p <= 'z' ? (char)(*p - 'a' + 'A') : *p;
+	put_variable(variable, value);
+}
+
+/* -c goes before every variable, so none that would go before the key's own may be left. */
+static enum rv_status export_setting(const char *text, struct rv_error *err)
+{
+	const char *equals = strchr(text, '=');
+	if (!equals || equals == text)
+		return rv_fail(err, RV_USAGE, "option '-c': '%s' is not key=value", text);
+	RV_CLEANUP(rv_free_p) char *name = rv_strndup(text, (size_t)(equals - text));
+	const struct rv_key *key = rv_key_find(name);
+	if (!key) {
+		export_unknown(name, equals + 1);
+		return RV_OK;
+	}
+	if (rv_key_has_star(key)) {
+		rv_fail(err, RV_USAGE, "-c %s does not go on to another program: it has no variable", name);
+		rv_hint(err, "set it in a profile, and name that with --profile");
+		return err->status;
+	}
+	RV_CLEANUP(rv_free_p) char *value = NULL;
+	RV_CLEANUP(rv_free_p) char *variable = rv_key_env(key);
+	if (rv_key_value(key, equals + 1, ".", &value, err) != RV_OK) {
+		err->status = RV_USAGE;
+		return rv_context(err, "-c %s", name);
+	}
+	put_variable(variable, value);
+	if (strcmp(key->name, "state") == 0)
+		unsetenv("RIVER_STATE_DIR");
+	if (strcmp(key->name, "aws.endpoint_url") == 0)
+		unsetenv("RIVER_ENDPOINT_URL");
+	return RV_OK;
+}
+
 /* What was given in front of the name goes on as environment variables. */
 static enum rv_status export_globals(const struct rv_cli_args *args, struct rv_error *err)
 {
+	if (change_folders(args, err) != RV_OK)
+		return err->status;
+	for (size_t i = 0; i < args->given_count; i++) {
+		const struct rv_cli_given *given = &args->given[i];
+		if (given->option->short_name == 'c' && !given->option->name &&
+		    export_setting(given->value, err) != RV_OK)
+			return err->status;
+	}
+	/* --endpoint-url goes before the key of -c */
 	for (size_t i = 0; i < args->given_count; i++) {
 		const struct rv_cli_given *given = &args->given[i];
 		char name[RV_CLI_ENV_TEXT];
-		if (given->option->short_name == 'c' && !given->option->name) {
-			RV_CLEANUP(rv_free_p) char *key = rv_asprintf("RIVER_%s", given->value);
-			char *equals = strchr(key, '=');
-			if (!equals)
-				return rv_fail(err, RV_USAGE, "option '-c': '%s' is not key=value",
-					       given->value);
-			*equals = '\0';
-			for (char *p = key; *p; p++)
-				*p = *p == '.' || *p == '-' ? '_'
-				     : *p >= 'a' && *p <= 'z' ? (char)(*p - 'a' + 'A')
-							      : *p;
-			if (setenv(key, equals + 1, 1) != 0)
-				rv_out_of_memory(0);
-		} else if (rv_cli_env(given->option, NULL, name)) {
-			if (setenv(name, given->value ? given->value : given->negated ? "0" : "1", 1) != 0)
-				rv_out_of_memory(0);
-		}
+		if ((given->option->short_name != 'c' || given->option->name) &&
+		    rv_cli_env(given->option, NULL, name))
+			put_variable(name, given->value ? given->value : given->negated ? "0" : "1");
 	}
-	return change_folders(args, err);
+	return RV_OK;
 }
 
 /* Returns only when there is no such program. */

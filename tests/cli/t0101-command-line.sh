@@ -178,6 +178,22 @@ test_expect_success 'an unknown command runs river-NAME with its words and the g
 	test_cmp want out
 '
 
+test_expect_success 'what -c says in front of river-NAME holds there, whatever the variables say' '
+	printf "#!/bin/sh\nfor key in state warehouse aws.endpoint_url; do river config get \$key; done\n" >bin/river-values &&
+	chmod +x bin/river-values && test_when_finished "rm bin/river-values" && mkdir -p elsewhere &&
+	(
+		RIVER_STATE_DIR=/a RIVER_WAREHOUSE_TYPE=none RIVER_ENDPOINT_URL=https://a &&
+		export RIVER_STATE_DIR RIVER_WAREHOUSE_TYPE RIVER_ENDPOINT_URL &&
+		river -c state=st -C elsewhere -c warehouse=duckdb -c aws.endpoint_url=https://b values >actual &&
+		printf "%s\n" "$TRASH_DIRECTORY/elsewhere/st" duckdb https://b >expected && test_cmp expected actual &&
+		river --endpoint-url https://c -c aws.endpoint_url=https://b values >actual && test_grep https://c actual
+	) &&
+	test_expect_code 2 river -c businesses.web.lake=/l values >out 2>err && test_must_be_empty out &&
+	test_grep "businesses.web.lake does not go on" err &&
+	test_expect_code 2 river -c lake= values >out 2>err && test_must_be_empty out && test_grep "the value is empty" err &&
+	test_expect_code 2 river -c =x values 2>err && test_grep "not key=value" err
+'
+
 test_expect_success 'whoever asks for help in front of river-NAME does not run it' '
 	for help in -h --help
 	do
