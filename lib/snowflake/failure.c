@@ -144,9 +144,12 @@ static char *without_quoted(const char *message)
 		return rv_strdup(message);
 	const char *why = end, *tail = strstr(end, " in SYSTEM$MULTISTMT at ");
 	size_t len = (size_t)(end - start), why_len = tail ? (size_t)(tail - why) : strlen(why);
-	bool cut = len > QUOTED_MAX;
-	return rv_asprintf("%.*s%.*s%s%.*s", (int)(start - message), message,
-			   (int)(cut ? QUOTED_MAX : len), start, cut ? "..." : "", (int)why_len, why);
+	size_t kept = len > QUOTED_MAX ? QUOTED_MAX : len;
+	/* not in the middle of a character */
+	while (kept > 0 && kept < len && ((unsigned char)start[kept] & 0xC0) == 0x80)
+		kept--;
+	return rv_asprintf("%.*s%.*s%s%.*s", (int)(start - message), message, (int)kept, start,
+			   kept < len ? "..." : "", (int)why_len, why);
 }
 
 void rv_snowflake_failure_of(const json_t *json, int http_status, struct rv_snowflake_failure *ret)

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "format/text_copy.h"
 #include "snowflake_sql_world.h"
 
 static void test_select(void **state RV_UNUSED)
@@ -638,6 +639,27 @@ static void test_several_failed_by_a_long_one(void **state RV_UNUSED)
 	world_stop();
 }
 
+/* What is left of it ends with a whole character. */
+static void test_several_failed_by_one_with_long_characters(void **state RV_UNUSED)
+{
+	for (unsigned before = 0; before < 4; before++) {
+		RV_CLEANUP(rv_strbuf_release) struct rv_strbuf sql = RV_STRBUF_INIT;
+		struct rv_snowflake_failure failure;
+
+		for (unsigned i = 0; i < before; i++)
+			rv_strbuf_putc(&sql, 'x');
+		for (unsigned i = 0; i < 50; i++)
+			rv_strbuf_puts(&sql, "\xf0\x9f\x8c\x8a");
+		json_t *json = json_pack("{s:s, s:s++}", "code", "100132", "message", "failed on statement \"", sql.bytes,
+					 "\" (at line 1, position 0).");
+		assert_non_null(json);
+		rv_snowflake_failure_of(json, 422, &failure);
+		json_decref(json);
+		assert_int_equal(rv_utf8_check(failure.message, strlen(failure.message)), strlen(failure.message));
+		assert_non_null(strstr(failure.message, "\x9f\x8c\x8a...\" (at line 1, position 0)"));
+	}
+}
+
 static void test_several_that_do_not_fit(void **state RV_UNUSED)
 {
 	static const char *const bodies[] = {
@@ -723,6 +745,7 @@ int main(void)
 		cmocka_unit_test(test_several),
 		cmocka_unit_test(test_several_failed),
 		cmocka_unit_test(test_several_failed_by_a_long_one),
+		cmocka_unit_test(test_several_failed_by_one_with_long_characters),
 		cmocka_unit_test(test_several_that_do_not_fit),
 		cmocka_unit_test(test_statements_before),
 	};
