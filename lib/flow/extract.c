@@ -425,6 +425,10 @@ static enum rv_status conclude(const struct round *p, struct rv_error *err)
 			rv_context(err, "%" PRIu64 " extracts were refused; the first", result->failed);
 		return err->status;
 	}
+	/* the oldest of those that were taken anew against what was not */
+	if ((p->params->date || p->params->since) && result->taken &&
+	    extract_check_order(p->params, &p->archives.items[0], err) != RV_OK)
+		return err->status == RV_CONFLICT ? rv_context(err, "taken anew") : err->status;
 	if (p->held) {
 		*err = p->gap;
 		if (p->held > 1)
@@ -510,8 +514,8 @@ enum rv_status rv_extract_run(const struct rv_extract_params *params, struct rv_
 /* ---- --check ---- */
 
 static enum rv_status check_archive(const struct rv_extract_params *params,
-				    const struct extract_archive *archive, bool waits, struct rv_strbuf *ret,
-				    struct rv_error *err)
+				    const struct extract_archive *archive, bool waits, bool *ret_takes,
+				    struct rv_strbuf *ret, struct rv_error *err)
 {
 	struct extract_reading reading = { .params = params, .archive = archive, .rejects = RV_STRBUF_INIT,
 					   .first_reject = RV_STRBUF_INIT, .refused = RV_STRBUF_INIT };
@@ -529,6 +533,7 @@ static enum rv_status check_archive(const struct rv_extract_params *params,
 	if (status == RV_OK) {
 		bool taken = known == EXTRACT_TAKEN && !params->date && !params->since;
 
+		*ret_takes = !taken && !waits;
 		rv_strbuf_printf(ret, "%s: %s\n", archive->shown,
 				 taken ? "was taken" : waits ? "would wait" : "would be taken");
 		for (size_t t = 0; t < params->job->tables_count; t++)
@@ -576,6 +581,7 @@ enum rv_status rv_extract_check(const struct rv_extract_params *params, struct r
 	struct extract_sequence sequence = { 0 };
 	struct rv_error first = RV_ERROR_INIT;
 	struct rv_parquet *parquet;
+	const struct extract_archive *next = NULL; /* the first that would be taken */
 
 	/* what every run would fail for comes before what one archive is refused for */
 	if (extract_open_parquet(params, &parquet, err) != RV_OK || extract_check_streams(params, err) != RV_OK)
@@ -585,11 +591,13 @@ enum rv_status rv_extract_check(const struct rv_extract_params *params, struct r
 	if (status == RV_OK && params->job->sequence)
 		status = extract_sequence_read(params, &archives, &sequence, err);
 	for (size_t i = 0; i < archives.count && status == RV_OK; i++) {
-		bool waits;
+		bool waits, takes = false;
 
 		status = check_number(params, &sequence, &archives, &archives.items[i], &waits, ret, err);
 		if (status == RV_OK)
-			status = check_archive(params, &archives.items[i], waits, ret, err);
+			status = check_archive(params, &archives.items[i], waits, &takes, ret, err);
+		if (takes && !next)
+			next = &archives.items[i];
 		if (status != RV_BAD_DATA)
 			continue;
 		/* a run goes on behind one that it refuses, and so does this */
@@ -605,6 +613,8 @@ enum rv_status rv_extract_check(const struct rv_extract_params *params, struct r
 		rv_strbuf_puts(ret, "there is no extract\n");
 	if (status == RV_OK)
 		status = extract_plan(params, ret, err);
+	if (status == RV_OK && next && params->warehouse && !params->date && !params->since)
+		status = extract_check_order(params, next, err);
 	extract_archives_release(&archives);
 	extract_sequence_release(&sequence);
 	if (status == RV_OK && first.status != RV_OK) {

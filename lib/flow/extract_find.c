@@ -42,7 +42,8 @@ static char *order_of_number(const struct rv_job *job, const char *name)
 	/* it is refused later */
 	if (!extract_sequence_number(job, name, &number))
 		return rv_strdup(name);
-	return rv_asprintf("~%.*s~%020" PRIu64 " %s", (int)strcspn(job->sequence, "*{"), job->sequence, number, name);
+	return rv_asprintf("~%.*s~%0*" PRIu64 " %s", (int)strcspn(job->sequence, "*{"), job->sequence,
+			   RV_EXTRACT_ORDER_DIGITS, number, name);
 }
 
 /* Where names of archives begin: behind the folder of the source in which the first wildcard is, if there is one. So
@@ -60,6 +61,22 @@ static const char *name_of(const struct rv_job *job, const char *shown)
 	return len && rv_starts_with(shown, folder) ? shown + len : rv_path_base(shown);
 }
 
+/* Names of the job begin with folders, and one that was given by hand is in none of them: by name it would be newer
+ * than all of them, or older, whatever is in it. */
+static enum rv_status check_place(const struct rv_extract_params *params, const char *shown, struct rv_error *err)
+{
+	const struct rv_job *job = params->job;
+	const char *wildcard = job->source ? strpbrk(job->source, "*?[") : NULL;
+
+	if (!params->sources_count || job->source_order != RV_JOB_ORDER_NAME || !wildcard || !strchr(wildcard, '/') ||
+	    !extract_merges(job) || strcmp(name_of(job, shown), rv_path_base(shown)) != 0)
+		return RV_OK;
+	rv_fail(err, RV_CONFLICT, "%s is not below the folders of the job, %s: which extracts it is newer than cannot be "
+				  "told", shown, job->source);
+	rv_hint(err, "put it where the job finds it, in a folder that has its place among the others");
+	return err->status;
+}
+
 static void add(const struct rv_extract_params *params, struct extract_archives *archives,
 		const char *place, const char *shown, struct rv_store *bucket, uint64_t bytes,
 		int64_t modified_ms)
@@ -75,8 +92,8 @@ static void add(const struct rv_extract_params *params, struct extract_archives 
 	else if (params->job->source_order == RV_JOB_ORDER_NUMBER)
 		a->order = order_of_number(params->job, a->name);
 	else
-		/* behind whatever came by name or by number */
-		a->order = rv_asprintf("~~%020" PRId64 " %s", modified_ms, a->name);
+		/* behind whatever came by name or by number, which has "~~" in front where a pattern begins with it */
+		a->order = rv_asprintf("~~~%0*" PRId64 " %s", RV_EXTRACT_ORDER_DIGITS, modified_ms, a->name);
 }
 
 /* ---- files ---- */
@@ -95,6 +112,8 @@ static enum rv_status add_file(const struct rv_extract_params *params, struct ex
 	}
 	RV_CLEANUP(rv_free_p) char *absolute = rv_path_absolute(path);
 
+	if (check_place(params, absolute, err) != RV_OK)
+		return err->status;
 	add(params, archives, absolute, absolute, NULL, (uint64_t)st.st_size,
 	    (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000);
 	return RV_OK;
@@ -194,15 +213,16 @@ struct listing {
 	const char *bucket, *pattern; /* of the whole key */
 };
 
-static enum rv_status add_object(void *arg, const struct rv_store_object *object,
-				 struct rv_error *err RV_UNUSED)
+static enum rv_status add_object(void *arg, const struct rv_store_object *object, struct rv_error *err)
 {
 	struct listing *l = arg;
 	RV_CLEANUP(rv_free_p) char *shown = rv_asprintf("s3://%s/%s", l->bucket, object->name);
 
-	if (fnmatch(l->pattern, object->name, FNM_PATHNAME) == 0)
-		add(l->params, l->archives, object->name, shown, l->store, object->bytes,
-		    object->modified_ms);
+	if (fnmatch(l->pattern, object->name, FNM_PATHNAME) != 0)
+		return RV_OK;
+	if (check_place(l->params, shown, err) != RV_OK)
+		return err->status;
+	add(l->params, l->archives, object->name, shown, l->store, object->bytes, object->modified_ms);
 	return RV_OK;
 }
 

@@ -183,6 +183,9 @@ enum rv_status extract_open_parquet(const struct rv_extract_params *params, stru
 				    struct rv_error *err) RV_MUST_CHECK;
 /* Whether the streams that the job feeds are there. */
 enum rv_status extract_check_streams(const struct rv_extract_params *params, struct rv_error *err) RV_MUST_CHECK;
+/* RV_CONFLICT: tables are merged, and extracts that came when the job had another order would win over this one. */
+enum rv_status extract_check_order(const struct rv_extract_params *params, const struct extract_archive *archive,
+				   struct rv_error *err) RV_MUST_CHECK;
 /* Whether streams and tables are there and fit the job, before anything is read. */
 enum rv_status extract_preflight(struct extract_reading *reading, struct rv_error *err) RV_MUST_CHECK;
 /* Objects, records and rows, with which `summary` goes into the warehouse's ledger. */
@@ -203,6 +206,8 @@ enum rv_status extract_plan(const struct rv_extract_params *params, struct rv_st
 			    struct rv_error *err) RV_MUST_CHECK;
 
 bool extract_has_tables(const struct rv_job *job);
+/* Some of them by the order of the extracts. */
+bool extract_merges(const struct rv_job *job);
 void extract_say(void (*say)(void *arg, const char *text), void *arg, const char *fmt, ...) RV_PRINTF(3, 4);
 
 #endif

@@ -511,6 +511,36 @@ enum rv_status extract_check_streams(const struct rv_extract_params *params, str
 	return RV_OK;
 }
 
+bool extract_merges(const struct rv_job *job)
+{
+	for (size_t i = 0; i < job->loads_count; i++)
+		if (job->loads[i].to == RV_JOB_TO_TABLE && job->tables[job->loads[i].table].mode == RV_JOB_MERGE)
+			return true;
+	return false;
+}
+
+enum rv_status extract_check_order(const struct rv_extract_params *params, const struct extract_archive *archive,
+				   struct rv_error *err)
+{
+	const struct rv_extract extract = { .job = params->job->name, .name = archive->name, .order = archive->order };
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf above = RV_STRBUF_INIT;
+	struct rv_warehouse *warehouse = NULL;
+
+	if (!extract_merges(params->job))
+		return RV_OK;
+	if (open_warehouse(params, &warehouse, err) != RV_OK ||
+	    (warehouse->ops->extract_above &&
+	     warehouse->ops->extract_above(warehouse, &extract, &above, err) != RV_OK))
+		return err->status;
+	if (!above.len)
+		return RV_OK;
+	rv_fail(err, RV_CONFLICT, "%s would be older than %s, which came by another source.order, source.sequence or "
+				  "source.path", archive->shown, above.bytes);
+	rv_hint(err, "set them back to what they were; or, if all extracts are still there, take all of them anew with "
+		     "--since 1970-01-01");
+	return err->status;
+}
+
 enum rv_status extract_preflight(struct extract_reading *reading, struct rv_error *err)
 {
 	const struct rv_extract_params *params = reading->params;
@@ -521,6 +551,9 @@ enum rv_status extract_preflight(struct extract_reading *reading, struct rv_erro
 		return err->status;
 	if (!extract_has_tables(job))
 		return RV_OK;
+	/* what is taken anew may be all that is in the way: then it is looked at afterwards */
+	if (!params->date && !params->since && extract_check_order(params, reading->archive, err) != RV_OK)
+		return err->status;
 	tables_init(&tables, reading, false, NULL);
 	tables.extract.check_only = true;
 	enum rv_status status = open_warehouse(params, &tables.warehouse, err);

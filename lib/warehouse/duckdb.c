@@ -935,6 +935,7 @@ static const struct rv_warehouse_ops duck_ops = {
 	.present = duck_present,
 	.drop = duck_drop,
 	.extract_find = duck_extract_find,
+	.extract_above = duck_extract_above,
 	.extract_take = duck_extract_take,
 	.extract_changed = duck_extract_changed,
 	.extract_number = duck_extract_number,

@@ -117,6 +117,44 @@ enum rv_status duck_extract_find(struct rv_warehouse *w, const char *job, const 
 	return RV_OK;
 }
 
+enum rv_status duck_extract_above(struct rv_warehouse *w, const struct rv_extract *extract, struct rv_strbuf *ret,
+				  struct rv_error *err)
+{
+	struct rv_duckdb *d = (struct rv_duckdb *)w;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf sql = RV_STRBUF_INIT, kind = RV_STRBUF_INIT;
+	bool there = false;
+
+	if (duck_enter(d, false, err) != RV_OK)
+		return err->status;
+	RV_CLEANUP(leave_p) RV_UNUSED struct rv_duckdb *entered = d;
+	RV_CLEANUP(duck_cursor_close) struct duck_cursor cursor = { 0 };
+
+	if (!d->made)
+		return RV_OK;
+	if (duck_has_table(d, "_river", "extracts", &there, err) != RV_OK)
+		return err->status;
+	if (!there)
+		return RV_OK;
+	rv_extract_kind(extract, &kind);
+	rv_strbuf_puts(&sql, "SELECT name FROM " LEDGER " WHERE job = ");
+	duck_literal(&sql, extract->job);
+	rv_strbuf_puts(&sql, " AND \"order\" > ");
+	duck_literal(&sql, extract->order);
+	rv_strbuf_printf(&sql, " AND CASE WHEN \"order\" <> name THEN"
+			       " left(\"order\", greatest(length(\"order\") - length(name) - %d, 0))"
+			       " WHEN contains(name, '/') THEN '/' ELSE '=' END <> ", RV_EXTRACT_ORDER_DIGITS + 1);
+	duck_literal(&sql, kind.bytes);
+	rv_strbuf_puts(&sql, " ORDER BY \"order\" DESC LIMIT 1");
+	if (duck_select(d, &cursor, sql.bytes, err) != RV_OK)
+		return err->status;
+	if (duck_next(&cursor)) {
+		struct rv_str text = duck_text(&cursor, 0);
+
+		rv_strbuf_add(ret, text.p, text.len);
+	}
+	return RV_OK;
+}
+
 /* ---- tables ---- */
 
 static enum rv_status conflict(struct rv_error *err, const struct rv_extract_table *t, const char *what)

@@ -136,6 +136,8 @@ void duck_cut_free_all(struct rv_duckdb *d);
 enum rv_status duck_extract_find(struct rv_warehouse *w, const char *job, const char *identity,
 				 struct rv_strbuf *ret_summary, bool *ret_found,
 				 struct rv_error *err) RV_MUST_CHECK;
+enum rv_status duck_extract_above(struct rv_warehouse *w, const struct rv_extract *extract, struct rv_strbuf *ret,
+				  struct rv_error *err) RV_MUST_CHECK;
 enum rv_status duck_extract_take(struct rv_warehouse *w, struct rv_extract *extract,
 				 struct rv_error *err) RV_MUST_CHECK;
 /* duckdb_history.c */

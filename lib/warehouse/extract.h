@@ -15,6 +15,9 @@
 #include "base/strbuf.h"
 #include "config/stream.h"
 
+/* Numbers and times in orders are written with so many digits. */
+#define RV_EXTRACT_ORDER_DIGITS 20
+
 struct rv_extract_table {
 	const char *schema, *name;
 	const struct rv_column *columns;
@@ -72,6 +75,10 @@ struct rv_extract_changes {
 	enum rv_status (*gone)(void *arg, const struct rv_str *key, size_t count, struct rv_error *err);
 	void *arg;
 };
+
+/* What orders of this kind have in front: "=" and "/" for a name alone and one with folders, and else what stands
+ * before 20 digits, a blank and the name. Orders of two kinds say nothing of what came first. Appends. */
+void rv_extract_kind(const struct rv_extract *extract, struct rv_strbuf *ret);
 
 /* RV_CONFLICT: the list of roots of this document was made when its root had another key, without this column. */
 enum rv_status rv_extract_other_key(const struct rv_extract_document *document, const char *column,

@@ -49,6 +49,7 @@ static const struct rv_warehouse_ops snow_ops = {
 	.pipe = snow_pipe,
 	.drop = snow_drop,
 	.extract_find = snow_extract_find,
+	.extract_above = snow_extract_above,
 	.extract_plan = snow_extract_plan,
 	.extract_take = snow_extract_take,
 	.extract_changed = snow_extract_changed,

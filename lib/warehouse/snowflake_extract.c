@@ -163,6 +163,37 @@ enum rv_status snow_extract_find(struct rv_warehouse *warehouse, const char *job
 	return status == RV_OK ? RV_OK : rv_context(err, "the ledger of extracts");
 }
 
+static enum rv_status take_name(void *arg, const struct rv_snowflake_page *page, struct rv_error *err)
+{
+	struct rv_strbuf *ret = arg;
+
+	if (snow_check_page(page, "T", err) != RV_OK)
+		return err->status;
+	if (page->count) {
+		struct rv_str name = snow_text(page, 0, 0);
+
+		rv_strbuf_add(ret, name.p, name.len);
+	}
+	return RV_OK;
+}
+
+enum rv_status snow_extract_above(struct rv_warehouse *warehouse, const struct rv_extract *extract,
+				  struct rv_strbuf *ret, struct rv_error *err)
+{
+	struct rv_snowflake_warehouse *w = (struct rv_snowflake_warehouse *)warehouse;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf sql = RV_STRBUF_INIT;
+
+	snow_extract_above_sql(&sql, w, extract);
+	enum rv_status status = snow_ask(w, sql.bytes, NULL, take_name, ret, err);
+
+	if (status == RV_NOT_FOUND) {
+		/* as in snow_extract_find */
+		*err = (struct rv_error)RV_ERROR_INIT;
+		return RV_OK;
+	}
+	return status == RV_OK ? RV_OK : rv_context(err, "the ledger of extracts");
+}
+
 /* ---- taking ---- */
 
 /* Of several statements the one that failed, if Snowflake's words tell. */

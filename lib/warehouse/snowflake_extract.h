@@ -69,6 +69,9 @@ const struct rv_column *snow_extract_column(const struct rv_extract_table *t, co
 /* The row of the ledger: its summary and the run that wrote it. */
 void snow_extract_find_sql(struct rv_strbuf *sql, const struct rv_snowflake_warehouse *w, const char *job,
 			   const char *identity);
+/* The newest extract above this one that came by an order of another kind: its name. */
+void snow_extract_above_sql(struct rv_strbuf *sql, const struct rv_snowflake_warehouse *w,
+			    const struct rv_extract *extract);
 /* One request. `run` is nobody else's. */
 void snow_extract_take_steps(const struct rv_snowflake_warehouse *w, const struct rv_extract *extract,
 			     const char run[RV_ULID_TEXT], struct snow_steps *ret);
@@ -119,6 +122,8 @@ void snow_extract_grant_steps(const struct rv_snowflake_warehouse *w, const stru
 enum rv_status snow_extract_find(struct rv_warehouse *w, const char *job, const char *identity,
 				 struct rv_strbuf *ret_summary, bool *ret_found,
 				 struct rv_error *err) RV_MUST_CHECK;
+enum rv_status snow_extract_above(struct rv_warehouse *w, const struct rv_extract *extract, struct rv_strbuf *ret,
+				  struct rv_error *err) RV_MUST_CHECK;
 enum rv_status snow_extract_plan(struct rv_warehouse *w, const struct rv_extract *extract,
 				 void (*each)(void *arg, const char *statement), void *arg,
 				 struct rv_error *err) RV_MUST_CHECK;

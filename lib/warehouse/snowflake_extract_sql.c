@@ -517,6 +517,25 @@ void snow_extract_find_sql(struct rv_strbuf *sql, const struct rv_snowflake_ware
 	rv_strbuf_puts(sql, " ORDER BY \"EXTRACT_NUMBER\" DESC LIMIT 1");
 }
 
+void snow_extract_above_sql(struct rv_strbuf *sql, const struct rv_snowflake_warehouse *w,
+			    const struct rv_extract *extract)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf kind = RV_STRBUF_INIT;
+
+	rv_extract_kind(extract, &kind);
+	rv_strbuf_puts(sql, "SELECT \"NAME\" FROM ");
+	snow_add_house(sql, w, SNOW_EXTRACTS);
+	rv_strbuf_puts(sql, " WHERE \"JOB\" = ");
+	add_literal(sql, extract->job);
+	rv_strbuf_puts(sql, " AND \"ORDER_KEY\" > ");
+	add_literal(sql, extract->order);
+	rv_strbuf_printf(sql, " AND CASE WHEN \"ORDER_KEY\" <> \"NAME\" THEN LEFT(\"ORDER_KEY\", "
+			      "GREATEST(LENGTH(\"ORDER_KEY\") - LENGTH(\"NAME\") - %d, 0)) "
+			      "WHEN CONTAINS(\"NAME\", '/') THEN '/' ELSE '=' END <> ", RV_EXTRACT_ORDER_DIGITS + 1);
+	add_literal(sql, kind.bytes);
+	rv_strbuf_puts(sql, " ORDER BY \"ORDER_KEY\" DESC LIMIT 1");
+}
+
 bool snow_extract_repeated_sql(struct rv_strbuf *sql, const struct rv_snowflake_warehouse *w,
 			       const struct rv_extract *extract, const char run[RV_ULID_TEXT])
 {

@@ -27,6 +27,16 @@ void rv_load_say(struct rv_load *load, const char *fmt, ...)
 	load->message = rv_strbuf_take(&text);
 }
 
+void rv_extract_kind(const struct rv_extract *extract, struct rv_strbuf *ret)
+{
+	size_t len = strlen(extract->order), behind = strlen(extract->name) + RV_EXTRACT_ORDER_DIGITS + 1;
+
+	if (strcmp(extract->order, extract->name) == 0)
+		rv_strbuf_putc(ret, strchr(extract->name, '/') ? '/' : '=');
+	else
+		rv_strbuf_add(ret, extract->order, len > behind ? len - behind : 0);
+}
+
 enum rv_status rv_extract_other_key(const struct rv_extract_document *document, const char *column,
 				    struct rv_error *err)
 {

@@ -181,11 +181,15 @@ struct rv_warehouse_ops {
 				  void *arg, struct rv_error *err);
 	/* Forget tables and ledger of the stream (rebuild, delete --data). */
 	enum rv_status (*drop)(struct rv_warehouse *, const struct rv_stream *, struct rv_error *err);
-	/* Optional, all or none but extract_plan: tables of extracts (warehouse/extract.h). Whether this
+	/* Optional, all or none but extract_above and extract_plan: tables of extracts (warehouse/extract.h). Whether this
 	 * extract of the job was taken, and the summary it was taken with (appended). */
 	enum rv_status (*extract_find)(struct rv_warehouse *, const char *job, const char *identity,
 				       struct rv_strbuf *ret_summary, bool *ret_found,
 				       struct rv_error *err);
+	/* Optional. Of the extracts of this job, the name of the newest one that is above this one's order and came
+	 * by an order of another kind (rv_extract_kind), so that it is newer by accident; "" none. */
+	enum rv_status (*extract_above)(struct rv_warehouse *, const struct rv_extract *, struct rv_strbuf *ret,
+					struct rv_error *err);
 	/* Optional. What has to be made or altered before it can be taken, as statements; nothing is. */
 	enum rv_status (*extract_plan)(struct rv_warehouse *, const struct rv_extract *,
 				       void (*each)(void *arg, const char *statement), void *arg,

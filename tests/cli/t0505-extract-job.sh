@@ -387,6 +387,21 @@ test_expect_success 'order: time, where they went by name and then by number: wh
 	fresh && ext ext-9.zip 1 9 && river extract-load number/seq.yaml && ext a.zip 1 10 && river extract-load time/seq.yaml && test "$(rows)" = 1,10
 '
 
+test_expect_success 'an order that would be below all that was taken is refused, until all of it is taken anew' '
+	fresh && ext ext-9.zip 1 9 && river extract-load time/seq.yaml && ext ext-8.zip 1 10 && sed "s/, order: time//" time/seq.yaml >seq2 && mkdir -p name && mv seq2 name/seq.yaml &&
+	test_expect_code 6 river extract-load name/seq.yaml 2>err && grep "ext-8.zip would be older than ext-9.zip, which came by another source.order" err && grep "since 1970-01-01" err &&
+	test "$(rows)" = 1,9 && touch -d 2026-01-02 drop/ext-8.zip && touch -d 2026-01-03 drop/ext-9.zip &&
+	test_expect_code 6 river extract-load name/seq.yaml --date 2026-01-02 2>err && grep "taken anew: .*ext-8.zip would be older than ext-9.zip" err && test "$(rows)" = 1,9 &&
+	river extract-load name/seq.yaml --since 1970-01-01 && test "$(rows)" = 1,9 &&
+	ext ext-91.zip 1 11 && river extract-load name/seq.yaml && test "$(rows)" = 1,11 &&
+	ext ext-2.zip 2 2 && river extract-load name/seq.yaml && test "$(rows)" = "1,11 2,2"
+'
+
+test_expect_success 'an order that is below all that was taken does not matter where nothing is merged' '
+	fresh && mkdir -p all && for how in time name; do sed "s/mode: merge, //" $how/seq.yaml >all/$how.yaml && echo "job: all" >>all/$how.yaml || return 1; done &&
+	ext ext-9.zip 1 9 && river extract-load all/time.yaml && ext ext-8.zip 1 8 && river extract-load all/name.yaml && test "$(rows | tr " " "\n" | sort | paste -sd" ")" = "1,8 1,9"
+'
+
 test_expect_success 'a damaged note of the sequence is told' '
 	fresh && ext ext-1.zip 1 1 && river extract-load seq.yaml && echo "{}" >lake/_river/extracts/seq/sequence.json &&
 	ext ext-2.zip 1 2 && test_expect_code 12 river extract-load seq.yaml 2>err && grep "sequence.json in the lake is damaged" err

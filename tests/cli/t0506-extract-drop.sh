@@ -84,6 +84,19 @@ test_expect_success 'what came by name is older than what comes by number, whate
 	river extract-load byname.yaml && put drop/alpha/ext-2.zip a,2 && river extract-load numbers.yaml && orders >out && grep "^a,2" out
 '
 
+test_expect_success 'folders that a job did not have so far are refused where they are older than names alone' '
+	fresh && put drop/ext-1.zip a,1 && sed "s|drop/./ext.zip|drop/*.zip|" days.yaml >plain.yaml && echo "job: days" >>plain.yaml &&
+	river extract-load plain.yaml && put drop/2026-11-23/ext.zip a,2 &&
+	test_expect_code 6 river extract-load days.yaml 2>err && grep "2026-11-23/ext.zip would be older than ext-1.zip, which came by another" err && orders >out && grep "^a,1" out
+'
+
+test_expect_success 'an archive from outside the folders of the job has no place among the others' '
+	fresh && days && put away/ext.zip all,9 &&
+	test_expect_code 6 river extract-load days.yaml away/ext.zip 2>err && grep "away/ext.zip is not below the folders of the job" err && grep "put it where" err &&
+	sed "s|ext.zip\"|&, order: time|" days.yaml >timed.yaml && river extract-load timed.yaml away/ext.zip && orders >out && grep "^all,9" out &&
+	sed "s|drop/2.*|drop/*/ext.zip|; s|^source.*|source: { path: \"drop/*/ext.zip\" }|" flat.yaml >flats.yaml && river extract-load flats.yaml away/ext.zip
+'
+
 test_expect_success 'what was taken into one lake is not there in another one' '
 	fresh && days && river extract-load days.yaml && river extract-load days.yaml --profile other &&
 	orders --profile other >out && test_cmp all out &&

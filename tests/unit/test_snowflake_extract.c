@@ -149,6 +149,8 @@ static void test_golden(void **state RV_UNUSED)
 	check(&w, "extract-look", &sql);
 	snow_extract_find_sql(&sql, &w.w, "shop", "0123456789abcdef");
 	check(&w, "extract-find", &sql);
+	snow_extract_above_sql(&sql, &w.w, &w.extract);
+	check(&w, "extract-above", &sql);
 	assert_true(snow_extract_repeated_sql(&sql, &w.w, &w.extract, RUN));
 	check(&w, "extract-repeated", &sql);
 	assert_int_equal(snow_extract_make_steps(&w.w, &w.extract, &w.seen, &w.steps, &w.err), RV_OK);

@@ -173,6 +173,22 @@ static void test_the_ledger_of_extracts(void **state RV_UNUSED)
 	assert_int_equal(snow_extract_number(warehouse, &n, &err), RV_FAILED);
 }
 
+static void test_extracts_of_another_order(void **state RV_UNUSED)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf name = RV_STRBUF_INIT;
+	const struct rv_extract extract = { .job = "shop", .name = "a.zip", .order = "a.zip" };
+
+	START({ 1, 1, { "b.zip" } }, { 1, 0, { NULL } }, { 1, 1, { NULL } }, { 2, 1, { "b", "c" } });
+	assert_int_equal(snow_extract_above(warehouse, &extract, &name, &err), RV_OK);
+	assert_string_equal(name.bytes, "b.zip");
+	rv_strbuf_clear(&name);
+	assert_int_equal(snow_extract_above(warehouse, &extract, &name, &err), RV_OK);
+	assert_string_equal(name.bytes, "");
+	assert_int_equal(snow_extract_above(warehouse, &extract, &name, &err), RV_FAILED);
+	assert_int_equal(snow_extract_above(warehouse, &extract, &name, &err), RV_FAILED);
+	says("Snowflake answers 2 columns where 1 were asked for");
+}
+
 /* ---- documents ---- */
 
 static enum rv_status no_row(void *arg RV_UNUSED, size_t table RV_UNUSED, const struct rv_str *cells RV_UNUSED,
@@ -333,6 +349,7 @@ int main(void)
 		TEST(test_numbers_are_none),
 		TEST(test_stamps_of_others),
 		TEST(test_the_ledger_of_extracts),
+		TEST(test_extracts_of_another_order),
 		TEST(test_rows_of_documents),
 		TEST(test_what_copy_says),
 		TEST(test_a_state_of_a_newer_river),
