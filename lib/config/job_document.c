@@ -288,6 +288,24 @@ static enum rv_status parse_target(struct rv_def *p, const struct rv_yaml_node *
 	return RV_OK;
 }
 
+/* It is a member beside those of the root: an item has no place for two of one name. */
+static enum rv_status check_ttl(struct rv_def *p, const struct rv_yaml_node *target,
+				const struct rv_job_document *document)
+{
+	const char *attribute = document->ttl_attribute;
+
+	if (!attribute)
+		return RV_OK;
+	const struct rv_yaml_node *n = rv_def_get(rv_def_get(target, "ttl"), "attribute");
+
+	if (strcmp(attribute, "_v") == 0 || strcmp(attribute, "_deleted") == 0)
+		return rv_def_bad(p, n, "ttl.attribute: %s is river's own", attribute);
+	for (size_t i = 0; i < document->nests_count; i++)
+		if (strcmp(document->nests[i].field, attribute) == 0)
+			return rv_def_bad(p, n, "ttl.attribute: the document has a nest of that name");
+	return RV_OK;
+}
+
 /* ---- a document ---- */
 
 static enum rv_status parse_document(struct rv_def *p, const struct rv_yaml_node *name,
@@ -346,7 +364,7 @@ static enum rv_status parse_document(struct rv_def *p, const struct rv_yaml_node
 	if ((n = rv_def_get(node, "nest")) &&
 	    parse_nests(p, n, job, document->root, 1, &document->nests, &document->nests_count) != RV_OK)
 		return p->err->status;
-	return RV_OK;
+	return check_ttl(p, rv_def_get(node, "target"), document);
 }
 
 enum rv_status rv_job_parse_documents(struct rv_def *p, const struct rv_yaml_node *node,

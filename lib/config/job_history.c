@@ -93,7 +93,7 @@ static enum rv_status keep_nests(struct keeping *k, const struct rv_job_nest *ne
 	return RV_OK;
 }
 
-/* Documents of the lake are told apart by their version, and what is gone by its mark. */
+/* Documents of the lake and items are told apart by their version, and what is gone by its mark. */
 static enum rv_status check_members(struct keeping *k)
 {
 	static const char *const own[] = { "_v", "_deleted" };
@@ -118,8 +118,14 @@ enum rv_status rv_job_keep_histories(struct rv_def *p, struct rv_job *job)
 {
 	bool any = false;
 
-	for (size_t i = 0; i < job->documents_count; i++)
-		any |= job->documents[i].scope == RV_JOB_SCOPE_HISTORY;
+	for (size_t i = 0; i < job->documents_count; i++) {
+		const struct rv_job_document *document = &job->documents[i];
+		struct keeping k = { p, job, document };
+
+		any |= document->scope == RV_JOB_SCOPE_HISTORY;
+		if ((document->scope == RV_JOB_SCOPE_HISTORY || document->dynamodb) && check_members(&k) != RV_OK)
+			return p->err->status;
+	}
 	if (!any)
 		return RV_OK;
 	job->loads = rv_realloc_array(job->loads, job->loads_count + job->tables_count, sizeof(*job->loads));
@@ -128,7 +134,7 @@ enum rv_status rv_job_keep_histories(struct rv_def *p, struct rv_job *job)
 		struct keeping k = { p, job, document };
 
 		if (document->scope == RV_JOB_SCOPE_HISTORY &&
-		    (check_members(&k) != RV_OK || keep(&k, document->root) != RV_OK ||
+		    (keep(&k, document->root) != RV_OK ||
 		     keep_nests(&k, document->nests, document->nests_count) != RV_OK))
 			return p->err->status;
 	}
