@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/number.h"
 #include "flow/table_value.h"
 #include "format/compress.h"
 
@@ -18,6 +19,8 @@
 #define BLOCK (64u << 10)
 /* A part closes at so many bytes of text: some hundred MB packed at most, as warehouses like it. */
 #define PART_BYTES ((uint64_t)1 << 30)
+/* Streams and tables take records of so many bytes. A row has at most as many, but as JSON up to six times that. */
+#define RECORD_BYTES_MAX ((size_t)128 << 20)
 
 struct extract_writer {
 	struct extract_writer_params params;
@@ -102,6 +105,18 @@ static void csv_row(const struct rv_job_table *table, const char *row, size_t le
 	rv_strbuf_putc(sb, '\n');
 }
 
+static enum rv_status too_long(const struct extract_writer *w, size_t len, struct rv_error *err)
+{
+	char have[RV_NUMBER_TEXT], most[RV_NUMBER_TEXT];
+
+	rv_fail(err, RV_BAD_DATA, "%s: a row of the table %s has %s as JSON; streams and tables take %s at most",
+		w->params.reading->archive->shown, w->table->name, rv_format_size(len, have),
+		rv_format_size(RECORD_BYTES_MAX, most));
+	rv_hint(err, "nothing of it was loaded; limits.max_row refuses such rows with their place and may set them "
+		     "aside, and a load into the lake alone takes them");
+	return err->status;
+}
+
 static enum rv_status text_row(struct extract_writer *w, const char *row, size_t len, struct rv_error *err)
 {
 	size_t before = w->block.len;
@@ -110,6 +125,8 @@ static enum rv_status text_row(struct extract_writer *w, const char *row, size_t
 		csv_row(w->table, row, len, &w->block);
 	} else if (!rv_packed_row_line(w->params.columns, w->table->columns_count, row, len, &w->block)) {
 		rv_bug("a packed row of %zu bytes that is none", len);
+	} else if (w->load->to != RV_JOB_TO_LAKE && w->block.len - before > RECORD_BYTES_MAX + 1) {
+		return too_long(w, w->block.len - before - 1, err);
 	}
 	w->text_bytes += w->block.len - before;
 	return w->block.len >= BLOCK ? flush_block(w, err) : RV_OK;

@@ -178,6 +178,20 @@ test_expect_success 'rows as long as the job lets them be are records of a strea
 	test $(find lake/data -type f | xargs zstd -qdc | wc -c) = 17000033
 '
 
+test_expect_success 'a row that JSON makes too long for a table is refused before anything is loaded, and the lake takes it' '
+	fresh && cat >long.yaml <<-\YAML &&
+	source: { path: drop }
+	tables: { t: { member: t.csv, columns: { id: integer, s: string } } }
+	loads: { t: { to: table dw.long } }
+	limits: { max_row: 32MiB }
+	YAML
+	{ printf "id,s\n1," && head -c 23000000 /dev/zero | tr "\0" "\1" && printf "\n"; } >t.csv &&
+	mkdir -p drop && "$make_zip" --pack drop/long.zip t.csv && test_expect_code 9 river extract-load long.yaml 2>err &&
+	grep "long.zip: a row of the table t has 13[0-9.]* MiB as JSON; streams and tables take 128 MiB at most" err && grep "hint: nothing of it was loaded" err &&
+	find lake -name "*t-0001*" >left && test_must_be_empty left &&
+	sed "s/table dw.long/lake/" long.yaml >lake.yaml && river extract-load lake.yaml
+'
+
 test_expect_success '130, 132: rows that are not right are set aside, up to a number' '
 	fresh &&
 	printf "order_id,placed,total,op\nA1,x,1,I\nA2,01.02.2024 10:00,1.999,I\nA3,01.02.2024 10:00,1,I\n,,,\n" >ORDERS_1.csv &&
