@@ -186,6 +186,16 @@ static enum rv_status take_rows(struct extract_reading *reading, int fd, bool re
 	return *ret == EXTRACT_LOADED ? go_on(reading, *ret_summary, err) : RV_OK;
 }
 
+/* "2 rows", "1 row and 3 documents" */
+static void aside_text(struct rv_strbuf *ret, uint64_t rows, uint64_t documents)
+{
+	if (rows || !documents)
+		rv_strbuf_printf(ret, "%" PRIu64 " row%s", rows, rows == 1 ? "" : "s");
+	if (documents)
+		rv_strbuf_printf(ret, "%s%" PRIu64 " document%s", rows ? " and " : "", documents,
+				 documents == 1 ? "" : "s");
+}
+
 static void count_archive(const struct extract_reading *reading, bool whole, json_t *summary,
 			  struct rv_extract_result *result)
 {
@@ -209,11 +219,16 @@ static void count_archive(const struct extract_reading *reading, bool whole, jso
 	}
 	if (age_ms > result->oldest_age_ms)
 		result->oldest_age_ms = age_ms;
-	if (reading->rejected)
-		extract_say(params->warn, params->arg, "%s: %" PRIu64 " row%s set aside; the first: %s",
-			    reading->archive->shown, reading->rejected, reading->rejected == 1 ? "" : "s",
+	result->documents_refused += reading->documents_refused;
+	if (reading->rejected) {
+		RV_CLEANUP(rv_strbuf_release) struct rv_strbuf what = RV_STRBUF_INIT;
+
+		aside_text(&what, reading->rejected - reading->documents_refused, reading->documents_refused);
+		extract_say(params->warn, params->arg, "%s: %s set aside; the first: %s",
+			    reading->archive->shown, what.bytes,
 			    reading->first_reject.len ? reading->first_reject.bytes
 						      : "see _river/extracts in the lake");
+	}
 	if (params->deadline_ms && age_ms > params->deadline_ms) {
 		char age[RV_NUMBER_TEXT], limit[RV_NUMBER_TEXT];
 
@@ -438,9 +453,12 @@ static enum rv_status conclude(const struct round *p, struct rv_error *err)
 	if (result->late)
 		return rv_fail(err, RV_FAILED, "an extract was taken after the deadline");
 	if (result->rejected) {
-		rv_fail(err, RV_PARTIAL, "%" PRIu64 " row%s set aside in %s/_river/extracts/%s",
-			result->rejected, result->rejected == 1 ? " was" : "s were", p->params->lake->url,
-			p->params->job->name);
+		RV_CLEANUP(rv_strbuf_release) struct rv_strbuf what = RV_STRBUF_INIT;
+
+		aside_text(&what, result->rejected - result->documents_refused,
+			   result->documents_refused);
+		rv_fail(err, RV_PARTIAL, "%s %s set aside in %s/_river/extracts/%s", what.bytes,
+			result->rejected == 1 ? "was" : "were", p->params->lake->url, p->params->job->name);
 		rv_hint(err, "<extract>.rejects.ndjson has each with its line, reason and bytes, and <extract>.refused.ndjson "
 			     "documents that cannot be written; all other rows are loaded");
 		return err->status;

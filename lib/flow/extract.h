@@ -81,6 +81,7 @@ struct rv_extract_params {
 struct rv_extract_result {
 	uint64_t found, taken, known, failed, waiting; /* extracts; `waiting` are not whole yet, or behind a gap */
 	uint64_t rows, rejected, objects, object_bytes, input_bytes;
+	uint64_t documents_refused;  /* of `rejected`, the others are rows */
 	int64_t oldest_age_ms;       /* of those taken, when they were; 0: none */
 	bool late;                   /* one of them was older than the deadline */
 	json_t *missing;             /* numbers of the sequence, pairs of first and last: an array; NULL: there is none */

@@ -311,9 +311,10 @@ enum rv_status extract_documents_send(struct extract_reading *reading, const str
 			continue;
 		if (send_one(reading, i, tables, err) != RV_OK)
 			return rv_context(err, "documents.%s", d->document->name);
-		reading->rejected += d->refused;
+		reading->documents_refused += d->refused;
 	}
-	reading->rejected += reading->refused_before;
+	reading->documents_refused += reading->refused_before;
+	reading->rejected += reading->documents_refused;
 	if (reading->refused.len && !reading->first_reject.len)
 		rv_strbuf_printf(&reading->first_reject, "a document: %.*s", (int)strcspn(reading->refused.bytes, "\n"),
 				 reading->refused.bytes);

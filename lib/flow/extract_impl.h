@@ -87,6 +87,7 @@ struct extract_reading {
 	struct rv_strbuf rejects;      /* NDJSON, in the order of tables and members */
 	uint64_t rows, rejected, bytes;
 	uint64_t total_bytes;
+	uint64_t documents_refused;    /* of `rejected` */
 	struct rv_strbuf first_reject; /* in words */
 	struct extract_document *documents; /* of the job */
 	struct rv_strbuf refused;      /* NDJSON: documents that cannot be written, also those of earlier runs */

@@ -72,7 +72,8 @@ test_expect_success '155: a document that is too large is named, and the others 
 	fresh && extract 1.zip 3 1 "2 hours ago" &&
 	awk "BEGIN { print \"order_id,line_no,sku\"; for (i = 0; i < 3000; i++) printf \"o-0002,%d,%0200d\\n\", i, i }" >lines.csv &&
 	"$make_zip" --pack drop/1.zip orders.csv lines.csv && touch -d "2 hours ago" drop/1.zip &&
-	test_expect_code 7 river extract-load job.yaml 2>err && grep "o-0002" err &&
+	test_expect_code 7 river extract-load job.yaml 2>err && grep "1.zip: 1 document set aside; the first: .*o-0002" err &&
+	grep "1 document was set aside in " err &&
 	grep "o-0002.*409,\\?600\|o-0002.*400" lake/_river/extracts/job/*.refused.ndjson &&
 	dynamodb_items $table >items && test_line_count = 2 items
 '
