@@ -127,6 +127,15 @@ test_expect_success 'before the first run --check says what would be made, and n
 	run && river extract-load snow.yaml --check >out && test_grep "^warehouse: all is there" out
 '
 
+test_expect_success 'an order that would be below all that was taken is refused, until all of it is taken anew' '
+	fresh && customers c1,Ada && extract 9.zip && sed "s/order: name/order: time/" snow.yaml >timed && mv timed snow.yaml && run &&
+	customers c1,Bob && extract 8.zip && sed "s/order: time/order: name/" snow.yaml >named && mv named snow.yaml &&
+	test_expect_code 6 river extract-load snow.yaml --check >out 2>err && test_grep "drop/8.zip would be older than 9.zip, which came by another" err &&
+	test_expect_code 6 river extract-load snow.yaml 2>err && test_grep "drop/8.zip would be older than 9.zip, which came by another" err &&
+	run --since 2000-01-01 && test "$(sf_value "SELECT NAME FROM RIVER.DW.CUSTOMERS")" = Ada &&
+	customers c1,Cid && extract 91.zip && run && test "$(sf_value "SELECT NAME FROM RIVER.DW.CUSTOMERS")" = Cid
+'
+
 test_expect_success 'the same extracts give the same rows and documents as on DuckDB' '
 	fresh && lines 1,A,a, && extract 1.zip && both && same &&
 	orders "A,c1,I,2026-01-01T00:00:00Z,1.50" "B,c2,I,2026-01-01 12:30:00.123456+02:00,12345678901234.99" &&
