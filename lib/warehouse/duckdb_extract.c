@@ -293,6 +293,82 @@ enum rv_status duck_extract_prepare(struct rv_duckdb *d, const struct rv_extract
 	return there ? fit_table(d, t, err) : make_table(d, t, err);
 }
 
+/* ---- the key of a merged table ---- */
+
+#define KEY "key: "
+
+static enum rv_status key_comment(struct rv_duckdb *d, const struct rv_extract_table *t, struct rv_strbuf *ret,
+				  struct rv_error *err)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf sql = RV_STRBUF_INIT;
+	RV_CLEANUP(duck_cursor_close) struct duck_cursor cursor = { 0 };
+	RV_CLEANUP(rv_free_p) char *rows = rows_name(t);
+
+	rv_strbuf_puts(&sql, "SELECT coalesce(comment, '') FROM duckdb_tables() WHERE database_name = 'river' AND"
+			     " schema_name = '_river' AND table_name = ");
+	duck_literal(&sql, rows);
+	if (duck_select(d, &cursor, sql.bytes, err) != RV_OK)
+		return err->status;
+	if (duck_next(&cursor)) {
+		struct rv_str text = duck_text(&cursor, 0);
+
+		rv_strbuf_add(ret, text.p, text.len);
+	}
+	return RV_OK;
+}
+
+/* Rows that came when a column was no part of the key may have no value in it. */
+static enum rv_status check_no_null(struct rv_duckdb *d, const struct rv_extract_table *t, const char *was,
+				    const char *key, struct rv_error *err)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf sql = RV_STRBUF_INIT;
+	uint64_t count = 0;
+
+	rv_strbuf_puts(&sql, "SELECT count(*) FROM ");
+	duck_extract_rows(&sql, t);
+	for (size_t i = 0; i < t->key->count; i++) {
+		rv_strbuf_puts(&sql, i ? " OR " : " WHERE ");
+		duck_name(&sql, t->key->items[i]);
+		rv_strbuf_puts(&sql, " IS NULL");
+	}
+	if (duck_number(d, sql.bytes, &count, err) != RV_OK)
+		return err->status;
+	if (!count)
+		return RV_OK;
+	rv_fail(err, RV_CONFLICT, "%s.%s was merged by %s so far, and %" PRIu64 " row%s in it %s no value for all of %s",
+		t->schema, t->name, was, count, count == 1 ? "" : "s", count == 1 ? "has" : "have", key);
+	rv_hint(err, "load into another table, or keep the key");
+	return err->status;
+}
+
+/* The table says by which key it is merged, in whatever order of its columns. Of one by another key all rows are
+ * told apart anew, by all versions that there are; else those that no extract touches would stay as they were. */
+static enum rv_status fit_key(struct rv_duckdb *d, struct rv_extract_table *t, struct rv_error *err)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf have = RV_STRBUF_INIT, want = RV_STRBUF_INIT;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf sql = RV_STRBUF_INIT;
+
+	if (!t->merge)
+		return RV_OK;
+	if (key_comment(d, t, &have, err) != RV_OK)
+		return err->status;
+	rv_strbuf_puts(&want, KEY);
+	rv_extract_key_text(t, &want);
+	if (strcmp(have.bytes, want.bytes) == 0)
+		return RV_OK;
+	/* one without was made before keys were kept */
+	if (rv_starts_with(have.bytes, KEY)) {
+		if (check_no_null(d, t, have.bytes + strlen(KEY), want.bytes + strlen(KEY), err) != RV_OK)
+			return err->status;
+		t->other_key = true;
+	}
+	rv_strbuf_puts(&sql, "COMMENT ON TABLE ");
+	duck_extract_rows(&sql, t);
+	rv_strbuf_puts(&sql, " IS ");
+	duck_literal(&sql, want.bytes);
+	return duck_run(d, sql.bytes, NULL, err);
+}
+
 /* ---- rows ---- */
 
 /* Registers what cuts the columns out of the records; before the transaction. */
@@ -400,8 +476,8 @@ static enum rv_status insert_rows(struct rv_duckdb *d, const struct rv_extract_t
 
 /* ---- merging ---- */
 
-/* The keys whose rows are in the extract, into a temporary table; called before rows go and after rows
- * came. */
+/* The keys whose rows are in the extract, or all (`which` NULL), into a temporary table; called before rows go and
+ * after rows came. */
 static enum rv_status note_touched(struct rv_duckdb *d, const struct rv_extract_table *t, size_t index,
 				   const char *which, bool first, struct rv_error *err)
 {
@@ -412,7 +488,8 @@ static enum rv_status note_touched(struct rv_duckdb *d, const struct rv_extract_
 	duck_extract_key(&sql, t, "");
 	rv_strbuf_puts(&sql, " FROM ");
 	duck_extract_rows(&sql, t);
-	rv_strbuf_printf(&sql, " WHERE \"river extract\" IN (%s)", which);
+	if (which)
+		rv_strbuf_printf(&sql, " WHERE \"river extract\" IN (%s)", which);
 	return duck_run(d, sql.bytes, NULL, err);
 }
 
@@ -518,6 +595,7 @@ static enum rv_status take_entered(struct rv_duckdb *d, struct rv_extract *extra
 		return err->status;
 	for (size_t i = 0; i < extract->tables_count; i++)
 		if (duck_extract_prepare(d, &extract->tables[i], err) != RV_OK ||
+		    fit_key(d, &extract->tables[i], err) != RV_OK ||
 		    (replaced.len && extract->tables[i].merge &&
 		     note_touched(d, &extract->tables[i], i, replaced.bytes, true, err) != RV_OK))
 			return err->status;
@@ -530,7 +608,7 @@ static enum rv_status take_entered(struct rv_duckdb *d, struct rv_extract *extra
 		if ((replaced.len && remove_replaced(d, t, replaced.bytes, err) != RV_OK) ||
 		    insert_rows(d, t, cuts[i], number, err) != RV_OK)
 			return err->status;
-		if (t->merge && (note_touched(d, t, i, text, !replaced.len, err) != RV_OK ||
+		if (t->merge && (note_touched(d, t, i, t->other_key ? NULL : text, !replaced.len, err) != RV_OK ||
 				 merge(d, t, i, number, err) != RV_OK))
 			return err->status;
 	}
@@ -549,7 +627,8 @@ static enum rv_status check_tables(struct rv_duckdb *d, const struct rv_extract 
 				   struct rv_error *err)
 {
 	for (size_t i = 0; i < extract->tables_count; i++)
-		if (duck_extract_prepare(d, &extract->tables[i], err) != RV_OK)
+		if (duck_extract_prepare(d, &extract->tables[i], err) != RV_OK ||
+		    fit_key(d, &extract->tables[i], err) != RV_OK)
 			return err->status;
 	for (size_t i = 0; i < extract->documents_count; i++)
 		if (duck_history_check(d, extract, &extract->documents[i], err) != RV_OK)

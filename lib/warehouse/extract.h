@@ -29,7 +29,9 @@ struct rv_extract_table {
 	char *const *objects;
 	size_t objects_count;
 	uint64_t rows;
-	/* Filled: keys that were in the extract more than once, of which the last row counts. */
+	/* Filled: it was merged by another key so far, and is made anew of all its versions; */
+	bool other_key;
+	/* keys that were in the extract more than once, of which the last row counts. */
 	uint64_t repeated;
 };
 /* A document, as a tree over these tables: the root first, each nested table behind the one around it. */
@@ -79,6 +81,9 @@ struct rv_extract_changes {
 /* What orders of this kind have in front: "=" and "/" for a name alone and one with folders, and else what stands
  * before 20 digits, a blank and the name. Orders of two kinds say nothing of what came first. Appends. */
 void rv_extract_kind(const struct rv_extract *extract, struct rv_strbuf *ret);
+
+/* The columns of its key, ordered, for what is kept of a merged table: "a, b". Appends. */
+void rv_extract_key_text(const struct rv_extract_table *t, struct rv_strbuf *ret);
 
 /* RV_CONFLICT: the list of roots of this document was made when its root had another key, without this column. */
 enum rv_status rv_extract_other_key(const struct rv_extract_document *document, const char *column,

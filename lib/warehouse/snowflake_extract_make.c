@@ -236,6 +236,9 @@ static void add_definitions(struct rv_strbuf *sql, const struct rv_extract_table
 	}
 }
 
+/* In the comment of the rows of a merged table. */
+#define KEY "\"key\":\""
+
 static void add_comment(struct rv_strbuf *sql, const struct rv_extract_table *t)
 {
 	rv_strbuf_printf(sql, " COMMENT = '{\"river\":1,\"extracts\":\"%s.%s\"}'", t->schema, t->name);
@@ -281,6 +284,13 @@ static void make_rows(const struct making *m, const struct rv_extract_table *t)
 	rv_strbuf_puts(&sql, ",\n  \"RIVER$EXTRACT\" NUMBER(38,0) NOT NULL,\n  \"RIVER$ROW\" NUMBER(38,0) NOT NULL,\n"
 			     "  \"RIVER$DELETED\" BOOLEAN NOT NULL)");
 	add_comment(&sql, t);
+	if (t->merge) {
+		/* its columns have no sign that a literal or JSON would mean anything by */
+		rv_strbuf_truncate(&sql, sql.len - strlen("}'"));
+		rv_strbuf_puts(&sql, "," KEY);
+		rv_extract_key_text(t, &sql);
+		rv_strbuf_puts(&sql, "\"}'");
+	}
 	snow_steps_add(m->steps, &sql, in_schema(m, t, "CREATE TABLE"));
 }
 
@@ -354,6 +364,26 @@ static enum rv_status conflict(struct rv_error *err, const struct rv_extract_tab
 	return err->status;
 }
 
+/* Rows that no extract touches would stay as they were by another key. Of a table that does not say by which it is
+ * merged nothing is known. */
+static enum rv_status check_key(const struct rv_extract_table *t, const char *comment, struct rv_error *err)
+{
+	const char *have = t->merge ? strstr(comment, KEY) : NULL;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf want = RV_STRBUF_INIT;
+
+	if (!have)
+		return RV_OK;
+	have += strlen(KEY);
+	rv_extract_key_text(t, &want);
+	if (strcspn(have, "\"") == want.len && strncmp(have, want.bytes, want.len) == 0)
+		return RV_OK;
+	rv_fail(err, RV_CONFLICT, "%s.%s is merged by %.*s, the job says %s", t->schema, t->name,
+		(int)strcspn(have, "\""), have, want.bytes);
+	rv_hint(err, "load into another table, and take the extracts anew with --since; of one that documents alone need, "
+		     "the job's table gets another name");
+	return err->status;
+}
+
 static enum rv_status make_table(const struct making *m, const struct rv_extract_table *t, struct rv_error *err)
 {
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf schema = RV_STRBUF_INIT;
@@ -377,6 +407,8 @@ static enum rv_status make_table(const struct making *m, const struct rv_extract
 	if (target && (strcmp(target->attribute, "TABLE") == 0) != t->merge)
 		return conflict(err, t, t->merge ? "was made with `mode: append`" : "was made with `mode: merge`",
 				"load into another table");
+	if (check_key(t, rows->value, err) != RV_OK)
+		return err->status;
 	if (fit_columns(m, t, true, schema.bytes, &added, err) != RV_OK)
 		return err->status;
 	if (!target) {

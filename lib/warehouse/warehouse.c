@@ -37,6 +37,22 @@ void rv_extract_kind(const struct rv_extract *extract, struct rv_strbuf *ret)
 		rv_strbuf_add(ret, extract->order, len > behind ? len - behind : 0);
 }
 
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void rv_extract_key_text(const struct rv_extract_table *t, struct rv_strbuf *ret)
+{
+	RV_CLEANUP(rv_free_p) char **columns = rv_calloc(t->key->count + 1, sizeof(*columns));
+
+	for (size_t i = 0; i < t->key->count; i++)
+		columns[i] = t->key->items[i];
+	qsort(columns, t->key->count, sizeof(*columns), by_text);
+	for (size_t i = 0; i < t->key->count; i++)
+		rv_strbuf_printf(ret, "%s%s", i ? ", " : "", columns[i]);
+}
+
 enum rv_status rv_extract_other_key(const struct rv_extract_document *document, const char *column,
 				    struct rv_error *err)
 {

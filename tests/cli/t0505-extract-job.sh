@@ -191,6 +191,29 @@ test_expect_success 'the key of a root in another order is the same one; with an
 	zstd -qdc lake/loads/key/*/documents-e-v*.zst | jq -r .c | sort >have && printf "%s\n" x y z >want && test_cmp want have
 '
 
+abc () {
+	{ echo a,b,c && printf "%s\n" "$@"; } >t.csv
+}
+have () {
+	river query --no-load --output csv "SELECT a, b, c FROM dw.t ORDER BY ALL" | tail -n +2 | paste -sd" "
+}
+test_expect_success 'a table whose key changes is made anew of all its versions, unless rows have no value for it' '
+	fresh && cat >key.yaml <<-\YAML &&
+	source: { path: drop }
+	tables: { t: { member: t.csv, key: [a], mode: merge, columns: { a: string, b: string, c: string } } }
+	loads: { t: { to: table dw.t } }
+	YAML
+	abc 1,x,1 2,x,1 && "$make_zip" --pack drop/1.zip t.csv && abc 1,y,2 && "$make_zip" --pack drop/2.zip t.csv && river extract-load key.yaml && test "$(have)" = "1,y,2 2,x,1" &&
+	sed "s/key: .a./key: [b, a]/" key.yaml >both && mv both key.yaml && abc 3,z,3 && "$make_zip" --pack drop/3.zip t.csv && river extract-load key.yaml &&
+	test "$(have)" = "1,x,1 1,y,2 2,x,1 3,z,3" &&
+	sed "s/key: .b, a./key: [a, b]/; s/c: string/&, d: string/" key.yaml >turned && mv turned key.yaml &&
+	printf "a,b,c,d\n3,z,4,q\n" >t.csv && "$make_zip" --pack drop/4.zip t.csv && river extract-load key.yaml && test "$(have)" = "1,x,1 1,y,2 2,x,1 3,z,4" &&
+	sed "s/key: .a, b./key: [d]/" key.yaml >other && mv other key.yaml && printf "a,b,c,d\n3,z,4,r\n" >t.csv && "$make_zip" --pack drop/5.zip t.csv &&
+	test_expect_code 6 river extract-load key.yaml 2>err && grep "dw.t was merged by a, b so far, and 4 rows in it have no value for all of d" err &&
+	grep "hint: load into another table" err && test "$(have)" = "1,x,1 1,y,2 2,x,1 3,z,4" &&
+	sed "s/key: .d./key: [b]/; s/, d: string//" key.yaml >last && mv last key.yaml && river extract-load key.yaml --since 1970-01-01 && test "$(have)" = "1,y,2 2,x,1 3,z,4"
+'
+
 test_expect_success 'a table that the job has in the lake is kept beside it' '
 	fresh && sed "s|^loads:.*|loads: { orders: { format: csv, compression: none }, lines: { to: lake } }|" lake.yaml >job.yaml &&
 	orders "A,01.02.2026 10:00,1.50,I" && lines A,1,a && pack ext-1.zip && river extract-load job.yaml &&

@@ -309,6 +309,24 @@ static void test_conflicts(void **state RV_UNUSED)
 	begin(&w);
 	snow_seen_add(&w.seen, "stage", "RIVER", "LOADS", "s3://acme-lake/other/loads/", "");
 	expect_failure(&w, RV_CONFLICT, "stands for s3://acme-lake/other/loads/");
+	/* and so has a merged table; the order of its columns says nothing */
+	begin(&w);
+	see_all(&w);
+	see_table(&w, "DW", "ORDERS", "TABLE");
+	snow_seen_add(&w.seen, "table", "DW", "ORDERS$ROWS", "TABLE",
+		      "{\"river\":1,\"extracts\":\"dw.orders\",\"key\":\"op, order_id\"}");
+	see_columns(&w, "ORDERS");
+	see_columns(&w, "ORDERS$ROWS");
+	expect_failure(&w, RV_CONFLICT, "dw.orders is merged by op, order_id, the job says order_id");
+	begin(&w);
+	see_all(&w);
+	w.tables[0].key = &(struct rv_string_list){ (char *[]){ (char[]){ "order_id" }, (char[]){ "op" } }, 2 };
+	see_table(&w, "DW", "ORDERS", "TABLE");
+	snow_seen_add(&w.seen, "table", "DW", "ORDERS$ROWS", "TABLE",
+		      "{\"river\":1,\"extracts\":\"dw.orders\",\"key\":\"op, order_id\"}");
+	see_columns(&w, "ORDERS");
+	see_columns(&w, "ORDERS$ROWS");
+	expect_steps(&w, 0, NULL);
 	/* the list of roots has the key as it was */
 	begin(&w);
 	see_all(&w);
