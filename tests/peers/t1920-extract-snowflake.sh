@@ -136,6 +136,13 @@ test_expect_success 'an order that would be below all that was taken is refused,
 	customers c1,Cid && extract 91.zip && run && test "$(sf_value "SELECT NAME FROM RIVER.DW.CUSTOMERS")" = Cid
 '
 
+test_expect_success 'a table whose key changes is refused, before anything is read' '
+	fresh && customers c1,Ada && extract 1.zip && run && sed "s/key: .customer./key: [name]/" snow.yaml >other && mv other snow.yaml &&
+	customers c1,Bob && extract 2.zip && test_expect_code 6 river extract-load snow.yaml 2>err &&
+	test_grep "dw.customers is merged by customer, the job says name" err && test_grep "^hint: load into another table" err &&
+	test "$(sf_value "SELECT COUNT(*) FROM RIVER.RIVER.EXTRACTS")" = 1
+'
+
 test_expect_success 'the same extracts give the same rows and documents as on DuckDB' '
 	fresh && lines 1,A,a, && extract 1.zip && both && same &&
 	orders "A,c1,I,2026-01-01T00:00:00Z,1.50" "B,c2,I,2026-01-01 12:30:00.123456+02:00,12345678901234.99" &&
