@@ -188,7 +188,7 @@ test_expect_success 'the key of a root in another order is the same one; with an
 	printf "a,b,c,op\n1,2,z,I\n" >t.csv && "$make_zip" --pack keys/3.zip t.csv &&
 	test_expect_code 6 river extract-load key.yaml 2>err && grep "documents.d: its root had another key so far, without c" err && grep "another name" err &&
 	sed "s/{ d: { root/{ e: { root/" key.yaml >named && mv named key.yaml && river extract-load key.yaml --since 2000-01-01 &&
-	zstd -qdc lake/loads/key/*/documents-e-v*.zst | jq -r .c | sort >have && printf "%s\n" x y z >want && test_cmp want have
+	zstd -qdc lake/loads/key/*/documents-e-v*.zst | jq -r .c | sort -u >have && printf "%s\n" x y z >want && test_cmp want have
 '
 
 abc () {
