@@ -177,6 +177,7 @@ static void finish_others(struct rv_courier *c)
 	all->runs += result.runs;
 	all->batches += result.batches;
 	all->records += result.records;
+	all->own_records += result.own_records;
 	all->waiting_runs = result.waiting_runs;
 	all->waiting_file_runs = result.waiting_file_runs;
 	all->failure = result.failure;

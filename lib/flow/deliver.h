@@ -31,6 +31,9 @@ struct rv_deliver {
 	 * not. For recovery: a file that was removed may be held. */
 	int (*held)(void *arg, const char *key);
 	void *held_arg;
+	/* Optional: did this process begin the run of that name? For recovery, on any thread. */
+	bool (*is_own)(void *arg, const char *run);
+	void *is_own_arg;
 	bool reopened; /* `opened` had an open receipt before: what it sends may have been sent */
 	char diverted[320]; /* why a batch went around the service, see delivery.h; "": none did */
 	/* The first batch that could not be saved (damaged on disk, or its file changed): reported at

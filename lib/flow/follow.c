@@ -1,6 +1,7 @@
 /* The follower: sessions of a push, one after another, and the loop over files with news in each. */
 #include "flow/follow_impl.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -8,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
@@ -203,6 +205,64 @@ int rv_push_follow_held(void *arg, const char *key)
 			return fcntl(item->fd, F_DUPFD_CLOEXEC, 3);
 	}
 	return -1;
+}
+
+/* ---- runs of its own ---- */
+
+/* Leaves out those that are over, whoever has ended them: nobody keeps the names of years. */
+static size_t runs_left(struct rv_follow *f, const struct rv_state *state)
+{
+	size_t left = 0;
+	for (size_t i = 0; i < f->runs_count; i++) {
+		RV_CLEANUP(rv_free_p) char *folder = rv_asprintf("%s/runs/%s", state->folder, f->runs[i]);
+		if (access(folder, F_OK) < 0 && errno == ENOENT)
+			free(f->runs[i]);
+		else
+			f->runs[left++] = f->runs[i];
+	}
+	return f->runs_count = left;
+}
+
+void rv_push_follow_began(struct rv_push_state *push)
+{
+	struct rv_follow *f = push->params->follow;
+	if (!f)
+		return;
+	pthread_mutex_lock(&f->runs_mutex);
+	if (f->runs_count == f->runs_capacity)
+		runs_left(f, &push->state);
+	RV_GROW(f->runs, f->runs_count, f->runs_capacity);
+	f->runs[f->runs_count++] = rv_strdup(push->run->name);
+	pthread_mutex_unlock(&f->runs_mutex);
+}
+
+bool rv_push_follow_is_own(void *arg, const char *run)
+{
+	struct rv_follow *f = arg;
+	bool own = false;
+	pthread_mutex_lock(&f->runs_mutex);
+	for (size_t i = 0; i < f->runs_count; i++)
+		own = own || strcmp(f->runs[i], run) == 0;
+	pthread_mutex_unlock(&f->runs_mutex);
+	return own;
+}
+
+/* A push beside it, or a flush of the spool, may have brought what this one promised. */
+static bool any_run_left(struct rv_follow *f)
+{
+	struct rv_state state;
+	rv_state_locate(&state, f->params.state_dir, f->params.lake->url, f->params.stream);
+	size_t left = runs_left(f, &state);
+	rv_state_release(&state);
+	return left > 0;
+}
+
+static void runs_release(struct rv_follow *f)
+{
+	for (size_t i = 0; i < f->runs_count; i++)
+		free(f->runs[i]);
+	free(f->runs);
+	pthread_mutex_destroy(&f->runs_mutex);
 }
 
 enum rv_status rv_follow_flush(struct rv_follow *f, struct rv_error *err)
@@ -469,12 +529,11 @@ static void add_result(struct rv_push_result *sum, const struct rv_push_result *
 		{ &sum->recovered.runs, more->recovered.runs },
 		{ &sum->recovered.batches, more->recovered.batches },
 		{ &sum->recovered.records, more->recovered.records },
+		/* What an earlier session promised and this one has brought; not what others had left. */
+		{ &sum->landed, more->recovered.own_records },
 	};
 	for (size_t i = 0; i < sizeof(adds) / sizeof(*adds); i++)
 		*adds[i].to += adds[i].value;
-	/* What an earlier session promised and this one has brought. */
-	if (!first)
-		sum->landed += more->recovered.records;
 	add_counts(&sum->counts, &more->counts);
 	sum->by_stamp = more->by_stamp;
 	sum->waiting_spool_bytes = more->waiting_spool_bytes;
@@ -566,7 +625,7 @@ static enum rv_status judge(struct rv_follow *f, struct rv_push_result *ret, str
 		return err->status;
 	}
 	uint64_t brought = ret->landed + ret->sent;
-	if (brought < ret->accepted && f->params.wait != RV_WAIT_SPOOLED) {
+	if (brought < ret->accepted && f->params.wait != RV_WAIT_SPOOLED && any_run_left(f)) {
 		*err = ret->delivery.status != RV_OK ? ret->delivery : (struct rv_error)RV_ERROR_INIT;
 		rv_context(err, "%" PRIu64 " records are accepted, but not in the lake", ret->accepted - brought);
 		rv_hint(err, "nothing is lost: the same command goes on where this one ended");
@@ -602,6 +661,7 @@ enum rv_status rv_follow(const struct rv_push_params *params, const struct rv_fo
 		.loss = RV_ERROR_INIT,
 		.wall_ahead_ms = rv_clock_ms() - rv_clock_monotonic_ms(),
 		.news_ms = rv_clock_monotonic_ms(),
+		.runs_mutex = PTHREAD_MUTEX_INITIALIZER,
 	};
 	*ret = (struct rv_push_result){
 		.loss = RV_ERROR_INIT,
@@ -629,5 +689,6 @@ enum rv_status rv_follow(const struct rv_push_params *params, const struct rv_fo
 		status = judge(&f, ret, err);
 	ret->kept = status == RV_OK || status == RV_PARTIAL;
 	rv_watch_free(f.watch);
+	runs_release(&f);
 	return status;
 }

@@ -5,6 +5,8 @@
 #ifndef RV_FLOW_FOLLOW_IMPL_H
 #define RV_FLOW_FOLLOW_IMPL_H
 
+#include <pthread.h>
+
 #include "flow/follow.h"
 #include "flow/push_internal.h"
 #include "source/watch.h"
@@ -45,6 +47,10 @@ struct rv_follow {
 	uint64_t told_rejects;
 	char first_reject[sizeof(((struct rv_push_result *)0)->first_reject)];
 	uint64_t told_delivered;
+	/* Runs of all its sessions that may not be over. The courier asks for them as well. */
+	pthread_mutex_t runs_mutex;
+	char **runs;
+	size_t runs_count, runs_capacity;
 };
 
 /* json_pack's arguments behind "event". */

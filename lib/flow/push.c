@@ -353,6 +353,8 @@ static enum rv_status set_up(struct rv_push_state *push, struct rv_error *err)
 		.own_runs_only = params->own_runs_only,
 		.held = params->follow ? rv_push_follow_held : NULL,
 		.held_arg = params->follow,
+		.is_own = params->follow ? rv_push_follow_is_own : NULL,
+		.is_own_arg = params->follow,
 		.waiting = params->note,
 		.waiting_arg = params->arg,
 	};

@@ -134,6 +134,7 @@ enum rv_status rv_push_begin_run(struct rv_push_state *push, struct rv_error *er
 	push->run = rv_take(run);
 	push->run_number++;
 	push->next_seq = 0;
+	rv_push_follow_began(push);
 	return RV_OK;
 }
 

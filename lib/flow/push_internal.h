@@ -109,6 +109,9 @@ enum rv_status rv_push_read_file(struct rv_push_state *push, struct rv_push_inpu
 enum rv_status rv_push_follow(struct rv_push_state *push, struct rv_error *err) RV_MUST_CHECK;
 void rv_push_follow_tick(struct rv_push_state *push);
 int rv_push_follow_held(void *follow, const char *key);
+/* The session has begun a run; and whether one of that name is from this follower. */
+void rv_push_follow_began(struct rv_push_state *push);
+bool rv_push_follow_is_own(void *follow, const char *run);
 
 /* The folder of a run that begins now. */
 const char *rv_push_folder_now(const struct rv_push_state *push, char folder[RV_TIME_TEXT]);

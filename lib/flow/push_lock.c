@@ -160,6 +160,7 @@ enum rv_status rv_push_recover_again(struct rv_push_state *push, struct rv_error
 	push->result->recovered.runs += recovered.runs;
 	push->result->recovered.batches += recovered.batches;
 	push->result->recovered.records += recovered.records;
+	push->result->recovered.own_records += recovered.own_records;
 	if (!recovered.waiting_file_runs)
 		return RV_OK;
 	*err = recovered.failure;

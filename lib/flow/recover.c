@@ -346,6 +346,8 @@ static enum rv_status set_run_aside(struct recovery *recovery, const char *name,
 
 static enum rv_status finish_run(struct recovery *recovery, struct rv_run *run, struct rv_error *err)
 {
+	const struct rv_deliver *deliver = recovery->deliver;
+	bool own = deliver->is_own && deliver->is_own(deliver->is_own_arg, run->name);
 	struct rv_run_totals before;
 	enum rv_status status = rv_intake_recover(recovery->deliver, run, err);
 	rv_run_totals(run, &before);
@@ -367,6 +369,8 @@ static enum rv_status finish_run(struct recovery *recovery, struct rv_run *run, 
 		recovery->result->runs++;
 		recovery->result->batches += before.waiting;
 		recovery->result->records += before.waiting_records;
+		if (own)
+			recovery->result->own_records += before.waiting_records;
 	}
 	return status;
 }

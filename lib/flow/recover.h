@@ -10,6 +10,7 @@
 
 struct rv_recover_result {
 	uint64_t runs, batches, records; /* finished now */
+	uint64_t own_records;            /* of them, those of runs that deliver->is_own knows */
 	uint64_t waiting_runs;           /* left, because delivery failed; `failure` says why */
 	uint64_t waiting_file_runs;      /* of them, those whose batches are still only in files */
 	struct rv_error failure;         /* of the first run that could not be finished; RV_OK: none */

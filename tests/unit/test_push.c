@@ -16,6 +16,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "flow/follow.h"
 #include "flow/push.h"
 #include "flow/receipt.h"
 
@@ -496,6 +497,80 @@ static void what_took_the_name_holds_nobody_up(void **state RV_UNUSED)
 	}
 }
 
+struct beside {
+	struct world *w;
+	char *other;
+	bool brings; /* the push beside finishes what is left; else it leaves a run of its own */
+	bool was;
+};
+
+/* Between two sessions of a follower. */
+static void push_beside(void *arg, const char *text)
+{
+	struct beside *beside = arg;
+	struct rv_push_params params = params_of(beside->w);
+	struct rv_error err;
+	if (!strstr(text, "trying again") || beside->was)
+		return;
+	beside->was = true;
+	params.files = &beside->other;
+	if (beside->brings) {
+		assert_int_equal(push(&params, &err), RV_OK);
+		return;
+	}
+	/* what is left of the follower's is not to be brought by this one */
+	RV_CLEANUP(rv_free_p) char *runs = rv_asprintf("find %s -name runs -exec mv {} {}.away \\; -prune",
+						       beside->w->state);
+	RV_CLEANUP(rv_free_p)
+	char *back = rv_asprintf("for d in $(find %s -name runs.away); do mkdir -p ${d%%.away} &&"
+				 " mv $d/* ${d%%.away}/ 2>/dev/null; rmdir $d; done", beside->w->state);
+	assert_int_equal(system(runs), 0);
+	/* its definition and its receipt, then the first batch */
+	rv_store_mem_fail(beside->w->lake, 2, true, RV_LOCAL_IO);
+	assert_int_not_equal(push(&params, &err), RV_OK);
+	rv_store_mem_fail(beside->w->lake, 0, false, RV_OK);
+	assert_int_equal(system(back), 0);
+}
+
+/* What it says has landed is what it has accepted, whatever others leave for it or bring in its place. */
+static void follower_counts_its_own(void **state RV_UNUSED)
+{
+	for (int brings = 0; brings < 2; brings++) {
+		unsigned between = 0;
+		for (uint64_t n = 1; n < 16; n++) {
+			struct world *w = make_world();
+			struct beside beside = { .w = w, .brings = brings };
+			struct rv_push_params params = params_of(w);
+			const struct rv_follow_params follow = { .until_quiet_ms = 0, .poll_ms = 100 };
+			struct rv_push_result result;
+			struct rv_error err = RV_ERROR_INIT;
+			beside.other = rv_path_join(w->folder, "other.ndjson");
+			write_records(beside.other, 100, 104, "w");
+			params.warn = push_beside;
+			params.arg = &beside;
+			params.retry_pause_ms = 1;
+			rv_store_mem_fail(w->lake, n, false, RV_AUTH);
+			enum rv_status status = rv_follow(&params, &follow, &result, &err);
+			if (status != RV_OK && beside.was)
+				fail_msg("operation %" PRIu64 ": %s", n, err.message);
+			between += beside.was;
+			rv_store_mem_fail(w->lake, 0, false, RV_OK);
+			if (status == RV_OK) {
+				assert_each_once(w, 0, RECORDS);
+				assert_int_equal(result.accepted, RECORDS);
+				if (brings)
+					assert_true(result.landed <= RECORDS);
+				else
+					assert_int_equal(result.landed, RECORDS);
+			}
+			rv_push_result_release(&result);
+			free(beside.other);
+			free_world(w);
+		}
+		assert_true(between > 5);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -506,6 +581,7 @@ int main(void)
 		cmocka_unit_test(named_run_waits_for_the_lake),
 		cmocka_unit_test(changed_bytes_are_reported_not_sent),
 		cmocka_unit_test(what_took_the_name_holds_nobody_up),
+		cmocka_unit_test(follower_counts_its_own),
 		cmocka_unit_test(long_headers_of_many_files),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
