@@ -1,6 +1,7 @@
 /* FILE operands: what they are, and sources of their extents. */
 #include "flow/input.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -96,17 +97,77 @@ static enum rv_status try_sibling(void *arg, const char *name, struct rv_error *
 	return RV_OK;
 }
 
+/* Keys of contents that no file has any more ("gone-...") are not of that form. */
+static bool inode_of(const char *key, uint64_t *ret)
+{
+	const char *inode = strchr(key, '-');
+	const char *end = inode ? strchr(inode + 1, '-') : NULL;
+	return end && rv_parse_hex64(inode + 1, (size_t)(end - inode - 1), ret);
+}
+
 enum rv_status rv_input_file_find(const char *folder, const char *key, struct rv_input_file *ret,
 				  struct rv_error *err)
 {
 	struct key_search search = { .folder = folder, .key = key, .found = ret };
-	const char *inode = strchr(key, '-');
-	const char *end = inode ? strchr(inode + 1, '-') : NULL;
 	*ret = (struct rv_input_file)RV_INPUT_FILE_INIT;
-	/* Keys of contents that no file has any more ("gone-...") are not of that form. */
-	if (!end || !rv_parse_hex64(inode + 1, (size_t)(end - inode - 1), &search.inode))
+	return inode_of(key, &search.inode) ? rv_each_entry(folder, try_sibling, &search, err) : RV_OK;
+}
+
+void rv_input_folder_release(struct rv_input_folder *folder)
+{
+	for (size_t i = 0; i < folder->count; i++)
+		free(folder->names[i].name);
+	free(folder->names);
+	free(folder->path);
+	*folder = (struct rv_input_folder){ .path = NULL };
+}
+
+static int by_inode(const void *a, const void *b)
+{
+	const struct rv_input_name *x = a, *y = b;
+	return x->inode < y->inode ? -1 : x->inode > y->inode;
+}
+
+/* What cannot be read is looked for by the walk, which says so. */
+static void read_inodes(struct rv_input_folder *folder, const char *path)
+{
+	rv_input_folder_release(folder);
+	folder->path = rv_strdup(path);
+	DIR *dir = rv_opendir(path);
+	const struct dirent *entry;
+	while (dir && (entry = readdir(dir))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		RV_GROW(folder->names, folder->count, folder->capacity);
+		folder->names[folder->count++] =
+			(struct rv_input_name){ (uint64_t)entry->d_ino, rv_strdup(entry->d_name) };
+	}
+	if (dir)
+		closedir(dir);
+	if (folder->count)
+		qsort(folder->names, folder->count, sizeof(*folder->names), by_inode);
+}
+
+enum rv_status rv_input_file_find_again(struct rv_input_folder *folder, const char *path, const char *key,
+					struct rv_input_file *ret, struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p) char *parent = rv_path_parent(path);
+	struct key_search search = { .folder = parent, .key = key, .found = ret };
+	struct rv_error ignored;
+	*ret = (struct rv_input_file)RV_INPUT_FILE_INIT;
+	if (!inode_of(key, &search.inode))
 		return RV_OK;
-	return rv_each_entry(folder, try_sibling, &search, err);
+	if (try_sibling(&search, rv_path_base(path), &ignored) == RV_OK && ret->fd >= 0)
+		return RV_OK;
+	if (!folder->path || strcmp(folder->path, parent) != 0)
+		read_inodes(folder, parent);
+	const struct rv_input_name wanted = { .inode = search.inode };
+	const struct rv_input_name *there =
+		folder->count ? bsearch(&wanted, folder->names, folder->count, sizeof(wanted), by_inode) : NULL;
+	if (there && try_sibling(&search, there->name, &ignored) == RV_OK && ret->fd >= 0)
+		return RV_OK;
+	/* That it is not there is only believed when it is so now. */
+	return rv_input_file_find(parent, key, ret, err);
 }
 
 enum rv_status rv_input_file_source(const struct rv_input_file *file, uint64_t from, uint64_t to,

@@ -27,6 +27,20 @@ void rv_input_file_release(struct rv_input_file *file);
  * there is none. */
 enum rv_status rv_input_file_find(const char *folder, const char *key, struct rv_input_file *ret,
 				  struct rv_error *err) RV_MUST_CHECK;
+/* The inodes of a folder as they were when it was read: where to look first. */
+struct rv_input_folder {
+	char *path; /* NULL: none was read */
+	struct rv_input_name {
+		uint64_t inode;
+		char *name;
+	} *names;   /* by inode */
+	size_t count, capacity;
+};
+void rv_input_folder_release(struct rv_input_folder *folder);
+/* The same in the folder of `path`, which it had once. A folder is only walked where neither that nor what
+ * was read of it before leads there: many that are looked for, one after another, cost one reading. */
+enum rv_status rv_input_file_find_again(struct rv_input_folder *folder, const char *path, const char *key,
+					struct rv_input_file *ret, struct rv_error *err) RV_MUST_CHECK;
 bool rv_input_file_has_key(const struct rv_input_file *file, const char *key);
 /* Bytes [from, to) of what the file holds, decompressed. A duplicate of the descriptor is used, so
  * several sources can be opened one after another. */

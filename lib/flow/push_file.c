@@ -16,9 +16,22 @@
 #define FIRST_RECORD_BYTES (32u << 20)
 #define EVIDENCE_BYTES (4u << 10)
 
+/* What a file holds up to an offset, counted. */
+struct prefix {
+	bool known;     /* was read */
+	uint64_t offset;
+	char format[16];
+	bool whole;     /* it is that long, and of that format */
+	uint64_t records, rejected, set_hash, to;
+};
+
 struct candidates {
 	const struct rv_state *state;
 	const struct rv_input_file *input;
+	/* Thousands of files may hold the same: what was found out about this one is not found out again. */
+	struct prefix prefix;
+	struct rv_checkpoint ends; /* of plain bytes */
+	struct rv_input_folder folder;
 	const char *key;
 	const struct rv_read_settings *read;
 	struct rv_checkpoint best;
@@ -42,16 +55,15 @@ static enum rv_status new_reader(const struct rv_input_file *input, uint64_t to,
 }
 
 /* Reads the whole prefix: the only way where bytes are compressed, for the offset is inside. */
-enum rv_status rv_push_file_prefix_matches(const struct rv_checkpoint *c,
-					   const struct rv_input_file *input,
-					   const struct rv_read_settings *read, bool *ret,
-					   struct rv_error *err)
+static enum rv_status read_prefix(const struct rv_checkpoint *c, const struct rv_input_file *input,
+				  const struct rv_read_settings *read, struct prefix *ret,
+				  struct rv_error *err)
 {
 	RV_CLEANUP(rv_source_free_p) struct rv_source *source = NULL;
 	RV_CLEANUP(rv_reader_free_p) struct rv_reader *reader = NULL;
 	uint64_t records = 0, rejected = 0, set_hash = 0, to = 0;
 	bool finished = false;
-	*ret = false;
+	*ret = (struct prefix){ .known = false };
 	enum rv_status status = new_reader(input, c->offset, read, c->format, &source, &reader, err);
 	while (status == RV_OK) {
 		struct rv_reader_limits limits = { .timeout_ms = -1 };
@@ -74,11 +86,39 @@ enum rv_status rv_push_file_prefix_matches(const struct rv_checkpoint *c,
 		rejected += span.kind == RV_SPAN_REJECT && !span.more;
 		to = span.to;
 	}
-	if (status == RV_BAD_DATA)
-		return RV_OK; /* shorter, or another csv header: another content */
-	*ret = status == RV_OK && records == c->records && rejected == c->rejected &&
-	       set_hash == c->set_hash && to <= c->offset;
-	return status;
+	/* shorter, or another csv header: another content */
+	if (status != RV_OK && status != RV_BAD_DATA)
+		return status;
+	*ret = (struct prefix){
+		.known = strlen(c->format) < sizeof(ret->format),
+		.offset = c->offset,
+		.whole = status == RV_OK,
+		.records = records,
+		.rejected = rejected,
+		.set_hash = set_hash,
+		.to = to,
+	};
+	snprintf(ret->format, sizeof(ret->format), "%s", c->format);
+	return RV_OK;
+}
+
+static bool is_prefix(const struct prefix *prefix, const struct rv_checkpoint *c)
+{
+	return prefix->whole && prefix->records == c->records && prefix->rejected == c->rejected &&
+	       prefix->set_hash == c->set_hash && prefix->to <= c->offset;
+}
+
+enum rv_status rv_push_file_prefix_matches(const struct rv_checkpoint *c,
+					   const struct rv_input_file *input,
+					   const struct rv_read_settings *read, bool *ret,
+					   struct rv_error *err)
+{
+	struct prefix prefix;
+	*ret = false;
+	if (read_prefix(c, input, read, &prefix, err) != RV_OK)
+		return err->status;
+	*ret = is_prefix(&prefix, c);
+	return RV_OK;
 }
 
 static enum rv_status content_matches(const struct rv_checkpoint *c, const struct rv_input_file *input,
@@ -91,16 +131,61 @@ static enum rv_status content_matches(const struct rv_checkpoint *c, const struc
 	return rv_push_file_prefix_matches(c, input, read, ret, err);
 }
 
+static int64_t modified_ns(const struct stat *st)
+{
+	return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+}
+
+static bool is_untouched(const struct rv_checkpoint *c, const struct rv_input_file *input)
+{
+	return c->file_bytes == (uint64_t)input->stat.st_size &&
+	       c->file_modified_ns == modified_ns(&input->stat);
+}
+
+/* Does the file hold what its checkpoint knows? A compressed one is only read again when something about it
+ * changed. */
+static enum rv_status is_unchanged(const struct rv_checkpoint *c, const struct rv_input_file *input,
+				   const struct rv_read_settings *read, bool *ret, struct rv_error *err)
+{
+	*ret = input->compression != RV_COMPRESSION_NONE && is_untouched(c, input);
+	return *ret ? RV_OK : content_matches(c, input, read, ret, err);
+}
+
 /* Does the file that the checkpoint knows still hold these bytes, there or renamed beside? */
-static enum rv_status still_held(const struct rv_checkpoint *c, const struct rv_read_settings *read,
-				 bool *ret, struct rv_error *err)
+static enum rv_status still_held(struct candidates *search, const struct rv_checkpoint *c, bool *ret,
+				 struct rv_error *err)
 {
 	RV_CLEANUP(rv_input_file_release) struct rv_input_file known = RV_INPUT_FILE_INIT;
-	RV_CLEANUP(rv_free_p) char *folder = rv_path_parent(c->path);
 	*ret = false;
-	if (rv_input_file_find(folder, c->key, &known, err) != RV_OK)
+	if (rv_input_file_find_again(&search->folder, c->path, c->key, &known, err) != RV_OK)
 		return err->status;
-	return known.fd >= 0 ? content_matches(c, &known, read, ret, err) : RV_OK;
+	return known.fd >= 0 ? is_unchanged(c, &known, search->read, ret, err) : RV_OK;
+}
+
+/* content_matches of the file that is looked for, with what is known of it from the candidates before. */
+static enum rv_status input_matches(struct candidates *search, const struct rv_checkpoint *c, bool *ret,
+				    struct rv_error *err)
+{
+	struct prefix *prefix = &search->prefix;
+	struct rv_checkpoint *ends = &search->ends;
+	*ret = false;
+	if (search->input->compression != RV_COMPRESSION_NONE || strcmp(c->compression, "none") != 0) {
+		if ((!prefix->known || prefix->offset != c->offset || strcmp(prefix->format, c->format) != 0) &&
+		    read_prefix(c, search->input, search->read, prefix, err) != RV_OK)
+			return err->status;
+		*ret = is_prefix(prefix, c);
+		return RV_OK;
+	}
+	if (ends->offset != c->offset || !ends->head_len) {
+		*ends = (struct rv_checkpoint){ .offset = c->offset, .path = search->input->path };
+		struct rv_error shorter;
+		if (rv_checkpoint_measure(ends, search->input->fd, &shorter) != RV_OK)
+			ends->head_len = 0;
+	}
+	if (!ends->head_len || ends->head_len != c->head_len || ends->tail_len != c->tail_len)
+		return rv_checkpoint_matches(c, search->input->fd, ret, err);
+	*ret = ends->head_hash == c->head_hash && ends->tail_hash == c->tail_hash;
+	return RV_OK;
 }
 
 /* Many logs begin with the same line. So little is only taken for a rotated file when the name says
@@ -123,11 +208,11 @@ static enum rv_status consider(void *arg, struct rv_checkpoint *c, struct rv_err
 	if (strcmp(c->key, search->key) == 0 || !is_evidence(c, search->input->path) ||
 	    (search->found && c->offset <= search->best.offset))
 		return RV_OK;
-	if (content_matches(c, search->input, search->read, &matches, err) != RV_OK)
+	if (input_matches(search, c, &matches, err) != RV_OK)
 		return err->status;
 	if (!matches)
 		return RV_OK;
-	if (still_held(c, search->read, &held, err) != RV_OK)
+	if (still_held(search, c, &held, err) != RV_OK)
 		return err->status;
 	if (held) {
 		if (!search->twin)
@@ -182,7 +267,9 @@ static enum rv_status find_rotated(const struct rv_state *state, const struct rv
 		return err->status;
 	if (!first)
 		return RV_OK;
-	if (rv_checkpoint_each_head(state, first, consider, &search, err) != RV_OK) {
+	enum rv_status status = rv_checkpoint_each_head(state, first, consider, &search, err);
+	rv_input_folder_release(&search.folder);
+	if (status != RV_OK) {
 		rv_checkpoint_release(&search.best);
 		free(search.twin);
 		return err->status;
@@ -272,26 +359,6 @@ static void start_anew(const struct rv_input_file *input, const char *key, bool 
 	ret->path = rv_strdup(input->path);
 	ret->format = rv_strdup("auto");
 	ret->compression = rv_strdup(rv_compression_name(input->compression));
-}
-
-static int64_t modified_ns(const struct stat *st)
-{
-	return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
-}
-
-static bool is_untouched(const struct rv_checkpoint *c, const struct rv_input_file *input)
-{
-	return c->file_bytes == (uint64_t)input->stat.st_size &&
-	       c->file_modified_ns == modified_ns(&input->stat);
-}
-
-/* Does the file hold what its checkpoint knows? A compressed one is only read again when something about it
- * changed. */
-static enum rv_status is_unchanged(const struct rv_checkpoint *c, const struct rv_input_file *input,
-				   const struct rv_read_settings *read, bool *ret, struct rv_error *err)
-{
-	*ret = input->compression != RV_COMPRESSION_NONE && is_untouched(c, input);
-	return *ret ? RV_OK : content_matches(c, input, read, ret, err);
 }
 
 /* --again means from the start; but where an earlier --again was ended half way, the same command

@@ -101,6 +101,35 @@ test_expect_success '8: links that lead nowhere hide nothing' '
 	again 0 push web/clicks app.log && again 0 push web/clicks app.log.1 && all_there old new
 '
 
+# Each of 80 known files of one content is looked for: in a folder that is walked once, not 80 times.
+looks_for_few () {
+	"$walk" --report report count -- river push web/clicks same/new.log && all_there $same same/new.log &&
+	calls=$(sed -n "s/^stat //p" report) && test "$calls" -lt 2000 || {
+		echo "calls of class stat: $calls"
+		return 1
+	}
+}
+
+test_expect_success 'many files of one content, where they were and renamed: looked for once each' '
+	new_world && rm -rf same && mkdir same && "$gen_events" 60 --start 300 >same/a.log &&
+	test "$(wc -c <same/a.log)" -gt 4096 && same="same/a.log" &&
+	for i in $(seq 11 89)
+	do
+		cp same/a.log same/$i.log && same="$same same/$i.log" || return 1
+	done &&
+	settled same/* && river push web/clicks $same && keep_world &&
+	cp same/a.log same/new.log && settled same/new.log && looks_for_few &&
+	fresh && rm same/new.log &&
+	for i in $(seq 11 89)
+	do
+		mv same/$i.log same/$i.done || return 1
+	done &&
+	cp same/a.log same/new.log && same=$(echo "$same" | sed "s/\([0-9]\).log/\1.done/g") && looks_for_few &&
+	: "one of them is gone: then this is it" &&
+	fresh && rm same/40.done && again 0 push web/clicks same/new.log &&
+	all_there $(echo "$same" | sed "s|same/40.done ||") same/new.log
+'
+
 test_expect_success '1: pushed plain, then compressed: not sent again' '
 	is_pushed &&
 	gzip -f app.log && settled app.log.gz &&
