@@ -256,10 +256,12 @@ static json_t *create_policy(const struct maker *m)
 static json_t *delete_policy(const struct maker *m)
 {
 	static const char *const gone[] = { "data/@/*", "_river/receipts/@/*", "_river/rejects/@/*",
-					    "_river/landing/@/*", "_river/streams/@.json", NULL };
+					    "_river/landing/@/*", "_river/runs/@/*",
+					    "_river/streams/@.json", NULL };
 	static const char *const read[] = { "_river/format.json", "_river/streams/@.json", NULL };
 	static const char *const listed[] = { "_river/streams/*", "data/@/*", "_river/receipts/@/*",
-					      "_river/rejects/@/*", "_river/landing/@/*", NULL };
+					      "_river/rejects/@/*", "_river/landing/@/*",
+					      "_river/runs/@/*", NULL };
 	json_t *policy = document();
 
 	allow(policy, "Definition", "s3:GetObject", objects(m, read));

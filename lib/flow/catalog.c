@@ -20,7 +20,7 @@
 #define REMOVE_BATCH 1000
 
 const char *const rv_catalog_part_names[RV_CATALOG_PARTS] = {"objects", "receipts", "rejects",
-							     "landing"};
+							     "landing", "runs"};
 
 /* ---- the lake's own version -------------------------------------------------------------------
  */

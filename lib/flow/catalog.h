@@ -68,7 +68,7 @@ enum rv_status rv_catalog_delete(struct rv_store *lake, const char *name, const 
 
 /* What of a stream's own lies in the lake. */
 enum rv_catalog_part { RV_CATALOG_OBJECTS, RV_CATALOG_RECEIPTS, RV_CATALOG_REJECTS,
-		       RV_CATALOG_LANDING, RV_CATALOG_PARTS };
+		       RV_CATALOG_LANDING, RV_CATALOG_RUNS, RV_CATALOG_PARTS };
 extern const char *const rv_catalog_part_names[RV_CATALOG_PARTS]; /* "objects", ... */
 struct rv_catalog_contents {
 	uint64_t count[RV_CATALOG_PARTS], bytes[RV_CATALOG_PARTS];

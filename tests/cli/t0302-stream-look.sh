@@ -138,10 +138,11 @@ test_expect_success 'delete keeps data unless asked, and says so' '
 	mkdir -p lake/_river/receipts/web/clicks/2026-01-01 lake/_river/rejects/web/clicks &&
 	echo "{}" >lake/_river/receipts/web/clicks/2026-01-01/r.json &&
 	echo "{}" >lake/_river/rejects/web/clicks/r.ndjson &&
+	mkdir -p lake/_river/runs/web/clicks/r && echo end >lake/_river/runs/web/clicks/r/000001 &&
 	test_expect_code 2 river stream delete web/clicks </dev/null 2>err &&
 	test_grep -e "needs --yes" err &&
 	river stream delete web/clicks --dry-run >out &&
-	test_grep "stays in the lake: 1 objects (3 B), 1 receipts (3 B), 1 rejects (3 B)" out &&
+	test_grep "stays in the lake: 1 objects (3 B), 1 receipts (3 B), 1 rejects (3 B), 1 runs (4 B)" out &&
 	river stream delete web/clicks --data --dry-run >out &&
 	test_grep "goes in the lake: 1 objects" out &&
 	river stream show web/clicks >out &&

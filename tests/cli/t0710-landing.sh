@@ -118,6 +118,17 @@ test_expect_success 'another upload under a used name goes to the rejects, whole
 	river status --check
 '
 
+test_expect_success 'deleted with its data and made again, the stream knows no name that was used' '
+	fresh && echo "{\"n\":1}" >$waiting/$run-000001 && river landing process &&
+	echo "{\"n\":1}" | river push --run nightly web/clicks &&
+	river stream delete web/clicks --data --yes &&
+	find lake/_river -path "*web/clicks*" -type f >left && test_must_be_empty left &&
+	river stream create web/clicks && mkdir -p $waiting &&
+	echo "{\"n\":2}" >$waiting/$run-000001 && river landing process && empty &&
+	echo "{\"n\":3}" | river push --run nightly web/clicks &&
+	records | sort >got && printf "%s\n" "{\"n\":2}" "{\"n\":3}" >want && test_cmp want got
+'
+
 test_expect_success 'a large one is set aside byte for byte, in pieces' '
 	fresh &&
 	echo "{\"n\":1}" >$waiting/$run-000001 && river landing process &&
