@@ -363,27 +363,35 @@ static enum rv_status check_operands(const struct push_options *o, int count, ch
 	return RV_OK;
 }
 
+/* What could not be asked is worse than a no, and that is worse than a not yet. */
+static int badness(enum rv_status status)
+{
+	return status == RV_OK ? 0 : status == RV_KEPT ? 1 : status == RV_FAILED ? 2 : 3;
+}
+
 static enum rv_status shipped(struct rv_command_context *cx, const struct rv_push_params *params,
 			      struct rv_error *err)
 {
-	struct rv_error first = RV_ERROR_INIT;
+	struct rv_error worst = RV_ERROR_INIT;
 	for (size_t i = 0; i < params->files_count; i++) {
 		struct rv_error why = RV_ERROR_INIT;
+		if (i && params->should_stop())
+			return rv_fail(err, RV_FAILED, "stopped by a signal before %s was asked about",
+				       params->files[i]);
 		enum rv_status status = rv_push_shipped(params, params->files[i], &why);
-		if (status != RV_OK && status != RV_FAILED) {
-			*err = why;
-			return status;
-		}
+		if (badness(status) > badness(worst.status))
+			worst = why;
 		if (cx->output == RV_OUT_JSON)
 			rv_out_json(cx->out, json_pack("{s:o, s:b, s:s}", "file",
 						       rv_json_bytes(params->files[i]), "shipped",
 						       status == RV_OK, "message", why.message));
-		if (status != RV_OK && first.status == RV_OK)
-			first = why;
+		/* The next one would be answered the same. */
+		if (status == RV_AUTH || status == RV_BAD_CONFIG)
+			break;
 	}
-	if (first.status == RV_OK)
+	if (worst.status == RV_OK)
 		return RV_OK;
-	*err = first;
+	*err = worst;
 	return err->status;
 }
 

@@ -216,6 +216,15 @@ test_expect_success '--shipped: 0 when every byte is in the lake, 1 when not' '
 	test_grep "not in the lake" err
 '
 
+test_expect_success '--shipped of many: all are asked about, and the worst is told' '
+	fresh && printf "{\"n\":%d}\n" 1 2 >a.ndjson && push_json a.ndjson && echo "{\"n\":9}" >new.ndjson &&
+	test_expect_code 5 river push --shipped --output json web/clicks none.ndjson a.ndjson new.ndjson >out 2>err &&
+	test_line_count = 3 out && test_grep "a.ndjson\",\"shipped\":true" out &&
+	test_grep "new.ndjson\",\"shipped\":false" out && test_grep "no file none.ndjson" err &&
+	test_expect_code 5 river push --shipped web/clicks new.ndjson a.ndjson none.ndjson &&
+	test_expect_code 1 river push --shipped web/clicks a.ndjson new.ndjson a.ndjson
+'
+
 # The folder of its day is a file: a push that never got a batch through has no checkpoint, but a promise.
 test_expect_success '--shipped of a push that waits says so' '
 	fresh &&

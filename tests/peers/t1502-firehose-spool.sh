@@ -85,6 +85,7 @@ test_expect_success 'shipped: when Firehose has delivered every record, and not 
 	fresh && make_records 700 >in && { printf "{\"n\":701,\"x\":\"" &&
 		head -c 1100000 /dev/zero | tr "\\0" x && printf "\"}\n"; } >>in && river push web/clicks in &&
 	test_expect_code 8 river push web/clicks --shipped in 2>err && test_grep "1 of 701 records" err &&
+	echo "{}" >never && test_expect_code 1 river push web/clicks --shipped in never 2>err && test_grep never err &&
 	emul_flush >/dev/null && river push web/clicks --shipped in &&
 	make_records 5 702 >>in && test_expect_code 1 river push web/clicks --shipped in 2>err &&
 	river push --settle 0s web/clicks in && test_expect_code 8 river push web/clicks --shipped in 2>err &&
