@@ -10,8 +10,6 @@
 #include "flow/name_parts.h"
 #include "format/json_text.h"
 
-#define RECEIPT_MAX_BYTES (256u << 20)
-
 void rv_receipt_prefix(const struct rv_stream *stream, char ret[RV_OBJECT_NAME_MAX])
 {
 	snprintf(ret, RV_OBJECT_NAME_MAX, "_river/receipts/%s/%s/", stream->business, stream->name);
@@ -179,7 +177,7 @@ enum rv_status rv_receipt_find_closed(struct rv_store *lake, const struct rv_str
 	*ret = NULL;
 	enum rv_status status = lake->ops->list(lake, &list, see_closed, &search, err);
 	if (status == RV_OK && search.name)
-		status = lake->ops->get(lake, search.name, RECEIPT_MAX_BYTES, &text, etag, err);
+		status = lake->ops->get(lake, search.name, RV_RECEIPT_MAX_BYTES, &text, etag, err);
 	if (status == RV_OK && search.name) {
 		json_error_t at;
 		*ret = json_loadb(text.bytes, text.len, JSON_REJECT_DUPLICATES, &at);

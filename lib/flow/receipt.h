@@ -19,6 +19,8 @@
 #include "store/store.h"
 
 #define RV_RECEIPT_VERSION 1
+/* Whoever reads one reads so much of it: names of millions of batches. */
+#define RV_RECEIPT_MAX_BYTES (256u << 20)
 
 struct rv_receipt_name {
 	char business[RV_BUSINESS_MAX + 1];

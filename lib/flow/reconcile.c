@@ -29,7 +29,6 @@
 #include "spool/run.h"
 #include "spool/state.h"
 
-#define RECEIPT_MAX_BYTES (64u << 20)
 #define CLOCKS_DIFFER_MS (15 * 60 * 1000)
 
 /* ---- tables ---- */
@@ -241,13 +240,6 @@ struct rc_object *rc_enter_object(struct reconcile *r, const char *text,
 
 /* ---- the spool ---- */
 
-/* Whether the push that writes this journal is still there. */
-static bool is_alive(const struct rv_run *run)
-{
-	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	return fcntl(run->journal_fd, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
-}
-
 static int64_t file_time_ms(const char *path, int64_t otherwise_ms)
 {
 	struct stat st;
@@ -370,7 +362,7 @@ static enum rv_status look_at_run(void *arg, const char *name, struct rv_error *
 		 strlen(run->lake_folder) > 3 ? run->lake_folder + 3 : run->lake_folder);
 	mine->older = rc_before_window(r, day);
 	mine->journal = true;
-	mine->alive = is_alive(run);
+	mine->alive = rv_run_is_alive(run);
 	live_at(r, mine, run->started_ms);
 	if (!mine->host)
 		mine->host = rv_strdup(run->host);
@@ -423,7 +415,7 @@ static enum rv_status ask_whose(struct reconcile *r, const char *name, bool *ret
 	bool found;
 	json_error_t at;
 	*ret_former = false;
-	if (rv_store_get_optional(r->params->lake, name, RECEIPT_MAX_BYTES, &text, etag, &found,
+	if (rv_store_get_optional(r->params->lake, name, RV_RECEIPT_MAX_BYTES, &text, etag, &found,
 				  err) != RV_OK)
 		return err->status;
 	json_t *o = found ? json_loadb(text.bytes, text.len, JSON_REJECT_DUPLICATES, &at) : NULL;

@@ -13,7 +13,6 @@
 #include "flow/reconcile_impl.h"
 #include "format/json_text.h"
 
-#define RECEIPT_MAX_BYTES (64u << 20)
 
 static const char *count_text(uint64_t n, char buf[RV_NUMBER_TEXT])
 {
@@ -314,7 +313,7 @@ enum rv_status rc_read_receipt(struct reconcile *r, const struct rc_run *run, js
 	json_error_t at;
 	*ret = NULL;
 	rv_receipt_name_format(&run->receipt, name);
-	enum rv_status status = rv_store_get_optional(r->params->lake, name, RECEIPT_MAX_BYTES, &text,
+	enum rv_status status = rv_store_get_optional(r->params->lake, name, RV_RECEIPT_MAX_BYTES, &text,
 						      etag, &found, err);
 	if (status != RV_OK && status != RV_BAD_DATA)
 		return status;

@@ -153,6 +153,13 @@ test_expect_success DUCKDB 'a deleted object is found, loaded or not' '
 	finds object_missing "${gone#lake/}" && test_grep "loaded at" found
 '
 
+test_expect_success 'a receipt of any size that a push would read is none that is damaged' '
+	fresh && rm "$(object 3)" && receipt=$(find lake/_river/receipts -name "*-a1000-*") &&
+	head -c 70000000 /dev/zero | tr "\\0" " " >>"$receipt" &&
+	finds object_missing 000002- && test_grep ! receipt_damaged found &&
+	echo "}" >>"$receipt" && finds receipt_damaged "does not say what its name says"
+'
+
 test_expect_success DUCKDB 'an added object is found, whatever it is called' '
 	fresh && river status --check &&
 	echo "{}" >"$(dirname "$(object 1)")/mine.json" && finds object_foreign mine.json &&
