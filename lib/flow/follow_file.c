@@ -126,13 +126,6 @@ static void wait_for_rest(const struct rv_follow *f, struct rv_watched *item)
 	file->due_ms = rest_ms < soon_ms ? rest_ms : soon_ms;
 }
 
-/* A stream that grows cannot be taken apart from its start; and so little may yet become one. */
-static bool may_become_compressed(const unsigned char *magic, size_t n)
-{
-	return n < 8 && n > 0 &&
-	       (magic[0] == 0x1f || magic[0] == 0x28 || magic[0] == 'B' || magic[0] == 0xfd);
-}
-
 static enum rv_status take_lock(struct rv_follow *f, struct rv_watched *item, bool *ret,
 				struct rv_error *err)
 {
@@ -215,7 +208,8 @@ static enum rv_status look_inside(struct rv_follow *f, struct rv_watched *item, 
 		rv_watch_taken(item, (uint64_t)input->stat.st_size, item->modified_ns);
 		return RV_OK;
 	}
-	if ((input->compression != RV_COMPRESSION_NONE || may_become_compressed(magic, n)) &&
+	/* A stream that grows cannot be taken apart from its start; and so little may yet become one. */
+	if ((input->compression != RV_COMPRESSION_NONE || rv_compression_may_begin(magic, n)) &&
 	    !is_at_rest(f, item)) {
 		wait_for_rest(f, item);
 		return RV_OK;

@@ -41,13 +41,8 @@ static enum rv_status push_pipe(struct rv_push_state *push, struct rv_source *so
 	return rv_push_read_all(push, NULL, reader, label, err);
 }
 
-/* A trickling pipe must not wait for more bytes than it takes to know. */
-static bool may_be_compressed(unsigned char first)
-{
-	return first == 0x1f || first == 0x28 || first == 'B' || first == 0xfd;
-}
-
-/* Peeks at what a pipe begins with; the bytes go on to the decompressor or to the reader. */
+/* Peeks at what a pipe begins with; the bytes go on to the decompressor or to the reader. One that trickles
+ * must not wait for more bytes than it takes to know. */
 static enum rv_status open_pipe(struct rv_push_state *push, struct rv_source *raw,
 				struct rv_source **ret,
 				struct rv_error *err)
@@ -63,7 +58,8 @@ static enum rv_status open_pipe(struct rv_push_state *push, struct rv_source *ra
 			return err->status;
 		}
 		have += n;
-		if (state == RV_SOURCE_END || rv_push_must_stop(push) || (have && !may_be_compressed(magic[0])))
+		if (state == RV_SOURCE_END || rv_push_must_stop(push) ||
+		    (have && !rv_compression_may_begin(magic, have)))
 			break;
 	}
 	enum rv_compression compression = rv_compression_detect(magic, have);

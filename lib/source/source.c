@@ -42,6 +42,28 @@ enum rv_compression rv_compression_detect(const void *p, size_t len)
 	return RV_COMPRESSION_NONE;
 }
 
+bool rv_compression_may_begin(const void *p, size_t len)
+{
+	static const struct {
+		unsigned char first_mask, bytes[6];
+		size_t len;
+	} begins[] = {
+		{ 0xff, { 0x1f, 0x8b }, 2 },
+		{ 0xff, { 0x28, 0xb5, 0x2f, 0xfd }, 4 },
+		{ 0xf0, { 0x50, 0x2a, 0x4d, 0x18 }, 4 },
+		{ 0xff, { 'B', 'Z', 'h', 0 }, 4 },
+		{ 0xff, { 0xfd, '7', 'z', 'X', 'Z', 0 }, 6 },
+	};
+	const unsigned char *b = p;
+
+	for (size_t i = 0; i < sizeof(begins) / sizeof(*begins); i++)
+		if (len < begins[i].len &&
+		    (len == 0 || ((b[0] & begins[i].first_mask) == begins[i].bytes[0] &&
+				  memcmp(b + 1, begins[i].bytes + 1, len - 1) == 0)))
+			return true;
+	return false;
+}
+
 const char *rv_compression_name(enum rv_compression compression)
 {
 	return compression_names[compression];

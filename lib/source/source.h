@@ -59,6 +59,9 @@ enum rv_compression {
 	RV_COMPRESSION_XZ,
 };
 enum rv_compression rv_compression_detect(const void *p, size_t len);
+/* Are these first bytes too few to tell? A line of text tells at its end: there is none in what a
+ * compression begins with. */
+bool rv_compression_may_begin(const void *p, size_t len);
 const char *rv_compression_name(enum rv_compression compression); /* "none", "gzip", ... */
 bool rv_compression_parse(const char *name, enum rv_compression *ret);
 /* A source of the decompressed bytes of `inner`, which it owns from now on (also on failure).

@@ -72,6 +72,16 @@ test_expect_success '42: records that trickle are flushed by age' '
 	landed | sort >got && printf "{\"n\":%d}\n" 1 2 >expected && test_cmp expected got
 '
 
+test_expect_success '42: also when a short first line begins as a compression does' '
+	for line in B "(" "BZh" P
+	do
+		fresh && rm -f slow && mkfifo slow &&
+		{ river push --format text --flush-after 200ms web/clicks slow & } && pusher=$! &&
+		exec 9>slow && printf "%s\n" "$line" >&9 &&
+		test_wait_until 20 has_batch "*-000000-r1-*" && exec 9>&- && wait $pusher || return 1
+	done
+'
+
 test_expect_success 'SIGTERM: what was read lands, exit 143' '
 	fresh && rm -f slow && mkfifo slow && { river push web/clicks slow 2>err & } &&
 	pusher=$! &&

@@ -328,6 +328,20 @@ static void test_compression_names(void **state RV_UNUSED)
 	assert_int_equal(rv_compression_detect("\x50\x2a\x4d\x19", 4), RV_COMPRESSION_NONE);
 	assert_int_equal(rv_compression_detect("BZh:", 4), RV_COMPRESSION_NONE);
 	assert_int_equal(rv_compression_detect("", 0), RV_COMPRESSION_NONE);
+	/* so few that it is not known yet, and not one byte more */
+	static const struct {
+		const char *bytes;
+		size_t len;
+	} begins[] = { { "\x1f\x8b", 2 }, { "\x28\xb5\x2f\xfd", 4 }, { "\x5f\x2a\x4d\x18", 4 },
+		       { "BZh1", 4 }, { "\xfd" "7zXZ\0", 6 } };
+	for (size_t i = 0; i < sizeof(begins) / sizeof(*begins); i++) {
+		for (size_t n = 0; n < begins[i].len; n++)
+			assert_true(rv_compression_may_begin(begins[i].bytes, n));
+		assert_false(rv_compression_may_begin(begins[i].bytes, begins[i].len));
+	}
+	static const char *const lines[] = { "(\n", "B\n", "BZ\n", "BZh\n", "\x1f\n", "P\n", "P*\n", "{" };
+	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++)
+		assert_false(rv_compression_may_begin(lines[i], strlen(lines[i])));
 	for (int i = RV_COMPRESSION_NONE; i <= RV_COMPRESSION_XZ; i++) {
 		assert_true(rv_compression_parse(rv_compression_name((enum rv_compression)i), &c));
 		assert_int_equal(c, i);
