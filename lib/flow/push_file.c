@@ -324,8 +324,12 @@ static enum rv_status see_original(void *arg, struct rv_checkpoint *c, struct rv
 {
 	struct original_search *search = arg;
 	RV_CLEANUP(rv_input_file_release) struct rv_input_file known = RV_INPUT_FILE_INIT;
+	struct stat st;
 	bool regular;
 	if (search->found || strcmp(c->key, search->key) == 0)
+		return RV_OK;
+	/* Opening a FIFO would wait for a writer. */
+	if (stat(c->path, &st) < 0 || !S_ISREG(st.st_mode))
 		return RV_OK;
 	if (rv_input_file_open(c->path, &known, &regular, err) != RV_OK || !regular ||
 	    !rv_input_file_has_key(&known, c->key))

@@ -141,6 +141,12 @@ test_expect_success 'a folder: the copy of copytruncate is no file of its own' '
 	numbers 6 7 >>logs/a.log && until_true "records_landed 7" && stop && once logs && has_numbers 1 7
 '
 
+test_expect_success 'a folder: a FIFO in the place of what was pushed keeps nobody waiting' '
+	fresh && numbers 1 300 >logs/a.log && once logs &&
+	numbers 1 300 >in && mv logs/a.log away && mkfifo logs/a.log && cp in logs/b.log &&
+	once logs && landed >got && { numbers 1 300 | cat - in; } >expected && test_cmp expected got
+'
+
 test_expect_success 'a folder: compressed in place of the original, it is not sent again' '
 	fresh && numbers 1 3 >logs/a.log && follow logs && until_true "records_landed 3" &&
 	gzip logs/a.log && numbers 4 5 >logs/b.log && until_true "records_landed 5" && stop &&
