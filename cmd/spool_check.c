@@ -420,8 +420,8 @@ static enum rv_status export_aside(void *arg, const char *name, struct rv_error 
 	RV_CLEANUP(rv_free_p) char *path = rv_path_join(folder, name);
 	struct stat st;
 	const char *run = export->options->run;
-	/* <run>/ as a whole, or <run>-<seq>.body alone */
-	if (run && (!rv_starts_with(name, run) || (name[strlen(run)] && name[strlen(run)] != '-')))
+	/* <run>/ as a whole, <run>.2/ beside it, or <run>-<seq>.body alone */
+	if (run && (!rv_starts_with(name, run) || (name[strlen(run)] && !strchr("-.", name[strlen(run)]))))
 		return RV_OK;
 	export->any = true;
 	if (stat(path, &st) < 0)

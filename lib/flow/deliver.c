@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,6 +20,8 @@
 #include "spool/checkpoint.h"
 
 #define SYNC_EACH_MAX 32
+/* Damaged ones of one run and number. */
+#define ASIDE_MAX 1000
 
 struct same_seq {
 	const char *mine;
@@ -462,17 +465,40 @@ enum rv_status rv_deliver_drop(struct rv_deliver *deliver, struct rv_run *run, u
 	return rv_run_dropped(run, seq, err);
 }
 
+/* Two that were set aside before under this name are "" and ".2", and none of them is written over: it may be
+ * all there is. Nobody else sets this run's aside. */
+static enum rv_status free_place(const char *folder, const struct rv_run *run, uint64_t seq, char **ret_body,
+				 char **ret_rejects, struct rv_error *err)
+{
+	for (unsigned n = 1; n <= ASIDE_MAX; n++) {
+		char number[16] = "";
+		struct stat st;
+		if (n > 1)
+			snprintf(number, sizeof(number), ".%u", n);
+		RV_CLEANUP(rv_free_p)
+		char *body = rv_asprintf("%s/%s-%06" PRIu64 "%s.body", folder, run->name, seq, number);
+		RV_CLEANUP(rv_free_p)
+		char *rejects = rv_asprintf("%s/%s-%06" PRIu64 "%s.rejects", folder, run->name, seq, number);
+		if (lstat(body, &st) == 0 || lstat(rejects, &st) == 0)
+			continue;
+		*ret_body = rv_take(body);
+		*ret_rejects = rv_take(rejects);
+		return RV_OK;
+	}
+	return rv_fail(err, RV_LOCAL_IO, "%s holds a batch %" PRIu64 " of run %s %u times", folder, seq,
+		       run->name, ASIDE_MAX);
+}
+
 static enum rv_status set_aside(struct rv_deliver *deliver, struct rv_run *run, uint64_t seq,
 				struct rv_error *why, struct rv_error *err)
 {
 	RV_CLEANUP(rv_free_p) char *folder = rv_state_path(deliver->state, "damaged");
 	RV_CLEANUP(rv_free_p) char *body = rv_run_body_path(run, seq);
 	RV_CLEANUP(rv_free_p) char *rejects = rv_run_rejects_path(run, seq);
-	RV_CLEANUP(rv_free_p)
-	char *aside = rv_asprintf("%s/%s-%06" PRIu64 ".body", folder, run->name, seq);
-	RV_CLEANUP(rv_free_p)
-	char *rejects_aside = rv_asprintf("%s/%s-%06" PRIu64 ".rejects", folder, run->name, seq);
-	if (rv_make_folders(folder, 0700, err) != RV_OK)
+	RV_CLEANUP(rv_free_p) char *aside = NULL;
+	RV_CLEANUP(rv_free_p) char *rejects_aside = NULL;
+	if (rv_make_folders(folder, 0700, err) != RV_OK ||
+	    free_place(folder, run, seq, &aside, &rejects_aside, err) != RV_OK)
 		return err->status;
 	if ((rename(body, aside) < 0 && errno != ENOENT) ||
 	    (rename(rejects, rejects_aside) < 0 && errno != ENOENT))

@@ -13,6 +13,10 @@ landed () {
 		zstd -qdc "$object" || exit 1
 	done
 }
+find_body () {
+	body=$(find "$HOME/.local" -path "*/runs/daily/000000.body") && test -n "$body" &&
+	grep -q 000000 "${body%/*}/journal"
+}
 # A file where the folder of the objects should be: works as root too.
 close_lake () {
 	mkdir -p lake/data && mv lake/data kept && : >lake/data
@@ -293,6 +297,24 @@ test_expect_success 'a run of the same name is set aside once more, and the firs
 	test_grep "journal 2" "$state/damaged/daily.2/journal" &&
 	test_grep "journal 3" "$state/damaged/daily.3/journal" &&
 	echo "{\"n\":2}" | river push web/clicks --run daily
+'
+
+# Killed in the middle of its input, damaged, flushed; and the same once more.
+test_expect_success 'nor is the batch of a named run written over: each damaged one is kept' '
+	fresh && printf "{\"n\":%d}\n" 1 2 3 >in &&
+	for i in 1 2
+	do
+		rm -f slow && mkfifo slow && close_lake &&
+		{ river push --batch-records 2 --run daily web/clicks slow 2>err & } && pusher=$! &&
+		exec 9>slow && cat in >&9 &&
+		test_wait_until 20 find_body && kill -KILL $pusher && { wait $pusher || :; } && exec 9>&- &&
+		flip "$body" $((10 + i)) && cp "$body" damaged.$i && open_lake &&
+		test_expect_code 12 river spool flush 2>err && test_grep "set aside in" err || return 1
+	done &&
+	aside=$(echo "$HOME"/.local/state/river/*/web/clicks/*/damaged) &&
+	cmp damaged.1 "$aside/daily-000000.body" && cmp damaged.2 "$aside/daily-000000.2.body" &&
+	rm -rf out.d && river spool export web/clicks --to out.d --run daily >out 2>err &&
+	test_grep "daily-000000.2.damaged" out && rm -rf out.d
 '
 
 test_expect_success 'the last line too: a promise is not taken for a torn one' '
