@@ -1,7 +1,7 @@
 /*
  * One AWS service: builds a request's address, signs each attempt anew, and judges answers. What can
- * be mended is mended once a call: the clock (from the answer's Date), expired credentials, and the
- * region of a bucket. Everything about waiting is http.h's.
+ * be mended is mended once a call: the clock (from the answer's Date), credentials that expired or were
+ * replaced, and the region of a bucket. Everything about waiting is http.h's.
  */
 #include "aws/client.h"
 
@@ -531,12 +531,17 @@ static bool mend_credentials(struct call *call, const struct rv_aws_failure *fai
 {
 	bool silent = failure->http_status == 400 && !*failure->code &&
 		      strcmp(call->request->method, "HEAD") == 0 && call->credentials.session_token;
+	bool expired = silent || rv_aws_failure_is_expired(failure);
 	if (call->refreshed || call->request->unsigned_request ||
-	    (!silent && !rv_aws_failure_is_expired(failure)) ||
-	    !rv_aws_chain_expire(call->client->aws->chain, &call->credentials))
+	    (!expired && !rv_aws_failure_is_wrong_key(failure)))
 		return false;
+	struct rv_aws *aws = call->client->aws;
 	call->refreshed = true;
-	trace(call->client->aws, "the credentials have expired: fetching new ones");
+	if (!rv_aws_chain_renew(aws->chain, atomic_load(&aws->clock_offset_ms), &call->credentials,
+				expired))
+		return false;
+	trace(aws, "the credentials %s: trying new ones",
+	      expired ? "have expired" : "were refused");
 	return true;
 }
 

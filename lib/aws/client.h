@@ -1,8 +1,9 @@
 /*
  * One AWS service at one endpoint: requests signed per attempt, answers judged by their codes.
  *
- * It corrects the clock (one retry with the server's Date), refreshes expired credentials (one
- * retry), follows a bucket to its region (one), and leaves waiting and counting to http.h.
+ * It corrects the clock (one retry with the server's Date), asks for other credentials
+ * when these expired or are nobody's (one, if there are others), follows a bucket to its region (one),
+ * and leaves waiting and counting to http.h.
  * Thread-safe.
  *
  * Statuses: RV_AUTH (403s, bad or expired credentials, unknown keys), RV_NOT_FOUND (404s,

@@ -40,6 +40,7 @@ struct rv_aws_chain {
 	pthread_mutex_t mutex;
 	pthread_cond_t changed;
 	bool fetching, have, expired; /* expired: the service said so */
+	bool of_profile;              /* it was the profile that gave them */
 	struct rv_aws_given given;
 	int64_t refresh_ms;           /* by the service's clock: time for new ones */
 	int64_t next_try_ms;          /* monotonic: not before */
@@ -123,12 +124,41 @@ static void say_why_instance(const struct rv_aws_settings *settings, struct rv_e
 		settings->profile);
 }
 
+struct files {
+	struct rv_ini *config, *credentials;
+};
+
+static void files_release(struct files *files)
+{
+	rv_ini_free(files->config);
+	rv_ini_free(files->credentials);
+}
+
+/* Other tools rotate what stands in AWS's files. What cannot be read is perhaps being written: then
+ * what was there before counts, as it does where the profile has gone. */
+static void read_files(const struct rv_aws_chain *chain, struct files *files,
+		       struct rv_aws_settings *ret)
+{
+	struct rv_error ignored = RV_ERROR_INIT;
+	*ret = *chain->settings;
+	if (rv_aws_settings_reread(&files->config, &files->credentials, &ignored) != RV_OK)
+		return;
+	ret->config = files->config;
+	ret->credentials = files->credentials;
+	ret->profile_exists = rv_aws_profile_exists(ret, ret->profile);
+	if (!ret->profile_exists && chain->settings->profile_exists)
+		*ret = *chain->settings;
+}
+
 /* Asks the sources in their order; *ret_source is the one that decided. */
 static enum rv_status fetch(const struct rv_aws_chain *chain, int64_t now_ms,
 			    struct rv_aws_given *ret, const struct source **ret_source,
 			    struct rv_error *err)
 {
-	const struct rv_aws_asking asking = { chain->settings, chain->http, now_ms };
+	RV_CLEANUP(files_release) struct files files = { NULL, NULL };
+	struct rv_aws_settings settings;
+	read_files(chain, &files, &settings);
+	const struct rv_aws_asking asking = { &settings, chain->http, now_ms };
 	for (size_t i = 0; i < SOURCES; i++) {
 		enum rv_status status = sources[i].ask(&asking, ret, err);
 		*ret_source = &sources[i];
@@ -139,6 +169,9 @@ static enum rv_status fetch(const struct rv_aws_chain *chain, int64_t now_ms,
 		if (ret->configured)
 			return RV_OK;
 		rv_aws_given_release(ret);
+		/* Whose keys are gone is not somebody else from now on. */
+		if (sources[i].ask == rv_aws_from_profile && chain->of_profile)
+			break;
 	}
 	none_found(chain->settings, err);
 	/* It gave some before, so it is away rather than not there. */
@@ -154,6 +187,7 @@ static bool same_text(const char *a, const char *b)
 static bool same_credentials(const struct rv_aws_credentials *a, const struct rv_aws_credentials *b)
 {
 	return same_text(a->access_key_id, b->access_key_id) &&
+	       same_text(a->secret_access_key, b->secret_access_key) &&
 	       same_text(a->session_token, b->session_token);
 }
 
@@ -204,6 +238,7 @@ static void refresh(struct rv_aws_chain *chain, int64_t now_ms, bool valid)
 	chain->failure = err;
 	if (status == RV_OK) {
 		keep(chain, &given, source->name, now_ms);
+		chain->of_profile = source->ask == rv_aws_from_profile;
 		chain->failure = (struct rv_error)RV_ERROR_INIT;
 	} else {
 		chain->next_try_ms = rv_clock_monotonic_ms() +
@@ -246,15 +281,29 @@ enum rv_status rv_aws_chain_get(struct rv_aws_chain *chain, int64_t clock_offset
 	return status;
 }
 
-bool rv_aws_chain_expire(struct rv_aws_chain *chain, const struct rv_aws_credentials *used)
+/* There is something else to be had than these. The caller holds the mutex. */
+static bool has_others(const struct rv_aws_chain *chain, const struct rv_aws_credentials *used)
+{
+	return chain->have &&
+	       (chain->expired || !same_credentials(&chain->given.credentials, used));
+}
+
+bool rv_aws_chain_renew(struct rv_aws_chain *chain, int64_t clock_offset_ms,
+			const struct rv_aws_credentials *used, bool expired)
 {
 	pthread_mutex_lock(&chain->mutex);
-	bool same = chain->have && same_credentials(&chain->given.credentials, used);
-	bool others = chain->have &&
-		      (!same || (!chain->given.fixed &&
-				 rv_clock_monotonic_ms() >= chain->same_until_ms));
-	if (same && others)
-		chain->expired = true;
+	while (chain->fetching)
+		pthread_cond_wait(&chain->changed, &chain->mutex);
+	bool ask = chain->have && !has_others(chain, used) && !chain->given.fixed &&
+		   rv_clock_monotonic_ms() >= chain->same_until_ms;
+	if (ask) {
+		refresh(chain, rv_clock_ms() + clock_offset_ms, false);
+		chain->expired = chain->failure.status != RV_OK &&
+				 (expired || chain->failure.transient);
+		if (!has_others(chain, used))
+			chain->same_until_ms = rv_clock_monotonic_ms() + LEAVE_ALONE_VALID_MS;
+	}
+	bool others = has_others(chain, used);
 	pthread_mutex_unlock(&chain->mutex);
 	return others;
 }

@@ -30,9 +30,12 @@ void rv_aws_chain_free_p(struct rv_aws_chain **chain);
  * tried and what to do; transient when a source did not answer. */
 enum rv_status rv_aws_chain_get(struct rv_aws_chain *chain, int64_t clock_offset_ms,
 				struct rv_aws_credentials *ret, struct rv_error *err) RV_MUST_CHECK;
-/* The service said that these are expired: the next get fetches new ones, unless somebody did
- * already. False: this source can give no others (static keys). */
-bool rv_aws_chain_expire(struct rv_aws_chain *chain, const struct rv_aws_credentials *used);
+/* The service refused these, as `expired` or as nobody's: the source is asked again at once (a file is
+ * read anew, a role taken anew), unless somebody did already. True: the next get gives others, or tells
+ * that the source is away (for expired ones, whatever it failed by). False: it gives the same, as the
+ * environment always does; it is not asked again for ten seconds. */
+bool rv_aws_chain_renew(struct rv_aws_chain *chain, int64_t clock_offset_ms,
+			const struct rv_aws_credentials *used, bool expired);
 
 /* The region of the EC2 instance this runs on, for when nothing else says one; NULL: it is none, or
  * does not say. Takes a second where there is no EC2. Caller frees. */

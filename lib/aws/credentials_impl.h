@@ -19,7 +19,7 @@ struct rv_aws_asking {
 /* What it answers. */
 struct rv_aws_given {
 	bool configured;           /* somebody meant this source to be used */
-	bool fixed;                /* asking again gives the same: keys that stand somewhere */
+	bool fixed;                /* asking again gives the same: the environment's */
 	struct rv_aws_credentials credentials; /* when configured and RV_OK */
 	char *detail;              /* Optional: for people: "profile data: role arn:..." */
 };

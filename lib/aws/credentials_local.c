@@ -111,7 +111,7 @@ static enum rv_status file_keys(const struct rv_ini *ini, const char *section, c
 		      token && *token ? token : NULL, &ret->credentials, err) != RV_OK)
 		return err->status;
 	RV_CLEANUP(rv_free_p) char *key = key_hint(id);
-	ret->configured = ret->fixed = true;
+	ret->configured = true;
 	ret->detail = rv_asprintf("%s, %s", where, key);
 	return RV_OK;
 }

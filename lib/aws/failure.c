@@ -257,6 +257,11 @@ static bool is_scope(const struct rv_aws_failure *failure)
 	       strstr(failure->message, "Credential should be scoped to a valid region");
 }
 
+bool rv_aws_failure_is_wrong_key(const struct rv_aws_failure *failure)
+{
+	return is_one_of(failure->code, wrong_key_codes) && !is_scope(failure);
+}
+
 static void hint(const struct rv_aws_failure *failure, struct rv_error *err)
 {
 	const char *code = failure->code;
@@ -272,7 +277,7 @@ static void hint(const struct rv_aws_failure *failure, struct rv_error *err)
 	else if (is_scope(failure))
 		rv_hint(err, "the endpoint is another region's: look at aws.region and aws.endpoint_url of "
 			     "the profile");
-	else if (is_one_of(code, wrong_key_codes))
+	else if (rv_aws_failure_is_wrong_key(failure))
 		rv_hint(err, "these are not the right keys: 'river doctor' says where they come from");
 	else if (err->status == RV_AUTH)
 		rv_hint(err, "these credentials need permission for it; 'river doctor' says whose they are");

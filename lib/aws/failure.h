@@ -26,6 +26,8 @@ bool rv_aws_failure_in_200(const struct rv_http_response *response, struct rv_aw
 /* The clock of this machine is the reason, or the credentials ran out. */
 bool rv_aws_failure_is_clock(const struct rv_aws_failure *failure);
 bool rv_aws_failure_is_expired(const struct rv_aws_failure *failure);
+/* Nobody has this key, secret or token, or has it any more. */
+bool rv_aws_failure_is_wrong_key(const struct rv_aws_failure *failure);
 
 /* Fills err: status, message ("HOST answers 403 AccessDenied: ..."), hint, codes, transient. */
 enum rv_status rv_aws_failure_tell(const struct rv_aws_failure *failure, const char *host,

@@ -45,7 +45,7 @@ struct rv_firehose_room {
 void rv_firehose_room_release(struct rv_firehose_room *room);
 
 /* One PutRecordBatch, sent once (and once more when it was refused for the clock or for expired
- * credentials, which were mended). fates[i] belongs to records[i]. RV_OK: an answer that parses and
+ * or replaced credentials, which were mended). fates[i] belongs to records[i]. RV_OK: an answer that parses and
  * has a result for each; otherwise all fates are UNKNOWN, or REFUSED when it is certain that
  * nothing was taken, and err says why. Thread-safe. */
 enum rv_status rv_firehose_put(struct rv_firehose *firehose, const char *stream,

@@ -210,15 +210,28 @@ static enum rv_status load_file(const char *variable, const char *home, const ch
 	return rv_ini_load(path, ret, err);
 }
 
+enum rv_status rv_aws_settings_reread(struct rv_ini **ret_config, struct rv_ini **ret_credentials,
+				      struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p) char *home = rv_aws_home();
+	struct rv_ini *config = NULL;
+	enum rv_status status = load_file("AWS_CONFIG_FILE", home, ".aws/config", &config, err);
+	if (status == RV_OK)
+		status = load_file("AWS_SHARED_CREDENTIALS_FILE", home, ".aws/credentials",
+				   ret_credentials, err);
+	if (status == RV_OK)
+		*ret_config = config;
+	else
+		rv_ini_free(config);
+	return status;
+}
+
 static enum rv_status fill(struct rv_aws_settings *settings,
 			   const struct rv_aws_settings_params *params, struct rv_error *err)
 {
 	RV_CLEANUP(rv_free_p) char *home = rv_aws_home();
-	enum rv_status status = load_file("AWS_CONFIG_FILE", home, ".aws/config", &settings->config,
-					  err);
-	if (status == RV_OK)
-		status = load_file("AWS_SHARED_CREDENTIALS_FILE", home, ".aws/credentials",
-				   &settings->credentials, err);
+	enum rv_status status =
+		rv_aws_settings_reread(&settings->config, &settings->credentials, err);
 	if (status == RV_OK)
 		status = choose_profile(settings, params->profile, err);
 	if (status != RV_OK)

@@ -1,7 +1,8 @@
 /*
  * Where AWS is and how to get at it: profile, region, endpoints, addressing, CA bundle, from
  * river's profile (aws.*), the environment and AWS's own files, in the order AWS's tools read them
- * (AWS SDKs and Tools Reference Guide). Read once, then never changed: any thread may look.
+ * (AWS SDKs and Tools Reference Guide). Read once, then never changed: any thread may look. Only who
+ * fetches credentials reads the files anew (rv_aws_settings_reread).
  *
  * river's own order is: river's option or profile key > environment > AWS's files > default.
  */
@@ -37,6 +38,9 @@ struct rv_aws_settings {
 enum rv_status rv_aws_settings_load(const struct rv_aws_settings_params *params,
 				    struct rv_aws_settings **ret, struct rv_error *err) RV_MUST_CHECK;
 void rv_aws_settings_free(struct rv_aws_settings *settings);
+/* AWS's two files as they are now. RV_BAD_CONFIG: one of them is none, perhaps as it is being written. */
+enum rv_status rv_aws_settings_reread(struct rv_ini **ret_config, struct rv_ini **ret_credentials,
+				      struct rv_error *err) RV_MUST_CHECK;
 void rv_aws_settings_free_p(struct rv_aws_settings **settings);
 
 /* A key of the profile in use: credentials file first for keys and tokens. NULL: not there. */

@@ -327,6 +327,39 @@ static void test_34_credentials_that_expired(void **state RV_UNUSED)
 	world_stop(&w);
 }
 
+/* Keys that were rotated are read anew, and what is nobody's is asked for again: once, if it differs. */
+static void test_34_keys_that_were_replaced(void **state RV_UNUSED)
+{
+	static const char first[] = "{\"AccessKeyId\":\"ASIAFIRST\",\"SecretAccessKey\":\"s\",\"Token\":\"t1\"}";
+	static const char second[] = "{\"AccessKeyId\":\"ASIASECOND\",\"SecretAccessKey\":\"s\",\"Token\":\"t2\"}";
+	static const struct step steps[] = {
+		{ "GET /credentials ", .status = 200, .body = first },
+		{ "GET /b/k ", "Credential=ASIAFIRST/", .status = 403, .body = XML_ERROR("InvalidClientTokenId") },
+		{ "GET /credentials ", .status = 200, .body = second },
+		{ "GET /b/k ", "Credential=ASIASECOND/", .status = 200 },
+		/* the same again: not sent again */
+		{ "GET /b/k ", "Credential=ASIASECOND/", .status = 400,
+		  .body = "{\"__type\":\"UnrecognizedClientException\",\"message\":\"no\"}" },
+		{ "GET /credentials ", .status = 200, .body = second },
+		/* no reason to ask */
+		{ "GET /b/k ", "Credential=ASIASECOND/", .status = 403, .body = XML_ERROR("AccessDenied") },
+	};
+	RV_CLEANUP(rv_free_p) char *url = NULL;
+
+	WORLD(&w, steps);
+	url = rv_asprintf("%s/credentials", w.server.url);
+	unsetenv("AWS_ACCESS_KEY_ID");
+	unsetenv("AWS_SECRET_ACCESS_KEY");
+	setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", url, 1);
+	assert_int_equal(get_k(), RV_OK);
+	assert_int_equal(get_k(), RV_AUTH);
+	says("UnrecognizedClientException", "not the right keys");
+	assert_int_equal(get_k(), RV_AUTH);
+	says("AccessDenied", "need permission");
+	world_environment();
+	world_stop(&w);
+}
+
 static void test_keys_that_never_change_are_not_fetched_again(void **state RV_UNUSED)
 {
 	static const struct step steps[] = {
@@ -548,6 +581,7 @@ int main(void)
 		cmocka_unit_test(test_a_region_of_other_services),
 		cmocka_unit_test(test_a_clock_that_is_right_is_left_alone),
 		cmocka_unit_test(test_34_credentials_that_expired),
+		cmocka_unit_test(test_34_keys_that_were_replaced),
 		cmocka_unit_test(test_keys_that_never_change_are_not_fetched_again),
 		cmocka_unit_test(test_29_slow_down_then_well),
 		cmocka_unit_test(test_what_is_not_tried_again),

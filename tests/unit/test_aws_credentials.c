@@ -193,6 +193,8 @@ static void open_chain(struct world *w, const char *profile)
 	w->chain = rv_aws_chain_new(w->settings, w->http);
 }
 
+static void use_container(const struct world *w);
+
 static void gives(struct world *w, const char *id, const char *token)
 {
 	struct rv_error err = RV_ERROR_INIT;
@@ -255,7 +257,7 @@ static void test_nothing(void **state)
 	open_chain(w, NULL);
 	refuses_hint(w, "no AWS credentials", "aws configure");
 	struct rv_aws_credentials used = { .access_key_id = (char *)(uintptr_t)"x" };
-	assert_false(rv_aws_chain_expire(w->chain, &used));
+	assert_false(rv_aws_chain_renew(w->chain, 0, &used, true));
 }
 
 static void test_keys_of_a_profile(void **state)
@@ -277,11 +279,81 @@ static void test_keys_of_a_profile(void **state)
 	refuses(w, "has an access key id without its secret access key");
 	open_chain(w, "none");
 	refuses_hint(w, "no AWS credentials: the environment is not looked at", "aws configure --profile none");
-	/* Static keys that were refused: there are no others. */
+	/* Keys that were refused, and stand there still: there are no others. */
 	open_chain(w, "only");
-	struct rv_aws_credentials used = { .access_key_id = (char *)(uintptr_t)"AKIAONLY" };
+	struct rv_aws_credentials used = { .access_key_id = (char *)(uintptr_t)"AKIAONLY",
+					   .secret_access_key = (char *)(uintptr_t)"s" };
 	gives(w, "AKIAONLY", NULL);
-	assert_false(rv_aws_chain_expire(w->chain, &used));
+	assert_false(rv_aws_chain_renew(w->chain, 0, &used, false));
+	gives(w, "AKIAONLY", NULL);
+}
+
+/* Refuses what the chain gives now. */
+static bool renews(struct world *w)
+{
+	struct rv_error err = RV_ERROR_INIT;
+	struct rv_aws_credentials used = { 0 };
+	if (rv_aws_chain_get(w->chain, 0, &used, &err) != RV_OK)
+		fail_msg("%s", err.message);
+	bool others = rv_aws_chain_renew(w->chain, 0, &used, false);
+	rv_aws_credentials_release(&used);
+	return others;
+}
+
+/* Another tool rotates the keys of the file while river runs. */
+static void test_keys_are_rotated(void **state)
+{
+	struct world *w = *state;
+	use_container(w); /* is somebody else */
+	write_file(w, ".aws/credentials", "[default]\naws_access_key_id = AKIA1\n"
+					  "aws_secret_access_key = s\n");
+	open_chain(w, NULL);
+	gives(w, "AKIA1", NULL);
+	write_file(w, ".aws/credentials", "[default]\naws_access_key_id = ASIA2\n"
+					  "aws_secret_access_key = s\naws_session_token = t\n");
+	gives(w, "AKIA1", NULL);
+	assert_true(renews(w));
+	gives(w, "ASIA2", "t");
+	/* The same key with another secret is another pair. */
+	write_file(w, ".aws/credentials", "[default]\naws_access_key_id = ASIA2\n"
+					  "aws_secret_access_key = other\naws_session_token = t\n");
+	assert_true(renews(w));
+	/* A file that is being written: what was read before counts, and nobody else's. */
+	static const char *const halves[] = { "", "[default", "[other]\nregion = x\n" };
+	for (size_t i = 0; i < sizeof(halves) / sizeof(*halves); i++) {
+		write_file(w, ".aws/credentials", "[default]\naws_access_key_id = AKIA3\n"
+						  "aws_secret_access_key = s\n");
+		open_chain(w, NULL);
+		gives(w, "AKIA3", NULL);
+		write_file(w, ".aws/credentials", halves[i]);
+		assert_false(renews(w));
+		gives(w, "AKIA3", NULL);
+	}
+	/* Keys that are gone from a profile that is there are away. */
+	write_file(w, ".aws/credentials", "[default]\naws_access_key_id = AKIA4\n"
+					  "aws_secret_access_key = s\n");
+	open_chain(w, NULL);
+	gives(w, "AKIA4", NULL);
+	write_file(w, ".aws/credentials", "[default]\n");
+	assert_true(renews(w));
+	refuses(w, "no AWS credentials");
+	assert_int_equal(atomic_load(&w->given), 0);
+}
+
+/* The keys that a role is taken with are read anew each time. */
+static void test_keys_of_a_role_are_rotated(void **state)
+{
+	struct world *w = *state;
+	write_file(w, ".aws/config", "[profile r]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = k\n");
+	write_file(w, ".aws/credentials", "[k]\naws_access_key_id = AKIA1\naws_secret_access_key = s\n");
+	open_chain(w, "r");
+	gives(w, "ASIA1", "t1");
+	write_file(w, ".aws/credentials", "[k]\naws_access_key_id = AKIA2\naws_secret_access_key = s\n");
+	assert_true(renews(w));
+	gives(w, "ASIA2", "t2");
+	pthread_mutex_lock(&w->server.mutex);
+	assert_non_null(strstr(w->server.last_head.bytes, "Credential=AKIA2/"));
+	pthread_mutex_unlock(&w->server.mutex);
 }
 
 static void test_process(void **state)
@@ -324,7 +396,11 @@ static void test_process(void **state)
 				fail_msg("%s: %s", cases[i][0], err.message);
 			assert_string_equal(got.access_key_id, cases[i][1]);
 			/* What a process gave can be had anew. */
-			assert_true(rv_aws_chain_expire(w->chain, &got));
+			bool again = i == 0;
+			if (again)
+				write_file(w, "good.json", "{\"Version\":1,\"AccessKeyId\":\"ASIAR\","
+							   "\"SecretAccessKey\":\"s\"}");
+			assert_int_equal(rv_aws_chain_renew(w->chain, 0, &got, true), again);
 			rv_aws_credentials_release(&got);
 			continue;
 		}
@@ -413,8 +489,9 @@ static void test_web_identity(void **state)
 	/* Whoever issues tokens replaces the file. */
 	write_file(w, "token", "second");
 	struct rv_aws_credentials used = { .access_key_id = (char *)(uintptr_t)"ASIA1",
+					   .secret_access_key = (char *)(uintptr_t)"s1",
 					   .session_token = (char *)(uintptr_t)"t1" };
-	assert_true(rv_aws_chain_expire(w->chain, &used));
+	assert_true(rv_aws_chain_renew(w->chain, 0, &used, true));
 	gives(w, "ASIA2", "t2");
 	assert_non_null(strstr(w->last_form, "&WebIdentityToken=second"));
 }
@@ -577,7 +654,7 @@ static void *get_many(void *arg)
 		}
 		/* Everybody complains of the first ones. */
 		if (strcmp(got.access_key_id, "ASIA1") == 0)
-			rv_aws_chain_expire(getter->w->chain, &got);
+			rv_aws_chain_renew(getter->w->chain, 0, &got, true);
 		rv_aws_credentials_release(&got);
 	}
 	return NULL;
@@ -682,6 +759,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(test_environment), TEST(test_nothing),	  TEST(test_keys_of_a_profile),
+		TEST(test_keys_are_rotated),
+		TEST(test_keys_of_a_role_are_rotated),
 		TEST(test_process),	TEST(test_roles),	  TEST(test_web_identity),
 		TEST(test_sso),		TEST(test_container),	  TEST(test_instance),
 		TEST(test_one_refresher), TEST(test_refresh),	  TEST(test_explained),

@@ -234,21 +234,22 @@ static void test_same_again(void **state)
 {
 	struct world *w = *state;
 	struct rv_aws_credentials used = { .access_key_id = (char *)(uintptr_t)"ASIA1",
+					   .secret_access_key = (char *)(uintptr_t)"very-secret",
 					   .session_token = (char *)(uintptr_t)"t1" };
 	use_container(w, "/container");
 	open_chain(w);
 	gives_later(w, 0, "ASIA1");
-	assert_true(rv_aws_chain_expire(w->chain, &used));
+	assert_false(rv_aws_chain_renew(w->chain, 0, &used, true));
 	gives_later(w, 0, "ASIA1");
 	assert_int_equal(atomic_load(&w->given), 2);
 	for (int i = 0; i < 5; i++) {
-		assert_false(rv_aws_chain_expire(w->chain, &used));
+		assert_false(rv_aws_chain_renew(w->chain, 0, &used, true));
 		gives_later(w, 0, "ASIA1");
 	}
 	assert_int_equal(atomic_load(&w->given), 2);
 	/* What somebody else had fetched already is not fetched again. */
 	used.session_token = (char *)(uintptr_t)"t0";
-	assert_true(rv_aws_chain_expire(w->chain, &used));
+	assert_true(rv_aws_chain_renew(w->chain, 0, &used, true));
 	gives_later(w, 0, "ASIA1");
 	assert_int_equal(atomic_load(&w->given), 2);
 }
