@@ -103,13 +103,13 @@ static void add_quoted(struct rv_strbuf *out, const char *word)
 	rv_strbuf_putc(out, '\'');
 }
 
-/* What curl sends by itself is left out. */
+/* What curl sends by itself is left out. A file's name may hold what curl takes for a pattern. */
 static void say_command(const struct rv_presigned *presigned, const char *file)
 {
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
 	const char *name;
 	json_t *value;
-	rv_strbuf_puts(&text, "curl --fail-with-body --upload-file ");
+	rv_strbuf_puts(&text, "curl --fail-with-body --globoff --upload-file ");
 	add_quoted(&text, file ? file : "FILE");
 	json_object_foreach(presigned->headers, name, value) {
 		if (strcasecmp(name, "Content-Length") == 0)

@@ -79,6 +79,15 @@ test_expect_success 'only a length; text is the URL; -v is a command that works'
 	river landing process && records >got && test_cmp FILE got
 '
 
+test_expect_success 'the command of -v for a name that curl would take for a pattern' '
+	for name in "a[1].json" "{b,c}.json"
+	do
+		fresh && printf "{\"n\":1}\n" >"$name" &&
+		river -v push web/clicks "$name" --presign >signed 2>told && grep "^curl " told >command &&
+		sh -c "$(cat command) --noproxy \"*\" -sS" && test "$(waiting)" = 1 || return 1
+	done
+'
+
 test_expect_success '61: used again after it was published: nothing twice, the other one is kept' '
 	fresh && printf "{\"n\":1}\n" >in && printf "{\"n\":2}\n" >other &&
 	river push web/clicks --presign --size 8 --run delivery-7 --output json >url &&
