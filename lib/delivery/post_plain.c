@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -517,11 +518,16 @@ static const struct rv_post_ops plain_ops = {
 
 static void make_prefix(struct plain *p, const struct rv_post_url *url)
 {
-	rv_strbuf_printf(&p->prefix,
-			 "POST %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: river\r\nContent-Type: %s\r\n",
-			 url->target, url->authority, p->params.content_type);
-	for (size_t i = 0; i < p->params.headers_count; i++)
+	bool named = false;
+
+	rv_strbuf_printf(&p->prefix, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: %s\r\n", url->target,
+			 url->authority, p->params.content_type);
+	for (size_t i = 0; i < p->params.headers_count; i++) {
+		named |= strncasecmp(p->params.headers[i], "User-Agent:", 11) == 0;
 		rv_strbuf_printf(&p->prefix, "%s\r\n", p->params.headers[i]);
+	}
+	if (!named)
+		rv_strbuf_puts(&p->prefix, "User-Agent: river\r\n");
 	rv_strbuf_puts(&p->prefix, "Content-Length: ");
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/memory.h"
 #include "delivery/post_impl.h"
+#include "http_world.h"
 
 static void test_addresses(void **state)
 {
@@ -133,11 +134,79 @@ static void test_no_such_host(void **state)
 	assert_int_equal(rv_post_new(&params, &post, &err), RV_USAGE);
 }
 
+static void take_one(struct peer *peer)
+{
+	if (peer_read(peer))
+		peer_answer(peer, 200, "Connection: close\r\n", "");
+}
+
+static void settled(void *arg, const struct rv_post_result *result)
+{
+	*(bool *)arg = result->fate == RV_POST_TAKEN;
+}
+
+typedef enum rv_status open_post(const struct rv_post_params *params, struct rv_post **ret,
+				 struct rv_error *err);
+
+static enum rv_status open_plain(const struct rv_post_params *params, struct rv_post **ret,
+				 struct rv_error *err)
+{
+	struct rv_post_url url;
+
+	assert_true(rv_post_url_parse(params->url, &url));
+	enum rv_status status = rv_post_plain_new(params, &url, ret, err);
+	rv_post_url_release(&url);
+	return status;
+}
+
+/* How often each header goes out is the same over http as over https. */
+static void test_headers_once(void **state)
+{
+	static open_post *const ways[] = { open_plain, rv_post_client_new };
+	static char agent[] = "user-agent: mine", key[] = "X-Key: k";
+	static const char *const once[] = { "\r\nHost:", "\r\nContent-Type:", "\r\nContent-Length:",
+					    "\r\nUser-Agent:" };
+	char *headers[] = { key, agent };
+
+	http_world_setup(state);
+	for (size_t i = 0; i < 4; i++) {
+		struct server server;
+		struct rv_error err = RV_ERROR_INIT;
+		RV_CLEANUP(rv_post_free_p) struct rv_post *post = NULL;
+		bool taken = false;
+
+		server_start(&server, take_one, NULL);
+		const struct rv_post_params params = {
+			.url = server.url, .content_type = "text/plain", .headers = headers,
+			.headers_count = 1 + i / 2, .lanes = 1, .max_bytes = 1000, .settled = settled,
+			.arg = &taken,
+		};
+		assert_int_equal(ways[i % 2](&params, &post, &err), RV_OK);
+		assert_true(post->ops->add(post, 0, 0, "x", 1));
+		while (post->waiting)
+			if (post->ops->step(post, -1, &err) != RV_OK)
+				fail_msg("%s", err.message);
+		assert_true(taken);
+		server_stop(&server);
+		for (size_t j = 0; j < 4; j++) {
+			const char *first = strcasestr(server.last_head.bytes, once[j]);
+
+			if (!first || strcasestr(first + 1, once[j]))
+				fail_msg("%s: %s", post->ops->name, server.last_head.bytes);
+		}
+		assert_non_null(strcasestr(server.last_head.bytes,
+					   i / 2 ? "\r\nUser-Agent: mine\r\n" : "\r\nUser-Agent: river\r\n"));
+		assert_non_null(strstr(server.last_head.bytes, "\r\nX-Key: k\r\n"));
+		server_release(&server);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_headers),
+		cmocka_unit_test(test_headers_once),
 		cmocka_unit_test(test_verdicts),
 		cmocka_unit_test(test_pauses),
 		cmocka_unit_test(test_no_such_host),
