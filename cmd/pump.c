@@ -356,7 +356,8 @@ static enum rv_status open_state(struct pump *p, struct rv_error *err)
 		return err->status;
 	const struct rv_pump_state_params params = {
 		.state_dir = p->cx->profile->state_dir,
-		.target = p->shown,
+		.target = p->o->to,
+		.shown = p->shown,
 		.files = p->files,
 		.files_count = p->files_count,
 		.of = p->of,

@@ -406,12 +406,12 @@ static enum rv_status make_folder(const char *path, struct rv_error *err)
 	return RV_OK;
 }
 
-static char *name_of(const struct rv_pump_state_params *params)
+static char *name_of(const struct rv_pump_state_params *params, const char *target)
 {
 	XXH3_state_t hash;
 
 	XXH3_128bits_reset(&hash);
-	XXH3_128bits_update(&hash, params->target, strlen(params->target) + 1);
+	XXH3_128bits_update(&hash, target, strlen(target) + 1);
 	for (size_t i = 0; i < params->files_count; i++) {
 		RV_CLEANUP(rv_free_p) char *path = rv_path_absolute(params->files[i]);
 
@@ -422,18 +422,39 @@ static char *name_of(const struct rv_pump_state_params *params)
 	return rv_asprintf("%016" PRIx64 "%016" PRIx64, sum.high64, sum.low64);
 }
 
+/* A river before this one left the query out of the name. What it has of this very target goes on under
+ * the name of now; another's is left to it. */
+static void take_over(const struct rv_pump_state *state, const char *folder,
+		      const struct rv_pump_state_params *params)
+{
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
+	RV_CLEANUP(rv_free_p) char *name = name_of(params, params->shown);
+	RV_CLEANUP(rv_free_p) char *old = rv_path_join(folder, name);
+	struct rv_error ignored = RV_ERROR_INIT;
+
+	if (strcmp(params->target, params->shown) == 0 || access(state->path, F_OK) == 0 ||
+	    rv_read_file(old, JOURNAL_MAX_BYTES, &text, &ignored) != RV_OK)
+		return;
+	RV_CLEANUP(json_decrefp)
+	json_t *head = rv_json_line_parse(text.bytes, strcspn(text.bytes, "\n"));
+	const json_t *then = json_object_get(json_object_get(head, "of"), "target");
+
+	if (then && json_equal(then, json_object_get(params->of, "target")))
+		(void)!rename(old, state->path);
+}
+
 enum rv_status rv_pump_state_open(const struct rv_pump_state_params *params, struct rv_pump_state **ret,
 				  struct rv_error *err)
 {
 	RV_CLEANUP(rv_pump_state_free_p) struct rv_pump_state *state = rv_calloc(1, sizeof(*state));
 	RV_CLEANUP(rv_free_p) char *folder = rv_path_join(params->state_dir, "pump");
-	RV_CLEANUP(rv_free_p) char *name = name_of(params);
+	RV_CLEANUP(rv_free_p) char *name = name_of(params, params->target);
 	bool found = false;
 
 	state->fd = -1;
 	state->lock = (struct rv_lock)RV_LOCK_INIT;
 	state->keep_windows = params->keep_windows;
-	state->target = rv_strdup(params->target);
+	state->target = rv_strdup(params->shown);
 	state->of = json_deep_copy(params->of);
 	state->path = rv_path_join(folder, name);
 	state->name = rv_path_base(state->path);
@@ -447,6 +468,7 @@ enum rv_status rv_pump_state_open(const struct rv_pump_state_params *params, str
 		return err->status;
 	}
 	rv_sweep_temporaries(folder); /* of one that was killed */
+	take_over(state, folder, params);
 	if (!params->restart && read_journal(state, params->of, &found, err) != RV_OK)
 		return err->status;
 	if (!found)

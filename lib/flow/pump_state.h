@@ -26,7 +26,8 @@
 
 struct rv_pump_state_params {
 	const char *state_dir;
-	const char *target;
+	const char *target;      /* whole: only a hash of it is kept, the query may hold a key */
+	const char *shown;       /* the target as messages have it */
 	char *const *files;
 	size_t files_count;
 	/* What must not have changed since: {"sources":[…], "map":…, …}; borrowed. */

@@ -35,6 +35,16 @@ test_expect_success 'what has been sent is not sent again, and --restart sends i
 	bodies >again && test_line_count = 6000 again && sort -u again >distinct && test_line_count = 6000 distinct
 '
 
+test_expect_success 'targets that differ in their query alone are two' '
+	: >captured && head -n 20 rows.ndjson >few.ndjson &&
+	pump () { river -v pump --resume --map map.yaml --to "$capture_url/ok?k=$1" few.ndjson 2>err; } &&
+	pump 1 && pump 2 && bodies >all && test_line_count = 40 all &&
+	for key in 1 2
+	do
+		pump $key && test_grep "before" err && test_grep ! "k=" err || return 1
+	done && bodies >all && test_line_count = 40 all
+'
+
 test_expect_success '--count, and then the rest' '
 	: >captured && river pump --resume --restart --count 1000 --map map.yaml --to "$capture_url/ok" rows.ndjson &&
 	bodies >all && test_line_count = 1000 all &&

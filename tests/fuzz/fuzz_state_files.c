@@ -268,7 +268,7 @@ static struct rv_pump_state *open_pump(bool restart, struct rv_error *err)
 	static char *files[] = { name };
 	RV_CLEANUP(json_decrefp) json_t *of = json_pack("{s:i}", "map", 1);
 	const struct rv_pump_state_params params = {
-		.state_dir = folder, .target = "t", .files = files, .files_count = 1, .of = of,
+		.state_dir = folder, .target = "t", .shown = "t", .files = files, .files_count = 1, .of = of,
 		.restart = restart, .lock_timeout_ms = 0,
 	};
 	struct rv_pump_state *state = NULL;

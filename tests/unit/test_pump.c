@@ -21,6 +21,7 @@ struct world {
 	char *data;
 	struct rv_map map;
 	struct rv_error err;
+	const char *target;             /* of the journal; NULL: the usual one */
 	/* the target */
 	unsigned long asked, fail_at;   /* the end of everything; 0: never */
 	unsigned hold_every, refuse_every;
@@ -332,7 +333,8 @@ static struct rv_pump_state *open_state(struct world *w, const char *of, bool re
 	struct rv_pump_state *state = NULL;
 	const struct rv_pump_state_params params = {
 		.state_dir = w->folder,
-		.target = "http://127.0.0.1/",
+		.target = w->target ? w->target : "http://127.0.0.1/",
+		.shown = "http://127.0.0.1/",
 		.files = files,
 		.files_count = 1,
 		.of = json,
@@ -342,6 +344,38 @@ static struct rv_pump_state *open_state(struct world *w, const char *of, bool re
 	assert_int_equal(rv_pump_state_open(&params, &state, &w->err), expected);
 	json_decref(json);
 	return state;
+}
+
+static void expect_done(struct world *w, const char *target, const char *of, uint64_t done)
+{
+	w->target = target;
+	struct rv_pump_state *s = open_state(w, of, false, RV_OK);
+
+	assert_int_equal(rv_pump_state_done(s), done);
+	rv_pump_state_free(s);
+}
+
+/* Targets that differ in the query alone are two; what was kept of one under the name of both is its. */
+static void test_queries_are_other_targets(void **state RV_UNUSED)
+{
+	static const char one[] = "http://127.0.0.1/?k=1", two[] = "http://127.0.0.1/?k=2";
+	struct world w;
+
+	open_world(&w, plain_map, "{}\n");
+	struct rv_pump_state *s = open_state(&w, "{\"target\":\"1\"}", false, RV_OK);
+
+	assert_int_equal(rv_pump_state_settled(s, 7, true, &w.err), RV_OK);
+	rv_pump_state_free(s);
+	expect_done(&w, two, "{\"target\":\"2\"}", 0);
+	expect_done(&w, one, "{\"target\":\"1\"}", 7);
+	w.target = two;
+	s = open_state(&w, "{\"target\":\"2\"}", true, RV_OK);
+	assert_int_equal(rv_pump_state_settled(s, 3, true, &w.err), RV_OK);
+	rv_pump_state_free(s);
+	expect_done(&w, one, "{\"target\":\"1\"}", 7);
+	expect_done(&w, two, "{\"target\":\"2\"}", 3);
+	expect_done(&w, NULL, "{\"target\":\"3\"}", 0);
+	close_world(&w);
 }
 
 /* 66: ended at any body, gone on from the journal: each row is there, and what is there twice is the same
@@ -585,6 +619,7 @@ int main(void)
 		cmocka_unit_test(test_count_and_passes),
 		cmocka_unit_test(test_rejected_rows),
 		cmocka_unit_test(test_refused_events),
+		cmocka_unit_test(test_queries_are_other_targets),
 		cmocka_unit_test(test_66_goes_on_anywhere),
 		cmocka_unit_test(test_74_a_stop_is_noted),
 		cmocka_unit_test(test_all_refused_is_not_settled),
