@@ -351,6 +351,28 @@ static enum rv_status send_records(struct rv_deliver *deliver, struct rv_run *ru
 	return RV_OK;
 }
 
+/* The name says all that is in it: what is there under it is the batch. */
+static enum rv_status is_in_lake(struct rv_deliver *deliver, const char *name, bool *ret, struct rv_error *err)
+{
+	struct rv_store_object object;
+	enum rv_status status = deliver->lake->ops->head(deliver->lake, name, &object, err);
+	*ret = status == RV_OK;
+	return status == RV_NOT_FOUND ? RV_OK : status;
+}
+
+/* What was delivered under its name, before the stream went over to a service, may be in the lake with
+ * nobody having heard of it: the service would take it a second time. */
+static enum rv_status send_unless_there(struct rv_deliver *deliver, struct rv_run *run,
+					const struct rv_batch_entry *entry, struct rv_body *body,
+					enum rv_delivery_level *ret, struct rv_error *err)
+{
+	bool there = false;
+	if (!run->delivery[0] && !deliver->delivery->ops->names_objects && !entry->sending &&
+	    is_in_lake(deliver, entry->name, &there, err) != RV_OK)
+		return rv_context(err, "look for batch %" PRIu64 " of run %s", entry->seq, run->name);
+	return there ? RV_OK : send_records(deliver, run, entry, body, ret, err);
+}
+
 static enum rv_status note_sent(struct rv_deliver *deliver, struct rv_run *run, uint64_t seq,
 				struct rv_error *err)
 {
@@ -386,7 +408,7 @@ enum rv_status rv_deliver_batch(struct rv_deliver *deliver, struct rv_run *run, 
 	enum rv_delivery_level level = RV_DELIVERED_LANDED;
 	if (entry.records && closed && lists_in(closed, "batches", entry.name))
 		level = lists_in(closed, "objects", entry.name) ? RV_DELIVERED_LANDED : RV_DELIVERED_SENT;
-	else if (entry.records && send_records(deliver, run, &entry, body, &level, err) != RV_OK)
+	else if (entry.records && send_unless_there(deliver, run, &entry, body, &level, err) != RV_OK)
 		return err->status;
 	enum rv_status status = level == RV_DELIVERED_LANDED
 					? rv_deliver_note_landed(deliver, run, seq, err)
@@ -418,17 +440,18 @@ static enum rv_status landed_already(struct rv_deliver *deliver, struct rv_run *
 				     const struct rv_batch_entry *entry, const char *path,
 				     struct rv_error *err)
 {
-	struct rv_store_object object;
+	bool there;
 	const char *name = entry->records ? entry->name : entry->rejects_name;
-	/* The note that a service took it is durable before the file goes. */
+	/* Whatever delivers now: it may have landed before, or been diverted into the lake. The note that a
+	 * service took it is durable before the file goes. */
+	if (is_in_lake(deliver, name, &there, err) != RV_OK)
+		return err->status;
+	if (there)
+		return rv_run_landed(run, entry->seq, err);
 	if (entry->records && !deliver->delivery->ops->names_objects)
 		return rv_fail(err, RV_DAMAGED,
 			       "the spooled batch %s is gone, and nothing says that it was sent", path);
-	enum rv_status status = deliver->lake->ops->head(deliver->lake, name, &object, err);
-	if (status == RV_NOT_FOUND)
-		return rv_fail(err, RV_DAMAGED, "the spooled batch %s is gone and %s is not in the lake",
-			       path, name);
-	return status == RV_OK ? rv_run_landed(run, entry->seq, err) : status;
+	return rv_fail(err, RV_DAMAGED, "the spooled batch %s is gone and %s is not in the lake", path, name);
 }
 
 static enum rv_status deliver_spooled_batch(struct rv_deliver *deliver, struct rv_run *run,

@@ -39,17 +39,15 @@ static enum rv_status check_gone(struct rv_spool_check *check, const struct rv_r
 {
 	struct rv_store_object object;
 	const char *name = entry->records ? entry->name : entry->rejects_name;
-	/* A service names its objects itself: there is nothing to ask for. */
-	if (run->delivery[0] && entry->records) {
-		find(check, RV_FINDING_DAMAGED, path, 0,
-		     "the spooled batch is gone, and nothing says that %s took it", run->delivery);
-		return RV_OK;
-	}
 	enum rv_status status = check->lake->ops->head(check->lake, name, &object, err);
 	if (status == RV_OK)
 		find(check, RV_FINDING_LEFTOVER, path, 0,
 		     "batch %" PRIu64 " of run %s is in the lake, only the note of it is missing",
 		     entry->seq, run->name);
+	/* A service names its objects itself: there is nothing to ask for, unless it was diverted. */
+	else if (status == RV_NOT_FOUND && run->delivery[0] && entry->records)
+		find(check, RV_FINDING_DAMAGED, path, 0,
+		     "the spooled batch is gone, and nothing says that %s took it", run->delivery);
 	else if (status == RV_NOT_FOUND)
 		find(check, RV_FINDING_DAMAGED, path, 0,
 		     "the spooled batch is gone, and %s is not in the lake", name);

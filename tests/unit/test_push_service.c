@@ -511,6 +511,60 @@ static void test_backlog(void **state RV_UNUSED)
 	free_world(w);
 }
 
+struct unheard {
+	struct rv_delivery base;
+	struct rv_store *lake;
+};
+
+/* The object is there, and its answer is lost. */
+static enum rv_status unheard_send(struct rv_delivery *base, const struct rv_delivery_batch *batch,
+				   struct rv_delivery_result *ret RV_UNUSED, struct rv_error *err)
+{
+	struct unheard *unheard = (struct unheard *)base;
+	if (rv_store_put_once(unheard->lake, batch->name, &batch->body, NULL, err) != RV_OK)
+		return err->status;
+	rv_fail(err, RV_FAILED, "no answer");
+	err->transient = true;
+	return err->status;
+}
+
+static void unheard_free(struct rv_delivery *base)
+{
+	free(base);
+}
+
+/* A stream goes over to a service while batches wait whose objects are in the lake, though nothing here says
+ * so: with or without their spool files they have landed, and are not taken a second time. */
+static void test_landed_before_the_service(void **state RV_UNUSED)
+{
+	static const struct rv_delivery_ops ops = { .name = "direct", .names_objects = true,
+						    .send = unheard_send, .free = unheard_free };
+	for (int gone = 0; gone < 2; gone++) {
+		struct world *w = make_world();
+		struct unheard *unheard = rv_calloc(1, sizeof(*unheard));
+		struct rv_delivery *service = w->delivery;
+		*unheard = (struct unheard){ { &ops }, w->lake };
+		w->delivery = &unheard->base;
+		w->stream.compression = RV_OUTPUT_NONE;
+		write_records(w, BATCH);
+		w->retry_for_ms = 1;
+		assert_int_equal(push(w, true, NULL), RV_KEPT);
+		rv_delivery_free(w->delivery);
+		w->delivery = service;
+		RV_CLEANUP(rv_free_p)
+		char *remove = rv_asprintf("find '%s' -name '*.body' -delete", w->state);
+		if (gone)
+			assert_int_equal(system(remove), 0);
+		write_records(w, 0);
+		if (push(w, true, NULL) != RV_OK)
+			fail_msg("%d: %s", gone, w->err.message);
+		assert_int_equal(w->result.waiting_spool_bytes, 0);
+		RV_CLEANUP(rv_free_p) char *taken = rv_delivery_mem_taken(w->delivery);
+		assert_string_equal(taken, "");
+		free_world(w);
+	}
+}
+
 /* Bits that are damaged, or of another batch, count as none. */
 static void test_bits(void **state RV_UNUSED)
 {
@@ -562,6 +616,7 @@ int main(void)
 		cmocka_unit_test(test_stopped_in_an_outage),
 		cmocka_unit_test(test_full_spool),
 		cmocka_unit_test(test_backlog),
+		cmocka_unit_test(test_landed_before_the_service),
 		cmocka_unit_test(test_bits),
 	};
 	return cmocka_run_group_tests_name("push_service", tests, NULL, NULL);
