@@ -167,11 +167,11 @@ static bool request(struct conn *c)
 		if (strncasecmp(line, "content-length:", 15) == 0)
 			body = strtoul(line + 15, NULL, 10);
 	if (strcmp(path, "/early-413") == 0 && body > 65536) {
-		says(c, "HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
 		pthread_mutex_lock(&mutex);
 		posts++;
 		note(c, 413, "", 0);
 		pthread_mutex_unlock(&mutex);
+		says(c, "HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
 		pause_ms(50);
 		return false;
 	}
