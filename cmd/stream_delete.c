@@ -260,7 +260,7 @@ static enum rv_status delete_target(struct rv_command_context *cx, const char *n
 {
 	if (look(cx, name, o->data, target, err) != RV_OK)
 		return err->status;
-	if (target->defined && target->stream.id[0] && !o->abandon_spool &&
+	if (target->defined && !o->abandon_spool &&
 	    river_gone_refuse(cx->profile, cx->lake, &target->stream, err) != RV_OK)
 		return err->status;
 	if (o->dry_run) {

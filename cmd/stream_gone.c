@@ -76,10 +76,15 @@ enum rv_status river_gone_refuse(const struct rv_profile *profile, const struct 
 	struct river_gone gone = { .known = false };
 	struct search search = { .stream = stream, .state = &state, .gone = &gone };
 
-	rv_state_locate(&state, profile->state_dir, lake->url, stream);
-	enum rv_status status = rv_run_each(&state, see_run, &search, err);
+	enum rv_status status;
 
-	rv_state_release(&state);
+	if (stream->id[0]) {
+		rv_state_locate(&state, profile->state_dir, lake->url, stream);
+		status = rv_run_each(&state, see_run, &search, err);
+		rv_state_release(&state);
+	} else {
+		status = river_gone_find(profile, lake, stream, &gone, err);
+	}
 	if (status != RV_OK || !gone.runs)
 		return status;
 	rv_fail(err, RV_CONFLICT, "%" PRIu64 " accepted records of %s/%s are not in the lake yet", gone.records,

@@ -22,7 +22,8 @@ enum rv_status river_gone_find(const struct rv_profile *profile, const struct rv
 			       const struct rv_stream *stream, struct river_gone *ret,
 			       struct rv_error *err) RV_MUST_CHECK;
 /* RV_CONFLICT when something that was accepted for the very stream `stream` waits on this host: nothing would
- * ever deliver it once the stream is deleted, as one made again under the name is another one. */
+ * ever deliver it once the stream is deleted, as one made again under the name is another one.
+ * Without an id, as its definition cannot be read, of any that had the name. */
 enum rv_status river_gone_refuse(const struct rv_profile *profile, const struct rv_store *lake,
 				 const struct rv_stream *stream, struct rv_error *err) RV_MUST_CHECK;
 /* Makes of "does not exist", as rv_catalog_get says it, what is known: that something waits and is kept,

@@ -176,6 +176,9 @@ test_expect_success 'a stream with something that waits is deleted neither by de
 	done &&
 	test_expect_code 1 river stream diff -f other.yaml --prune >out && test_grep "^web/clicks: not defined" out &&
 	echo web/clicks >expected && river stream list >got && test_cmp expected got &&
+	definition=lake/_river/streams/web/clicks.json && cp $definition kept.json && echo "{" >$definition &&
+	test_expect_code 6 river stream delete web/clicks --yes 2>err && test_grep "3 accepted records of web/clicks" err &&
+	mv kept.json $definition &&
 	river spool flush && river stream apply -f other.yaml --prune >out &&
 	echo web/other >expected && river stream list >got && test_cmp expected got && river stream delete web/other --yes >out
 '
