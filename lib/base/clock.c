@@ -19,6 +19,14 @@ int64_t rv_clock_monotonic_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
+int64_t rv_time_ns(int64_t seconds, int64_t nanoseconds)
+{
+	int64_t ns;
+	if (__builtin_mul_overflow(seconds, 1000000000, &ns) || __builtin_add_overflow(ns, nanoseconds, &ns))
+		return seconds < 0 ? INT64_MIN : INT64_MAX;
+	return ns;
+}
+
 int64_t rv_days_from_civil(int64_t year, unsigned month, unsigned day)
 {
 	/* Years begin in March, so that the leap day is the last of a year. */

@@ -13,6 +13,9 @@
 int64_t rv_clock_ms(void);           /* wall clock, UTC */
 int64_t rv_clock_monotonic_ms(void); /* for durations and deadlines */
 
+/* Of a file's time, which may be any number: what lies beyond 1677 or 2262 is the first or the last there is. */
+int64_t rv_time_ns(int64_t seconds, int64_t nanoseconds);
+
 struct rv_date {
 	int64_t year;
 	unsigned month, day;           /* from 1 */

@@ -414,7 +414,7 @@ static enum rv_status see_sibling(void *arg, const char *name, struct rv_error *
 		return RV_OK;
 	struct sibling sibling = {
 		.name = rv_strdup(name),
-		.modified_ns = (int64_t)file.stat.st_mtim.tv_sec * 1000000000 + file.stat.st_mtim.tv_nsec,
+		.modified_ns = rv_time_ns(file.stat.st_mtim.tv_sec, file.stat.st_mtim.tv_nsec),
 		.known = known,
 	};
 	RV_GROW(s->all, s->count, s->capacity);
@@ -489,8 +489,7 @@ static enum rv_status read_on(struct rv_follow *f, struct rv_watched *item, stru
 	uint64_t bytes = (uint64_t)input->file.stat.st_size;
 	uint64_t most = 2 * f->params.read.max_record_bytes;
 	uint64_t before = f->push->result->input_bytes;
-	int64_t modified_ns = (int64_t)input->file.stat.st_mtim.tv_sec * 1000000000 +
-			      input->file.stat.st_mtim.tv_nsec;
+	int64_t modified_ns = rv_time_ns(input->file.stat.st_mtim.tv_sec, input->file.stat.st_mtim.tv_nsec);
 	bool plain = input->file.compression == RV_COMPRESSION_NONE;
 	most = most > TURN_BYTES ? most : TURN_BYTES;
 	if (bytes > file->bytes)

@@ -12,6 +12,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/number.h"
@@ -534,7 +535,7 @@ enum rv_status rv_pump_file_json(const char *path, json_t **ret, struct rv_error
 		return err->status;
 	*ret = json_pack("{s:o, s:I, s:I, s:s, s:o}", "path", rv_json_bytes(file.path), "bytes",
 			 (json_int_t)file.stat.st_size, "modified_ns",
-			 (json_int_t)file.stat.st_mtim.tv_sec * 1000000000 + file.stat.st_mtim.tv_nsec,
+			 (json_int_t)rv_time_ns(file.stat.st_mtim.tv_sec, file.stat.st_mtim.tv_nsec),
 			 "key", key, "head", rv_json_hex64(XXH3_64bits(head, n)));
 	return RV_OK;
 }

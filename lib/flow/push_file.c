@@ -133,7 +133,7 @@ static enum rv_status content_matches(const struct rv_checkpoint *c, const struc
 
 static int64_t modified_ns(const struct stat *st)
 {
-	return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+	return rv_time_ns(st->st_mtim.tv_sec, st->st_mtim.tv_nsec);
 }
 
 static bool is_untouched(const struct rv_checkpoint *c, const struct rv_input_file *input)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "flow/arrival.h"
@@ -225,8 +226,7 @@ static enum rv_status shipped_file(const struct rv_push_params *params, const st
 				       "%" PRIu64 " of its %" PRIu64 " bytes have not been pushed, from byte "
 				       "%" PRIu64, left, size, c.offset);
 	} else if (!c.at_end || c.file_bytes != (uint64_t)input->stat.st_size ||
-		   c.file_modified_ns != (int64_t)input->stat.st_mtim.tv_sec * 1000000000 +
-						 input->stat.st_mtim.tv_nsec) {
+		   c.file_modified_ns != rv_time_ns(input->stat.st_mtim.tv_sec, input->stat.st_mtim.tv_nsec)) {
 		return rv_fail(err, RV_FAILED, "it has changed since it was pushed");
 	}
 	/* This is the request that the whole prefix is read for: a checkpoint knows its ends only. */

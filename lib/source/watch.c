@@ -182,7 +182,7 @@ struct rv_watched *rv_watch_at(const struct rv_watch *w, size_t i)
 
 static int64_t time_ns(struct statx_timestamp t)
 {
-	return t.tv_sec * 1000000000 + t.tv_nsec;
+	return rv_time_ns(t.tv_sec, t.tv_nsec);
 }
 
 int rv_look_at(int folder_fd, const char *path, int flags, struct rv_look *ret)

@@ -12,6 +12,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "base/number.h"
 #include "format/json_text.h"
@@ -44,7 +45,7 @@ enum rv_status rv_file_key(int fd, const char *path, char ret[RV_FILE_KEY_TEXT],
 	if (statx(fd, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &st) < 0)
 		return rv_fail_errno(err, RV_LOCAL_IO, "look at %s", path);
 	int64_t birth_ns = st.stx_mask & STATX_BTIME
-				   ? st.stx_btime.tv_sec * 1000000000 + st.stx_btime.tv_nsec
+				   ? rv_time_ns(st.stx_btime.tv_sec, st.stx_btime.tv_nsec)
 				   : 0;
 	rv_file_key_text(st.stx_dev_major, st.stx_dev_minor, st.stx_ino, birth_ns, ret);
 	return RV_OK;
@@ -53,7 +54,7 @@ enum rv_status rv_file_key(int fd, const char *path, char ret[RV_FILE_KEY_TEXT],
 void rv_checkpoint_note_stat(struct rv_checkpoint *c, const struct stat *st)
 {
 	c->file_bytes = (uint64_t)st->st_size;
-	c->file_modified_ns = (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+	c->file_modified_ns = rv_time_ns(st->st_mtim.tv_sec, st->st_mtim.tv_nsec);
 }
 
 json_t *rv_checkpoint_json(const struct rv_checkpoint *c)

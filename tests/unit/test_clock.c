@@ -190,6 +190,18 @@ static void test_round_trip(void **state RV_UNUSED)
 	}
 }
 
+static void test_far_times(void **state RV_UNUSED)
+{
+	assert_true(rv_time_ns(1795193931, 123) == 1795193931000000123);
+	assert_true(rv_time_ns(-1, 5) == -999999995);
+	assert_true(rv_time_ns(9223372036, 854775807) == INT64_MAX);
+	/* 2300, and what a file system may say besides: the last there is, not one of the past */
+	assert_true(rv_time_ns(10413792000, 0) == INT64_MAX);
+	assert_true(rv_time_ns(9223372036, 854775808) == INT64_MAX);
+	assert_true(rv_time_ns(INT64_MAX, 999999999) == INT64_MAX);
+	assert_true(rv_time_ns(-10413792000, 0) == INT64_MIN);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -200,6 +212,7 @@ int main(void)
 		cmocka_unit_test(test_parsing),
 		cmocka_unit_test(test_cut_short),
 		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_far_times),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
