@@ -13,7 +13,9 @@
 struct rv_http_conn {
 	CURL *easy;
 	char *origin;     /* "https://host:port": where it leads */
-	curl_socket_t socket; /* the last one that it opened */
+	curl_socket_t socket; /* the one that requests go over, once one is begun */
+	curl_socket_t opened[4]; /* the last ones: while it connects, two addresses race each other */
+	unsigned opened_count;
 	char error_text[CURL_ERROR_SIZE];
 	struct rv_http_conn *next;
 };

@@ -53,7 +53,7 @@
 
 struct attempt {
 	struct rv_http *http;
-	const struct rv_http_conn *conn;
+	struct rv_http_conn *conn;
 	const struct rv_http_request *request;
 	struct rv_http_response *response;
 	struct rv_http_facts *facts;
@@ -138,10 +138,31 @@ static void give_back(const struct rv_curl_api *api, struct rv_http *http,
 }
 
 /* ---- callbacks ---- */
+/* Of two addresses that were tried at once the one begun first may have won; what was closed then is
+ * anybody's descriptor. libcurl says the port here that the winner goes out from. */
+static void find_socket(struct rv_http_conn *conn, int local_port)
+{
+	for (unsigned i = 0; i < conn->opened_count && i < 4; i++) {
+		union {
+			struct sockaddr any;
+			struct sockaddr_in four;
+			struct sockaddr_in6 six;
+		} at = { .any.sa_family = AF_UNSPEC };
+		socklen_t size = sizeof(at);
+
+		if (getsockname(conn->opened[i], &at.any, &size) == 0 &&
+		    ((at.any.sa_family == AF_INET && ntohs(at.four.sin_port) == local_port) ||
+		     (at.any.sa_family == AF_INET6 && ntohs(at.six.sin6_port) == local_port)))
+			conn->socket = conn->opened[i];
+	}
+}
+
 static int before_request(void *arg, RV_UNUSED char *ip, RV_UNUSED char *local_ip,
-			  RV_UNUSED int port, RV_UNUSED int local_port)
+			  RV_UNUSED int port, int local_port)
 {
 	struct attempt *a = arg;
+
+	find_socket(a->conn, local_port);
 
 	if (a->begun) {
 		a->again = true;
@@ -243,7 +264,7 @@ static int keep_socket(void *arg, curl_socket_t socket, curlsocktype purpose RV_
 {
 	struct rv_http_conn *conn = arg;
 
-	conn->socket = socket;
+	conn->opened[conn->opened_count++ % 4] = socket;
 	return CURL_SOCKOPT_OK;
 }
 
@@ -389,6 +410,7 @@ static struct rv_http_conn *open_conn(const struct rv_curl_api *api, const struc
 		return NULL;
 	}
 	conn->origin = rv_strdup(origin);
+	conn->socket = CURL_SOCKET_BAD;
 	SET(CURLOPT_ERRORBUFFER, conn->error_text);
 	SET(CURLOPT_NOSIGNAL, 1L);
 	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);

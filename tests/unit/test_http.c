@@ -423,6 +423,107 @@ static void test_origin(void **state)
 	assert_string_equal(out.bytes, "https://host:1");
 }
 
+struct two {
+	int six, four; /* listeners on one port; `six` -1: there is no IPv6 here */
+	int port, peer;
+	bool four_wins;
+};
+
+/* A listener that takes nobody: its queue is full. The one in it is left in *ret_first. */
+static void fill(int fd, const struct sockaddr *address, socklen_t size, int *ret_first)
+{
+	assert_int_equal(listen(fd, 0), 0);
+	*ret_first = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(*ret_first, address, size), 0);
+}
+
+/* Lets one of them in when the other has long been tried too. */
+static void *let_in(void *arg)
+{
+	struct two *two = arg;
+	int listener = two->six >= 0 && !two->four_wins ? two->six : two->four;
+	char buf[4096];
+
+	if (two->six >= 0)
+		usleep(700000);
+	int first = accept(listener, NULL, NULL);
+	two->peer = accept(listener, NULL, NULL);
+	close(first);
+	if (two->peer >= 0 && recv(two->peer, buf, sizeof(buf), 0) > 0) {
+		static const char ok[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+
+		(void)!send(two->peer, ok, sizeof(ok) - 1, MSG_NOSIGNAL);
+	}
+	return NULL;
+}
+
+/* Two addresses are tried at once, and the one that was begun first wins: it is that one's send buffer that
+ * is looked at, not a descriptor that was closed and may be anybody's. */
+static void race(bool four_wins)
+{
+	RV_CLEANUP(rv_http_response_release) struct rv_http_response response =
+		RV_HTTP_RESPONSE_INIT;
+	struct sockaddr_in four = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+	const struct timeval patience = { .tv_sec = 20 };
+	struct two two = { .six = -1, .peer = -1, .four_wins = four_wins };
+	struct rv_error err = RV_ERROR_INIT;
+	enum rv_http_outcome outcome;
+	const struct rv_curl_api *api;
+	curl_socket_t active = CURL_SOCKET_BAD;
+	int first_four, first_six = -1, on = 1;
+	pthread_t thread;
+
+	/* a port that is free at both addresses */
+	for (int i = 0; i < 20 && two.six < 0; i++) {
+		if (i)
+			close(two.four);
+		two.four = open_port(&two.port);
+		two.six = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		six.sin6_port = htons((uint16_t)two.port);
+		if (two.six >= 0 &&
+		    (setsockopt(two.six, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0 ||
+		     bind(two.six, (struct sockaddr *)&six, sizeof(six)) < 0)) {
+			close(two.six);
+			two.six = -1;
+		}
+	}
+	four.sin_port = htons((uint16_t)two.port);
+	fill(two.four, (struct sockaddr *)&four, sizeof(four), &first_four);
+	if (two.six >= 0)
+		fill(two.six, (struct sockaddr *)&six, sizeof(six), &first_six);
+	setsockopt(two.six, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	setsockopt(two.four, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	assert_int_equal(pthread_create(&thread, NULL, let_in, &two), 0);
+
+	struct rv_http *http = rv_http_new(&(struct rv_http_params){ 0 });
+	RV_CLEANUP(rv_free_p) char *url = rv_asprintf("http://localhost:%d/", two.port);
+	const struct rv_http_request request = { .method = "GET", .url = url, .body = RV_HTTP_NO_BODY };
+	enum rv_status status = rv_http_once(http, &request, &response, &outcome, &err);
+	pthread_join(thread, NULL);
+	if (status != RV_OK)
+		fail_msg("%s", err.message);
+	assert_non_null(http->idle);
+	assert_int_equal(rv_curl_api(&api, &err), RV_OK);
+	assert_int_equal(api->easy_getinfo(http->idle->easy, CURLINFO_ACTIVESOCKET, &active), CURLE_OK);
+	assert_int_equal(http->idle->socket, active);
+	rv_http_free(http);
+	close(two.peer);
+	close(first_four);
+	close(two.four);
+	if (two.six >= 0) {
+		close(first_six);
+		close(two.six);
+	}
+}
+
+static void test_socket_of_the_winner(void **state)
+{
+	(void)state;
+	race(false);
+	race(true);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -433,6 +534,7 @@ int main(void)
 		cmocka_unit_test(test_65_odd_answer),
 		cmocka_unit_test(test_connection_is_kept),
 		cmocka_unit_test(test_many_threads),
+		cmocka_unit_test(test_socket_of_the_winner),
 		cmocka_unit_test(test_sink),
 		cmocka_unit_test(test_headers),
 		cmocka_unit_test(test_encode),
