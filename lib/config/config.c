@@ -361,13 +361,12 @@ static void set_defaults_of_types(struct rv_config *c)
 /* Longer file names than 255 bytes are refused by every file system; DuckDB adds endings of its own. */
 #define WAREHOUSE_NAME_MAX 200
 
-/* "s3://acme-lake/river/eu" -> "acme-lake+river+eu.duckdb". No two lakes have one name: what is not a
+/* "acme-lake/river/eu" -> "acme-lake+river+eu" and the ending. No two lakes have one name: what is not a
  * plain character is spelled %2B, and what is too long ends in a hash of all of it. */
-static char *bucket_file(const char *lake)
+static char *warehouse_file(const char *text, const char *ending)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf name = RV_STRBUF_INIT;
-	const char *text = lake + strlen("s3://");
 	for (const char *p = text; *p; p++) {
 		if (strchr(plain, *p))
 			rv_strbuf_putc(&name, *p);
@@ -377,13 +376,13 @@ static char *bucket_file(const char *lake)
 			rv_strbuf_printf(&name, "%%%02X", (unsigned char)*p);
 	}
 	if (name.len <= WAREHOUSE_NAME_MAX)
-		return rv_asprintf("%s.duckdb", name.bytes);
-	return rv_asprintf("%.*s~%016" PRIx64 ".duckdb", WAREHOUSE_NAME_MAX, name.bytes,
-			   rv_record_hash(text, strlen(text)));
+		return rv_asprintf("%s%s", name.bytes, ending);
+	return rv_asprintf("%.*s~%016" PRIx64 "%s", WAREHOUSE_NAME_MAX, name.bytes,
+			   rv_record_hash(text, strlen(text)), ending);
 }
 
-/* The rows of a lake and their ledger belong together: the file stands beside the lake, and one of a
- * lake on S3 has the lake's name. Two profiles share a database only when they say so. */
+/* The rows of a lake and their ledger belong together: the file stands beside the lake and has its name, unless that
+ * is "lake"; one of a lake on S3 has the bucket's and the prefix. Two lakes share a database only when that is said. */
 static enum rv_status set_warehouse(struct rv_config *c, struct rv_error *err)
 {
 	if (strcmp(value_of(c, "warehouse.type"), "duckdb") != 0 || value_of(c, "warehouse.path"))
@@ -392,8 +391,11 @@ static enum rv_status set_warehouse(struct rv_config *c, struct rv_error *err)
 	RV_CLEANUP(rv_free_p) char *folder = NULL;
 	RV_CLEANUP(rv_free_p) char *file = NULL;
 	if (lake[0] == '/') {
+		const char *name = rv_path_base(lake);
+
 		folder = rv_path_parent(lake);
-		file = rv_strdup("warehouse.duckdb");
+		file = strcmp(name, "lake") == 0 ? rv_strdup("warehouse.duckdb")
+						 : warehouse_file(name, ".warehouse.duckdb");
 	} else {
 		RV_CLEANUP(rv_free_p) char *data = rv_xdg_folder("XDG_DATA_HOME", ".local/share");
 		if (!data) {
@@ -403,7 +405,7 @@ static enum rv_status set_warehouse(struct rv_config *c, struct rv_error *err)
 			return err->status;
 		}
 		folder = rv_path_join(data, "river");
-		file = bucket_file(lake);
+		file = warehouse_file(lake + strlen("s3://"), ".duckdb");
 	}
 	set_value(c, rv_key_find("warehouse.path"), "warehouse.path", rv_path_join(folder, file),
 		  "default");

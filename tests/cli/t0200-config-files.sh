@@ -70,6 +70,25 @@ test_expect_success 'the nearest river.yaml upwards wins, and its profile is who
 	)
 '
 
+test_expect_success 'two lakes share no database unless that is said' '
+	cat >two.yaml <<-\YAML &&
+	profiles:
+	  local: { lake: ./la }
+	  other: { lake: "./l b" }
+	YAML
+	(
+		RIVER_CONFIG=$PWD/two.yaml && export RIVER_CONFIG &&
+		value warehouse.path "$PWD/la.warehouse.duckdb" &&
+		river --profile other config get warehouse.path >actual && echo "$PWD/l%20b.warehouse.duckdb" >expected &&
+		test_cmp expected actual &&
+		river stream create web/clicks >/dev/null && river --profile other stream create web/clicks >/dev/null &&
+		echo "{\"n\":1}" | river push web/clicks && echo "{\"n\":2}" | river --profile other push web/clicks &&
+		river --profile other --output csv query "select record from web.clicks" | tail -n +2 >actual &&
+		test_line_count = 1 actual && test_grep 2 actual &&
+		river status --check && river --profile other status --check
+	)
+'
+
 test_expect_success 'one nearer hides the one above' '
 	echo "default_profile: local" >project/a/river.yaml &&
 	test_when_finished "rm project/a/river.yaml" &&
