@@ -87,6 +87,9 @@ static bool put_number(const struct rv_column *column, struct rv_str s, struct r
 	size_t whole, fraction;
 	__int128 value;
 
+	/* with a plus it is the same number, and is written the same */
+	if (s.len > 1 && s.p[0] == '+' && s.p[1] >= '0' && s.p[1] <= '9')
+		s = (struct rv_str){ s.p + 1, s.len - 1 };
 	if (plain_number(s, &whole, &fraction) && fraction <= scale &&
 	    (integer ? whole <= 18 : whole + scale <= precision) && s.p[0] != '-') {
 		rv_packed_put_literal(row, s.p, s.len);
@@ -99,9 +102,6 @@ static bool put_number(const struct rv_column *column, struct rv_str s, struct r
 	/* a negative number is as it should be, but for -0 */
 	if (value < 0 && plain_number(s, &whole, &fraction) && fraction <= scale)
 		rv_packed_put_literal(row, s.p, s.len);
-	else if (s.len && plain_number((struct rv_str){ s.p + 1, s.len - 1 }, &whole, &fraction) &&
-		 s.p[0] == '+' && fraction <= scale)
-		rv_packed_put_literal(row, s.p + 1, s.len - 1);
 	else
 		put_decimal(value, scale, row);
 	return true;

@@ -381,6 +381,9 @@ static void test_124_decimals(void **state RV_UNUSED)
 	value("\"decimal(18,2)\"", "1.10", "1.10");
 	value("\"decimal(18,2)\"", "-1.10", "-1.10");
 	value("\"decimal(18,2)\"", "+1.10", "1.10");
+	/* one value, one text: also where the column has no digit left in front of the point */
+	value("\"decimal(18,18)\"", "0.010", "0.01");
+	value("\"decimal(18,18)\"", "+0.010", "0.01");
 	value("\"decimal(18,2)\"", "01.10", "1.1");
 	value("\"decimal(18,2)\"", "1.100", "1.1");
 	value("\"decimal(18,2)\"", "-0", "0");
