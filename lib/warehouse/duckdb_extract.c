@@ -72,6 +72,13 @@ static enum rv_status make_ledger(struct rv_duckdb *d, struct rv_error *err)
 			NULL, err);
 }
 
+/* A database that was not made yet has none. */
+static enum rv_status has_ledger(struct rv_duckdb *d, bool *ret, struct rv_error *err)
+{
+	*ret = false;
+	return d->made ? duck_has_table(d, "_river", "extracts", ret, err) : RV_OK;
+}
+
 static void where_extract(struct rv_strbuf *sql, const char *job, const char *identity)
 {
 	rv_strbuf_puts(sql, " WHERE job = ");
@@ -90,7 +97,7 @@ enum rv_status duck_extract_find(struct rv_warehouse *w, const char *job, const 
 {
 	struct rv_duckdb *d = (struct rv_duckdb *)w;
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf sql = RV_STRBUF_INIT;
-	bool there = false;
+	bool there;
 
 	if (duck_enter(d, false, err) != RV_OK)
 		return err->status;
@@ -98,9 +105,7 @@ enum rv_status duck_extract_find(struct rv_warehouse *w, const char *job, const 
 	RV_CLEANUP(duck_cursor_close) struct duck_cursor cursor = { 0 };
 
 	*ret_found = false;
-	if (!d->made)
-		return RV_OK;
-	if (duck_has_table(d, "_river", "extracts", &there, err) != RV_OK)
+	if (has_ledger(d, &there, err) != RV_OK)
 		return err->status;
 	if (!there)
 		return RV_OK;
@@ -122,16 +127,14 @@ enum rv_status duck_extract_above(struct rv_warehouse *w, const struct rv_extrac
 {
 	struct rv_duckdb *d = (struct rv_duckdb *)w;
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf sql = RV_STRBUF_INIT, kind = RV_STRBUF_INIT;
-	bool there = false;
+	bool there;
 
 	if (duck_enter(d, false, err) != RV_OK)
 		return err->status;
 	RV_CLEANUP(leave_p) RV_UNUSED struct rv_duckdb *entered = d;
 	RV_CLEANUP(duck_cursor_close) struct duck_cursor cursor = { 0 };
 
-	if (!d->made)
-		return RV_OK;
-	if (duck_has_table(d, "_river", "extracts", &there, err) != RV_OK)
+	if (has_ledger(d, &there, err) != RV_OK)
 		return err->status;
 	if (!there)
 		return RV_OK;
