@@ -236,13 +236,16 @@ check-faults: all $(TOOL_BIN) $(BUILD)/tests/fault/plain/river
 	@export RIVER_BUILD=$(abspath $(BUILD)); $(PROVE) -e '' $(PROVE_OPTS) $(FAULT_TESTS); code=$$?; \
 		$(PROVE) -e '' $(PROVE_OPTS) tests/fault/table.sh && exit $$code
 # DEEP points of every walk, or all of them; of the command line's scripts those that have more to do then.
+# The longest come first, for PROVE_OPTS=-j3.
 DEEP ?= 30
 DEEP_CLI_TESTS = $(shell grep -l DEEP $(CLI_TESTS))
-check-deep: all man $(UNIT_BIN) $(FUZZ_BIN) $(TOOL_BIN) $(BUILD)/tests/fault/plain/river
+DEEP_LONGEST := $(filter tests/fault/t0530-% tests/fault/t0535-% tests/fault/t0477-%,$(FAULT_TESTS))
+DEEP_TESTS = $(DEEP_LONGEST) $(UNIT_BIN) $(DEEP_CLI_TESTS) $(filter-out $(DEEP_LONGEST),$(FAULT_TESTS))
+check-deep: deps-peers all man $(UNIT_BIN) $(FUZZ_BIN) $(TOOL_BIN) $(BUILD)/tests/fault/plain/river
 	@test "$$(id -u)" = 0 || { echo 'check-deep mounts and traces: run it as root' >&2; exit 1; }
 	@rm -rf $(BUILD)/tests/walks
 	@export $(UNIT_ENV) RIVER_DEEP=$(DEEP) RIVER_BUILD=$(abspath $(BUILD)); \
-		$(PROVE) -e '' $(PROVE_OPTS) $(UNIT_BIN) $(DEEP_CLI_TESTS) $(FAULT_TESTS); code=$$?; \
+		$(PROVE) -e '' $(PROVE_OPTS) $(DEEP_TESTS); code=$$?; \
 		$(PROVE) -e '' $(PROVE_OPTS) tests/fault/table.sh && exit $$code
 
 # Load and faults for an hour, and then the books: tests/soak.sh says what happens.

@@ -16,7 +16,7 @@ untrue () {
 		test "$file" != - || { test -n "$words" || echo "$number: no reason"; continue; }
 		# of a scenario a fault is named, and its number is not the only one it stands for
 		case $file in
-		tests/fault/scenarios/*|tests/fault/clouds/*)
+		tests/fault/scenarios/*|tests/fault/warehouse/*|tests/fault/clouds/*)
 			scenario_faults_of "$file" | grep -qxF -e "$words" ||
 				echo "$number: $file is not walked with '$words'"
 			continue

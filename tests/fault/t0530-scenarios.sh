@@ -5,7 +5,7 @@ test_description='every scenario under every fault: killed, stopped and failed a
 . "$RIVER_SOURCE/tests/lib/push-fault-lib.sh"
 . "$RIVER_SOURCE/tests/lib/scenario-lib.sh"
 
-# One alone, while working on it: WALK_SCENARIOS="push-file load" WALK_FAULTS="KILL EIO:once" t0530-scenarios.sh -v
+# One alone, while working on it: WALK_SCENARIOS="push-file serve" WALK_FAULTS="KILL EIO:once" t0530-scenarios.sh -v
 for file in "$RIVER_SOURCE"/tests/fault/scenarios/*
 do
 	case " ${WALK_SCENARIOS:-${file##*/}} " in

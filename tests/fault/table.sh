@@ -22,11 +22,12 @@ test_expect_success 'every script has rows' '
 	done
 '
 
-for file in "$RIVER_SOURCE"/tests/fault/scenarios/* "$RIVER_SOURCE"/tests/fault/clouds/*
+for file in "$RIVER_SOURCE"/tests/fault/scenarios/* "$RIVER_SOURCE"/tests/fault/warehouse/* "$RIVER_SOURCE"/tests/fault/clouds/*
 do
 	scenario=${file##*/}
 	case $file in
 	*/clouds/*) script=t0540-clouds ;;
+	*/warehouse/*) script=t0535-warehouse ;;
 	*) script=t0530-scenarios ;;
 	esac
 	test_expect_success "$scenario: every fault was walked, nothing lost, doubled, altered or mended by hand" '
@@ -38,7 +39,7 @@ done
 for script in $walks
 do
 	case $script in
-	t0530-scenarios|t0540-clouds) continue ;;
+	t0530-scenarios|t0535-warehouse|t0540-clouds) continue ;;
 	esac
 	test_expect_success "$script: nothing lost, doubled, altered or mended by hand" '
 		test -s "$rows/$script" &&

@@ -1,5 +1,6 @@
 # Scenarios under faults: each is a small file of tests/fault/scenarios, and tests/fault/t0530-scenarios.sh walks
-# over all of them; those of tests/fault/clouds are t0540-clouds.sh's. After test-lib.sh, fault-lib.sh and push-fault-lib.sh:
+# over all of them; those of tests/fault/warehouse are t0535-warehouse.sh's, of tests/fault/clouds t0540-clouds.sh's.
+# After test-lib.sh, fault-lib.sh and push-fault-lib.sh:
 #
 #	scenario_walk FILE [FAULT...]    a test for the undisturbed run, and one for each of its faults
 #

@@ -1,0 +1,16 @@
+#!/bin/sh
+test_description='loads and extracts under every fault: killed, stopped and failed at their calls, and then the same again'
+. "$(dirname "$0")/../lib/test-lib.sh"
+. "$RIVER_SOURCE/tests/lib/fault-lib.sh"
+. "$RIVER_SOURCE/tests/lib/push-fault-lib.sh"
+. "$RIVER_SOURCE/tests/lib/scenario-lib.sh"
+
+# One alone, while working on it: WALK_SCENARIOS=load WALK_FAULTS="KILL EIO:once" t0535-warehouse.sh -v
+for file in "$RIVER_SOURCE"/tests/fault/warehouse/*
+do
+	case " ${WALK_SCENARIOS:-${file##*/}} " in
+	*" ${file##*/} "*) scenario_walk "$file" $WALK_FAULTS ;;
+	esac
+done
+
+test_done
