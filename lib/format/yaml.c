@@ -124,19 +124,29 @@ static enum rv_status parser_error(struct builder *b, const char *text, size_t l
 	return RV_BAD_CONFIG;
 }
 
+/* Behind one of the line breaks of YAML 1.1: LF, CR, NEL, LS and PS. */
+static bool is_line_start(const char *text, size_t at)
+{
+	const char *p = text + at;
+	return at == 0 || p[-1] == '\n' || p[-1] == '\r' ||
+	       (at >= 2 && memcmp(p - 2, "\xC2\x85", 2) == 0) ||
+	       (at >= 3 && (memcmp(p - 3, "\xE2\x80\xA8", 3) == 0 || memcmp(p - 3, "\xE2\x80\xA9", 3) == 0));
+}
+
 /* Tag directives are compared with all before them: 50,000 take libyaml six seconds. They are of no
  * use without tags. A directive stands in column 0 wherever libyaml looks for one. */
 static enum rv_status refuse_tag_directives(struct builder *b, const char *text, size_t len)
 {
-	uint64_t line = 0;
-	for (size_t at = 0; at < len; line++) {
-		if (len - at >= 4 && memcmp(text + at, "%TAG", 4) == 0)
-			return fail_at(b, (yaml_mark_t){ .line = line },
-				       "tag directives are not used here");
-		const char *end = memchr(text + at, '\n', len - at);
-		if (!end)
-			break;
-		at = (size_t)(end - text) + 1;
+	static const char directive[] = "%TAG";
+	const char *end = text + len;
+	for (const char *p = text; (p = memmem(p, (size_t)(end - p), directive, 4)); p += 4) {
+		size_t at = (size_t)(p - text);
+		yaml_mark_t mark = { 0 };
+		if (!is_line_start(text, at))
+			continue;
+		for (size_t i = 1; i <= at; i++)
+			mark.line += is_line_start(text, i) && !(text[i - 1] == '\r' && text[i] == '\n');
+		return fail_at(b, mark, "tag directives are not used here");
 	}
 	return RV_OK;
 }

@@ -132,6 +132,10 @@ static void test_refusals(void **state RV_UNUSED)
 	refused("b: !!seq [1]\n", 1, 4, "tag");
 	refused("b: !x {a: 1}\n", 1, 4, "tag");
 	refused("%TAG ! tag:x,2000:\n---\na: 1\n", 1, 1, "tag directive");
+	refused("# x\r\n\r%TAG ! tag:x,2000:\r---\ra: 1\r", 3, 1, "tag directive");
+	refused("# x\xC2\x85%TAG ! tag:x,2000:\n---\na: 1\n", 2, 1, "tag directive");
+	refused("# x\xE2\x80\xA8%TAG ! tag:x,2000:\n---\na: 1\n", 2, 1, "tag directive");
+	refused("# %TAG\n#\xE2\x80\xA9%TAG ! tag:x,2000:\n---\na: 1\n", 3, 1, "tag directive");
 	refused("a: 1\n<<: {b: 1}\n", 2, 1, "merge");
 	refused("a: 1\nb: 2\na: 3\n", 3, 1, "the key a is there twice, first at line 1");
 	refused("x: {a: 1, b: 2, \"a\": 3, b: 4}\n", 1, 17, "the key a");
@@ -174,6 +178,7 @@ static void test_limits(void **state RV_UNUSED)
 	repeated("", "- \n", 200000, "", RV_YAML_MAX_NODES, 2, "too many");
 	repeated("", "--- \n", 200000, "", RV_YAML_MAX_NODES + 2, 1, "too many");
 	repeated("", "%TAG !a! tag:x\n", 60000, "---\na\n", 1, 1, "tag directive");
+	repeated("#\r", "%TAG !a! tag:x\r", 60000, "---\na\n", 2, 1, "tag directive");
 	repeated("a: &a x\nb: [", "*a,", 10000, "]", 1, 4, "anchor");
 }
 
