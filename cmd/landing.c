@@ -201,6 +201,9 @@ static enum rv_status read_event(struct work *work, const char *file, char *cons
 		rv_note("%" PRIu64 " keys are no uploads of what is asked for: ignored", elsewhere);
 	if (events.test)
 		rv_note("a test event names no object");
+	if (events.other)
+		rv_note("%" PRIu64 " records of the events tell of something else than a new object: ignored",
+			events.other);
 	for (size_t i = 0; i < work->count; i++)
 		put_in_order(&work->parts[i].names);
 	return RV_OK;

@@ -213,6 +213,9 @@ static enum rv_status want_events(struct rv_command_context *cx, const struct rv
 		rv_note("%llu keys are not the stream's: ignored", (unsigned long long)elsewhere);
 	if (events.test)
 		rv_note("a test event names no object");
+	if (events.other)
+		rv_note("%llu records of the events tell of something else than a new object: ignored",
+			(unsigned long long)events.other);
 	return RV_OK;
 }
 

@@ -48,7 +48,33 @@ static const char *text_at(const json_t *object, const char *a, const char *b, c
 	return json_string_value(at);
 }
 
-static enum rv_status parse_records(const json_t *records, struct rv_s3_events *ret,
+static enum rv_status parse_text(const char *text, size_t len, int depth, struct rv_s3_events *ret,
+				 struct rv_error *err);
+
+/* What a queue or a topic carries, wherever it stands. NULL: it is none. */
+static const char *carried(const json_t *message)
+{
+	static const char *const places[][2] = {
+		{ "Message", NULL },     /* SNS */
+		{ "Body", NULL },        /* SQS's answer */
+		{ "body", NULL },        /* SQS as Lambda is given it */
+		{ "Sns", "Message" },    /* SNS, likewise */
+	};
+	const char *text = NULL;
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places) && !text; i++)
+		text = text_at(message, places[i][0], places[i][1], NULL);
+	return text;
+}
+
+static enum rv_status parse_carried(const char *text, int depth, struct rv_s3_events *ret, struct rv_error *err)
+{
+	if (depth < DEPTH_MAX)
+		return parse_text(text, strlen(text), depth + 1, ret, err);
+	return rv_fail(err, RV_BAD_DATA, "messages in messages, more than %d deep", DEPTH_MAX);
+}
+
+static enum rv_status parse_records(const json_t *records, int depth, struct rv_s3_events *ret,
 				    struct rv_error *err)
 {
 	size_t i;
@@ -58,7 +84,13 @@ static enum rv_status parse_records(const json_t *records, struct rv_s3_events *
 		const char *source = text_at(record, "eventSource", NULL, NULL);
 		const char *name = text_at(record, "eventName", NULL, NULL);
 		const char *key = text_at(record, "s3", "object", "key");
+		const char *inner = name ? NULL : carried(record);
 
+		if (inner) {
+			if (parse_carried(inner, depth, ret, err) != RV_OK)
+				return err->status;
+			continue;
+		}
 		/* The message has no "s3:" in front of the name, the configuration has. */
 		if (name && rv_starts_with(name, "s3:"))
 			name += 3;
@@ -74,9 +106,6 @@ static enum rv_status parse_records(const json_t *records, struct rv_s3_events *
 	return RV_OK;
 }
 
-static enum rv_status parse_text(const char *text, size_t len, int depth, struct rv_s3_events *ret,
-				 struct rv_error *err);
-
 static enum rv_status parse_one(const json_t *json, int depth, struct rv_s3_events *ret,
 				struct rv_error *err)
 {
@@ -84,12 +113,10 @@ static enum rv_status parse_one(const json_t *json, int depth, struct rv_s3_even
 	const json_t *detail = json_object_get(json, "detail");
 	const char *event = text_at(json, "Event", NULL, NULL);
 	const char *source = text_at(json, "source", NULL, NULL);
-	const char *inner = text_at(json, "Message", NULL, NULL);
+	const char *inner = carried(json);
 
-	if (!inner)
-		inner = text_at(json, "Body", NULL, NULL);
 	if (json_is_array(records))
-		return parse_records(records, ret, err);
+		return parse_records(records, depth, ret, err);
 	if (event && strcmp(event, "s3:TestEvent") == 0) {
 		ret->test = true;
 		return RV_OK;
@@ -106,8 +133,8 @@ static enum rv_status parse_one(const json_t *json, int depth, struct rv_s3_even
 		return add(ret, text_at(detail, "bucket", "name", NULL),
 			   key ? rv_strdup(key) : NULL, err);
 	}
-	if (inner && depth < DEPTH_MAX)
-		return parse_text(inner, strlen(inner), depth + 1, ret, err);
+	if (inner)
+		return parse_carried(inner, depth, ret, err);
 	return rv_fail(err, RV_BAD_DATA, "not an S3 event: neither Records, nor an SNS or EventBridge "
 					 "message about S3");
 }

@@ -1,9 +1,11 @@
 /*
  * Which objects an event document names: S3's own message, the same inside an SNS envelope (or an
- * SQS body that holds one), EventBridge's form, and S3's test message, which names none.
+ * SQS body that holds one, alone or as the records that Lambda is given), EventBridge's form, and S3's test
+ * message, which names none.
  *
  * Source: Amazon S3 User Guide, "Event message structure" and "EventBridge event message structure";
- * Amazon SNS Developer Guide, "HTTP/HTTPS notification JSON format".
+ * Amazon SNS Developer Guide, "HTTP/HTTPS notification JSON format"; AWS Lambda Developer Guide, "Using Lambda
+ * with Amazon SQS" and "... SNS".
  */
 #ifndef RV_FORMAT_S3_EVENT_H
 #define RV_FORMAT_S3_EVENT_H

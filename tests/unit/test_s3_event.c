@@ -58,6 +58,12 @@ static void test_forms(void **state)
 	      1, "x", 2, false);
 	check("{\"source\":\"aws.s3\",\"detail\":{}}", 0, "", 1, false);
 	check("{\"Body\":\"{\\\"Records\\\":[]}\"}", 0, "", 0, false);
+	/* as Lambda is given what a queue or a topic carries */
+#define CARRIED "\"{\\\"Records\\\":[{\\\"eventName\\\":\\\"ObjectCreated:Put\\\",\\\"s3\\\":{\\\"bucket\\\":"           \
+		"{\\\"name\\\":\\\"b\\\"},\\\"object\\\":{\\\"key\\\":\\\"k+k\\\"}}}]}\""
+	check("{\"Records\":[{\"messageId\":\"1\",\"eventSource\":\"aws:sqs\",\"body\":" CARRIED "},"
+	      "{\"messageId\":\"2\",\"eventSource\":\"aws:sqs\",\"body\":" CARRIED "}]}", 2, "k k", 0, false);
+	check("{\"Records\":[{\"EventSource\":\"aws:sns\",\"Sns\":{\"Message\":" CARRIED "}}]}", 1, "k k", 0, false);
 	check("", 0, "", 0, false);
 }
 
