@@ -431,7 +431,8 @@ static enum rv_status push_inputs(struct rv_push_state *push, struct rv_error *e
 	for (size_t i = 0; i < params->files_count && !rv_push_must_stop(push); i++) {
 		if (push_path(push, params->files[i], err) == RV_OK || push->stopped)
 			continue;
-		if (push->abandon || push->fatal)
+		/* The batches of a named run are those of all its files, in their order. */
+		if (push->abandon || push->fatal || params->run)
 			return err->status;
 		/* One bad file does not stop its neighbours; it is told at the end. */
 		bool skip = err->status == RV_LOCKED && params->lock_skip;

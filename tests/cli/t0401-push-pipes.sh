@@ -237,6 +237,17 @@ test_expect_success '--run with files: no checkpoint, lands once' '
 	test_expect_code 2 river push --run one --again web/clicks a.ndjson
 '
 
+test_expect_success '--run with a file that ends early: nothing of another input takes its name, and the whole lands once' '
+	fresh && numbers 1 2000 >a.ndjson && numbers 2001 2005 >b.ndjson && cat a.ndjson b.ndjson >both &&
+	gzip -k a.ndjson && cp a.ndjson.gz whole.gz && head -c 3000 whole.gz >a.ndjson.gz &&
+	test_expect_code 10 river push --run one --batch-records 100 web/clicks a.ndjson.gz b.ndjson 2>err &&
+	test_grep "a.ndjson.gz: the gzip stream ends early" err && landed >got &&
+	test_line_count -gt 0 got && test_line_count -lt 2000 got &&
+	cp whole.gz a.ndjson.gz && river push --run one web/clicks a.ndjson.gz b.ndjson && landed >got && test_cmp both got &&
+	head -c 3000 whole.gz >a.ndjson.gz && test_expect_code 9 river push --run two web/clicks a.ndjson.gz 2>err &&
+	cp whole.gz a.ndjson.gz && river push --run two web/clicks a.ndjson.gz && landed >got && test_line_count = 4005 got
+'
+
 test_expect_success '47: a full spool stops the reading, with the byte it came to' '
 	fresh && numbers 1 200 >in && echo in the way >lake/data &&
 	test_expect_code 10 river push -c spool.max=100 --batch-records 50 web/clicks <in 2>err &&
