@@ -68,6 +68,22 @@ static void trim_utf8_tail(char *text, size_t size)
 		text[i - 1] = '\0';
 }
 
+/* Cuts `text` to at most `len` bytes; returns how many are left. */
+static size_t trimmed(char *text, size_t len)
+{
+	text[len] = '\0';
+	trim_utf8_tail(text, len + 1);
+	return strlen(text);
+}
+
+/* The first character that begins at `text` or behind it. */
+static const char *utf8_from(const char *text)
+{
+	while (((unsigned char)*text & 0xC0) == 0x80)
+		text++;
+	return text;
+}
+
 __attribute__((format(printf, 3, 0)))
 static void set_message(struct rv_error *err, enum rv_status status, const char *fmt, va_list ap)
 {
@@ -100,10 +116,7 @@ enum rv_status rv_fail_errno(struct rv_error *err, enum rv_status status, const 
 					     strerror_r(saved, text, sizeof(text)));
 	/* A long path gives way to the reason. */
 	if (len + reason_len >= sizeof(err->message)) {
-		len = sizeof(err->message) - 1 - reason_len;
-		err->message[len] = '\0';
-		trim_utf8_tail(err->message, len + 1);
-		len = strlen(err->message);
+		len = trimmed(err->message, sizeof(err->message) - 1 - reason_len);
 	}
 	snprintf(err->message + len, sizeof(err->message) - len, "%s", reason);
 	err->transient = saved == EAGAIN || saved == EINTR || saved == ENOSPC || saved == EDQUOT ||
@@ -118,11 +131,19 @@ enum rv_status rv_context(struct rv_error *err, const char *fmt, ...)
 	memcpy(inner, err->message, sizeof(inner));
 	va_list ap;
 	va_start(ap, fmt);
-	int n = vsnprintf(err->message, sizeof(err->message), fmt, ap);
+	vsnprintf(err->message, sizeof(err->message), fmt, ap);
 	va_end(ap);
-	if (n >= 0 && (size_t)n < sizeof(err->message))
-		snprintf(err->message + n, sizeof(err->message) - (size_t)n, ": %s", inner);
-	trim_utf8_tail(err->message, sizeof(err->message));
+	/* The reason stands at the end: what is too long gives way before it, this text first, but for its
+	 * beginning, then the beginning of the other. */
+	size_t room = sizeof(err->message) - 1 - strlen(": "), len = strlen(err->message);
+	size_t inner_len = strlen(inner), least = room / 4;
+	if (len + inner_len > room) {
+		size_t keep = inner_len < room - least ? room - inner_len : least;
+		if (len > keep)
+			len = trimmed(err->message, keep);
+	}
+	const char *from = inner_len > room - len ? utf8_from(inner + inner_len - (room - len)) : inner;
+	snprintf(err->message + len, sizeof(err->message) - len, ": %s", from);
 	neutralise(err->message);
 	return err->status;
 }
@@ -139,8 +160,12 @@ void rv_hint(struct rv_error *err, const char *fmt, ...)
 
 void rv_error_at(struct rv_error *err, const char *file, uint64_t line, uint64_t column)
 {
-	snprintf(err->file, sizeof(err->file), "%s", file ? file : "");
-	trim_utf8_tail(err->file, sizeof(err->file));
+	size_t len = file ? strlen(file) : 0, most = sizeof(err->file) - 1;
+	/* Of a long path the end says which file it is. */
+	if (len > most)
+		snprintf(err->file, sizeof(err->file), "...%s", utf8_from(file + len - (most - 3)));
+	else
+		memmove(err->file, file ? file : "", len + 1);
 	neutralise(err->file);
 	err->line = line;
 	err->column = column;

@@ -105,6 +105,21 @@ static void test_errno_behind_a_long_path(void **state RV_UNUSED)
 	assert_true(rv_starts_with(err.message, "write ppp"));
 	assert_true(rv_ends_with(err.message, "ppp: No space left on device"));
 	assert_true(strlen(err.message) < sizeof(err.message));
+	/* nor what is said around it */
+	rv_context(&err, "push %s", "web/clicks");
+	assert_true(rv_starts_with(err.message, "push web/clicks: "));
+	assert_true(rv_ends_with(err.message, "ppp: No space left on device"));
+	rv_fail(&err, RV_LOCAL_IO, "No space left on device");
+	rv_context(&err, "object %s", path);
+	assert_true(rv_starts_with(err.message, "object ppp"));
+	assert_true(rv_ends_with(err.message, "ppp: No space left on device"));
+	/* and of a path its end is what tells files apart */
+	memcpy(path + 4095 - 7, "/a.yaml", 7);
+	rv_error_at(&err, path, 3, 1);
+	assert_true(rv_starts_with(err.file, "...ppp"));
+	assert_true(rv_ends_with(err.file, "ppp/a.yaml"));
+	rv_error_at(&err, err.file, 4, 0);
+	assert_true(rv_ends_with(err.file, "ppp/a.yaml"));
 }
 
 static void test_control_characters(void **state RV_UNUSED)
@@ -160,11 +175,25 @@ static void test_truncation(void **state RV_UNUSED)
 			assert_true(strlen(err.message) < sizeof(err.message));
 		}
 		rv_error_at(&err, many.bytes, 1, 1);
-		expect_whole(err.file, sizeof(err.file), 0, characters[c]);
+		assert_true(rv_starts_with(err.file, "..."));
+		expect_whole(err.file, sizeof(err.file), 3, characters[c]);
 		rv_fail(&err, RV_FAILED, "inner");
 		rv_context(&err, "%s", many.bytes);
-		expect_whole(err.message, sizeof(err.message), 0, characters[c]);
+		assert_true(rv_ends_with(err.message, ": inner"));
+		err.message[strlen(err.message) - strlen(": inner")] = '\0';
+		expect_whole(err.message, sizeof(err.message) - strlen(": inner"), 0, characters[c]);
 		assert_int_equal(err.status, RV_FAILED);
+		/* both too long: the beginning of the one, the end of the other */
+		rv_fail(&err, RV_FAILED, "%.*s reason", 1000 / (int)strlen(characters[c]) * (int)strlen(characters[c]),
+			many.bytes);
+		rv_context(&err, "%s", many.bytes);
+		assert_true(rv_ends_with(err.message, " reason"));
+		char *colon = strstr(err.message, ": ");
+		assert_non_null(colon);
+		*colon = '\0';
+		expect_whole(err.message, 256, 0, characters[c]);
+		colon[strlen(colon + 2) + 2 - strlen(" reason")] = '\0';
+		expect_whole(colon + 2, sizeof(err.message) - 256 - strlen(" reason"), 0, characters[c]);
 	}
 }
 
