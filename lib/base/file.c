@@ -116,6 +116,9 @@ enum rv_status rv_read_some(int fd, void *p, size_t size, size_t *ret_n, const c
 		}
 		if (errno != EINTR)
 			return rv_fail_errno(err, RV_LOCAL_IO, "read %s", what);
+		/* A pipe may stay silent for ever. */
+		if (rv_should_stop())
+			return rv_fail(err, RV_FAILED, "stopped while reading %s", what);
 	}
 }
 
@@ -584,7 +587,8 @@ enum rv_status rv_lock_take(struct rv_lock *lock, const char *path, enum rv_lock
 {
 	int64_t deadline = timeout_ms < 0 ? INT64_MAX : rv_clock_monotonic_ms() + timeout_ms;
 	int64_t pause_ms = 1;
-	bool none;
+	/* Whoever was stopped before may need the lock to end well, but does not wait for ever. */
+	bool none, stopped_before = rv_should_stop() && timeout_ms >= 0;
 	for (;;) {
 		RV_CLEANUP(rv_close_p)
 		int fd = open_lock(path, kind, mode, &none);
@@ -602,6 +606,9 @@ enum rv_status rv_lock_take(struct rv_lock *lock, const char *path, enum rv_lock
 			if (rv_clock_monotonic_ms() >= deadline)
 				return rv_fail(err, RV_LOCKED, "%s is held by another process",
 					       path);
+			if (rv_should_stop() && !stopped_before)
+				return rv_fail(err, RV_FAILED, "stopped while waiting for %s, which another "
+							       "process holds", path);
 			/* Polling, not F_OFD_SETLKW: the wait must end at a deadline. */
 			struct timespec ts = { pause_ms / 1000, pause_ms % 1000 * 1000000 };
 			nanosleep(&ts, NULL);

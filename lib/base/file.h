@@ -37,7 +37,7 @@ enum rv_status rv_write_all(int fd, const void *p, size_t len, const char *what,
 /* The same at an offset, with pwrite(2): not for files opened with O_APPEND. */
 enum rv_status rv_pwrite_all(int fd, const void *p, size_t len, uint64_t offset, const char *what,
 			     struct rv_error *err) RV_MUST_CHECK;
-/* read(2) once, EINTR continued; *ret_n = 0 at the end of the file. */
+/* read(2) once, EINTR continued; *ret_n = 0 at the end of the file. RV_FAILED: a stop came in the wait. */
 enum rv_status rv_read_some(int fd, void *p, size_t size, size_t *ret_n, const char *what,
 			    struct rv_error *err) RV_MUST_CHECK;
 /* pread(2) until `len` bytes or the end; *ret_n says how many there were. */
@@ -129,9 +129,9 @@ struct rv_lock {
 	int fd; /* -1: not held */
 };
 #define RV_LOCK_INIT { .fd = -1 }
-/* timeout_ms: 0 do not wait, -1 wait for ever. RV_LOCKED when the time is over; RV_LOCAL_IO when
- * the file system cannot lock (never runs unlocked). The file is created 0600 (`mode` 0) or as
- * `mode` says. A shared lock asks for no more than reading the file; where it is not there and this
+/* timeout_ms: 0 do not wait, -1 wait for ever. RV_LOCKED when the time is over; RV_FAILED when a stop came in
+ * the wait; RV_LOCAL_IO when the file system cannot lock (never runs unlocked). The file is created 0600 (`mode`
+ * 0) or as `mode` says. A shared lock asks for no more than reading the file; where it is not there and this
  * process may not make it (a read-only medium), RV_OK comes without a lock, fd -1. */
 enum rv_status rv_lock_take(struct rv_lock *lock, const char *path, enum rv_lock_kind kind,
 			    int64_t timeout_ms, mode_t mode, struct rv_error *err) RV_MUST_CHECK;

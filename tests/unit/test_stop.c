@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/stop.h"
 #include "cli/output.h"
 
@@ -103,6 +104,38 @@ static int read_is_interrupted(void)
 	if (!rv_stop_signal())
 		n = read(ends[0], &c, 1);
 	return n < 0 && errno == EINTR && rv_stop_signal() == SIGTERM ? 0 : 2;
+}
+
+/* A lock that somebody keeps, and a pipe that stays silent: river's own waits end as well. */
+static int waits_end(void)
+{
+	char path[] = "/tmp/river-stop-XXXXXX", c;
+	struct rv_lock held = RV_LOCK_INIT, wanted = RV_LOCK_INIT;
+	struct rv_error err = RV_ERROR_INIT;
+	int ends[2];
+	size_t n;
+	signal(SIGTERM, SIG_DFL);
+	rv_stop_install();
+	close(mkstemp(path));
+	if (pipe(ends) != 0 || rv_lock_take(&held, path, RV_LOCK_EXCLUSIVE, 0, 0, &err) != RV_OK)
+		return 1;
+	stop_soon();
+	enum rv_status status = rv_lock_take(&wanted, path, RV_LOCK_EXCLUSIVE, 60000, 0, &err);
+	unlink(path);
+	if (status != RV_FAILED || !strstr(err.message, "stopped while waiting for /tmp/river-stop-"))
+		return 2;
+	/* who was stopped before has its time, and no more */
+	if (rv_lock_take(&wanted, path, RV_LOCK_EXCLUSIVE, 0, 0, &err) != RV_OK)
+		return 3;
+	rv_lock_release(&held);
+	held = wanted;
+	wanted = (struct rv_lock)RV_LOCK_INIT;
+	if (rv_lock_take(&wanted, path, RV_LOCK_EXCLUSIVE, 20, 0, &err) != RV_LOCKED ||
+	    rv_lock_take(&wanted, path, RV_LOCK_EXCLUSIVE, -1, 0, &err) != RV_FAILED)
+		return 4;
+	unlink(path);
+	return rv_read_some(ends[0], &c, 1, &n, "a pipe", &err) == RV_FAILED &&
+	       strcmp(err.message, "stopped while reading a pipe") == 0 ? 0 : 5;
 }
 
 static int ignored_stays(void)
@@ -194,6 +227,7 @@ static void test_12_signals(void **state)
 	assert_int_equal(in_child(second_leaves), 128 + SIGINT);
 	assert_int_equal(in_child(calls_are_not_restarted), 0);
 	assert_int_equal(in_child(read_is_interrupted), 0);
+	assert_int_equal(in_child(waits_end), 0);
 	assert_int_equal(in_child(ignored_stays), 0);
 	assert_int_equal(in_child(uninstalled), 128 + SIGPIPE);
 }
