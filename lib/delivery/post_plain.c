@@ -269,7 +269,7 @@ static void answered(struct plain *p, struct lane *lane, bool whole)
 		return;
 	}
 	if (verdict == RV_POST_AGAIN) {
-		int64_t retry_after_ms = a->retry_after_ms;
+		int64_t retry_after_ms = rv_http_answer_retry_after_ms(a, rv_clock_ms());
 
 		failed(p, lane, retry_after_ms, "it answers %d", status);
 		return;

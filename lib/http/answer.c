@@ -38,9 +38,14 @@ static enum rv_http_answer_state broken(struct rv_http_answer *a, const char *wh
 static enum rv_http_answer_state done(struct rv_http_answer *a)
 {
 	a->keep = !a->close && (!a->old || a->keep_alive) && a->part != TO_CLOSE;
-	if (a->retry_date_ms >= 0 && a->date_ms >= 0)
-		a->retry_after_ms = a->retry_date_ms > a->date_ms ? a->retry_date_ms - a->date_ms : 0;
 	return RV_HTTP_ANSWER_DONE;
+}
+
+int64_t rv_http_answer_retry_after_ms(const struct rv_http_answer *a, int64_t now_ms)
+{
+	if (a->retry_date_ms < 0)
+		return a->retry_after_ms;
+	return rv_http_wait_until_ms(a->retry_date_ms, a->date_ms, now_ms);
 }
 
 static bool is_digit(char c)
@@ -129,7 +134,7 @@ static const char *header(struct rv_http_answer *a)
 		const char *v = header_value(a, name_len);
 
 		if (rv_parse_u64(v, strlen(v), &n))
-			a->retry_after_ms = n > 604800 ? 604800000 : (int64_t)n * 1000;
+			a->retry_after_ms = rv_http_wait_s_ms(n);
 		else if (!rv_http_parse_date(v, &a->retry_date_ms))
 			a->retry_date_ms = -1;
 	}

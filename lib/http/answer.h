@@ -25,7 +25,6 @@ struct rv_http_answer {
 	/* DONE: */
 	int status;
 	bool keep;                /* the connection may be used again */
-	int64_t retry_after_ms;   /* -1: not said; a date counts from the answer's own Date */
 	const char *fault;
 	/* its own: */
 	unsigned part;
@@ -37,13 +36,15 @@ struct rv_http_answer {
 	uint64_t body_bytes;
 	bool old;                 /* HTTP/1.0 */
 	bool has_length, chunked, close, keep_alive;
-	int64_t date_ms, retry_date_ms;
+	int64_t date_ms, retry_after_ms, retry_date_ms; /* -1: not said */
 };
 void rv_http_answer_init(struct rv_http_answer *answer);
 /* Takes bytes up to the end of the answer; *ret_used says how many. Not to be called after DONE or BROKEN.
  * `len` 0: the server closed, which ends a body without a length. Interim answers (1xx) are passed over. */
 enum rv_http_answer_state rv_http_answer_feed(struct rv_http_answer *answer, const char *p, size_t len,
 					      size_t *ret_used);
+/* How long a DONE one asks to wait, as rv_http_retry_after_ms has it; -1: it does not say. */
+int64_t rv_http_answer_retry_after_ms(const struct rv_http_answer *answer, int64_t now_ms);
 /* Nothing of an answer has come yet. */
 bool rv_http_answer_fresh(const struct rv_http_answer *answer);
 

@@ -155,6 +155,9 @@ int64_t rv_http_backoff_ms(unsigned attempt, int64_t base_ms, int64_t max_ms);
 void rv_http_encode(struct rv_strbuf *out, const char *bytes, size_t len, bool keep_slash);
 /* "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110, 5.6.7); false when it is not exactly that. */
 bool rv_http_parse_date(const char *s, int64_t *ret_ms);
+/* What Retry-After's seconds, or its date beside the answer's own (-1: it has none), ask for; at most a week. */
+int64_t rv_http_wait_s_ms(uint64_t seconds);
+int64_t rv_http_wait_until_ms(int64_t until_ms, int64_t date_ms, int64_t now_ms);
 /* How long an answer asks to wait, at most a week: x-amz-retry-after (ms) or Retry-After (seconds, or a date,
  * which counts from the answer's own Date, else from now_ms); -1: it does not say. */
 int64_t rv_http_retry_after_ms(const struct rv_http_response *response, int64_t now_ms);

@@ -79,27 +79,35 @@ bool rv_http_parse_date(const char *s, int64_t *ret_ms)
 	return true;
 }
 
+#define WEEK_MS (7 * 86400 * INT64_C(1000))
+
+int64_t rv_http_wait_s_ms(uint64_t seconds)
+{
+	return seconds > (uint64_t)WEEK_MS / 1000 ? WEEK_MS : (int64_t)seconds * 1000;
+}
+
+int64_t rv_http_wait_until_ms(int64_t until_ms, int64_t date_ms, int64_t now_ms)
+{
+	/* The server's own clock, when it says what that shows. */
+	int64_t wait_ms = until_ms - (date_ms >= 0 ? date_ms : now_ms);
+
+	return wait_ms < 0 ? 0 : wait_ms > WEEK_MS ? WEEK_MS : wait_ms;
+}
+
 int64_t rv_http_retry_after_ms(const struct rv_http_response *response, int64_t now_ms)
 {
-	const int64_t week_ms = 7 * 86400 * INT64_C(1000);
 	const char *ms_text = rv_http_headers_get(&response->headers, "x-amz-retry-after");
 	const char *text = rv_http_headers_get(&response->headers, "Retry-After");
-	int64_t date_ms, wait_ms = -1;
+	int64_t date_ms;
 	uint64_t n;
 
-	if (ms_text && rv_parse_u64(ms_text, strlen(ms_text), &n)) {
-		wait_ms = n > (uint64_t)week_ms ? week_ms : (int64_t)n;
-	} else if (text && rv_parse_u64(text, strlen(text), &n)) {
-		wait_ms = n > (uint64_t)week_ms / 1000 ? week_ms : (int64_t)n * 1000;
-	} else if (text && rv_http_parse_date(text, &date_ms)) {
-		/* The server's own clock, when it says what that shows. */
-		wait_ms = date_ms - (response->date_ms >= 0 ? response->date_ms : now_ms);
-		if (wait_ms < 0)
-			wait_ms = 0;
-		if (wait_ms > week_ms)
-			wait_ms = week_ms;
-	}
-	return wait_ms;
+	if (ms_text && rv_parse_u64(ms_text, strlen(ms_text), &n))
+		return n > (uint64_t)WEEK_MS ? WEEK_MS : (int64_t)n;
+	if (text && rv_parse_u64(text, strlen(text), &n))
+		return rv_http_wait_s_ms(n);
+	if (text && rv_http_parse_date(text, &date_ms))
+		return rv_http_wait_until_ms(date_ms, response->date_ms, now_ms);
+	return -1;
 }
 
 /* ---- secrets ---- */

@@ -57,9 +57,13 @@ static void test_right(void **state)
 		  "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 0\r\n\r\n", 429, true, 0, 10000 },
 		{ "HTTP/1.1 429 No\r\nRetry-After: soon\r\nContent-Length: 0\r\n\r\n", 429, true, 0, -1 },
 		{ "HTTP/1.1 429 No\r\nRetry-After: 99999999\r\nContent-Length:\t0\t\r\n\r\n", 429, true, 0, 604800000 },
-		/* a time tells nothing without that of the service, and one that was is now */
+		/* a time without that of the service counts from ours, 08:49:40, and one that was is now */
 		{ "HTTP/1.1 429 No\r\nRetry-After: Sun, 06 Nov 1994 08:49:47 GMT\r\nDate: today\r\n"
-		  "Content-Length: 0\r\n\r\n", 429, true, 0, -1 },
+		  "Content-Length: 0\r\n\r\n", 429, true, 0, 7000 },
+		{ "HTTP/1.1 429 No\r\nRetry-After: Sun, 06 Nov 1994 08:49:39 GMT\r\n"
+		  "Content-Length: 0\r\n\r\n", 429, true, 0, 0 },
+		{ "HTTP/1.1 429 No\r\nRetry-After: Sun, 06 Nov 2094 08:49:47 GMT\r\n"
+		  "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 0\r\n\r\n", 429, true, 0, 604800000 },
 		{ "HTTP/1.1 429 No\r\nRetry-After: Sun, 06 Nov 1994 08:49:47 GMT\r\n"
 		  "Date: Sun, 06 Nov 1994 08:49:57 GMT\r\nContent-Length: 0\r\n\r\n", 429, true, 0, 0 },
 		/* as long as names and words that count */
@@ -80,7 +84,7 @@ static void test_right(void **state)
 			assert_int_equal(a.status, right[i].status);
 			assert_int_equal(a.keep, right[i].keep);
 			assert_int_equal(left, right[i].left);
-			assert_int_equal(a.retry_after_ms, right[i].retry_after_ms);
+			assert_int_equal(rv_http_answer_retry_after_ms(&a, 784111780000), right[i].retry_after_ms);
 		}
 }
 
