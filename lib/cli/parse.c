@@ -261,6 +261,7 @@ static void list_add_split(struct rv_cli_args *args, struct rv_opt_list *list, c
 static enum rv_status set_value(const struct rv_opt *o, const char *text, const char *where,
 				struct rv_cli_args *args, void *options, struct rv_error *err)
 {
+	uint64_t number;
 	switch (o->type) {
 	case RV_OPT_FLAG:
 		if (!rv_cli_parse_bool(text, &MEMBER(bool, options, o)))
@@ -272,9 +273,10 @@ static enum rv_status set_value(const struct rv_opt *o, const char *text, const 
 		MEMBER(const char *, options, o) = text;
 		return RV_OK;
 	case RV_OPT_SIZE:
-		if (!rv_parse_size(text, &MEMBER(uint64_t, options, o)))
+		if (!rv_parse_size(text, &number) || number == RV_OPT_NOT_GIVEN)
 			return rv_fail(err, RV_USAGE, "%s: '%s' is not a size, as in 512KiB or 64MiB",
 				       where, text);
+		MEMBER(uint64_t, options, o) = number;
 		return RV_OK;
 	case RV_OPT_DURATION:
 		if (!rv_parse_duration(text, &MEMBER(int64_t, options, o)))
@@ -283,8 +285,9 @@ static enum rv_status set_value(const struct rv_opt *o, const char *text, const 
 				       where, text);
 		return RV_OK;
 	case RV_OPT_COUNT:
-		if (!rv_parse_u64(text, strlen(text), &MEMBER(uint64_t, options, o)))
+		if (!rv_parse_u64(text, strlen(text), &number) || number == RV_OPT_NOT_GIVEN)
 			return rv_fail(err, RV_USAGE, "%s: '%s' is not a whole number", where, text);
+		MEMBER(uint64_t, options, o) = number;
 		return RV_OK;
 	case RV_OPT_CHOICE: {
 		RV_CLEANUP(rv_strbuf_release) struct rv_strbuf all = RV_STRBUF_INIT;

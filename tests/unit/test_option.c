@@ -173,6 +173,11 @@ static void test_mistakes(void **state)
 	BAD(&p, "option '--batch-size': '12 apples' is not a size, as in 512KiB or 64MiB", "",
 	    "-b", "12 apples");
 	BAD(&p, "option '--max-rejects': '-1' is not a whole number", "", "--max-rejects=-1");
+	/* what stands for one that is not given */
+	BAD(&p, "option '--max-rejects': '18446744073709551615' is not a whole number", "",
+	    "--max-rejects=18446744073709551615");
+	BAD(&p, "option '--batch-size': '18446744073709551615' is not a size, as in 512KiB or 64MiB", "",
+	    "--batch-size=18446744073709551615");
 	BAD(&p, "option '--age': 'soon' is not a duration, as in 250ms, 60s, 15m or 7d", "",
 	    "--age=soon");
 }
