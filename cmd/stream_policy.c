@@ -27,16 +27,23 @@ static enum rv_status check(const struct rv_profile *profile, struct rv_error *e
 	return err->status;
 }
 
-static void print_one(struct rv_command_context *cx, const struct rv_stream *stream,
-		      const char *region)
+/* Its business may have a lake of its own. */
+static enum rv_status print_one(struct rv_command_context *cx, const struct rv_stream *stream,
+				const char *region, struct rv_error *err)
 {
+	RV_CLEANUP(rv_profile_release_p) struct rv_profile own = { 0 };
 	char name[RV_STREAM_TEXT];
+
+	rv_profile_of_business(cx->profile, stream->business, &own);
+	if (check(&own, err) != RV_OK)
+		return err->status;
 	json_t *json = json_pack("{s:s, s:o}", "stream", rv_stream_text(stream, name), "policies",
-				 rv_wire_policies(cx->profile, stream, region));
+				 rv_wire_policies(&own, stream, region));
 	RV_CLEANUP(rv_free_p) char *text = json_dumps(json, JSON_INDENT(2));
 
 	rv_out_printf(cx->out, "%s\n", text);
 	rv_out_json(cx->out, json);
+	return RV_OK;
 }
 
 enum rv_status river_policy_print(struct rv_command_context *cx,
@@ -45,10 +52,11 @@ enum rv_status river_policy_print(struct rv_command_context *cx,
 	const struct rv_profile *profile = cx->profile;
 	RV_CLEANUP(rv_free_p) char *region = NULL;
 
-	if (check(profile, err) != RV_OK || rv_wire_region(profile, &region, err) != RV_OK)
+	if (rv_wire_region(profile, &region, err) != RV_OK)
 		return err->status;
 	for (size_t i = 0; i < definitions->count; i++)
-		print_one(cx, &definitions->items[i].stream, region);
+		if (print_one(cx, &definitions->items[i].stream, region, err) != RV_OK)
+			return err->status;
 	if (is_firehose(profile) && !profile->delivery_role_arn)
 		rv_note("account and role are not known: * stands for them until delivery.role_arn is set");
 	if (is_firehose(profile) && !region)

@@ -39,6 +39,28 @@ test_expect_success 'for Snowflake, the role that reads the lake, unless a stage
 	test_grep ! snowflake_role actual
 '
 
+test_expect_success 'a business with a lake of its own needs what that lake needs' '
+	cat >businesses.yaml <<-\YAML &&
+	default_profile: prod
+	profiles:
+	  prod:
+	    lake: s3://acme-lake/river
+	    aws: { region: eu-west-1 }
+	    warehouse: { type: snowflake, connection: main, database: RIVER, storage_integration: RIVER_S3 }
+	    businesses:
+	      vista: { connection: vista, database: VISTA, lake: "s3://vista-lake/v" }
+	      near: { connection: vista, database: NEAR }
+	YAML
+	for stream in vista/clicks near/clicks web/clicks
+	do
+		RIVER_CONFIG=businesses.yaml river stream create $stream --print-policy >policy || return 1
+		grep -o "arn:aws:s3:::[a-z-]*" policy | sort -u
+	done >buckets &&
+	printf "arn:aws:s3:::%s\n" vista-lake acme-lake acme-lake >expected && test_cmp expected buckets &&
+	RIVER_CONFIG=businesses.yaml river stream create vista/clicks --print-policy >policy &&
+	test_grep "s3:::vista-lake/v/data/vista/clicks/" policy
+'
+
 # Neither credentials nor a network: no call that opens a socket.
 test_expect_success 'nobody is asked' '
 	AWS_ACCESS_KEY_ID=x AWS_SECRET_ACCESS_KEY=$test_canary \
