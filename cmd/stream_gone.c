@@ -1,7 +1,6 @@
 /* What this host knows of a stream that is not in the catalog; see the header. */
 #include "stream_gone.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -32,6 +31,7 @@ static enum rv_status see_run(void *arg, const char *name, struct rv_error *err 
 	search->left_runs++;
 	if (status != RV_OK || rv_run_intake_totals(run, &intake, &why) != RV_OK) {
 		search->gone->runs++;
+		search->gone->unread++;
 		return RV_OK;
 	}
 	rv_run_totals(run, &totals);
@@ -69,6 +69,23 @@ enum rv_status river_gone_find(const struct rv_profile *profile, const struct rv
 	return rv_state_each(profile->state_dir, lake->url, see_state, &search, err);
 }
 
+/* "3 accepted records and 1 run that cannot be read" */
+static char *what_waits(const struct river_gone *gone, bool *ret_one)
+{
+	char records[RV_NUMBER_TEXT], unread[RV_NUMBER_TEXT];
+	RV_CLEANUP(rv_free_p)
+	char *first = gone->records || !gone->unread
+			      ? rv_asprintf("%s accepted record%s", rv_format_count(gone->records, records),
+					    gone->records == 1 ? "" : "s")
+			      : rv_strdup("");
+
+	*ret_one = gone->records + gone->unread == 1;
+	if (!gone->unread)
+		return rv_take(first);
+	return rv_asprintf("%s%s%s run%s that cannot be read", first, *first ? " and " : "",
+			   rv_format_count(gone->unread, unread), gone->unread == 1 ? "" : "s");
+}
+
 enum rv_status river_gone_refuse(const struct rv_profile *profile, const struct rv_store *lake,
 				 const struct rv_stream *stream, struct rv_error *err)
 {
@@ -87,8 +104,11 @@ enum rv_status river_gone_refuse(const struct rv_profile *profile, const struct 
 	}
 	if (status != RV_OK || !gone.runs)
 		return status;
-	rv_fail(err, RV_CONFLICT, "%" PRIu64 " accepted records of %s/%s are not in the lake yet", gone.records,
-		stream->business, stream->name);
+	bool one;
+	RV_CLEANUP(rv_free_p) char *what = what_waits(&gone, &one);
+
+	rv_fail(err, RV_CONFLICT, "%s of %s/%s %s not in the lake yet", what, stream->business, stream->name,
+		one ? "is" : "are");
 	rv_hint(err, "'river spool flush' delivers them; 'river spool export' copies them; "
 		     "'river stream delete %s/%s --abandon-spool' deletes the stream all the same",
 		stream->business, stream->name);
@@ -109,7 +129,8 @@ void river_gone_explain(const struct rv_command_context *cx, const char *name, s
 	RV_CLEANUP(rv_stream_release_p) struct rv_stream stream;
 	struct rv_error ignored = RV_ERROR_INIT;
 	struct river_gone gone;
-	char text[RV_STREAM_TEXT], object[RV_STREAM_PLACE_MAX], count[RV_NUMBER_TEXT];
+	char text[RV_STREAM_TEXT], object[RV_STREAM_PLACE_MAX];
+	bool one;
 
 	rv_stream_init(&stream);
 	/* A bucket that is not there says so itself. */
@@ -119,11 +140,10 @@ void river_gone_explain(const struct rv_command_context *cx, const char *name, s
 		return;
 	rv_stream_text(&stream, text);
 	rv_stream_catalog_name(&stream, object);
+	RV_CLEANUP(rv_free_p) char *what = what_waits(&gone, &one);
 	RV_CLEANUP(rv_free_p)
-	char *waits = gone.runs ? rv_asprintf("; %s accepted record%s of it wait%s on this host and %s kept",
-					      rv_format_count(gone.records, count),
-					      gone.records == 1 ? "" : "s", gone.records == 1 ? "s" : "",
-					      gone.records == 1 ? "is" : "are")
+	char *waits = gone.runs ? rv_asprintf("; %s of it wait%s on this host and %s kept", what,
+					      one ? "s" : "", one ? "is" : "are")
 				: rv_strdup("");
 
 	if (lake_is_empty(cx->lake)) {

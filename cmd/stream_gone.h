@@ -14,7 +14,8 @@
 
 struct river_gone {
 	bool known;                 /* it was pushed to from here */
-	uint64_t runs, records;     /* that wait here; a run that cannot be read may hold some */
+	uint64_t runs, records;     /* that wait here */
+	uint64_t unread;            /* of the runs, those that cannot be read: they may hold some */
 	char id[RV_ULID_TEXT];      /* the newest stream of that name with runs left over here; "": none */
 };
 /* What cx->lake's state on this host knows of `stream`; by its name. */

@@ -287,6 +287,15 @@ test_expect_success '49: a damaged journal: line and byte, the run set aside who
 	landed >got && echo "{\"n\":9}" >expected && test_cmp expected got
 '
 
+test_expect_success 'what a damaged run accepted nobody can count: its stream is not deleted, and no number is made up' '
+	left_over && open_lake && flip "$run/journal" 60 &&
+	test_expect_code 6 river stream delete web/clicks --yes 2>err &&
+	test_grep "^river: 1 run that cannot be read of web/clicks is not in the lake yet" err &&
+	mv lake/_river/streams/web/clicks.json kept.json &&
+	test_expect_code 5 river push web/clicks </dev/null 2>err &&
+	test_grep "; 1 run that cannot be read of it waits on this host and is kept" err
+'
+
 test_expect_success 'a run of the same name is set aside once more, and the first one stays' '
 	fresh && echo "{\"n\":1}" >a.ndjson && river push web/clicks a.ndjson &&
 	state=$(echo "$HOME"/.local/state/river/*/web/clicks/*) &&
