@@ -307,7 +307,7 @@ static enum rv_status write_receipt(const char *path, const char *stream,
 	rv_json_dump(&text, o);
 	json_decref(o);
 	rv_strbuf_putc(&text, '\n');
-	return rv_replace_file(path, text.bytes, text.len, 0, err);
+	return rv_out_to_file(path, text.bytes, text.len, 0, err);
 }
 
 /* ---- the command ---- */

@@ -105,7 +105,7 @@ enum rv_status river_plan_save(struct rv_command_context *cx, const struct river
 	RV_CLEANUP(rv_free_p) char *text = json_dumps(json, JSON_INDENT(1));
 
 	json_decref(json);
-	return rv_replace_file(path, text, strlen(text), 0600, err);
+	return rv_out_to_file(path, text, strlen(text), 0600, err);
 }
 
 /* ---- applying --------------------------------------------------------------------------------- */

@@ -2,13 +2,16 @@
 #include "cli/output.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/stop.h"
 
@@ -248,6 +251,18 @@ void rv_out_table_end(struct rv_out *out)
 	}
 	free(widths);
 	table_release(out);
+}
+
+enum rv_status rv_out_to_file(const char *path, const void *p, size_t len, mode_t mode,
+			      struct rv_error *err)
+{
+	struct stat st;
+	if (lstat(path, &st) < 0 || S_ISREG(st.st_mode))
+		return rv_replace_file(path, p, len, mode, err);
+	RV_CLEANUP(rv_close_p) int fd = rv_open_waiting(path, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0)
+		return rv_fail_errno(err, RV_LOCAL_IO, "open %s", path);
+	return rv_write_all(fd, p, len, path, err);
 }
 
 enum rv_status rv_out_finish(struct rv_out *out, struct rv_error *err)

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/error.h"
 #include "base/strbuf.h"
@@ -49,10 +50,15 @@ void rv_out_table_begin(struct rv_out *out, const char *const *headers, const bo
 void rv_out_table_row(struct rv_out *out, const char *const *cells);
 void rv_out_table_end(struct rv_out *out);
 enum rv_status rv_out_finish(struct rv_out *out, struct rv_error *err) RV_MUST_CHECK;
+/* A result into the file that a user named, as rv_replace_file; what is no plain file (/dev/stdout,
+ * /dev/null, a FIFO, a link) is written to and stays what it is. RV_LOCAL_IO. */
+enum rv_status rv_out_to_file(const char *path, const void *p, size_t len, mode_t mode,
+			      struct rv_error *err) RV_MUST_CHECK;
 
 /* Standard error. "river: text"; control characters become '?'. rv_note is silent under -q,
- * rv_verbose speaks only with -v, rv_warn always. */
+ * rv_verbose speaks only with -v, rv_warn always, and rv_ask too, as its answer is waited for. */
 void rv_note(const char *fmt, ...) RV_PRINTF(1, 2);
+void rv_ask(const char *fmt, ...) RV_PRINTF(1, 2);
 void rv_verbose(const char *fmt, ...) RV_PRINTF(1, 2);
 void rv_warn(const char *fmt, ...) RV_PRINTF(1, 2);
 /* What a flow tells while it works, as the `note` and `warn` of its parameters: notes for who watches, on a

@@ -193,6 +193,16 @@ test_expect_success 'a plan is kept in a file, and applied exactly or not at all
 	river stream apply -f kept --prune --out plan.json >out && river stream apply --plan plan.json >out &&
 	river stream diff -f kept
 '
+test_expect_success 'what is no plain file stays what it is, and gets the plan' '
+	mkfifo pipe && exec 9<>pipe &&
+	test_when_finished "exec 9>&-" &&
+	river stream apply -f kept --out pipe >out && test -p pipe &&
+	head -n 1 <&9 >got && echo "{" >expected && test_cmp expected got &&
+	echo old >real.json && ln -s real.json link.json &&
+	river stream apply -f kept --out link.json >out && test -h link.json &&
+	test_grep fingerprint real.json && test_grep ! old real.json &&
+	test_expect_code 10 river stream apply -f kept --out kept >out 2>err && test_grep "open kept: Is a directory" err
+'
 test_expect_success 'what is no plan is refused, and a plan goes with nothing else' '
 	echo "{}" >no.json && test_expect_code 3 river stream apply --plan no.json 2>err &&
 	test_grep "no.json is no plan of river" err &&
