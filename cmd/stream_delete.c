@@ -153,9 +153,9 @@ static enum rv_status confirm(const struct target *target, bool data, struct rv_
 	describe(target, &what);
 	for (size_t i = 0; i < target->resources.count; i++)
 		if (target->views[i].state)
-			rv_note("%s %s goes as well; what it took and did not write yet may be lost",
+			rv_warn("%s %s goes as well; what it took and did not write yet may be lost",
 				target->resources.items[i]->ops->kind, target->views[i].name);
-	rv_note("delete stream %s, %s %s? [y/N]", name, data ? "and with it" : "but keep", what.bytes);
+	rv_ask("delete stream %s, %s %s? [y/N]", name, data ? "and with it" : "but keep", what.bytes);
 	if (!fgets(answer, sizeof(answer), stdin) || (answer[0] != 'y' && answer[0] != 'Y'))
 		return rv_fail(err, RV_FAILED, "nothing was deleted");
 	return RV_OK;

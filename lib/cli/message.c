@@ -117,6 +117,14 @@ void rv_note(const char *fmt, ...)
 	va_end(ap);
 }
 
+void rv_ask(const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	say("", "question", "", fmt, ap);
+	va_end(ap);
+}
+
 void rv_verbose(const char *fmt, ...)
 {
 	if (messages.loudness < 1)

@@ -174,6 +174,10 @@ test_expect_success PTY '176: on a terminal it asks, and takes only yes' '
 	test_grep "delete stream web/asked, but keep nothing" out &&
 	test_grep "nothing was deleted" out &&
 	river stream show web/asked >out &&
+	echo n | test_expect_code 1 script -qec "river -q stream delete web/asked" /dev/null >out &&
+	test_grep "delete stream web/asked, but keep nothing" out &&
+	echo n | test_expect_code 1 script -qec "river --output json stream delete web/asked" /dev/null >out &&
+	test_grep "{\"v\":1,\"question\":\"delete stream web/asked, but keep nothing? " out &&
 	echo y | script -qec "river stream delete web/asked" /dev/null >out &&
 	test_grep "web/asked: deleted" out &&
 	test_expect_code 5 river stream show web/asked
