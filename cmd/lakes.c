@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "config/stream.h"
 #include "flow/catalog.h"
+#include "stream_plan.h"
 
 static bool has_own_lake(const struct rv_profile *home, const struct rv_business *b)
 {
@@ -132,6 +133,11 @@ static enum rv_status pass_on(void *arg, const char *name, struct rv_error *err)
 	struct walk *walk = arg;
 	enum rv_status status = walk->each(walk->arg, name, err);
 
+	if (river_is_about_one(status)) {
+		rv_context(err, "stream %s", name);
+		note_failure(walk->lakes, err);
+		return RV_OK;
+	}
 	walk->ended = status != RV_OK;
 	return status;
 }

@@ -30,7 +30,8 @@ enum rv_status river_lakes_each(struct river_lakes *lakes,
 				enum rv_status (*each)(void *arg, struct rv_error *err), void *arg,
 				struct rv_error *err) RV_MUST_CHECK;
 /* The streams of all of them, as rv_catalog_list has those of one: each name once, in bytewise order. cx is in
- * the lake of the stream when `each` is called; that it ends the list is not noted. */
+ * the lake of the stream when `each` is called. What `each` fails with for this stream alone, such as a damaged
+ * definition, is noted like a lake's failure; anything else ends the list and is not noted. */
 enum rv_status river_lakes_streams(struct river_lakes *lakes, const char *prefix, const char *after,
 				   enum rv_status (*each)(void *arg, const char *name,
 							  struct rv_error *err),

@@ -119,12 +119,15 @@ static enum rv_status list_run(struct rv_command_context *cx, void *options, int
 	enum rv_status status = river_lakes_streams(&lakes, operands_count ? operands[0] : "",
 						    listing.options->after, list_name, &listing, err);
 
-	if (listing.more || listing.unwanted)
+	if (listing.unwanted)
 		status = RV_OK;
+	if (listing.more) { /* a whole page, but for what failed in it */
+		*err = lakes.worst;
+		status = err->status;
+	}
 	if (listing.options->all_columns)
 		rv_out_table_end(cx->out);
-	if (status == RV_OK && listing.more && listing.count > 0 &&
-	    (rv_messages_terminal() || cx->verbose))
+	if (listing.more && listing.count > 0 && (rv_messages_terminal() || cx->verbose))
 		rv_note("there are more: --after %s", listing.last);
 	return status;
 }

@@ -64,6 +64,19 @@ test_expect_success 'names only: a definition that is damaged is listed all the 
 	test_cmp expected out &&
 	test_expect_code 12 river stream list web/d --long 2>err &&
 	test_grep "_river/streams/web/damaged.json" err &&
+	river stream list web/ >names && test_line_count = 5 names &&
+	test_expect_code 12 river stream list web/ --long >out 2>err &&
+	sed 1d out | cut -d" " -f1 >long && grep -v damaged names >expected && test_cmp expected long &&
+	test_grep "_river/streams/web/damaged.json" err &&
+	river stream list web/ >names && test_expect_code 12 river -v stream list web/ --long --limit 4 >out 2>err &&
+	test_line_count = 4 out && test_grep "web/damaged.json" err && test_grep "there are more: --after web/damaged" err &&
+	test_expect_code 12 river status >out 2>err &&
+	sed 1d out | cut -d" " -f1 >seen && river stream list >names && grep -v damaged names >expected &&
+	test_cmp expected seen && test_grep "_river/streams/web/damaged.json" err &&
+	echo "{" >lake/_river/streams/web/broken.json &&
+	test_expect_code 12 river status --check >out 2>err && test_must_be_empty out &&
+	test_grep "^river: stream web/broken: " err && test_grep "^river: warning: stream web/damaged: " err &&
+	rm lake/_river/streams/web/broken.json &&
 	test_expect_code 12 river stream show web/damaged 2>err &&
 	river stream delete web/damaged --yes >out &&
 	test_path_is_missing lake/_river/streams/web/damaged.json

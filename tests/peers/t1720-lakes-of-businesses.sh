@@ -65,6 +65,9 @@ test_expect_success 'list: a lake that is out of reach is named and hides no oth
 	test_expect_code 4 river stream list >out 2>err &&
 	printf "%s\n" main/clicks near/x web/clicks web_shop/a >expected && test_cmp expected out &&
 	test_grep "^river: .*lake s3://vista/v" err &&
+	test_expect_code 4 river -v stream list --limit 2 >out 2>err &&
+	printf "%s\n" main/clicks near/x >expected && test_cmp expected out &&
+	test_grep "^river: .*lake s3://vista/v" err && test_grep "there are more: --after near/x" err &&
 	river stream list web >out 2>err && printf "%s\n" web/clicks web_shop/a >expected && test_cmp expected out &&
 	emul_no_script && away lake &&
 	test_expect_code 4 river stream list >out 2>err &&
