@@ -48,28 +48,15 @@ struct target {
 	struct rv_changes removal;      /* from it */
 };
 
-/* What of it is there, whatever its state: it can be removed all the same. */
 static enum rv_status look_at_resources(struct rv_command_context *cx, struct target *ret,
 					bool *ret_any, struct rv_error *err)
 {
 	*ret_any = false;
-	if (rv_wire_resources(cx->profile, &ret->resources, err) != RV_OK)
+	if (rv_wire_resources(cx->profile, &ret->resources, err) != RV_OK ||
+	    river_resources_look_to_remove(&ret->resources, &ret->stream, ret->views, err) != RV_OK)
 		return err->status;
-	for (size_t i = 0; i < ret->resources.count; i++) {
-		struct rv_resource *resource = ret->resources.items[i];
-
-		if (resource->ops->of_lake || !resource->ops->remove)
-			continue;
-		enum rv_status status = resource->ops->look(resource, &ret->stream, &ret->views[i], err);
-
-		if (status == RV_CONFLICT && !ret->views[i].state) {
-			rv_warn("it stays: %s", err->message);
-			rv_resource_view_release(&ret->views[i]);
-		} else if (status != RV_OK && status != RV_CONFLICT) {
-			return status;
-		}
+	for (size_t i = 0; i < ret->resources.count; i++)
 		*ret_any |= ret->views[i].state != NULL;
-	}
 	return RV_OK;
 }
 

@@ -149,6 +149,9 @@ static enum rv_status prune_lake(struct rv_command_context *cx, struct rv_store 
 			status = rv_catalog_get(lake, pruning.names[i], &step->stream, step->etag, err);
 			if (status == RV_OK && !params->only_compares)
 				status = refuse_waiting(plan, step, err);
+			if (status == RV_OK && !params->only_compares)
+				status = river_resources_look_to_remove(&place->resources, &step->stream,
+									step->views, err);
 		}
 		free(pruning.names[i]);
 	}
@@ -462,7 +465,8 @@ static enum rv_status run_with_resources(struct rv_command_context *cx, struct r
 		rv_hint(err, "the same command again goes on from there");
 		return err->status;
 	}
-	if (river_resources_make(resources, &step->stream, step->views, err) == RV_OK)
+	if (river_resources_make(resources, &step->stream, step->views, river_resources_deadline(cx), err) ==
+	    RV_OK)
 		return RV_OK;
 	return rv_context(err, "%s/%s is in the catalog, but not ready", step->stream.business,
 			  step->stream.name);
@@ -507,7 +511,8 @@ static enum rv_status make_lakes(struct rv_command_context *cx, const struct riv
 		const struct river_place *place = plan->places[i];
 
 		river_place_enter(cx, place);
-		if (river_resources_make(&place->resources, NULL, place->lake_views, err) != RV_OK)
+		if (river_resources_make(&place->resources, NULL, place->lake_views,
+					 river_resources_deadline(cx), err) != RV_OK)
 			return rv_context(err, "no stream was changed");
 	}
 	print_lakes(cx, plan, true);

@@ -162,9 +162,15 @@ int64_t river_resources_deadline(const struct rv_command_context *cx);
 enum rv_status river_resources_look(const struct rv_resources *resources,
 				    const struct rv_stream *stream, bool update,
 				    struct rv_resource_view *views, struct rv_error *err) RV_MUST_CHECK;
+/* Of a stream that is to be deleted, what goes with it: whatever is there, in any state. The views of what is
+ * not stay empty, and what is another lake's is warned of. */
+enum rv_status river_resources_look_to_remove(const struct rv_resources *resources,
+					      const struct rv_stream *stream,
+					      struct rv_resource_view *views,
+					      struct rv_error *err) RV_MUST_CHECK;
 enum rv_status river_resources_make(const struct rv_resources *resources,
 				    const struct rv_stream *stream,
-				    const struct rv_resource_view *views,
+				    const struct rv_resource_view *views, int64_t deadline_ms,
 				    struct rv_error *err) RV_MUST_CHECK;
 enum rv_status river_resources_settle(const struct rv_resources *resources,
 				      const struct rv_stream *stream,

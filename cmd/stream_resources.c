@@ -9,8 +9,10 @@
 /* Firehose is ready within a minute. */
 #define SETTLE_MS (10 * 60 * 1000)
 
-static const char *const planned[] = { "unchanged", "create", "finish", "replace", "update" };
-static const char *const done[] = { "unchanged", "created", "finished", "replaced", "updated" };
+static const char *const planned[] = { "unchanged", "create", "finish", "replace", "update",
+				       "delete" };
+static const char *const done[] = { "unchanged", "created", "finished", "replaced", "updated",
+				    "deleted" };
 
 const char *river_resource_word(enum rv_resource_action action, bool is_done)
 {
@@ -77,8 +79,33 @@ enum rv_status river_resources_look(const struct rv_resources *resources,
 	return RV_OK;
 }
 
+enum rv_status river_resources_look_to_remove(const struct rv_resources *resources,
+					      const struct rv_stream *stream,
+					      struct rv_resource_view *views, struct rv_error *err)
+{
+	for (size_t i = 0; i < resources->count; i++) {
+		struct rv_resource *resource = resources->items[i];
+		RV_CLEANUP(rv_resource_view_release) struct rv_resource_view view = { 0 };
+
+		if (resource->ops->of_lake || !resource->ops->remove)
+			continue;
+		enum rv_status status = resource->ops->look(resource, stream, &view, err);
+
+		if (status != RV_OK && status != RV_CONFLICT)
+			return status;
+		if (view.state)
+			views[i] = (struct rv_resource_view){ .action = RV_RESOURCE_REMOVE,
+							      .name = rv_take(view.name),
+							      .state = rv_take(view.state) };
+		else if (status == RV_CONFLICT)
+			rv_warn("it stays: %s", err->message);
+	}
+	return RV_OK;
+}
+
 enum rv_status river_resources_make(const struct rv_resources *resources, const struct rv_stream *stream,
-				    const struct rv_resource_view *views, struct rv_error *err)
+				    const struct rv_resource_view *views, int64_t deadline_ms,
+				    struct rv_error *err)
 {
 	for (size_t i = 0; i < resources->count; i++) {
 		struct rv_resource *resource = resources->items[i];
@@ -86,7 +113,7 @@ enum rv_status river_resources_make(const struct rv_resources *resources, const 
 		if (resource->ops->of_lake != (stream == NULL) ||
 		    views[i].action == RV_RESOURCE_UNCHANGED)
 			continue;
-		if (resource->ops->make(resource, stream, &views[i], err) != RV_OK)
+		if (resource->ops->make(resource, stream, &views[i], deadline_ms, err) != RV_OK)
 			return err->status;
 	}
 	return RV_OK;

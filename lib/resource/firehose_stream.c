@@ -293,10 +293,10 @@ static enum rv_status stream_settle(struct rv_resource *base, const struct rv_st
 /* ---- changing --------------------------------------------------------------------------------- */
 
 static enum rv_status make_new(struct stream_resource *r, const struct rv_stream *stream,
-			       const struct rv_resource_view *view, struct rv_error *err)
+			       const struct rv_resource_view *view, int64_t deadline_ms,
+			       struct rv_error *err)
 {
 	RV_CLEANUP(rv_firehose_stream_release) struct rv_firehose_stream wanted = { 0 };
-	int64_t deadline_ms = rv_clock_monotonic_ms() + UNSEEN_MS * 5;
 
 	if (!r->role_arn) {
 		rv_fail(err, RV_BAD_CONFIG, "delivery.role_arn is not set: the role Firehose writes to the lake with");
@@ -357,23 +357,22 @@ static enum rv_status bring_in_line(struct stream_resource *r, const struct rv_s
 }
 
 static enum rv_status stream_make(struct rv_resource *base, const struct rv_stream *stream,
-				  const struct rv_resource_view *view, struct rv_error *err)
+				  const struct rv_resource_view *view, int64_t deadline_ms,
+				  struct rv_error *err)
 {
 	struct stream_resource *r = self_of(base);
 
 	switch (view->action) {
 	case RV_RESOURCE_CREATE:
-	case RV_RESOURCE_REPLACE: return make_new(r, stream, view, err);
-	case RV_RESOURCE_UPDATE: {
+	case RV_RESOURCE_REPLACE: return make_new(r, stream, view, deadline_ms, err);
+	case RV_RESOURCE_UPDATE:
 		/* Firehose changes none that it is still making. */
-		int64_t deadline_ms = rv_clock_monotonic_ms() + UNSEEN_MS * 5;
-
 		if (stream_settle(base, stream, deadline_ms, err) != RV_OK)
 			return err->status;
 		return bring_in_line(r, stream, err);
-	}
 	case RV_RESOURCE_FINISH:
-	case RV_RESOURCE_UNCHANGED: return RV_OK;
+	case RV_RESOURCE_UNCHANGED:
+	case RV_RESOURCE_REMOVE: return RV_OK;
 	}
 	rv_bug("action %d", (int)view->action);
 }

@@ -143,7 +143,8 @@ static enum rv_status try_once(struct notification *n, bool *ret_done, struct rv
 }
 
 static enum rv_status notification_make(struct rv_resource *base, const struct rv_stream *stream RV_UNUSED,
-					const struct rv_resource_view *view RV_UNUSED, struct rv_error *err)
+					const struct rv_resource_view *view RV_UNUSED,
+					int64_t deadline_ms RV_UNUSED, struct rv_error *err)
 {
 	struct notification *n = self_of(base);
 	bool done = false;

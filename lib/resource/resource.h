@@ -22,6 +22,7 @@ enum rv_resource_action {
 	RV_RESOURCE_FINISH,    /* it is being made: waited for */
 	RV_RESOURCE_REPLACE,   /* making it failed for good: removed, and made again */
 	RV_RESOURCE_UPDATE,    /* it is there and differs: `changes` */
+	RV_RESOURCE_REMOVE,    /* no look finds that: it goes with its stream */
 };
 struct rv_resource_change {
 	char *key;             /* "buffer.size" */
@@ -52,10 +53,12 @@ struct rv_resource_ops {
 	enum rv_status (*look)(struct rv_resource *, const struct rv_stream *,
 			       struct rv_resource_view *ret, struct rv_error *err);
 	/* Does what the view says, as far as nobody else has meanwhile; does not wait until it is
-	 * ready. Not called for UNCHANGED. */
+	 * ready, but until deadline_ms (monotonic) for what has to be over before. Not called for
+	 * UNCHANGED. */
 	enum rv_status (*make)(struct rv_resource *, const struct rv_stream *,
-			       const struct rv_resource_view *, struct rv_error *err);
-	/* Optional. Waits until it can be used. deadline_ms is monotonic. */
+			       const struct rv_resource_view *, int64_t deadline_ms,
+			       struct rv_error *err);
+	/* Optional. Waits until it can be used. */
 	enum rv_status (*settle)(struct rv_resource *, const struct rv_stream *, int64_t deadline_ms,
 				 struct rv_error *err);
 	/* Optional (NULL: it stays). Removes it; one that is not there, or somebody else's, is left

@@ -147,13 +147,14 @@ static void try_make(void)
 {
 	RV_CLEANUP(rv_resource_view_release) struct rv_resource_view view = { .name = NULL };
 	struct rv_error err = RV_ERROR_INIT;
+	int64_t deadline_ms = rv_clock_monotonic_ms() + 60000;
 
 	if (look(firehose, &view, &err) != RV_OK || view.action == RV_RESOURCE_UNCHANGED)
 		return;
 	enum rv_resource_action action = view.action;
 	bool was_ours = heard.ours;
 
-	if (!check_refusal(firehose->ops->make(firehose, &stream, &view, &err), &err))
+	if (!check_refusal(firehose->ops->make(firehose, &stream, &view, deadline_ms, &err), &err))
 		return;
 	CHECK(!heard.deletes || (action == RV_RESOURCE_REPLACE && was_ours));
 	if (action == RV_RESOURCE_CREATE || action == RV_RESOURCE_REPLACE)
@@ -194,7 +195,7 @@ static void try_notification(bool make)
 	if (!make || view.action == RV_RESOURCE_UNCHANGED)
 		return;
 	err = (struct rv_error)RV_ERROR_INIT;
-	if (check_refusal(notification->ops->make(notification, NULL, &view, &err), &err))
+	if (check_refusal(notification->ops->make(notification, NULL, &view, 0, &err), &err))
 		CHECK(has_ours() || strchr(heard.xml.bytes, '&') || strstr(heard.xml.bytes, "<!"));
 }
 

@@ -337,6 +337,16 @@ test_expect_success 'one that could not be deleted: told, and deleted by the nex
 	test_expect_code 22 described_code river-web-clicks
 '
 
+test_expect_success 'what has to be over before it is made or changed is waited for no longer than --timeout says' '
+	fresh && river stream create web/clicks >out && river stream show web/clicks >clicks.yaml &&
+	as_if river-web-clicks DELETING 100 &&
+	test_expect_code 1 timeout 60 river --timeout 0s stream create web/clicks 2>err &&
+	test_grep "river-web-clicks is still being deleted" err && emul_no_script &&
+	as_if river-web-clicks CREATING 100 &&
+	test_expect_code 1 timeout 60 river --timeout 0s -c delivery.buffer.age=90s stream apply -f clicks.yaml 2>err &&
+	test_grep "river-web-clicks is still being made" err && emul_no_script
+'
+
 # ---- the bucket's notification -------------------------------------------------------------------
 
 their_xml="<NotificationConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">
@@ -508,8 +518,12 @@ test_expect_success 'a delivery stream whose definition is gone goes with --data
 test_expect_success 'apply --prune takes it along as well' '
 	fresh && river stream create web/a >out && river stream create web/b >out &&
 	echo "stream: web/b" >b.yaml &&
+	river stream apply -f b.yaml --prune --dry-run >out &&
+	test_grep "^  firehose river-web-a: delete$" out && described river-web-a >/dev/null &&
+	river --output json stream apply -f b.yaml --prune --dry-run >out &&
+	test_grep "\"kind\":\"firehose\",\"name\":\"river-web-a\",\"action\":\"delete\",\"changes\":\[\]" out &&
 	river stream apply -f b.yaml --prune >out &&
-	test_grep "^web/a: deleted" out &&
+	test_grep "^web/a: deleted" out && test_grep "^  firehose river-web-a: deleted$" out &&
 	test_expect_code 22 described_code river-web-a &&
 	described river-web-b >/dev/null
 '
