@@ -84,7 +84,8 @@ bool rv_parse_duration(const char *s, int64_t *ret_ms)
 		{ "d", 86400000 }, { NULL, 0 },
 	};
 	uint64_t v;
-	if (!parse_with_unit(s, units, &v) || v > INT64_MAX)
+	/* As nanoseconds it fits as well. */
+	if (!parse_with_unit(s, units, &v) || v > INT64_MAX / 1000000)
 		return false;
 	*ret_ms = (int64_t)v;
 	return true;

@@ -13,7 +13,7 @@ bool rv_parse_u64(const char *s, size_t len, uint64_t *ret);
 bool rv_parse_hex64(const char *s, size_t len, uint64_t *ret); /* 1..16 lower or upper digits */
 /* "64MiB", "64MB", "1048576", "1GiB", "512K" (K, M, G, T alone are powers of 1024). */
 bool rv_parse_size(const char *s, uint64_t *ret_bytes);
-/* "60s", "15m", "2h", "7d", "250ms", "10" (seconds). */
+/* "60s", "15m", "2h", "7d", "250ms", "10" (seconds); up to 292 years, so that it can be added to any time. */
 bool rv_parse_duration(const char *s, int64_t *ret_ms);
 
 #define RV_NUMBER_TEXT 32

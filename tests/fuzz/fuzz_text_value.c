@@ -99,7 +99,7 @@ static void try_size(const char *s)
 	CHECK(strlen(text) < 12 && strchr(text, ' ') && strstr(text, "B"));
 	bool is_duration = rv_parse_duration(s, &ms);
 
-	CHECK(ask_slowly(s, durations, millis, INT64_MAX, &want) == is_duration &&
+	CHECK(ask_slowly(s, durations, millis, INT64_MAX / 1000000, &want) == is_duration &&
 	      ms == (is_duration ? (int64_t)want : 4711));
 	rv_format_duration(ms, text);
 	CHECK(strlen(text) >= 5 && strlen(text) < RV_NUMBER_TEXT - 1);
