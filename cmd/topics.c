@@ -106,7 +106,9 @@ static void topic_formats(struct rv_strbuf *sb)
 	paragraph(sb, "What 'river push' reads. Input may be plain or compressed with gzip, zstd, "
 		      "bzip2 or xz; the first bytes decide, not the name.");
 	paragraph(sb, "Without --format, files called .csv or .tsv are csv and .txt is text, also "
-		      "with .gz, .zst, .bz2 or .xz behind; .log is text unless it begins as JSON. "
+		      "with what log rotation puts behind (.1, -20261129) and .gz, .zst, .bz2 or .xz; "
+		      ".log is text unless it begins as JSON. A .tsv is split at tabs, unless "
+		      "--csv-delimiter or the stream's definition has another character. "
 		      "All else is JSON: json when it begins with '[' or its first object goes on "
 		      "in a later line, and ndjson when any line of the first MiB stands alone as "
 		      "objects. A pipe has no name, so csv and text need --format there.");

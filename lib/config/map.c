@@ -173,7 +173,7 @@ static enum rv_status parse_input(struct rv_def *p, const struct rv_yaml_node *n
 	if ((n = rv_def_get(node, "delimiter"))) {
 		if (rv_def_parse_character(p, n, "input.delimiter", &map->csv.delimiter) != RV_OK)
 			return p->err->status;
-		map->csv_given = true;
+		map->csv_given = map->csv.delimiter_given = true;
 	}
 	if ((n = rv_def_get(node, "quote"))) {
 		if (rv_def_parse_character(p, n, "input.quote", &map->csv.quote) != RV_OK)

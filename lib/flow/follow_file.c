@@ -1,7 +1,6 @@
 /* One followed file: where it begins, when it may be read, and what became of it. */
 #include "flow/follow_impl.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/number.h"
+#include "format/file_name.h"
 #include "format/json_text.h"
 
 /* One file must not keep the others waiting; a record is never longer than 128 MiB. */
@@ -290,39 +290,18 @@ static enum rv_status begin_file(struct rv_follow *f, struct rv_watched *item, b
 
 /* ---- rotation ---- */
 
-static size_t skip_packed(const char *name, size_t len)
-{
-	static const char *const ends[] = { ".gz", ".zst", ".bz2", ".xz" };
-	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
-		size_t n = strlen(ends[i]);
-		if (len > n && memcmp(name + len - n, ends[i], n) == 0)
-			return len - n;
-	}
-	return len;
-}
-
-static bool is_counter(const char *s, size_t len)
-{
-	bool digits = false;
-	for (size_t i = 0; i < len; i++) {
-		if (!isdigit((unsigned char)s[i]) && !strchr("-_.TZ", s[i]))
-			return false;
-		digits = digits || isdigit((unsigned char)s[i]);
-	}
-	return digits && strchr("-_.", s[0]);
-}
-
 /* app.log.1, app.log-20261129.gz, app-20261129.log, app.1.log.zst: earlier ones of app.log. */
 static bool is_earlier_name(const char *base, const char *name)
 {
-	size_t base_len = strlen(base), len = skip_packed(name, strlen(name));
+	size_t base_len = strlen(base), len = rv_name_unpacked(name, strlen(name));
 	if (len > base_len && memcmp(name, base, base_len) == 0 &&
-	    is_counter(name + base_len, len - base_len))
+	    rv_name_is_counter(name + base_len, len - base_len))
 		return true;
 	const char *dot = strrchr(base, '.');
 	size_t stem = dot ? (size_t)(dot - base) : base_len, end = base_len - stem;
 	return stem > 0 && len > base_len && memcmp(name, base, stem) == 0 &&
-	       memcmp(name + len - end, base + stem, end) == 0 && is_counter(name + stem, len - base_len);
+	       memcmp(name + len - end, base + stem, end) == 0 &&
+	       rv_name_is_counter(name + stem, len - base_len);
 }
 
 /*

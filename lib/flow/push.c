@@ -92,6 +92,7 @@ enum rv_status rv_push_read_file(struct rv_push_state *push, struct rv_push_inpu
 		.offset = c->offset,
 		.line = c->line,
 		.csv_header = c->csv_header,
+		.csv_delimiter = c->csv_delimiter,
 		.in_array = c->in_array,
 	};
 	rv_read_settings_apply(&push->params->read, &params);

@@ -374,6 +374,7 @@ static void open_extent(struct rv_push_state *push, struct rv_push_input *input,
 		.line = input->line,
 		.in_array = input->in_array,
 		.csv_header = header && input->offset > 0 ? rv_strdup(header) : NULL,
+		.csv_delimiter = rv_reader_csv_delimiter(reader),
 	};
 }
 
@@ -435,7 +436,7 @@ static enum rv_status add_span(struct rv_push_state *push, struct rv_push_input 
 			c->records += span->records;
 			c->set_hash += span->set_hash;
 		} else {
-			c->rejected += !span->more;
+			c->rejected += rv_span_is_rejected(span);
 		}
 		const char *format = rv_format_name(rv_reader_format(reader));
 		if (!c->format || strcmp(c->format, format) != 0) { /* known since this span */
@@ -444,6 +445,7 @@ static enum rv_status add_span(struct rv_push_state *push, struct rv_push_input 
 		}
 		if (!c->csv_header && header)
 			c->csv_header = rv_strdup(header);
+		c->csv_delimiter = rv_reader_csv_delimiter(reader);
 		input->taken_finished = input->finished;
 		input->offset = span->to;
 		input->line = rv_reader_line(reader);

@@ -20,7 +20,7 @@
 struct prefix {
 	bool known;     /* was read */
 	uint64_t offset;
-	char format[16];
+	char format[16], delimiter;
 	bool whole;     /* it is that long, and of that format */
 	uint64_t records, rejected, set_hash, to;
 };
@@ -39,8 +39,9 @@ struct candidates {
 	char *twin;
 };
 
+/* `c` (Optional): what its checkpoint says of how it was read. */
 static enum rv_status new_reader(const struct rv_input_file *input, uint64_t to,
-				 const struct rv_read_settings *read, const char *format,
+				 const struct rv_read_settings *read, const struct rv_checkpoint *c,
 				 struct rv_source **ret_source, struct rv_reader **ret,
 				 struct rv_error *err)
 {
@@ -48,9 +49,10 @@ static enum rv_status new_reader(const struct rv_input_file *input, uint64_t to,
 		return err->status;
 	struct rv_reader_params params = { .name = input->path };
 	rv_read_settings_apply(read, &params);
-	if (format && !rv_format_parse(format, &params.format))
+	if (c && !rv_format_parse(c->format, &params.format))
 		return rv_fail(err, RV_DAMAGED, "a checkpoint of %s names the format '%s'", input->path,
-			       format);
+			       c->format);
+	params.csv_delimiter = c ? c->csv_delimiter : '\0';
 	return rv_reader_new(*ret_source, &params, ret, err);
 }
 
@@ -64,7 +66,7 @@ static enum rv_status read_prefix(const struct rv_checkpoint *c, const struct rv
 	uint64_t records = 0, rejected = 0, set_hash = 0, to = 0;
 	bool finished = false;
 	*ret = (struct prefix){ .known = false };
-	enum rv_status status = new_reader(input, c->offset, read, c->format, &source, &reader, err);
+	enum rv_status status = new_reader(input, c->offset, read, c, &source, &reader, err);
 	while (status == RV_OK) {
 		struct rv_reader_limits limits = { .timeout_ms = -1 };
 		struct rv_span span;
@@ -83,7 +85,7 @@ static enum rv_status read_prefix(const struct rv_checkpoint *c, const struct rv
 		}
 		records += span.kind == RV_SPAN_RECORDS ? span.records : 0;
 		set_hash += span.kind == RV_SPAN_RECORDS ? span.set_hash : 0;
-		rejected += span.kind == RV_SPAN_REJECT && !span.more;
+		rejected += rv_span_is_rejected(&span);
 		to = span.to;
 	}
 	/* shorter, or another csv header: another content */
@@ -92,6 +94,7 @@ static enum rv_status read_prefix(const struct rv_checkpoint *c, const struct rv
 	*ret = (struct prefix){
 		.known = strlen(c->format) < sizeof(ret->format),
 		.offset = c->offset,
+		.delimiter = c->csv_delimiter,
 		.whole = status == RV_OK,
 		.records = records,
 		.rejected = rejected,
@@ -170,7 +173,8 @@ static enum rv_status input_matches(struct candidates *search, const struct rv_c
 	struct rv_checkpoint *ends = &search->ends;
 	*ret = false;
 	if (search->input->compression != RV_COMPRESSION_NONE || strcmp(c->compression, "none") != 0) {
-		if ((!prefix->known || prefix->offset != c->offset || strcmp(prefix->format, c->format) != 0) &&
+		if ((!prefix->known || prefix->offset != c->offset || prefix->delimiter != c->csv_delimiter ||
+		     strcmp(prefix->format, c->format) != 0) &&
 		    read_prefix(c, search->input, search->read, prefix, err) != RV_OK)
 			return err->status;
 		*ret = is_prefix(prefix, c);

@@ -20,7 +20,7 @@ struct rv_push_input {
 	struct rv_checkpoint checkpoint; /* as of `offset` */
 	uint64_t run_file;               /* index in the current run; UINT64_MAX: not registered */
 	uint64_t offset, line;           /* all before is in a batch */
-	bool in_array;
+	unsigned in_array;               /* what rv_reader_in_array() said there */
 	bool finished;                   /* the unterminated end was handed out as well */
 	bool taken_finished;             /* that end is in the open extent */
 	bool at_end;

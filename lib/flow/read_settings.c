@@ -49,6 +49,8 @@ json_t *rv_read_settings_json(const struct rv_read_settings *s)
 			      (int)s->max_depth, "refuse_river_key", s->refuse_river_key, "delimiter",
 			      (int)(unsigned char)s->csv.delimiter, "quote",
 			      (int)(unsigned char)s->csv.quote, "no_header", s->csv.no_header);
+	if (s->csv.delimiter_given)
+		json_object_set_new(o, "delimiter_given", json_true());
 	json_object_set_new(o, "names", strings_json(s->csv.names, s->csv.names_count));
 	json_object_set_new(o, "nulls", strings_json(s->csv.nulls, s->csv.nulls_count));
 	return o;
@@ -65,6 +67,7 @@ enum rv_status rv_read_settings_parse(const json_t *o, struct rv_read_settings *
 	ret->max_depth = (unsigned)rv_json_get_u64(o, "max_depth");
 	ret->refuse_river_key = json_is_true(json_object_get(o, "refuse_river_key"));
 	ret->csv.delimiter = (char)rv_json_get_u64(o, "delimiter");
+	ret->csv.delimiter_given = json_is_true(json_object_get(o, "delimiter_given"));
 	ret->csv.quote = (char)rv_json_get_u64(o, "quote");
 	ret->csv.no_header = json_is_true(json_object_get(o, "no_header"));
 	bool names_ok = strings_parse(json_object_get(o, "names"), &ret->csv.names,

@@ -167,6 +167,7 @@ static enum rv_status read_extent(const struct rv_deliver *deliver, struct rv_ba
 		.offset = extent->from,
 		.line = extent->line,
 		.csv_header = extent->csv_header,
+		.csv_delimiter = extent->csv_delimiter,
 		.in_array = extent->in_array,
 		.is_extent = !extent->finish,
 	};

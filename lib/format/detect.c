@@ -9,35 +9,29 @@
  */
 #include "format/reader_impl.h"
 
-#include <strings.h>
-
-static bool ends_with(const char *s, size_t len, const char *suffix)
-{
-	size_t n = strlen(suffix);
-
-	return len > n && strncasecmp(s + len - n, suffix, n) == 0;
-}
+#include "format/file_name.h"
 
 enum rv_format rv_format_by_name(const char *name, char *delimiter, bool *ret_log)
 {
-	static const char *const packed[] = { ".gz", ".zst", ".bz2", ".xz" };
-	size_t len = strlen(name);
+	size_t unpacked = rv_name_unpacked(name, strlen(name));
+	/* first as it stands: of app.2026.csv the number is no counter */
+	const size_t lens[] = { unpacked, rv_name_uncounted(name, unpacked) };
 
-	for (size_t i = 0; i < sizeof(packed) / sizeof(*packed); i++)
-		if (ends_with(name, len, packed[i])) {
-			len -= strlen(packed[i]);
-			break;
+	*ret_log = false;
+	for (size_t i = 0; i < 2; i++) {
+		size_t len = lens[i];
+
+		*ret_log |= rv_name_ends_with(name, len, ".log");
+		if (rv_name_ends_with(name, len, ".csv"))
+			return RV_FORMAT_CSV;
+		if (rv_name_ends_with(name, len, ".tsv")) {
+			if (delimiter)
+				*delimiter = '\t';
+			return RV_FORMAT_CSV;
 		}
-	*ret_log = ends_with(name, len, ".log");
-	if (ends_with(name, len, ".csv"))
-		return RV_FORMAT_CSV;
-	if (ends_with(name, len, ".tsv")) {
-		if (delimiter)
-			*delimiter = '\t';
-		return RV_FORMAT_CSV;
+		if (rv_name_ends_with(name, len, ".txt"))
+			return RV_FORMAT_TEXT;
 	}
-	if (ends_with(name, len, ".txt"))
-		return RV_FORMAT_TEXT;
 	return RV_FORMAT_AUTO;
 }
 

@@ -461,14 +461,18 @@ enum rv_status rv_reader_new(struct rv_source *source, const struct rv_reader_pa
 	window_make_room(rd);
 	if (rv_csv_setup(rd, params, err) != RV_OK)
 		return err->status;
+	/* A .tsv is split at tabs unless somebody chose another delimiter than the default, or the default. */
+	bool chosen = params->csv && (params->csv->delimiter != ',' || params->csv->delimiter_given);
+
 	if ((rd->format == RV_FORMAT_AUTO || rd->format == RV_FORMAT_CSV) && params->name) {
-		/* A .tsv is split at tabs unless somebody chose another delimiter than the default. */
-		bool chosen = params->csv && params->csv->delimiter != ',';
-		enum rv_format by_name = rv_format_by_name(
-			params->name, chosen ? NULL : &rd->dialect.delimiter, &rd->is_log);
+		enum rv_format by_name =
+			rv_format_by_name(params->name, chosen ? NULL : &rd->dialect.delimiter, &rd->is_log);
 		if (rd->format == RV_FORMAT_AUTO)
 			rd->format = by_name;
+		rd->delimiter_by_name = !chosen && rd->dialect.delimiter != ',';
 	}
+	if (params->csv_delimiter && !chosen)
+		rd->dialect.delimiter = params->csv_delimiter;
 	if (rd->format == RV_FORMAT_CSV && params->offset && !params->csv_header)
 		rv_bug("reading csv from byte %llu needs its header",
 		       (unsigned long long)params->offset);
@@ -509,6 +513,11 @@ const char *rv_reader_csv_header(const struct rv_reader *rd)
 unsigned rv_reader_in_array(const struct rv_reader *rd)
 {
 	return rd->from_state;
+}
+
+char rv_reader_csv_delimiter(const struct rv_reader *rd)
+{
+	return rd->dialect.delimiter;
 }
 
 uint64_t rv_reader_offset(const struct rv_reader *rd)

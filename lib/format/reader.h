@@ -43,6 +43,7 @@ bool rv_format_parse(const char *name, enum rv_format *ret);
 
 struct rv_csv_dialect {
 	char delimiter;           /* default ',' */
+	bool delimiter_given;     /* asked for, so that no file's name says otherwise; any but ',' is */
 	char quote;               /* default '"'; 0: none */
 	bool no_header;           /* columns are then c1, c2, ... unless names are given */
 	char **names;             /* Optional: column names, instead of or over the header */
@@ -84,6 +85,13 @@ struct rv_span {
 	const struct rv_csv_dialect *csv; /* NULL otherwise; both live until the next call */
 };
 
+/* The last piece of a reject that has bytes. Without any it says that an array is not closed, which may be so for a
+ * while only, and is nothing that the input holds. */
+static inline bool rv_span_is_rejected(const struct rv_span *span)
+{
+	return span->kind == RV_SPAN_REJECT && !span->more && span->len > 0;
+}
+
 struct rv_reader_limits {
 	uint64_t max_records;    /* at most so many records in the span; 0: no limit */
 	uint64_t max_bytes;      /* the span ends with the record that reaches so many record bytes */
@@ -96,8 +104,9 @@ struct rv_reader_params {
 	/* AUTO: detected from `name` and the first MiB (design.md 4), as soon as it is certain. A first
 	 * object that ends on a later line is json, also when one of its lines stands alone. */
 	enum rv_format format;
-	/* Optional: file name, a hint for detection: .csv and .tsv (tabs, unless `csv` is given),
-	 * .txt, and .log when it does not begin as JSON does; also before .gz, .zst, .bz2, .xz. */
+	/* Optional: file name, a hint for detection: .csv and .tsv (tabs, unless `csv` has a
+	 * delimiter that was asked for), .txt, and .log when it does not begin as JSON does; also before
+	 * what rotation adds (.1, -20261129) and .gz, .zst, .bz2, .xz. */
 	const char *name;
 	const struct rv_csv_dialect *csv; /* Optional */
 	uint64_t max_record_bytes;        /* default 16 MiB; longer records are rejects, in pieces */
@@ -108,6 +117,9 @@ struct rv_reader_params {
 	uint64_t line;           /* line number of that offset; 0 means 1 */
 	const char *csv_header;  /* header row as rv_reader_csv_header() gave it; required for csv
 				  * when offset > 0 */
+	/* csv: what rv_reader_csv_delimiter() said there, which a file keeps under another name, too; 0: not
+	 * known. What `csv` asks for goes before. */
+	char csv_delimiter;
 	/* json only: what rv_reader_in_array() said there. */
 	unsigned in_array;
 	/* The source ends where a span once ended, to be read again. All of it is handed out without
@@ -129,6 +141,8 @@ enum rv_status rv_reader_next(struct rv_reader *reader, const struct rv_reader_l
 enum rv_format rv_reader_format(const struct rv_reader *reader);
 /* csv: the header's column names as one CSV row, for a checkpoint; NULL before the header. */
 const char *rv_reader_csv_header(const struct rv_reader *reader);
+/* csv: what stands between fields, by the dialect or the name. */
+char rv_reader_csv_delimiter(const struct rv_reader *reader);
 /* The names in such a row; the caller frees them and the list. False: it is no such row. */
 bool rv_csv_header_names(const char *header, char ***ret, size_t *ret_count);
 /* json: where the grammar stands at rv_reader_offset(): 0 outside of the top-level array; other

@@ -342,10 +342,10 @@ static enum rv_status doubt_header(const struct rv_reader *rd, const char *p, si
 				    len == 1 ? "say --format json" : "say --format ndjson");
 	if (p[0] == '[' && (len == 1 || p[1] == '{'))
 		return other_format(rd, err, "the header looks like JSON", "say --format json");
-	/* Another delimiter than the default was chosen by somebody who knew. */
-	if (fields != 1 || d->delimiter != ',' || (d->quote && p[0] == d->quote))
+	/* Another delimiter than the default was chosen by somebody who knew, unless it is a .tsv's. */
+	if (fields != 1 || (d->delimiter != ',' && !rd->delimiter_by_name) || (d->quote && p[0] == d->quote))
 		return RV_OK;
-	for (const char *c = ";\t|"; *c; c++) {
+	for (const char *c = rd->delimiter_by_name ? ",;|" : ";\t|"; *c; c++) {
 		if (!memchr(p, *c, len))
 			continue;
 		snprintf(what, sizeof(what), *c == '\t' ? "the header looks separated by tabs"

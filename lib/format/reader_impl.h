@@ -98,6 +98,7 @@ struct rv_reader {
 
 	/* csv */
 	struct rv_csv_dialect dialect;  /* deep copy */
+	bool delimiter_by_name;         /* it is not the default, and nobody chose it */
 	struct rv_csv_column *columns;
 	size_t columns_count;
 	char *csv_header;

@@ -63,10 +63,8 @@ json_t *rv_checkpoint_json(const struct rv_checkpoint *c)
 			      c->key, "format", c->format, "compression", c->compression, "offset",
 			      (json_int_t)c->offset, "line", (json_int_t)c->line);
 	json_object_set_new(o, "path", rv_json_bytes(c->path));
-	if (c->csv_header)
-		json_object_set_new(o, "header", rv_json_bytes(c->csv_header));
-	if (c->in_array)
-		json_object_set_new(o, "in_array", json_true());
+	rv_csv_reading_put(o, c->csv_header, c->csv_delimiter);
+	rv_reader_state_put(o, c->in_array);
 	json_object_set_new(o, "head_len", json_integer((json_int_t)c->head_len));
 	json_object_set_new(o, "head", rv_json_hex64(c->head_hash));
 	json_object_set_new(o, "tail_len", json_integer((json_int_t)c->tail_len));
@@ -93,7 +91,7 @@ bool rv_checkpoint_parse(const json_t *o, struct rv_checkpoint *ret)
 	struct rv_checkpoint c = {
 		.offset = rv_json_get_u64(o, "offset"),
 		.line = rv_json_get_u64(o, "line"),
-		.in_array = json_is_true(json_object_get(o, "in_array")),
+		.in_array = rv_reader_state_get(o),
 		.head_len = rv_json_get_u64(o, "head_len"),
 		.tail_len = rv_json_get_u64(o, "tail_len"),
 		.records = rv_json_get_u64(o, "records"),
@@ -120,7 +118,7 @@ bool rv_checkpoint_parse(const json_t *o, struct rv_checkpoint *ret)
 	snprintf(c.key, sizeof(c.key), "%s", key);
 	c.format = rv_strdup(format);
 	c.compression = rv_strdup(compression);
-	c.csv_header = rv_json_bytes_value(json_object_get(o, "header"));
+	rv_csv_reading_get(o, &c.csv_header, &c.csv_delimiter);
 	*ret = c;
 	return true;
 }

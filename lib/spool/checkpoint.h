@@ -32,7 +32,8 @@ struct rv_checkpoint {
 	uint64_t offset;        /* all before has been promised */
 	uint64_t line;          /* number of the line at offset, from 1 */
 	char *csv_header;       /* Optional */
-	bool in_array;
+	char csv_delimiter;     /* with csv_header; 0: by the settings and the path, as earlier versions had it */
+	unsigned in_array;      /* what rv_reader_in_array() said there */
 	uint64_t head_len, head_hash; /* of the first bytes, at most WINDOW */
 	uint64_t tail_len, tail_hash; /* of the last bytes before offset, at most WINDOW */
 	uint64_t first_record;  /* XXH3 of the first record in lake form; 0: none yet */

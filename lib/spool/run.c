@@ -284,17 +284,44 @@ const struct rv_run_file *rv_run_file(struct rv_run *run, uint64_t index)
 	return file_at(run, index);
 }
 
+void rv_csv_reading_put(json_t *object, const char *csv_header, char csv_delimiter)
+{
+	if (csv_header)
+		json_object_set_new(object, "header", rv_json_bytes(csv_header));
+	if (csv_header && csv_delimiter)
+		json_object_set_new(object, "delimiter", json_stringn(&csv_delimiter, 1));
+}
+
+void rv_csv_reading_get(const json_t *object, char **ret_header, char *ret_delimiter)
+{
+	const char *delimiter = json_string_value(json_object_get(object, "delimiter"));
+	*ret_header = rv_json_bytes_value(json_object_get(object, "header"));
+	bool is_one = delimiter && strlen(delimiter) == 1 && !strchr("\r\n\"", delimiter[0]);
+	*ret_delimiter = is_one ? delimiter[0] : '\0';
+}
+
+void rv_reader_state_put(json_t *object, unsigned in_array)
+{
+	if (in_array)
+		json_object_set_new(object, "in_array",
+				    in_array == 1 ? json_true() : json_integer((json_int_t)in_array));
+}
+
+unsigned rv_reader_state_get(const json_t *object)
+{
+	const json_t *in_array = json_object_get(object, "in_array");
+	return json_is_true(in_array) ? 1 : (unsigned)json_integer_value(in_array);
+}
+
 static json_t *extent_json(const struct rv_extent *extent)
 {
 	json_t *o = json_pack("{s:I, s:I, s:I, s:I}", "file", (json_int_t)extent->file, "from",
 			      (json_int_t)extent->from, "to", (json_int_t)extent->to, "line",
 			      (json_int_t)extent->line);
-	if (extent->in_array)
-		json_object_set_new(o, "in_array", json_true());
+	rv_reader_state_put(o, extent->in_array);
 	if (extent->finish)
 		json_object_set_new(o, "finish", json_true());
-	if (extent->csv_header)
-		json_object_set_new(o, "header", json_string(extent->csv_header));
+	rv_csv_reading_put(o, extent->csv_header, extent->csv_delimiter);
 	if (extent->checkpoint)
 		json_object_set(o, "checkpoint", extent->checkpoint);
 	return o;
@@ -676,11 +703,11 @@ static bool replay_batch(struct rv_run *run, const json_t *o)
 			.from = rv_json_get_u64(item, "from"),
 			.to = rv_json_get_u64(item, "to"),
 			.line = rv_json_get_u64(item, "line"),
-			.in_array = json_is_true(json_object_get(item, "in_array")),
+			.in_array = rv_reader_state_get(item),
 			.finish = json_is_true(json_object_get(item, "finish")),
-			.csv_header = dup_string(item, "header"),
 			.checkpoint = json_incref(json_object_get(item, "checkpoint")),
 		};
+		rv_csv_reading_get(item, &extent->csv_header, &extent->csv_delimiter);
 		ok = ok && extent->file < run->files_count && extent->from <= extent->to;
 	}
 	if (!ok) {

@@ -42,11 +42,21 @@ struct rv_extent {
 	uint64_t file;      /* index into the run's files */
 	uint64_t from, to;
 	uint64_t line;      /* of `from` */
-	bool in_array;      /* reader state at `from`, json only */
+	unsigned in_array;  /* what rv_reader_in_array() said at `from`, json only */
 	bool finish;        /* ends with an unterminated record that was handed out all the same */
 	char *csv_header;   /* Optional, csv only */
+	char csv_delimiter; /* with csv_header; 0: by the settings and the file's name */
 	json_t *checkpoint; /* what this batch moves the file's checkpoint to; see checkpoint.h */
 };
+/* The two as members of `object`. */
+void rv_csv_reading_put(json_t *object, const char *csv_header, char csv_delimiter);
+/* *ret_header: caller frees. */
+void rv_csv_reading_get(const json_t *object, char **ret_header, char *ret_delimiter);
+/* Such a state as a member of `object`; 0 is none. One that is no more than "inside" is written as versions did that
+ * knew no other. */
+void rv_reader_state_put(json_t *object, unsigned in_array);
+unsigned rv_reader_state_get(const json_t *object);
+
 struct rv_run_file {
 	char *path;         /* absolute */
 	char *key;          /* device-inode-birth */

@@ -299,6 +299,71 @@ test_expect_success 'a .tsv is split at tabs, also when more is appended and whe
 	test_cmp expected got
 '
 
+test_expect_success 'a .tsv is split at tabs under another name, too, and when that is done again' '
+	fresh && rm -f t.tsv &&
+	printf "id\ttext\n1\ta\n" >t.tsv && push_json t.tsv &&
+	mv t.tsv t.done && printf "1,5\t2\n" >>t.done &&
+	test_expect_code 90 "$RIVER_BUILD/tests/fault/walk" --file-ops --path data/ kill 2 -- \
+		river push web/clicks t.done &&
+	push_json t.done && summary_has rejected 0 &&
+	mv t.done t.tsv.1 && printf "3\tc\n" >>t.tsv.1 && push_json t.tsv.1 && summary_has rejected 0 &&
+	landed | sort >got &&
+	printf "%s\n" "{\"id\":\"1\",\"text\":\"a\"}" "{\"id\":\"1,5\",\"text\":\"2\"}" \
+		"{\"id\":\"3\",\"text\":\"c\"}" >expected && test_cmp expected got
+'
+
+test_expect_success 'a .csv that is called .tsv later is split as before' '
+	fresh && printf "id,text\n1,a\n" >t.csv && push_json t.csv &&
+	mv t.csv u.tsv && printf "2,b\tc\n" >>u.tsv && push_json u.tsv && summary_has rejected 0 &&
+	landed | sort | tail -n 1 >got && printf "%s\n" "{\"id\":\"2\",\"text\":\"b\\tc\"}" >expected && test_cmp expected got
+'
+
+test_expect_success 'commas in a .tsv are asked about, and taken when they are asked for' '
+	fresh && printf "id,text\n1,a\n" >v.tsv &&
+	test_expect_code 9 river push web/clicks v.tsv 2>err &&
+	test_grep "the header looks separated by ." err && test_grep "csv-delimiter .,." err &&
+	push_json --csv-delimiter , v.tsv &&
+	printf "2,b\n" >>v.tsv &&
+	test_expect_code 90 "$RIVER_BUILD/tests/fault/walk" --file-ops --path data/ kill 2 -- \
+		river push --csv-delimiter , web/clicks v.tsv &&
+	push_json v.tsv && landed | sort >got &&
+	printf "%s\n" "{\"id\":\"1\",\"text\":\"a\"}" "{\"id\":\"2\",\"text\":\"b\"}" >expected &&
+	test_cmp expected got
+'
+
+test_expect_success 'an array that was not closed yet goes on where it ended' '
+	fresh && printf "[\n{\"a\":1},\n" >a.json &&
+	test_expect_code 7 river push --settle 0s web/clicks a.json 2>err && test_grep "is not closed" err &&
+	printf "{\"a\":2}\n]\n" >>a.json && push_json --settle 0s a.json && summary_has rejected 0 &&
+	landed | sort >got && printf "%s\n" "{\"a\":1}" "{\"a\":2}" >expected && test_cmp expected got
+'
+
+test_expect_success 'an array goes on behind what was bad at its end, and its lost end is not asked for again' '
+	fresh && printf "[\n{\"a\":1},\n{\"a\":bad},\n" >a.json &&
+	test_expect_code 7 river push --settle 0s web/clicks a.json 2>err &&
+	printf "{\"a\":2},\n{bad\n]\n{\"a\":3}\n" >>a.json &&
+	test_expect_code 7 river push --settle 0s --output json web/clicks a.json >summary 2>err &&
+	summary_has accepted 2 && summary_has rejected 1 &&
+	push_json --settle 0s a.json && summary_has rejected 0 &&
+	landed | sort >got && printf "{\"a\":%s}\n" 1 2 3 >expected && test_cmp expected got
+'
+
+test_expect_success 'an array is known when it is compressed, also one that was closed later' '
+	fresh && printf "[\n{\"a\":1},\n" >a.json &&
+	test_expect_code 7 river push --settle 0s web/clicks a.json 2>err &&
+	printf "{\"a\":2}\n]\n" >>a.json && push_json --settle 0s a.json && gzip a.json &&
+	test_when_finished "rm a.json.gz" &&
+	push_json a.json.gz && summary_has read 0 &&
+	landed | sort >got && printf "{\"a\":%s}\n" 1 2 >expected && test_cmp expected got
+'
+
+test_expect_success 'a compressed array that is not closed is sent once, also when it was touched' '
+	fresh && printf "[\n{\"a\":1},\n" | gzip -n >a.json.gz &&
+	test_expect_code 7 river push --settle 0s web/clicks a.json.gz 2>err &&
+	touch -d "2026-01-01" a.json.gz && push_json --settle 0s a.json.gz && summary_has read 0 &&
+	landed >got && echo "{\"a\":1}" >expected && test_cmp expected got
+'
+
 test_expect_success '43, 44: what cannot be pushed is named before anything is sent' '
 	fresh &&
 	echo "{\"n\":1}" >a.ndjson &&

@@ -215,6 +215,20 @@ test_expect_success 'csv and text go on with their header and lines' '
 	landed | sort >got && printf "{\"n\":\"%s\",\"b\":\"%s\"}\n" 1 x 2 y >expected && test_cmp expected got
 '
 
+test_expect_success 'csv, tabs and text are known when they are copied and cut, also compressed' '
+	fresh && test_when_finished "rm -f a.csv* a.tsv*" &&
+	printf "n,b\n1,x\n" >a.csv && printf "n\tb\n2\tx\n" >a.tsv && echo one >a.log &&
+	once a.csv a.tsv a.log &&
+	printf "3,y\n" >>a.csv && cp a.csv a.csv-20261129 && printf "n,b\n4,z\n" >b && cat b >a.csv &&
+	printf "5\ty\n" >>a.tsv && cp a.tsv a.tsv.1 && printf "n\tb\n6\tz\n" >b && cat b >a.tsv &&
+	echo two >>a.log && gzip -c a.log >a.log.1.gz && echo three >b && cat b >a.log &&
+	once a.csv a.tsv a.log && landed | sort >got &&
+	{
+		printf "{\"n\":\"%s\",\"b\":\"%s\"}\n" 1 x 2 x 3 y 4 z 5 y 6 z &&
+		printf "{\"text\":\"%s\"}\n" one three two
+	} >expected && test_cmp expected got
+'
+
 test_expect_success '53: a second follower of a file waits, or ends with 11' '
 	fresh && numbers 1 3 >a.log && follow a.log && until_true "records_landed 3" && first=$follower &&
 	test_expect_code 11 timeout 20 river push -F --lock=fail web/clicks a.log 2>err2 && test_grep "another process" err2 &&

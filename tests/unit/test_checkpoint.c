@@ -59,7 +59,7 @@ static struct rv_checkpoint sample(const char *key)
 		.offset = 1000,
 		.line = 12,
 		.csv_header = rv_strdup("a,b\xfe"),
-		.in_array = true,
+		.in_array = 1,
 		.head_len = 10,
 		.head_hash = UINT64_MAX,
 		.tail_len = 20,
@@ -128,6 +128,14 @@ static void test_round_trip(void **arg)
 	assert_int_equal(rv_checkpoint_load(&world->state, "1-2-3", &there, &found, &err), RV_OK);
 	assert_true(found);
 	assert_same(&c, &there);
+	/* where an array stands is kept as the reader said it, and what was kept so before is still read */
+	for (unsigned in_array = 0; in_array < 16; in_array++) {
+		RV_CLEANUP(rv_checkpoint_release) struct rv_checkpoint again = { .offset = 0 };
+		c.in_array = in_array;
+		save(world, &c);
+		assert_int_equal(rv_checkpoint_load(&world->state, "1-2-3", &again, &found, &err), RV_OK);
+		assert_int_equal(again.in_array, in_array);
+	}
 	assert_true(any(world));
 	assert_int_equal(rv_checkpoint_sync(&world->state, &err), RV_OK);
 	assert_int_equal(rv_checkpoint_remove(&world->state, &c, &err), RV_OK);

@@ -48,6 +48,7 @@ static void test_whole_shape(void **state RV_UNUSED)
 		fail_msg("line %d: %s (%s)", (int)err.line, err.message, err.hint);
 	assert_int_equal(map.format, RV_FORMAT_CSV);
 	assert_int_equal(map.csv.delimiter, ';');
+	assert_true(map.csv.delimiter_given);
 	assert_int_equal(map.csv.nulls_count, 2);
 	assert_true(map.csv_given && !map.csv.no_header && map.skip_others);
 	assert_string_equal(map.columns.items[map.session], "customer");

@@ -182,6 +182,18 @@ static void test_detection(void **state RV_UNUSED)
 	expect_format("a,b\n1,2\n", "x.csv", RV_FORMAT_CSV);
 	expect_format("a,b\n1,2\n", "x.CSV.gz", RV_FORMAT_CSV);
 	expect_format("a\tb\n1\t2\n", "x.tsv", RV_FORMAT_CSV);
+	/* rotated */
+	expect_format("a\tb\n1\t2\n", "x.TSV.1", RV_FORMAT_CSV);
+	expect_format("a,b\n1,2\n", "/in/x.csv-20261129.gz", RV_FORMAT_CSV);
+	expect_format("a,b\n1,2\n", "x-20261129.csv", RV_FORMAT_CSV);
+	expect_format("a\n", "x.TXT.2026-11-29T10.zst", RV_FORMAT_TEXT);
+	expect_format("a\n", "app.log.1", RV_FORMAT_TEXT);
+	expect_format("{}\n", "app.log.1", RV_FORMAT_NDJSON);
+	expect_format("{}\n", "x.csv.old", RV_FORMAT_NDJSON);
+	expect_format("{}\n", "x.csv1", RV_FORMAT_NDJSON);
+	expect_format("{}\n", "x.csv.-", RV_FORMAT_NDJSON);
+	expect_format("{}\n", "x.csv/1", RV_FORMAT_NDJSON);
+	expect_format("{}\n", "20261129", RV_FORMAT_NDJSON);
 	expect_format("{}\n", "x.txt", RV_FORMAT_TEXT);
 	expect_format("{}\n", "x.log", RV_FORMAT_NDJSON);
 	expect_format("10.0.0.1 - GET\n", "x.log.zst", RV_FORMAT_TEXT);
@@ -203,6 +215,8 @@ static void test_detection(void **state RV_UNUSED)
 
 	tsv.csv = &commas;
 	EXPECT("a\tb\n1\t,\n", &tsv, "{\"a\":\"1\",\"b\":\",\"}\n", "");
+	commas.delimiter_given = true;
+	EXPECT("a,b\n1,\t\n", &tsv, "{\"a\":\"1\",\"b\":\"\\t\"}\n", "");
 	struct rv_csv_dialect semicolons = { .delimiter = ';', .quote = '"' };
 
 	tsv.csv = &semicolons;

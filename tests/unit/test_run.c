@@ -93,9 +93,9 @@ static void test_round_trip_of_files(void **arg)
 	assert_int_equal(unused, 1);
 	struct rv_extent *extents = rv_calloc(2, sizeof(*extents));
 	extents[0] = (struct rv_extent){ .file = b, .from = 10, .to = 30, .line = 3,
-					 .csv_header = rv_strdup("x,y"),
+					 .csv_header = rv_strdup("x,y"), .csv_delimiter = '\t',
 					 .checkpoint = json_pack("{s:i}", "v", 1) };
-	extents[1] = (struct rv_extent){ .file = a, .from = 0, .to = 9, .line = 1, .in_array = true,
+	extents[1] = (struct rv_extent){ .file = a, .from = 0, .to = 9, .line = 1, .in_array = 12,
 					 .finish = true };
 	promise(run, 0, false, extents, 2);
 	rv_run_free(run);
@@ -108,8 +108,10 @@ static void test_round_trip_of_files(void **arg)
 	assert_int_equal(e[0].to, 30);
 	assert_int_equal(e[0].line, 3);
 	assert_string_equal(e[0].csv_header, "x,y");
+	assert_int_equal(e[0].csv_delimiter, '\t');
+	assert_int_equal(e[1].csv_delimiter, '\0');
 	assert_int_equal(json_integer_value(json_object_get(e[0].checkpoint, "v")), 1);
-	assert_true(e[1].in_array && e[1].finish && !e[0].in_array && !e[0].finish);
+	assert_true(e[1].in_array == 12 && e[1].finish && !e[0].in_array && !e[0].finish);
 	assert_string_equal(rv_run_file(run, e[0].file)->path, "/b");
 	assert_string_equal(rv_run_file(run, e[0].file)->format, "csv");
 	assert_string_equal(rv_run_file(run, e[0].file)->compression, "gzip");
