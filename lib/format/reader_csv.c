@@ -389,9 +389,10 @@ static enum rv_step take_header(struct rv_reader *rd, struct rv_error *err)
 									  : RV_STEP_FAILED;
 	if (doubt_header(rd, p, row_content(p, row.len), row.fields, err) != RV_OK)
 		return RV_STEP_FAILED;
-	const char *fault = row.junk ? "a name in the header goes on behind its closing quote"
-			    : row.lone_cr
-				    ? "the header holds a carriage return without a line feed"
+	/* What stands in it is nobody's where names were given; but it may be more than one row. */
+	const char *fault = row.lone_cr ? "the header holds a carriage return without a line feed"
+			    : d->names_count ? NULL
+			    : row.junk ? "a name in the header goes on behind its closing quote"
 			    : row.high && rv_utf8_check(p, row.len) < row.len
 				    ? "the header is not UTF-8"
 				    : NULL;

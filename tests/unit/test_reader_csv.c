@@ -242,6 +242,8 @@ static void test_dialects(void **state RV_UNUSED)
 	EXPECT("1,2\n", &p, "{\"x\":\"1\",\"y\\\"z\":\"2\"}\n", "");
 	d.no_header = false;
 	EXPECT("1,2\n3,4\n", &p, "{\"x\":\"3\",\"y\\\"z\":\"4\"}\n", "");
+	/* what the header says is nobody's then */
+	EXPECT("\xff,\"b\"c\n3,4\n", &p, "{\"x\":\"3\",\"y\\\"z\":\"4\"}\n", "");
 }
 
 static void test_headers_refused(void **state RV_UNUSED)
@@ -264,6 +266,7 @@ static void test_headers_refused(void **state RV_UNUSED)
 	d.names = names;
 	d.names_count = 1;
 	EXPECT_FAILURE("a,b\n1,2\n", &p, "1 column names were given, the header has 2");
+	EXPECT_FAILURE("a\r1\r2\n", &p, "carriage return");
 	char *twice[] = { (char[]){ "x" }, (char[]){ "x" } };
 
 	d.names = twice;
