@@ -268,24 +268,34 @@ static bool epoch_unit(const char *format, unsigned *ret_scale)
 	return false;
 }
 
-/* Exact, as decimals are; the years 1 to 9999, so that a wrong unit is found. */
+/* Numbers since 1970 are those of the years 1 to 9999, so that a wrong unit is found. */
+static bool is_in_years(__int128 us, const char *format, char *reason)
+{
+	if (us >= (__int128)rv_days_from_civil(1, 1, 1) * DAY_US &&
+	    us < (__int128)rv_days_from_civil(10000, 1, 1) * DAY_US)
+		return true;
+	snprintf(reason, REASON, "is not in the years 1 to 9999 as %s", format);
+	return false;
+}
+
+/* Exact, as decimals are. */
 static bool read_epoch(struct rv_str s, const char *format, unsigned scale, int64_t *ret_us,
 		       char *reason)
 {
-	const int64_t first_us = rv_days_from_civil(1, 1, 1) * DAY_US;
-	const int64_t end_us = rv_days_from_civil(10000, 1, 1) * DAY_US;
+	struct rv_cut_number number;
 	char why[REASON];
 	__int128 us;
 
 	if (!rv_cut_decimal(s, 38, scale, &us, why)) {
-		snprintf(reason, REASON, strcmp(why, "is not a number") == 0
-			 ? "is not a number, as %s asks for" : "is finer than a microsecond, as %s", format);
+		/* with too many digits it is out of all years */
+		if (strcmp(why, "has more digits than the column") == 0)
+			return is_in_years(INT64_MAX, format, reason);
+		snprintf(reason, REASON, rv_cut_number(s, &number, why)
+			 ? "is finer than a microsecond, as %s" : "is not a number, as %s asks for", format);
 		return false;
 	}
-	if (us < first_us || us >= end_us) {
-		snprintf(reason, REASON, "is not in the years 1 to 9999 as %s", format);
+	if (!is_in_years(us, format, reason))
 		return false;
-	}
 	*ret_us = (int64_t)us;
 	return true;
 }
@@ -333,6 +343,8 @@ bool rv_cut_date(struct rv_str s, const char *format, int64_t *ret_days, char *r
 		return false;
 	}
 	if (m.has_epoch) {
+		if (!is_in_years(m.epoch_us, format, reason))
+			return false;
 		*ret_days = m.epoch_us / DAY_US - (m.epoch_us % DAY_US < 0);
 		return true;
 	}
@@ -356,6 +368,8 @@ bool rv_cut_timestamp(struct rv_str s, const char *format, const char *timezone,
 		return false;
 	}
 	if (m.has_epoch) {
+		if (!is_in_years(m.epoch_us, format, reason))
+			return false;
 		*ret_us = m.epoch_us;
 		return true;
 	}

@@ -74,8 +74,19 @@ static void add_month_names(struct layout *l)
 	rv_strbuf_putc(&l->pattern, ')');
 }
 
-static void add_directive(struct layout *l, char directive)
+/* Whether what the rest of a format takes begins with a digit. */
+static bool begins_with_digit(const char *rest)
 {
+	return rest[0] == '%' ? rest[1] && strchr("YymdjHIMSfFT", rest[1]) : rest[0] >= '0' && rest[0] <= '9';
+}
+
+/* `rest` is the format behind it. A number takes all digits it may have, as cut_time.c reads it, and gives
+ * none back to the next: "202411" is no day as %Y%m%d. */
+static void add_directive(struct layout *l, char directive, const char *rest)
+{
+	bool is_full = begins_with_digit(rest);
+	const char *one_or_two = is_full ? "([0-9]{2})" : "([0-9]{1,2})";
+
 	switch (directive) {
 	case 'Y':
 		l->year = group(l, "([0-9]{4})");
@@ -84,13 +95,14 @@ static void add_directive(struct layout *l, char directive)
 		l->short_year = group(l, "([0-9]{2})");
 		break;
 	case 'm':
-		l->month = group(l, "([0-9]{1,2})");
+		l->month = group(l, one_or_two);
 		break;
 	case 'd':
-		l->day = group(l, "([0-9]{1,2})");
+		l->day = group(l, one_or_two);
 		break;
 	case 'e':
-		l->day = group(l, "[ ]?([0-9]{1,2})");
+		rv_strbuf_puts(&l->pattern, "[ ]?");
+		l->day = group(l, one_or_two);
 		break;
 	case 'j':
 		l->day_of_year = group(l, "(00[1-9]|0[1-9][0-9]|[1-9][0-9]{2})");
@@ -99,19 +111,19 @@ static void add_directive(struct layout *l, char directive)
 		add_month_names(l);
 		break;
 	case 'H':
-		l->hour = group(l, "([0-9]{1,2})");
+		l->hour = group(l, one_or_two);
 		break;
 	case 'I':
-		l->hour_12 = group(l, "(0?[1-9]|1[0-2])");
+		l->hour_12 = group(l, is_full ? "(0[1-9]|1[0-2])" : "(0?[1-9]|1[0-2])");
 		break;
 	case 'p':
 		l->half = group(l, "([AaPp])[Mm]");
 		break;
 	case 'M':
-		l->minute = group(l, "([0-9]{1,2})");
+		l->minute = group(l, one_or_two);
 		break;
 	case 'S':
-		l->second = group(l, "([0-9]{1,2})");
+		l->second = group(l, one_or_two);
 		break;
 	case 'f':
 		l->fraction = group(l, "([0-9]+)");
@@ -156,7 +168,8 @@ static void make_layout(struct layout *l, const struct rv_column *column)
 	rv_strbuf_putc(&l->pattern, '^');
 	for (const char *p = column->format; *p; p++) {
 		if (*p == '%' && p[1] && p[1] != '%') {
-			add_directive(l, *++p);
+			p++;
+			add_directive(l, *p, p + 1);
 		} else {
 			p += *p == '%' && p[1] == '%';
 			add_character(&l->pattern, *p);

@@ -120,6 +120,10 @@ static void test_timestamps(void **state)
 		{ "1.5", "epoch_us", NULL, "finer than a microsecond" },
 		{ "1700000000007", "epoch_s", NULL, "not in the years 1 to 9999 as epoch_s" },
 		{ "-99999999999999999999999999999999999999", "epoch_us", NULL, "not in the years" },
+		{ "1e39", "epoch_us", NULL, "is not in the years 1 to 9999 as epoch_us" },
+		{ "253402300799", "%s", NULL, "9999-12-31T23:59:59.000Z" },
+		{ "253402300800", "%s", NULL, "is not in the years 1 to 9999 as %s" },
+		{ "999999999999", "%s", NULL, "is not in the years 1 to 9999 as %s" },
 		{ "yesterday", "epoch_ms", NULL, "not a number, as epoch_ms" },
 		{ "1 ", "epoch_s", NULL, "not a number" },
 		{ "01/Dec/2010:08:26:00 +0000", "%d/%b/%Y:%H:%M:%S %z", NULL,
@@ -198,6 +202,8 @@ static void test_dates(void **state)
 	assert_int_equal(days, -1);
 	assert_true(rv_cut_date(RV_STR("86400"), "%s", &days, reason));
 	assert_int_equal(days, 1);
+	assert_false(rv_cut_date(RV_STR("-62135596801"), "%s", &days, reason));
+	assert_string_equal(reason, "is not in the years 1 to 9999 as %s");
 	assert_false(rv_cut_date(RV_STR("x"), "epoch_s", &days, reason));
 	assert_false(rv_cut_date(RV_STR("2024-13-01"), NULL, &days, reason));
 	assert_false(rv_cut_date(RV_STR("2024-01-01T00:00:00Z"), NULL, &days, reason));
