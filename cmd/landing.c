@@ -142,8 +142,7 @@ static bool asked_for(char *const *streams, int count, const char *object)
 	return false;
 }
 
-/* One stream's together, and an object that is named twice once. */
-static void put_in_order(struct names *names)
+static void sort_names(struct names *names)
 {
 	size_t kept = 0;
 	if (names->count)
@@ -155,6 +154,13 @@ static void put_in_order(struct names *names)
 			names->items[kept++] = names->items[i];
 	}
 	names->count = kept;
+}
+
+/* One stream's together, and an object that is named twice once. */
+static void put_in_order(struct work *work)
+{
+	for (size_t i = 0; i < work->count; i++)
+		sort_names(&work->parts[i].names);
 }
 
 struct event_look {
@@ -204,8 +210,7 @@ static enum rv_status read_event(struct work *work, const char *file, char *cons
 	if (events.other)
 		rv_note("%" PRIu64 " records of the events tell of something else than a new object: ignored",
 			events.other);
-	for (size_t i = 0; i < work->count; i++)
-		put_in_order(&work->parts[i].names);
+	put_in_order(work);
 	return RV_OK;
 }
 
@@ -272,7 +277,9 @@ static void summary(const struct teller *teller)
 
 /* ---- the command ------------------------------------------------------------------------------ */
 
-static enum rv_status list_streams(struct work *work, int count, char **operands, struct rv_error *err)
+/* `list` false: only whether they are there, for a slip of the fingers would ignore every upload. */
+static enum rv_status look_at_streams(struct work *work, int count, char **operands, bool list,
+				      struct rv_error *err)
 {
 	struct rv_command_context *cx = work->lakes.cx;
 	for (int i = 0; i < count; i++) {
@@ -280,10 +287,11 @@ static enum rv_status list_streams(struct work *work, int count, char **operands
 		rv_stream_init(&stream);
 		if (rv_wire_business(cx, operands[i], err) != RV_OK ||
 		    rv_catalog_get(cx->lake, operands[i], &stream, NULL, err) != RV_OK ||
-		    rv_landing_each(cx->lake, &stream, listed, work, err) != RV_OK)
+		    (list && rv_landing_each(cx->lake, &stream, listed, work, err) != RV_OK))
 			return err->status;
 	}
-	return RV_OK;
+	put_in_order(work);
+	return rv_wire_business(cx, "", err);
 }
 
 static enum rv_status list_lake(void *arg, struct rv_error *err)
@@ -345,9 +353,11 @@ static enum rv_status landing_run(struct rv_command_context *cx, void *options, 
 	if (o->max_record == 0 || o->max_record > (128u << 20))
 		return rv_fail(err, RV_USAGE, "--max-record is from 1 byte to 128MiB");
 	river_lakes_init(&work.lakes, cx);
-	enum rv_status status = o->event ? read_event(&work, o->event, operands, count, err)
-				: count	 ? list_streams(&work, count, operands, err)
-					 : list_all(&work, &unlisted, err);
+	enum rv_status status = look_at_streams(&work, count, operands, !o->event, err);
+	if (status == RV_OK && o->event)
+		status = read_event(&work, o->event, operands, count, err);
+	else if (status == RV_OK && count == 0)
+		status = list_all(&work, &unlisted, err);
 	if (status != RV_OK)
 		return status;
 	for (size_t i = 0; i < work.count; i++)

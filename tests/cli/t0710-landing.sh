@@ -77,6 +77,12 @@ test_expect_success 'one stream of two; plain names are of main' '
 	records >got && echo "{\"n\":2}" >want && test_cmp want got
 '
 
+test_expect_success 'a stream that is named twice is looked at once' '
+	fresh && echo "{\"n\":1}" >$waiting/$run-000001 &&
+	river --output json landing process web/clicks web/clicks >out && test_line_count = 1 out &&
+	test_grep "\"outcome\":\"landed\"" out
+'
+
 test_expect_success 'what is no record goes to the rejects' '
 	fresh &&
 	printf "{\"n\":1}\nbad\n" >$waiting/$run-000001 &&
@@ -185,7 +191,9 @@ test_expect_success 'an event names what to process' '
 	test_grep "000002\",\"outcome\":\"landed\"" out &&
 	test_grep "000009\",\"outcome\":\"gone\"" out &&
 	test_path_is_file $waiting/$run-000001 &&
-	river landing process --event event web/other 2>err && test_path_is_file $waiting/$run-000001 &&
+	test_expect_code 5 river landing process --event event web/other 2>err && test_grep "stream web/other does not exist" err &&
+	river stream create web/other >out && river landing process --event event web/other 2>err &&
+	test_grep "is no upload of what is asked for" err && test_path_is_file $waiting/$run-000001 &&
 	echo junk >event && test_expect_code 9 river landing process --event event 2>err
 '
 
