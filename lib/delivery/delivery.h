@@ -105,14 +105,14 @@ struct rv_delivery_mem_params {
 };
 struct rv_delivery *rv_delivery_mem_new(const struct rv_delivery_mem_params *params);
 /* Sends number `from` up to, and without, `to` (from 1) fail with `status` after `taken` records that were
- * not acknowledged before. `heard` false: nobody learns that they were taken. May be called by any
- * thread. */
+ * not acknowledged before. `heard` false: nobody learns that they were taken; `doubted`: they count as
+ * those that may come twice. May be called by any thread. */
 struct rv_delivery_mem_fault {
 	uint64_t from, to;
 	enum rv_status status;
 	bool transient;
 	uint64_t taken;
-	bool heard;
+	bool heard, doubted;
 };
 void rv_delivery_mem_fail(struct rv_delivery *delivery, const struct rv_delivery_mem_fault *fault);
 /* Everything taken so far, in order, with newlines; caller frees. */

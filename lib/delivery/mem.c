@@ -72,7 +72,7 @@ static enum rv_status put(struct delivery_mem *mem, const struct rv_delivery_bat
 
 /* Takes up to `limit` records that were not taken before. */
 static void take(struct delivery_mem *mem, const struct rv_delivery_batch *batch,
-		 const struct rv_strbuf *text, uint64_t limit, bool heard,
+		 const struct rv_strbuf *text, uint64_t limit, bool heard, bool doubted,
 		 struct rv_delivery_result *ret)
 {
 	const char *p = text->bytes, *end = p + text->len;
@@ -85,6 +85,7 @@ static void take(struct delivery_mem *mem, const struct rv_delivery_batch *batch
 				ret->record_bytes += len;
 				ret->billed_bytes += 5120;
 			}
+			ret->maybe_twice += doubted;
 			limit--;
 		}
 		p += len;
@@ -110,7 +111,8 @@ static enum rv_status mem_send(struct rv_delivery *base, const struct rv_deliver
 		pthread_mutex_unlock(&mem->mutex);
 		return status;
 	}
-	take(mem, batch, &text, fails ? fault.taken : UINT64_MAX, !fails || fault.heard, ret);
+	take(mem, batch, &text, fails ? fault.taken : UINT64_MAX, !fails || fault.heard, fails && fault.doubted,
+	     ret);
 	pthread_mutex_unlock(&mem->mutex);
 	if (!fails) {
 		ret->level = RV_DELIVERED_SENT;

@@ -47,6 +47,14 @@ void rv_acknowledged_load(const struct rv_run *run, const struct rv_batch_entry 
 	*ret_known = true;
 }
 
+uint64_t rv_acknowledged_count(const struct rv_batch_entry *entry, const uint8_t *bits)
+{
+	uint64_t count = 0;
+	for (uint64_t i = 0; i < entry->records; i++)
+		count += bits[i / 8] >> (i % 8) & 1;
+	return count;
+}
+
 enum rv_status rv_acknowledged_save(const struct rv_run *run, const struct rv_batch_entry *entry,
 				    const uint8_t *bits, struct rv_error *err)
 {

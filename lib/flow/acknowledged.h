@@ -17,6 +17,8 @@
 /* *ret: as many bits as the batch has records, all 0 when *ret_known is false; caller frees. */
 void rv_acknowledged_load(const struct rv_run *run, const struct rv_batch_entry *entry,
 			  uint8_t **ret, bool *ret_known);
+/* Of the batch's records, how many are acknowledged. */
+uint64_t rv_acknowledged_count(const struct rv_batch_entry *entry, const uint8_t *bits);
 enum rv_status rv_acknowledged_save(const struct rv_run *run, const struct rv_batch_entry *entry,
 				    const uint8_t *bits, struct rv_error *err) RV_MUST_CHECK;
 /* The batch needs it no more. */

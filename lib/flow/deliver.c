@@ -310,14 +310,18 @@ static enum rv_status send_records(struct rv_deliver *deliver, struct rv_run *ru
 	const struct rv_delivery_ops *ops = deliver->delivery->ops;
 	RV_CLEANUP(rv_free_p) uint8_t *acknowledged = NULL;
 	struct rv_sent_counts counts = { .requests = 0 };
-	if (!ops->names_objects) {
-		bool known;
+	bool known = false;
+	if (!ops->names_objects || entry->sending)
 		rv_acknowledged_load(run, entry, &acknowledged, &known);
+	if (!ops->names_objects) {
 		/* An attempt was ended before it could say what had been taken. */
 		if ((entry->sending && !known) || (deliver->reopened && !entry->sending))
 			counts.maybe_twice = entry->records;
 		if (rv_run_sending(run, entry->seq, err) != RV_OK)
 			return err->status;
+	} else if (entry->sending) {
+		/* The stream went over from a service, and what that has taken comes again with the whole. */
+		counts.maybe_twice = known ? rv_acknowledged_count(entry, acknowledged) : entry->records;
 	}
 	struct rv_delivery_batch batch = {
 		.stream = deliver->stream,
@@ -325,7 +329,7 @@ static enum rv_status send_records(struct rv_deliver *deliver, struct rv_run *ru
 		.body = store_body(body),
 		.records = entry->records,
 		.set_hash = entry->set_hash,
-		.acknowledged = acknowledged,
+		.acknowledged = ops->names_objects ? NULL : acknowledged,
 	};
 	struct rv_delivery_result result = { .level = RV_DELIVERED_NONE };
 	enum rv_status status = ops->send(deliver->delivery, &batch, &result, err);
@@ -335,14 +339,16 @@ static enum rv_status send_records(struct rv_deliver *deliver, struct rv_run *ru
 	counts.maybe_twice += result.maybe_twice;
 	counts.record_bytes = result.record_bytes;
 	counts.billed_bytes = result.billed_bytes;
-	/* Of a lake object the name says all there is to say. */
-	if (!ops->names_objects)
+	/* Of a lake object the name says all there is to say, and a failed attempt at one has doubled nothing. */
+	if (!ops->names_objects || (status == RV_OK && counts.maybe_twice))
 		rv_run_add_counts(run, entry->seq, &counts);
 	if (result.diverted[0] && !deliver->diverted[0])
 		memcpy(deliver->diverted, result.diverted, sizeof(deliver->diverted));
 	struct rv_error ignored;
-	if (status != RV_OK && acknowledged)
+	if (status != RV_OK && batch.acknowledged)
 		(void)!rv_acknowledged_save(run, entry, acknowledged, &ignored);
+	if (status != RV_OK && batch.acknowledged && counts.maybe_twice)
+		(void)!rv_run_note_counts(run, entry->seq, &ignored);
 	if (status != RV_OK)
 		return rv_context(err, "deliver batch %" PRIu64 " of run %s", entry->seq, run->name);
 	if (result.level == RV_DELIVERED_NONE)

@@ -392,6 +392,34 @@ static struct rv_batch_entry *find_batch(struct rv_run *run, uint64_t seq)
 	return NULL;
 }
 
+static void add_counts(json_t *o, const struct rv_sent_counts *sent)
+{
+	const struct {
+		const char *key;
+		uint64_t value;
+	} counts[] = {
+		{ "requests", sent->requests },
+		{ "refused", sent->refused },
+		{ "maybe_twice", sent->maybe_twice },
+		{ "record_bytes", sent->record_bytes },
+		{ "billed_bytes", sent->billed_bytes },
+	};
+	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++)
+		if (counts[i].value)
+			json_object_set_new(o, counts[i].key, json_integer((json_int_t)counts[i].value));
+}
+
+static struct rv_sent_counts counts_of(const json_t *o)
+{
+	return (struct rv_sent_counts){
+		.requests = rv_json_get_u64(o, "requests"),
+		.refused = rv_json_get_u64(o, "refused"),
+		.maybe_twice = rv_json_get_u64(o, "maybe_twice"),
+		.record_bytes = rv_json_get_u64(o, "record_bytes"),
+		.billed_bytes = rv_json_get_u64(o, "billed_bytes"),
+	};
+}
+
 static enum rv_status set_state(struct rv_run *run, uint64_t seq, enum rv_batch_state state,
 				const char *type, bool sync, struct rv_error *err)
 {
@@ -401,19 +429,7 @@ static enum rv_status set_state(struct rv_run *run, uint64_t seq, enum rv_batch_
 		rv_bug("batch %" PRIu64 " %s without a promise", seq, type);
 	entry->state = state;
 	json_t *o = json_pack("{s:s, s:I}", "t", type, "seq", (json_int_t)seq);
-	const struct {
-		const char *key;
-		uint64_t value;
-	} counts[] = {
-		{ "requests", entry->sent.requests },
-		{ "refused", entry->sent.refused },
-		{ "maybe_twice", entry->sent.maybe_twice },
-		{ "record_bytes", entry->sent.record_bytes },
-		{ "billed_bytes", entry->sent.billed_bytes },
-	};
-	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++)
-		if (counts[i].value)
-			json_object_set_new(o, counts[i].key, json_integer((json_int_t)counts[i].value));
+	add_counts(o, &entry->sent);
 	/* The journal has them; a push of very many files must not keep them all. */
 	release_extents(entry);
 	pthread_mutex_unlock(&run->mutex);
@@ -480,6 +496,18 @@ void rv_run_add_counts(struct rv_run *run, uint64_t seq, const struct rv_sent_co
 		entry->sent.billed_bytes += counts->billed_bytes;
 	}
 	pthread_mutex_unlock(&run->mutex);
+}
+
+enum rv_status rv_run_note_counts(struct rv_run *run, uint64_t seq, struct rv_error *err)
+{
+	pthread_mutex_lock(&run->mutex);
+	const struct rv_batch_entry *entry = find_batch(run, seq);
+	if (!entry)
+		rv_bug("batch %" PRIu64 " has counts without a promise", seq);
+	json_t *o = json_pack("{s:s, s:I}", "t", "sending", "seq", (json_int_t)seq);
+	add_counts(o, &entry->sent);
+	pthread_mutex_unlock(&run->mutex);
+	return append(run, o, false, NULL, err);
 }
 
 enum rv_status rv_run_sent(struct rv_run *run, uint64_t seq, struct rv_error *err)
@@ -732,9 +760,11 @@ static bool replay(struct rv_run *run, const json_t *o, size_t line_number)
 		return replay_batch(run, o);
 	if (strcmp(type, "sending") == 0) {
 		struct rv_batch_entry *entry = find_batch(run, rv_json_get_u64(o, "seq"));
-		if (entry)
-			entry->sending = true;
-		return entry != NULL;
+		if (!entry)
+			return false;
+		entry->sending = true;
+		entry->sent = counts_of(o);
+		return true;
 	}
 	bool landed = strcmp(type, "landed") == 0, sent = strcmp(type, "sent") == 0;
 	if (landed || sent || strcmp(type, "dropped") == 0) {
@@ -744,13 +774,7 @@ static bool replay(struct rv_run *run, const json_t *o, size_t line_number)
 		entry->state = landed ? RV_BATCH_LANDED : sent ? RV_BATCH_SENT : RV_BATCH_DROPPED;
 		/* Its checkpoints have moved: see set_state. */
 		release_extents(entry);
-		entry->sent = (struct rv_sent_counts){
-			.requests = rv_json_get_u64(o, "requests"),
-			.refused = rv_json_get_u64(o, "refused"),
-			.maybe_twice = rv_json_get_u64(o, "maybe_twice"),
-			.record_bytes = rv_json_get_u64(o, "record_bytes"),
-			.billed_bytes = rv_json_get_u64(o, "billed_bytes"),
-		};
+		entry->sent = counts_of(o);
 		return true;
 	}
 	if (strcmp(type, "closed") == 0)

@@ -145,8 +145,10 @@ bool rv_run_next_waiting(struct rv_run *run, uint64_t from, struct rv_batch_entr
 /* Note that a batch is about to be sent to a service that takes it once more under the same name.
  * Not synced. */
 enum rv_status rv_run_sending(struct rv_run *run, uint64_t seq, struct rv_error *err) RV_MUST_CHECK;
-/* Counts of an attempt that failed; they go with the note that it was sent in the end. */
+/* Counts of an attempt; they go with the note that it was sent in the end. */
 void rv_run_add_counts(struct rv_run *run, uint64_t seq, const struct rv_sent_counts *counts);
+/* Note them before that, for another process may end it. Not synced. */
+enum rv_status rv_run_note_counts(struct rv_run *run, uint64_t seq, struct rv_error *err) RV_MUST_CHECK;
 /* Note that every record of a batch was acknowledged. Durable for pipes: their spool file goes next. */
 enum rv_status rv_run_sent(struct rv_run *run, uint64_t seq, struct rv_error *err) RV_MUST_CHECK;
 /* Note that a batch is in the lake. Not synced: recovery puts it again, to the same name. */

@@ -288,6 +288,64 @@ static void test_forgotten(void **state RV_UNUSED)
 	free_world(w);
 }
 
+/* A later process ends what an earlier one was in doubt about: the receipt counts it all the same. */
+static void test_doubt_of_another_process(void **state RV_UNUSED)
+{
+	for (int pipe = 0; pipe < 2; pipe++) {
+		struct world *w = make_world();
+		write_records(w, BATCH);
+		rv_delivery_mem_fail(w->delivery, &(struct rv_delivery_mem_fault){
+							  .from = 1, .to = 1000, .status = RV_AUTH, .taken = 2,
+							  .doubted = true });
+		assert_int_not_equal(push(w, pipe, NULL), RV_OK);
+		uint64_t sends = rv_delivery_mem_sends(w->delivery);
+		rv_delivery_mem_fail(w->delivery, &(struct rv_delivery_mem_fault){ .from = 0 });
+		if (pipe)
+			write_records(w, 0);
+		if (push(w, pipe, NULL) != RV_OK)
+			fail_msg("%s", w->err.message);
+		json_t *receipt = closed_receipt(w);
+		assert_int_equal(number(receipt, "maybe_twice"), 2 * sends);
+		json_decref(receipt);
+		free_world(w);
+	}
+}
+
+/* A stream that goes over to direct delivery while the service has part of a batch: the object holds all of
+ * it, so that part comes twice; all of it where nobody knows which part. */
+static void test_goes_over_to_direct(void **state RV_UNUSED)
+{
+	for (int i = 0; i < 4; i++) {
+		bool pipe = i & 1, known = i & 2;
+		struct world *w = make_world();
+		write_records(w, BATCH);
+		rv_delivery_mem_fail(w->delivery, &(struct rv_delivery_mem_fault){
+							  .from = 1, .to = 1000, .status = RV_AUTH, .taken = 2,
+							  .heard = true });
+		assert_int_not_equal(push(w, pipe, NULL), RV_OK);
+		RV_CLEANUP(rv_free_p)
+		char *forget = rv_asprintf("find %s -name '*.sent' -delete", w->folder);
+		if (!known)
+			assert_int_equal(system(forget), 0);
+		RV_CLEANUP(rv_free_p) char *taken = rv_delivery_mem_taken(w->delivery);
+		assert_non_null(strstr(taken, "{\"n\":0,"));
+		/* Each attempt has taken two, and a slow machine makes another one at the end of the input. */
+		uint64_t twice = 2 * rv_delivery_mem_sends(w->delivery);
+		twice = known && twice < BATCH ? twice : BATCH;
+		rv_delivery_free(w->delivery);
+		w->delivery = rv_delivery_direct_new(w->lake);
+		if (pipe)
+			write_records(w, 0);
+		if (push(w, pipe, NULL) != RV_OK)
+			fail_msg("%s", w->err.message);
+		json_t *receipt = closed_receipt(w);
+		assert_int_equal(json_array_size(json_object_get(receipt, "objects")), 1);
+		assert_int_equal(number(receipt, "maybe_twice"), twice);
+		json_decref(receipt);
+		free_world(w);
+	}
+}
+
 /* Larger ones go around the service, into objects with the run's names; the order of the rest stays. */
 static void test_large(void **state RV_UNUSED)
 {
@@ -608,6 +666,8 @@ int main(void)
 		cmocka_unit_test(test_all_taken),
 		cmocka_unit_test(test_partial),
 		cmocka_unit_test(test_forgotten),
+		cmocka_unit_test(test_doubt_of_another_process),
+		cmocka_unit_test(test_goes_over_to_direct),
 		cmocka_unit_test(test_large),
 		cmocka_unit_test(test_named),
 		cmocka_unit_test(test_same_bytes_again),
