@@ -481,6 +481,14 @@ static void sum_up(struct rv_push_state *push, enum rv_status status)
 	struct rv_push_result *result = push->result;
 	rv_sender_totals(push->sender, &totals);
 	result->accepted = totals.promised_records;
+	/* What a follower has read and could not promise it reads again when it tries again. */
+	if (push->params->follow && status != RV_OK) {
+		result->records = totals.promised_records;
+		result->record_bytes = totals.promised_record_bytes;
+		result->rejected = totals.promised_rejected;
+		result->batches = totals.promised_batches;
+		result->objects = totals.promised_objects;
+	}
 	result->landed = totals.landed_records;
 	result->sent = totals.sent_records;
 	result->by_stamp = !push->params->delivery->ops->names_objects;

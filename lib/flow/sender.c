@@ -43,6 +43,9 @@ static void promised(struct rv_sender *sender, const struct rv_batch_entry *entr
 {
 	pthread_mutex_lock(&sender->mutex);
 	sender->totals.promised_records += entry->records;
+	sender->totals.promised_record_bytes += entry->record_bytes;
+	sender->totals.promised_rejected += entry->rejected;
+	sender->totals.promised_objects += entry->records > 0;
 	sender->totals.promised_bytes += entry->bytes;
 	sender->totals.promised_batches++;
 	sender->totals.input_to = entry->input_to;
@@ -168,18 +171,21 @@ static enum rv_status do_batch(struct rv_sender *sender, struct job *job, struct
 	struct rv_run *run = job->run;
 	const struct rv_batch_entry *entry = &job->finished.entry;
 	uint64_t seq = entry->seq;
-	struct rv_batch_entry shown = *entry; /* the promise takes the entry over */
-	if (promise(sender, run, &job->finished, err) != RV_OK)
-		return err->status;
-	promised(sender, &shown, run->pipe);
+	struct rv_batch_entry before, shown = *entry; /* the promise takes the entry over */
+	enum rv_status status = promise(sender, run, &job->finished, err);
+	/* It stands once it is in the journal, also where what follows (the checkpoints) fails. */
+	bool stands = rv_run_entry(run, seq, &before);
+	if (stands)
+		promised(sender, &shown, run->pipe);
+	if (status != RV_OK)
+		return status;
+	if (!stands)
+		rv_bug("a batch was promised and is not there");
 	if (run->pipe) {
 		rv_courier_announce(sender->courier, run, seq);
 		return RV_OK;
 	}
-	struct rv_batch_entry before;
-	if (!rv_run_entry(run, seq, &before))
-		rv_bug("a batch was promised and is not there");
-	enum rv_status status = deliver_file_batch(sender, run, seq, &job->finished, err);
+	status = deliver_file_batch(sender, run, seq, &job->finished, err);
 	pthread_mutex_lock(&sender->mutex);
 	rv_delivered_add(&sender->delivered, run, &before);
 	pthread_mutex_unlock(&sender->mutex);

@@ -16,6 +16,7 @@
 struct rv_sender;
 struct rv_sender_totals {
 	uint64_t promised_records, landed_records;
+	uint64_t promised_record_bytes, promised_rejected, promised_objects;
 	uint64_t sent_records;                  /* acknowledged, and not known to be in the lake */
 	uint64_t promised_bytes, landed_bytes;  /* compressed */
 	uint64_t promised_batches, landed_batches;

@@ -19,6 +19,8 @@
 #include "flow/follow.h"
 #include "flow/push.h"
 #include "flow/receipt.h"
+#include "spool/checkpoint.h"
+#include "spool/state.h"
 
 #define RECORDS 20
 #define BATCH 6
@@ -571,6 +573,48 @@ static void follower_counts_its_own(void **state RV_UNUSED)
 	}
 }
 
+static void clear_the_way(void *arg, const char *text)
+{
+	if (strstr(text, "trying again"))
+		rmdir(arg);
+}
+
+/* What is in the journal is promised, also when the checkpoint behind it cannot move; what was read behind that is
+ * read again, and counted once. */
+static void follower_counts_once(void **state RV_UNUSED)
+{
+	struct world *w = make_world();
+	struct rv_push_params params = params_of(w);
+	const struct rv_follow_params follow = { .until_quiet_ms = 0, .poll_ms = 100 };
+	struct rv_push_result result;
+	struct rv_error err = RV_ERROR_INIT;
+	struct rv_state folder;
+	char key[RV_FILE_KEY_TEXT];
+	FILE *f = fopen(w->file, "a");
+	assert_non_null(f);
+	fputs("bad\n", f);
+	assert_int_equal(rv_file_key(fileno(f), w->file, key, &err), RV_OK);
+	fclose(f);
+	rv_state_locate(&folder, w->state, w->lake->url, &w->stream);
+	RV_CLEANUP(rv_free_p) char *in_the_way = rv_asprintf("%s/files/%s.batches", folder.folder, key);
+	rv_state_release(&folder);
+	assert_int_equal(rv_make_folders(in_the_way, 0700, &err), RV_OK);
+	params.wait = RV_WAIT_SPOOLED;
+	params.warn = clear_the_way;
+	params.arg = in_the_way;
+	params.retry_pause_ms = 1;
+	assert_int_equal(rv_follow(&params, &follow, &result, &err), RV_PARTIAL);
+	assert_int_equal(result.records, RECORDS);
+	assert_int_equal(result.rejected, 1);
+	assert_int_equal(result.accepted, RECORDS);
+	assert_non_null(strstr(err.message, "1 of 21 records"));
+	rv_push_result_release(&result);
+	params = params_of(w);
+	assert_int_equal(push(&params, &err), RV_OK);
+	assert_each_once(w, 0, RECORDS);
+	free_world(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -582,6 +626,7 @@ int main(void)
 		cmocka_unit_test(changed_bytes_are_reported_not_sent),
 		cmocka_unit_test(what_took_the_name_holds_nobody_up),
 		cmocka_unit_test(follower_counts_its_own),
+		cmocka_unit_test(follower_counts_once),
 		cmocka_unit_test(long_headers_of_many_files),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
