@@ -266,8 +266,10 @@ static enum rv_status serve_run(struct rv_command_context *cx, void *options, in
 	    rv_catalog_get(cx->lake, operands[0], &stream, NULL, err) != RV_OK)
 		return err->status;
 	rv_stream_text(&stream, stream_text);
-	if (o->print_unit)
-		return river_print_unit(cx, &stream, err);
+	if (o->print_unit) {
+		river_print_unit(cx, &stream, o->listen);
+		return RV_OK;
+	}
 	if (read_settings(cx->config, &settings, err) != RV_OK ||
 	    rv_wire_delivery(cx->profile, cx->lake, &delivery, err) != RV_OK ||
 	    open_sockets(o->listen, sockets, &sockets_count, err) != RV_OK)

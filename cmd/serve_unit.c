@@ -22,12 +22,14 @@ static void add_word(struct rv_strbuf *out, const char *word, bool command)
 	rv_strbuf_putc(out, '"');
 }
 
-/* "*:8080" is what systemd calls "8080". */
-static const char *listen_stream(const char *address)
+/* "*:8080" is what systemd calls "8080", and it knows no names: river listens on 127.0.0.1 for this one. */
+static void add_listen_stream(struct rv_strbuf *out, const char *address)
 {
-	if (address[0] == '*' && address[1] == ':')
-		return address + 2;
-	return address[0] == ':' ? address + 1 : address;
+	static const char local[] = "localhost:";
+	if (rv_starts_with(address, local))
+		rv_strbuf_printf(out, "127.0.0.1:%s", address + strlen(local));
+	else
+		rv_strbuf_puts(out, address + (address[0] == '*' && address[1] == ':' ? 2 : address[0] == ':'));
 }
 
 static void add_service(struct rv_strbuf *out, struct rv_command_context *cx, const char *name,
@@ -71,22 +73,17 @@ static void add_service(struct rv_strbuf *out, struct rv_command_context *cx, co
 	rv_strbuf_puts(out, "\n[Install]\nWantedBy=multi-user.target\n");
 }
 
-enum rv_status river_print_unit(struct rv_command_context *cx, const struct rv_stream *stream,
-				struct rv_error *err)
+void river_print_unit(struct rv_command_context *cx, const struct rv_stream *stream, const char *listen_on)
 {
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
 	char stream_text[RV_STREAM_TEXT];
-	const char *listen = NULL, *origin;
 	rv_stream_text(stream, stream_text);
-	if (rv_config_get(cx->config, "collect.listen", &listen, &origin, err) != RV_OK)
-		return err->status;
 	RV_CLEANUP(rv_free_p) char *name = rv_asprintf("river-%s-%s", stream->business, stream->name);
 	rv_strbuf_printf(&text, "# /etc/systemd/system/%s.socket\n[Unit]\n"
 			 "Description=socket of the river collector of %s\n\n"
-			 "[Socket]\nListenStream=%s\nBacklog=4096\n\n"
-			 "[Install]\nWantedBy=sockets.target\n\n", name, stream_text,
-			 listen_stream(listen));
+			 "[Socket]\nListenStream=", name, stream_text);
+	add_listen_stream(&text, listen_on);
+	rv_strbuf_puts(&text, "\nBacklog=4096\n\n[Install]\nWantedBy=sockets.target\n\n");
 	add_service(&text, cx, name, stream_text);
 	rv_out_write(cx->out, text.bytes, text.len);
-	return RV_OK;
 }

@@ -5,7 +5,7 @@
 #include "config/stream.h"
 #include "context.h"
 
-enum rv_status river_print_unit(struct rv_command_context *cx, const struct rv_stream *stream,
-				struct rv_error *err) RV_MUST_CHECK;
+/* `listen_on` as rv_collect_listen takes it. */
+void river_print_unit(struct rv_command_context *cx, const struct rv_stream *stream, const char *listen_on);
 
 #endif

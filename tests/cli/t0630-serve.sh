@@ -427,7 +427,11 @@ test_expect_success 'units of systemd say what this stream needs' '
 	test_grep "^ListenStream=8099" unit && test_grep "^Type=notify" unit &&
 	test_grep "^ExecStart=\"$RIVER_BUILD/river\" --profile local serve --collect web/clicks" unit &&
 	test_grep "^ReadWritePaths=\"$PWD/.river/lake\"" unit &&
-	test_grep "^Environment=\"RIVER_CONFIG=$PWD/river.yaml\"" unit
+	test_grep "^Environment=\"RIVER_CONFIG=$PWD/river.yaml\"" unit &&
+	river -c collect.listen="*:8099" serve --collect web/clicks --listen 127.0.0.1:8098 --print-unit >unit &&
+	test_grep "^ListenStream=127.0.0.1:8098" unit &&
+	river serve --collect web/clicks --listen localhost:8098 --print-unit >unit && test_grep "^ListenStream=127.0.0.1:8098" unit &&
+	river serve --collect web/clicks --listen :8098 --print-unit >unit && test_grep "^ListenStream=8098" unit
 '
 
 test_expect_success 'a unit names the file that has the profile, which need not be the nearest one' '
