@@ -133,20 +133,6 @@ static void list_damaged(struct listing *listing, const char *run, const char *p
 				      rv_json_bytes(path), "message", why));
 }
 
-/* What a collector has accepted and is in no batch yet waits as well. */
-static void add_intake(struct rv_run *run, struct rv_run_totals *totals)
-{
-	struct rv_intake_totals intake;
-	struct rv_error ignored;
-	if (rv_run_intake_totals(run, &intake, &ignored) != RV_OK)
-		return;
-	totals->records += intake.records;
-	totals->rejected += intake.rejected;
-	totals->waiting += intake.files;
-	totals->waiting_records += intake.records;
-	totals->waiting_bytes += intake.bytes;
-}
-
 static enum rv_status list_run(void *arg, const char *name, struct rv_error *err)
 {
 	struct listing *listing = arg;
@@ -162,8 +148,7 @@ static enum rv_status list_run(void *arg, const char *name, struct rv_error *err
 	}
 	struct rv_run_totals totals;
 	listing->runs++;
-	rv_run_totals(run, &totals);
-	add_intake(run, &totals);
+	rv_run_totals_with_intake(run, &totals);
 	bool alive = rv_run_is_alive(run);
 	const char *state = alive		       ? "alive"
 			    : *listing->owner	       ? listing->owner
@@ -313,8 +298,7 @@ static enum rv_status count_waiting(void *arg, const char *name, struct rv_error
 	struct rv_run_totals totals;
 	if (rv_run_open(count->state, name, false, &run, err) != RV_OK || rv_run_is_alive(run))
 		return RV_OK;
-	rv_run_totals(run, &totals);
-	add_intake(run, &totals);
+	rv_run_totals_with_intake(run, &totals);
 	count->runs += totals.waiting > 0;
 	count->records += totals.waiting_records;
 	return RV_OK;

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "flow/catalog.h"
 #include "lakes.h"
+#include "spool/intake.h"
 #include "spool/run.h"
 #include "spool/state.h"
 #include "warehouse/warehouse.h"
@@ -87,7 +88,7 @@ static enum rv_status see_run(void *arg, const char *name, struct rv_error *err)
 
 	if (rv_run_open(search->state, name, false, &run, err) != RV_OK)
 		return RV_OK;
-	rv_run_totals(run, &totals);
+	rv_run_totals_with_intake(run, &totals);
 	search->waiting += totals.waiting_records;
 	return RV_OK;
 }

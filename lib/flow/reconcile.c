@@ -293,10 +293,17 @@ static enum rv_status note_intakes(struct reconcile *r, uint32_t index, struct r
 				   const uint64_t *seqs, size_t count, struct rv_error *err)
 {
 	for (size_t i = 0; i < count; i++) {
-		struct rv_intake_totals totals = { .files = 0 };
+		struct rv_intake_totals totals = { .damage = RV_ERROR_INIT };
 		RV_CLEANUP(rv_free_p) char *path = rv_run_intake_path(run, seqs[i]);
 		if (rv_run_intake_add(run, seqs[i], &totals, err) != RV_OK)
 			return err->status;
+		/* What is being written may look damaged for a moment. */
+		if (totals.damage.status != RV_OK && !rc_run_at(r, index)->alive)
+			rc_find(r,
+				&(struct rv_finding){ .code = RV_FINDING_RUN_DAMAGED, .level = RV_FINDING_WRONG,
+						      .run = rc_run_at(r, index)->name, .host = run->host,
+						      .age_ms = -1 },
+				"%s", totals.damage.message);
 		if (!totals.records && !totals.rejected)
 			continue;
 		rc_run_at(r, index)->promised += totals.records;
@@ -383,14 +390,53 @@ static enum rv_status look_at_damaged(void *arg, const char *name, struct rv_err
 	return RV_OK;
 }
 
+struct former_look {
+	const struct rv_state *state;
+	uint64_t waiting;
+};
+
+/* A journal that cannot be read is for `spool check` to say. */
+static enum rv_status look_at_former_run(void *arg, const char *name, struct rv_error *err)
+{
+	struct former_look *look = arg;
+	RV_CLEANUP(rv_run_free_p) struct rv_run *run = NULL;
+	struct rv_run_totals totals;
+	if (rv_run_open(look->state, name, false, &run, err) != RV_OK)
+		return RV_OK;
+	rv_run_totals_with_intake(run, &totals);
+	look->waiting += totals.waiting_records;
+	return RV_OK;
+}
+
+/* An earlier stream of that name was deleted with records that wait: they are none of this one's, and nobody
+ * delivers them any more. */
+static enum rv_status look_at_former(struct reconcile *r, const struct rv_state *state, struct rv_error *err)
+{
+	struct former_look look = { .state = state };
+	char n[RV_NUMBER_TEXT];
+	if (rv_run_each(state, look_at_former_run, &look, err) != RV_OK)
+		return err->status;
+	if (!look.waiting)
+		return RV_OK;
+	struct rv_finding f = { .code = RV_FINDING_STREAM_UNKNOWN, .level = RV_FINDING_WRONG,
+				.has_counts = true, .found = look.waiting, .age_ms = -1 };
+	rc_find(r, &f,
+		"%s record%s wait%s in the spool for an earlier stream of this name (id %s) and %s kept, though "
+		"nothing delivers them: 'river spool export' copies them; then remove %s",
+		rv_format_count(look.waiting, n), look.waiting == 1 ? "" : "s", look.waiting == 1 ? "s" : "",
+		state->stream_id, look.waiting == 1 ? "is" : "are", state->folder);
+	return RV_OK;
+}
+
 static enum rv_status look_at_state(void *arg, const struct rv_state *state, struct rv_error *err)
 {
 	struct reconcile *r = arg;
 	struct spool_look look = { r, state };
 	if (strcmp(state->business, r->stream->business) != 0 ||
-	    strcmp(state->stream, r->stream->name) != 0 ||
-	    strcmp(state->stream_id, r->stream->id) != 0)
+	    strcmp(state->stream, r->stream->name) != 0)
 		return RV_OK;
+	if (strcmp(state->stream_id, r->stream->id) != 0)
+		return look_at_former(r, state, err);
 	if (rv_run_each(state, look_at_run, &look, err) != RV_OK)
 		return err->status;
 	RV_CLEANUP(rv_free_p) char *damaged = rv_state_path(state, "damaged");

@@ -15,6 +15,7 @@
 #include "base/memory.h"
 #include "base/number.h"
 #include "spool/checkpoint.h"
+#include "spool/intake.h"
 #include "spool/run.h"
 
 static void find(struct rv_spool_check *check, enum rv_finding_kind kind, const char *path,
@@ -87,6 +88,26 @@ static enum rv_status check_batch(struct rv_spool_check *check, const struct rv_
 			       : RV_OK;
 }
 
+/* What a collector has accepted and is in no batch yet. */
+static enum rv_status check_intakes(struct rv_spool_check *check, struct rv_run *run, struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p) uint64_t *seqs = NULL;
+	size_t count = 0;
+	if (!run->intake)
+		return RV_OK;
+	if (rv_run_intakes(run, &seqs, &count, err) != RV_OK)
+		return err->status;
+	for (size_t i = 0; i < count; i++) {
+		RV_CLEANUP(rv_free_p) char *path = rv_run_intake_path(run, seqs[i]);
+		struct rv_intake_totals totals = { .damage = RV_ERROR_INIT };
+		if (rv_run_intake_add(run, seqs[i], &totals, err) != RV_OK)
+			find(check, RV_FINDING_DAMAGED, path, 0, "%s", err->message);
+		else if (totals.damage.status != RV_OK)
+			find(check, RV_FINDING_DAMAGED, path, 0, "%s", totals.damage.message);
+	}
+	return RV_OK;
+}
+
 struct folder_walk {
 	struct rv_spool_check *check;
 	const struct rv_run *run;
@@ -148,6 +169,8 @@ static enum rv_status check_run(void *arg, const char *name, struct rv_error *er
 		if (run->pipe && run->batches[i].state == RV_BATCH_WAITING &&
 		    check_batch(check, run, &run->batches[i], err) != RV_OK)
 			return err->status;
+	if (check_intakes(check, run, err) != RV_OK)
+		return err->status;
 	struct folder_walk walk = { check, run, folder };
 	return rv_each_entry(folder, check_run_file, &walk, err);
 }

@@ -278,14 +278,18 @@ enum rv_status rv_run_intake_add(struct rv_run *run, uint64_t seq, struct rv_int
 		return rv_fail_errno(err, RV_LOCAL_IO, "open %s", path);
 	totals->files++;
 	enum rv_status status = rv_intake_read(fd, path, count_frame, totals, err);
-	return status == RV_DAMAGED ? RV_OK : status;
+	if (status != RV_DAMAGED)
+		return status;
+	if (totals->damage.status == RV_OK)
+		totals->damage = *err;
+	return RV_OK;
 }
 
 enum rv_status rv_run_intake_totals(struct rv_run *run, struct rv_intake_totals *ret, struct rv_error *err)
 {
 	RV_CLEANUP(rv_free_p) uint64_t *seqs = NULL;
 	size_t count = 0;
-	*ret = (struct rv_intake_totals){ .files = 0 };
+	*ret = (struct rv_intake_totals){ .damage = RV_ERROR_INIT };
 	if (!run->intake)
 		return RV_OK;
 	if (rv_run_intakes(run, &seqs, &count, err) != RV_OK)
@@ -294,4 +298,18 @@ enum rv_status rv_run_intake_totals(struct rv_run *run, struct rv_intake_totals 
 		if (rv_run_intake_add(run, seqs[i], ret, err) != RV_OK)
 			return err->status;
 	return RV_OK;
+}
+
+void rv_run_totals_with_intake(struct rv_run *run, struct rv_run_totals *ret)
+{
+	struct rv_intake_totals intake;
+	struct rv_error ignored;
+	rv_run_totals(run, ret);
+	if (rv_run_intake_totals(run, &intake, &ignored) != RV_OK)
+		return;
+	ret->records += intake.records;
+	ret->rejected += intake.rejected;
+	ret->waiting += intake.files;
+	ret->waiting_records += intake.records;
+	ret->waiting_bytes += intake.bytes;
 }

@@ -75,14 +75,18 @@ char *rv_run_intake_path(const struct rv_run *run, uint64_t seq);
 /* The numbers of the run's files, going up; caller frees. */
 enum rv_status rv_run_intakes(const struct rv_run *run, uint64_t **ret, size_t *ret_count,
 			      struct rv_error *err) RV_MUST_CHECK;
-/* What waits there in no batch. Damaged files count as far as they can be read. */
+/* What waits there in no batch. Damaged files count as far as they can be read, and `damage` says what is
+ * wrong with the first of them (RV_DAMAGED; RV_OK: nothing). What a living run is writing may look so. */
 struct rv_intake_totals {
 	uint64_t files, records, rejected, bytes;
+	struct rv_error damage;
 };
 enum rv_status rv_run_intake_totals(struct rv_run *run, struct rv_intake_totals *ret,
 				    struct rv_error *err) RV_MUST_CHECK;
 /* Adds one file; nothing for one that is a batch by now. */
 enum rv_status rv_run_intake_add(struct rv_run *run, uint64_t seq, struct rv_intake_totals *totals,
 				 struct rv_error *err) RV_MUST_CHECK;
+/* rv_run_totals with what waits in files that can be looked at, each of them as a batch. */
+void rv_run_totals_with_intake(struct rv_run *run, struct rv_run_totals *ret);
 
 #endif

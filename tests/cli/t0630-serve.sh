@@ -410,6 +410,21 @@ test_expect_success 'a full spool and a lake that is away are said, once each, a
 	stop_collector && test_grep "waits in the spool, trying on" collector.err && test_grep "stay in the spool, nothing is lost" collector.err
 '
 
+test_expect_success 'what a killed collector has accepted waits, also where its stream has gone; damage of it is seen' '
+	test_when_finished "end_collector; stream=web/clicks" && port= && stream=web/kill && river stream create web/kill &&
+	start_collector && says 200 send POST /collect "$(event k1)" && says 200 send POST /collect "$(event k2)" &&
+	kill_collector && definition=.river/lake/_river/streams/web/kill.json && mv $definition kept.json &&
+	test_expect_code 1 river -c warehouse=none status --check >out &&
+	test_grep "stream_unknown: 2 records wait in the spool and are kept" out && mv kept.json $definition &&
+	river spool check >out && test_must_be_empty out && river -c warehouse=none status --check web/kill &&
+	intake=$(find "$HOME/.local/state" -path "*/web/kill/*.intake") && cp "$intake" whole &&
+	printf X | dd of="$intake" bs=1 seek=100 conv=notrunc 2>/dev/null &&
+	test_expect_code 12 river spool check >out 2>err && test_grep "damaged: .*intake.* is damaged from byte 0" out &&
+	test_expect_code 1 river -c warehouse=none status --check web/kill >out && test_grep "run_damaged: .*is damaged from byte 0" out &&
+	cp whole "$intake" && river spool check && river spool flush >out && test_grep "2 records delivered" out &&
+	river stream delete web/kill --yes --data >out
+'
+
 test_expect_success 'health, readiness and counters' '
 	test_when_finished end_collector && port= &&
 	start_collector &&

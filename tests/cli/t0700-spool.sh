@@ -158,9 +158,16 @@ test_expect_success 'a stream that was deleted, and created again: kept, named, 
 	test_expect_code 8 river spool flush 2>err &&
 	test_grep "deleted and created again" err &&
 	river spool list >out && test_grep "former stream" out &&
+	for of in "" web/clicks
+	do
+		test_expect_code 1 river -c warehouse=none status --check $of >out 2>err &&
+		test_grep "stream_unknown: 3 records wait in the spool for an earlier stream of this name" out || return 1
+	done &&
 	landed >got && test_must_be_empty got &&
 	river spool export web/clicks --to out.d >out && test_when_finished "rm -rf out.d" &&
-	zstd -qdc out.d/*.ndjson.zst >got && head -n 3 in >expected && test_cmp expected got
+	zstd -qdc out.d/*.ndjson.zst >got && head -n 3 in >expected && test_cmp expected got &&
+	rm -r "$(river -c warehouse=none status --check web/clicks 2>/dev/null | sed -n "s/.*; then remove //p")" &&
+	river -c warehouse=none status --check && river spool flush
 '
 
 test_expect_success 'a stream with something that waits is deleted neither by delete nor by apply --prune' '
