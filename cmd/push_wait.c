@@ -98,14 +98,15 @@ static enum rv_status load_runs(const struct river_push_wait *wait, const struct
 	const struct rv_stream *stream = wait->stream;
 	const struct rv_push_result *result = wait->result;
 	RV_CLEANUP(rv_pending_release) struct rv_pending pending = { .items = NULL };
+	if (wait->cx->timeout_ms >= 0)
+		warehouse->deadline_ms = rv_clock_monotonic_ms() + wait->cx->timeout_ms;
 	if (rv_pending_find(wait->cx->lake, warehouse, stream, &pending, err) != RV_OK)
 		return err->status;
 	if (!pending.count && !warehouse->ops->remote)
 		return RV_OK;
 	const struct rv_load_params params = {
 		.wait = true,
-		.deadline_ms = wait->cx->timeout_ms < 0 ? 0
-							: rv_clock_monotonic_ms() + wait->cx->timeout_ms,
+		.deadline_ms = warehouse->deadline_ms,
 		.progress = go_on,
 	};
 	if (warehouse->ops->load(warehouse, stream, pending.items, pending.count, &params, err) != RV_OK)

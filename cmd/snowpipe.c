@@ -405,6 +405,19 @@ static enum rv_status rebuild(struct rv_command_context *cx, struct opened *o,
 	return want_again(cx, o, wanted, &before, err);
 }
 
+static bool is_over(const struct opened *o, const struct rv_error *err)
+{
+	return o->warehouse->deadline_ms && err->transient &&
+	       rv_clock_monotonic_ms() >= o->warehouse->deadline_ms;
+}
+
+static enum rv_status time_is_over(struct rv_error *err)
+{
+	rv_context(err, "what is to be loaded is not known yet");
+	rv_hint(err, "run it again to go on waiting");
+	return err->status = RV_KEPT;
+}
+
 static enum rv_status notify_run(struct rv_command_context *cx, void *options, int operands_count,
 				 char **operands, struct rv_error *err)
 {
@@ -420,6 +433,8 @@ static enum rv_status notify_run(struct rv_command_context *cx, void *options, i
 		return rv_fail(err, RV_USAGE, "--rebuild is for the whole stream: no paths with it");
 	if (n->force && !n->rebuild && !o.warehouse->ops->remote)
 		return rv_fail(err, RV_USAGE, "--force is for --rebuild");
+	if (n->wait && cx->timeout_ms >= 0)
+		o.warehouse->deadline_ms = rv_clock_monotonic_ms() + cx->timeout_ms;
 	if (n->rebuild) {
 		status = rebuild(cx, &o, n, &wanted, err);
 	} else if (operands_count == 1) {
@@ -432,7 +447,7 @@ static enum rv_status notify_run(struct rv_command_context *cx, void *options, i
 					 : want_path(cx, &o.stream, &wanted, operands[i], err);
 	}
 	if (status != RV_OK)
-		return status;
+		return is_over(&o, err) ? time_is_over(err) : status;
 	if (n->dry_run) {
 		rv_out_table_begin(cx->out, load_headers, load_right, 2);
 		for (size_t i = 0; i < wanted.count; i++)
@@ -443,7 +458,7 @@ static enum rv_status notify_run(struct rv_command_context *cx, void *options, i
 	if (wanted.count || (n->wait && o.warehouse->ops->remote)) {
 		const struct rv_load_params params = {
 			.wait = n->wait,
-			.deadline_ms = cx->timeout_ms < 0 ? 0 : rv_clock_monotonic_ms() + cx->timeout_ms,
+			.deadline_ms = o.warehouse->deadline_ms,
 			.by_hand = true,
 			.force = n->force,
 			.progress = show_load,

@@ -65,6 +65,7 @@ enum rv_status river_wire_account(const struct rv_profile *profile, struct rv_sn
 
 	if (rv_snowflake_new(&settings, http, ret, err) != RV_OK)
 		return err->status;
+	rv_snowflake_on_wait(*ret, rv_note);
 	a = rv_calloc(1, sizeof(*a));
 	a->connection = profile->snowflake_connection ? rv_strdup(profile->snowflake_connection) : NULL;
 	a->snowflake = *ret;

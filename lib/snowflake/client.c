@@ -14,6 +14,7 @@
 #include "snowflake/internal.h"
 #include "snowflake/secret_file.h"
 
+#define TELL_AFTER_MS (5 * 60 * 1000)
 #define MAX_ATTEMPTS 8 /* some 15 s of waiting in all */
 #define BASE_DELAY_MS 250
 #define MAX_DELAY_MS 15000
@@ -42,6 +43,7 @@ enum rv_status rv_snowflake_new(const struct rv_snowflake_settings_params *param
 	RV_CLEANUP(rv_snowflake_free_p) struct rv_snowflake *snowflake = rv_calloc(1, sizeof(*snowflake));
 	snowflake->http = http;
 	snowflake->max_attempts = MAX_ATTEMPTS;
+	snowflake->tell_after_ms = TELL_AFTER_MS;
 	if (rv_snowflake_settings_load(params, &snowflake->settings, err) != RV_OK)
 		return err->status;
 	const struct rv_snowflake_settings *settings = snowflake->settings;
@@ -72,6 +74,11 @@ void rv_snowflake_free_p(struct rv_snowflake **snowflake)
 {
 	rv_snowflake_free(*snowflake);
 	*snowflake = NULL;
+}
+
+void rv_snowflake_on_wait(struct rv_snowflake *snowflake, void (*note)(const char *fmt, ...))
+{
+	snowflake->note = note;
 }
 
 const char *rv_snowflake_account(const struct rv_snowflake *snowflake)

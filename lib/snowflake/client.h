@@ -47,6 +47,9 @@ const struct rv_snowflake_settings *rv_snowflake_settings(const struct rv_snowfl
  * has it. What the service remembers goes by its own clock. */
 int64_t rv_snowflake_clock_ms(const struct rv_snowflake *snowflake);
 
+/* `note` is told of a statement that has run for five minutes, and again whenever that has doubled. */
+void rv_snowflake_on_wait(struct rv_snowflake *snowflake, void (*note)(const char *fmt, ...) RV_PRINTF(1, 2));
+
 /* For doctor: reads the key or the token, and asks nobody. RV_AUTH: it is not what it should be. */
 struct rv_snowflake_identity {
 	char source[512];          /* "the private key /home/me/rsa_key.p8 (connection prod in ...)" */

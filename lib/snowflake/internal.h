@@ -28,6 +28,8 @@ struct rv_snowflake {
 	_Atomic int64_t clock_offset_ms; /* what their clock is ahead of ours, of the last answer */
 	atomic_bool clock_known;
 	unsigned max_attempts;     /* of a request that says nothing else; tests lower it */
+	void (*note)(const char *fmt, ...) RV_PRINTF(1, 2); /* Optional: rv_snowflake_on_wait */
+	int64_t tell_after_ms;     /* of waiting for one statement, and then ever less often; tests lower it */
 };
 
 /* ---- requests (client.c) ---- */

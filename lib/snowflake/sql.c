@@ -32,6 +32,7 @@ struct execution {
 	void *arg;
 	struct rv_snowflake_outcome outcome;
 	struct rv_http_response response; /* the last */
+	int64_t begun_ms, tell_ms;        /* monotonic */
 };
 
 static bool is_several(const struct execution *x)
@@ -240,6 +241,18 @@ static int64_t pause_asked_for(const struct rv_http_response *response, int64_t 
 	return pause_ms;
 }
 
+/* Snowflake may say for days that it runs: who waits for it wants to know for what. */
+static void tell_wait(struct execution *x)
+{
+	int64_t waited_ms = rv_clock_monotonic_ms() - x->begun_ms;
+	char text[RV_NUMBER_TEXT];
+	if (!x->snowflake->note || waited_ms < x->tell_ms)
+		return;
+	x->tell_ms = 2 * waited_ms;
+	x->snowflake->note("Snowflake has been at a statement for %s, and is waited for (query %s)",
+			   rv_format_duration(waited_ms / 1000 * 1000, text), x->outcome.handle);
+}
+
 static enum rv_status poll_until_done(struct execution *x, struct rv_error *err)
 {
 	int64_t deadline_ms = x->statement->deadline_ms;
@@ -252,6 +265,7 @@ static enum rv_status poll_until_done(struct execution *x, struct rv_error *err)
 			err->transient = true;
 			return cancel(x, err);
 		}
+		tell_wait(x);
 		if (deadline_ms && wait_ms > deadline_ms - now_ms)
 			wait_ms = deadline_ms - now_ms;
 		if (rv_http_wait(x->snowflake->http, wait_ms, err) != RV_OK)
@@ -466,6 +480,8 @@ enum rv_status rv_snowflake_execute(struct rv_snowflake *snowflake,
 		.sink = sink,
 		.arg = arg,
 		.response = RV_HTTP_RESPONSE_INIT,
+		.begun_ms = rv_clock_monotonic_ms(),
+		.tell_ms = snowflake->tell_after_ms,
 	};
 	enum rv_status status = execute(&x, err);
 	rv_http_response_release(&x.response);

@@ -16,6 +16,8 @@
 #define LOAD_LASTS_MS (INT64_C(24) * 3600 * 1000)
 /* Rows of the ledger in one statement: with names of a hundred bytes about half a megabyte of it. */
 #define ROWS_AT_ONCE 5000
+/* What is asked when the time is up may take so long. */
+#define BEYOND_MS 10000
 
 /* ---- deciding ---- */
 
@@ -362,9 +364,15 @@ enum rv_status snow_ask(struct rv_snowflake_warehouse *w, const char *sql, const
 		.database = w->params.database,
 		.warehouse = w->params.warehouse,
 		.role = w->params.role,
+		.deadline_ms = w->base.deadline_ms ? w->base.deadline_ms + BEYOND_MS : 0,
 	};
 
-	return rv_snowflake_execute(w->params.snowflake, &statement, sink, arg, NULL, err);
+	enum rv_status status = rv_snowflake_execute(w->params.snowflake, &statement, sink, arg, NULL, err);
+
+	/* Snowflake has ended it at the limit that it was given here. */
+	if (status != RV_OK && statement.deadline_ms && strcmp(err->service_code, "000630") == 0)
+		err->transient = true;
+	return status;
 }
 
 /* ---- looking ---- */
@@ -543,13 +551,21 @@ enum rv_status snow_ledger_write(struct rv_snowflake_warehouse *w, const struct 
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf sql = RV_STRBUF_INIT;
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf rows = RV_STRBUF_INIT;
 
+	/* What was learned is written also when the looks have used up the time. */
+	int64_t deadline_ms = w->base.deadline_ms, now_ms = rv_clock_monotonic_ms();
+
 	snow_ledger_write_sql(&sql, w, stream);
 	for (size_t at = 0; at < count; at += ROWS_AT_ONCE) {
 		size_t n = count - at < ROWS_AT_ONCE ? count - at : ROWS_AT_ONCE;
 
 		rv_strbuf_clear(&rows);
 		snow_ledger_rows(&rows, stream, items + at, n, via);
-		if (snow_ask(w, sql.bytes, rows.bytes, NULL, NULL, err) != RV_OK)
+		if (deadline_ms && deadline_ms < now_ms)
+			w->base.deadline_ms = now_ms;
+		enum rv_status status = snow_ask(w, sql.bytes, rows.bytes, NULL, NULL, err);
+
+		w->base.deadline_ms = deadline_ms;
+		if (status != RV_OK)
 			return rv_context(err, "write the ledger");
 	}
 	return RV_OK;

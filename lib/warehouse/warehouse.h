@@ -222,6 +222,10 @@ struct rv_warehouse_ops {
 };
 struct rv_warehouse {
 	const struct rv_warehouse_ops *ops;
+	/* Set by who waits for an answer until then, monotonic; 0: for as long as it takes. What a `remote` one is
+	 * asked is cancelled a moment later (the last look is made when the time is up); a copy that has begun is
+	 * not. */
+	int64_t deadline_ms;
 };
 
 void rv_warehouse_free(struct rv_warehouse *warehouse);

@@ -38,6 +38,12 @@ test_expect_success '164: waiting for it ends with the time, and with 8' '
 	test_grep "the time is over, and 1 of 1 objects are not loaded yet" err
 '
 
+test_expect_success '164: so does a look that Snowflake says goes on' '
+	emul_script "{\"match\":{\"service\":\"snowflake\",\"op\":\"Submit\",\"sql\":\"FULL OUTER JOIN\",\"count\":\"all\"},\"do\":\"running\",\"ms\":600000}" &&
+	test_expect_code 8 river snowpipe notify web/clicks --wait --timeout 1s >out 2>err &&
+	test_grep "what is to be loaded is not known yet" err && emul_fired && emul_no_script
+'
+
 test_expect_success '166: given to the pipe again it is loaded once all the same' '
 	river snowpipe notify web/clicks 2>err && test_grep "1 objects are queued" err &&
 	sf_load && emul_config "{\"sf_pipe_hold\":false}" &&

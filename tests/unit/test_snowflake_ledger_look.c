@@ -86,10 +86,13 @@ static struct rv_snowflake_warehouse_params params_of(const char *role)
 
 static struct rv_stream stream;
 
+static int64_t deadline_ms; /* 0: none */
+
 static enum rv_status look_with(const struct rv_snowflake_warehouse_params *params)
 {
 	struct rv_warehouse *warehouse = rv_warehouse_snowflake_new(params, NULL);
 
+	warehouse->deadline_ms = deadline_ms;
 	err = (struct rv_error)RV_ERROR_INIT;
 	noted[0] = '\0';
 	rv_strbuf_clear(&told);
@@ -343,6 +346,36 @@ static void test_many_rows(void **state RV_UNUSED)
 	}
 }
 
+/* A statement that is said to run for ever holds nobody who waits until then; what is asked at the very end has
+ * ten seconds more. */
+static void test_look_without_an_end(void **state RV_UNUSED)
+{
+#define RUNNING "{\"code\":\"333334\",\"message\":\"in progress\",\"statementHandle\":\"h-1\"}"
+	static const struct step runs_on[] = {
+		{ LOOK, .status = 202, .body = RUNNING },
+		{ "", .status = 202, .body = RUNNING },
+	};
+	static const struct step ended[] = {
+		{ LOOK, .status = 408, .body = "{\"code\":\"000630\",\"message\":\"Statement reached its statement or "
+					      "warehouse timeout of 1 second(s) and was canceled.\"}" },
+	};
+
+	world_start_as(runs_on, 2, WORLD_BY_KEY, NULL);
+	w.last_repeats = true;
+	deadline_ms = rv_clock_monotonic_ms() - 10000 + 300;
+	assert_int_equal(look(), RV_FAILED);
+	assert_non_null(strstr(err.message, "the time for it is over"));
+	assert_true(err.transient);
+	world_stop();
+	/* Snowflake knows the limit, and may be the one that ends it. */
+	world_start_as(ended, 1, WORLD_BY_KEY, NULL);
+	deadline_ms = rv_clock_monotonic_ms() + 1000;
+	assert_int_equal(look(), RV_FAILED);
+	assert_true(err.transient);
+	world_stop();
+	deadline_ms = 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -351,6 +384,7 @@ int main(void)
 		cmocka_unit_test(test_ledger_that_cannot_be_written),
 		cmocka_unit_test(test_look_that_is_given_up),
 		cmocka_unit_test(test_look_that_fails),
+		cmocka_unit_test(test_look_without_an_end),
 		cmocka_unit_test(test_many_rows),
 	};
 

@@ -369,6 +369,41 @@ static void test_polled(void **state RV_UNUSED)
 	world_stop();
 }
 
+static unsigned notes;
+
+__attribute__((format(printf, 1, 2)))
+static void note_wait(const char *fmt, ...)
+{
+	char text[256];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	assert_non_null(strstr(text, "at a statement for"));
+	assert_non_null(strstr(text, "query h-1"));
+	notes++;
+}
+
+/* Who waits for long is told for what. */
+static void test_told_of_a_wait(void **state RV_UNUSED)
+{
+	static const struct step steps[] = {
+		{ POST, .status = 202, .body = RUNNING },
+		{ POLL, .status = 202, .body = RUNNING },
+		{ POLL, .status = 202, .body = RUNNING },
+		{ POLL, .status = 200, .body = ONE_ROW("x") },
+	};
+	for (int64_t after_ms = 0; after_ms <= 60000; after_ms += 60000) {
+		world_start(steps);
+		rv_snowflake_on_wait(w.snowflake, note_wait);
+		w.snowflake->tell_after_ms = after_ms;
+		notes = 0;
+		runs(&select_1);
+		assert_int_equal(notes > 0, after_ms == 0);
+		world_stop();
+	}
+}
+
 static void test_polled_and_failed(void **state RV_UNUSED)
 {
 	static const struct step steps[] = {
@@ -737,6 +772,7 @@ int main(void)
 		cmocka_unit_test(test_sink_refuses),
 		cmocka_unit_test(test_rows_changed),
 		cmocka_unit_test(test_polled),
+		cmocka_unit_test(test_told_of_a_wait),
 		cmocka_unit_test(test_polled_and_failed),
 		cmocka_unit_test(test_deadline),
 		cmocka_unit_test(test_deadline_without_an_answer),
