@@ -157,8 +157,12 @@ static enum rv_status want_path(struct rv_command_context *cx, const struct rv_s
 {
 	char prefix[RV_STREAM_PLACE_MAX];
 	size_t root = strlen(cx->lake->url);
+	/* A shell completes paths from the working folder, and folders may be links. */
+	RV_CLEANUP(rv_free_p) char *file = cx->profile->lake_is_folder ? realpath(path, NULL) : NULL;
 
 	rv_stream_data_prefix(stream, prefix);
+	if (file && strncmp(file, cx->lake->url, root) == 0 && file[root] == '/')
+		path = file;
 	if (strncmp(path, cx->lake->url, root) == 0 && path[root] == '/')
 		path += root + 1;
 	RV_CLEANUP(rv_free_p) char *name = rv_starts_with(path, "data/")

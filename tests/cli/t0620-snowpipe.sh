@@ -60,6 +60,9 @@ test_expect_success 'known objects are known, whatever way they are named' '
 	test_line_count = 2 out &&
 	test_grep ! "\"loaded\", *\"rows\"" out &&
 	test_grep "\"known\"" out &&
+	ln -s lake link && test_when_finished "rm link" &&
+	river --output json snowpipe notify web/clicks "lake/$(cat one)" "./lake/$(cat two)" "link/$(cat one)" >out &&
+	test_line_count = 2 out && test_grep "\"known\"" out &&
 	test "$(ask "select count(*) from web.clicks")" = 3
 '
 
