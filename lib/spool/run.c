@@ -760,11 +760,11 @@ static bool replay(struct rv_run *run, const json_t *o, size_t line_number)
 		return replay_batch(run, o);
 	if (strcmp(type, "sending") == 0) {
 		struct rv_batch_entry *entry = find_batch(run, rv_json_get_u64(o, "seq"));
-		if (!entry)
-			return false;
-		entry->sending = true;
-		entry->sent = counts_of(o);
-		return true;
+		if (entry) {
+			entry->sending = true;
+			entry->sent = counts_of(o);
+		}
+		return entry != NULL;
 	}
 	bool landed = strcmp(type, "landed") == 0, sent = strcmp(type, "sent") == 0;
 	if (landed || sent || strcmp(type, "dropped") == 0) {

@@ -398,6 +398,25 @@ static void test_totals(void **arg)
 	assert_int_equal(totals.files, 1);
 	assert_int_equal(totals.records, 1);
 	assert_int_equal(totals.bytes, bytes.len);
+	assert_int_equal(totals.damage.status, RV_OK);
+	/* What is damaged is named, the first of it, and what is in front of that counts. */
+	uint64_t whole = bytes.len;
+	for (uint64_t seq = 2; seq < 4; seq++) {
+		add_records(&bytes, "{}\n", 1);
+		bytes.bytes[whole + 20] ^= 1;
+		write_intake(w, seq, &bytes);
+		bytes.bytes[whole + 20] ^= 1;
+		bytes.len = whole;
+	}
+	struct rv_run_totals all;
+	assert_int_equal(rv_run_intake_totals(w->run, &totals, &err), RV_OK);
+	assert_int_equal(totals.files, 3);
+	assert_int_equal(totals.records, 3);
+	assert_int_equal(totals.damage.status, RV_DAMAGED);
+	assert_non_null(strstr(totals.damage.message, "000002.intake is damaged from byte"));
+	rv_run_totals_with_intake(w->run, &all);
+	assert_int_equal(all.records, 1 + 3);
+	assert_int_equal(all.waiting, 1 + 3);
 	w->run->intake = false;
 	assert_int_equal(rv_run_intake_totals(w->run, &totals, &err), RV_OK);
 	assert_int_equal(totals.files, 0);
