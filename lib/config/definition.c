@@ -450,7 +450,9 @@ static enum rv_status parse_batch(struct rv_def *p, const struct rv_yaml_node *n
 	if (records) {
 		if (rv_def_check_kind(p, records, RV_YAML_SCALAR, "batch.records") != RV_OK)
 			return p->err->status;
-		if (!rv_parse_u64(records->text, strlen(records->text), &p->stream->batch_records))
+		/* as much as JSON is written with */
+		if (!rv_parse_u64(records->text, strlen(records->text), &p->stream->batch_records) ||
+		    p->stream->batch_records > INT64_MAX)
 			return rv_def_bad(p, records, "batch.records: '%.200s' is not a number",
 					  records->text);
 	}
@@ -519,7 +521,7 @@ static enum rv_status check_delete_when(struct rv_def *p, const struct rv_yaml_n
 		return rv_def_bad(p, node, "delete_when.equals: '%.200s' is neither true nor false",
 				  equals);
 	case RV_COLUMN_INTEGER:
-		if (rv_parse_u64(digits, strlen(digits), &n) && n <= INT64_MAX)
+		if (rv_parse_u64(digits, strlen(digits), &n) && n <= (uint64_t)INT64_MAX + (*equals == '-'))
 			return RV_OK;
 		return rv_def_bad(p, node, "delete_when.equals: '%.200s' is not an integer",
 				  equals);
@@ -731,7 +733,8 @@ static enum rv_status parse_settings(struct rv_def *p, const struct rv_yaml_node
 	for (size_t i = 0; i < stream->key.count; i++)
 		if (rv_def_check_column_name(p, node, "key", stream->key.items[i]) != RV_OK)
 			return p->err->status;
-	rv_def_imply_key_columns(stream);
+	if (rv_def_imply_key_columns(p, node) != RV_OK)
+		return p->err->status;
 	return check_together(p, root);
 }
 

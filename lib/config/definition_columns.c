@@ -418,13 +418,18 @@ enum rv_status rv_def_parse_columns(struct rv_def *p, const struct rv_yaml_node 
 	return RV_OK;
 }
 
-/* Key columns need no declaration: whatever they hold is compared as text. */
-void rv_def_imply_key_columns(struct rv_stream *stream)
+/* Key columns need no declaration: whatever they hold is compared as text. They count as the others do: a definition
+ * with more could not be read again. */
+enum rv_status rv_def_imply_key_columns(struct rv_def *p, const struct rv_yaml_node *key)
 {
+	struct rv_stream *stream = p->stream;
 	size_t missing = 0;
 
 	for (size_t i = 0; i < stream->key.count; i++)
 		missing += !rv_stream_column(stream, stream->key.items[i]);
+	if (stream->columns_count + missing > RV_COLUMNS_MAX)
+		return rv_def_bad(p, key, "key: with those of the key there are %zu columns, more than %d",
+				  stream->columns_count + missing, RV_COLUMNS_MAX);
 	if (missing) {
 		struct rv_column *columns =
 			rv_calloc(stream->columns_count + missing, sizeof(*columns));
@@ -447,4 +452,5 @@ void rv_def_imply_key_columns(struct rv_stream *stream)
 	for (size_t i = 0; i < stream->columns_count; i++)
 		if (rv_string_list_has(&stream->key, stream->columns[i].name))
 			stream->columns[i].required = true;
+	return RV_OK;
 }

@@ -52,8 +52,8 @@ enum rv_status rv_def_check_column_name(struct rv_def *p, const struct rv_yaml_n
 					const char *path, const char *name) RV_MUST_CHECK;
 /* A mapping by name (files), or a list of mappings with names (the catalog, where order matters). */
 enum rv_status rv_def_parse_columns(struct rv_def *p, const struct rv_yaml_node *node) RV_MUST_CHECK;
-/* Adds key columns that are not declared, and makes all of them required. */
-void rv_def_imply_key_columns(struct rv_stream *stream);
+/* Adds key columns that are not declared, and makes all of them required. `key`: where a problem is. */
+enum rv_status rv_def_imply_key_columns(struct rv_def *p, const struct rv_yaml_node *key) RV_MUST_CHECK;
 /* Digits up to 1000; moves *s behind them. */
 bool rv_def_take_number(const char **s, unsigned *ret);
 const char *rv_def_skip_spaces(const char *s);

@@ -172,6 +172,12 @@ test_expect_success 'too many columns, too long a definition' '
 	test_grep "wide.yaml:1003:3.*columns: more than 1000\|columns: more than 1000" err &&
 	sed 1003d wide.yaml >fits.yaml &&
 	river stream create -f fits.yaml &&
+	sed "s/wide/keyed/; 1akey: [c1, id]" fits.yaml >keyed.yaml &&
+	test_expect_code 3 river stream create -f keyed.yaml 2>err &&
+	test_grep "key: with those of the key there are 1001 columns, more than 1000" err &&
+	test_grep "keyed.yaml:2:6" err &&
+	sed "s/c1, id/c1/" keyed.yaml >keyed-fits.yaml &&
+	river stream create -f keyed-fits.yaml && river stream show web/keyed >out &&
 	path=$(printf "%0900d" 0 | tr 0 \") &&
 	{
 		printf "stream: web/long\ncolumns:\n" &&

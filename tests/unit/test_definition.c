@@ -110,6 +110,16 @@ static void every_setting(void **state RV_UNUSED)
 	assert_true(s.pipe_notify);
 }
 
+static void integers_of_delete_when_are_of_64_bits(void **state RV_UNUSED)
+{
+	struct rv_stream s;
+
+	must_parse("stream: a\nkey: a\ncolumns: { d: integer }\ndelete_when: { column: d, equals: "
+		   "-9223372036854775808 }\n", &s);
+	assert_string_equal(s.delete_equals, "-9223372036854775808");
+	rv_stream_release(&s);
+}
+
 static void what_follows(void **state RV_UNUSED)
 {
 	struct rv_stream s;
@@ -197,6 +207,7 @@ static const struct refusal refusals[] = {
 	{ "stream: a\ncolumns: { a: string }\ndelete_when: { column: a, equals: x }\n", 3, 14, "has no effect without a key", NULL },
 	{ "stream: a\nkey: a\ncolumns: { d: boolean }\ndelete_when: { column: d, equals: 'yes' }\n", 4, 14, "'yes' is neither true nor false", NULL },
 	{ "stream: a\nkey: a\ncolumns: { d: integer }\ndelete_when: { column: d, equals: 1.5 }\n", 4, 14, "'1.5' is not an integer", NULL },
+	{ "stream: a\nkey: a\ncolumns: { d: integer }\ndelete_when: { column: d, equals: -9223372036854775809 }\n", 4, 14, "is not an integer", NULL },
 	{ "stream: a\nkey: a\ncolumns: { d: double }\ndelete_when: { column: d, equals: 1.5 }\n", 4, 14, "'d' is a double", NULL },
 	{ "stream: a\nkey: a\ndelete_when: { colum: a, equals: x }\n", 3, 16, "unknown key 'delete_when.colum'", "did you mean 'column'" },
 	{ "stream: a\nlayers: [clean]\ncolumns: { a: string }\n", 2, 9, "layers: raw is missing", NULL },
@@ -253,6 +264,8 @@ static const struct refusal refusals[] = {
 	{ "stream: a\nbatch: { size: 0 }\n", 2, 16, "must be more than 0 and at most 5GiB", NULL },
 	{ "stream: a\nbatch: { size: 6GiB }\n", 2, 16, "must be more than 0 and at most 5GiB", NULL },
 	{ "stream: a\nbatch: { records: -1 }\n", 2, 19, "batch.records: '-1' is not a number", NULL },
+	{ "stream: a\nbatch: { records: 9223372036854775808 }\n", 2, 19,
+	  "batch.records: '9223372036854775808' is not a number", NULL },
 	{ "stream: a\nbatch: { age: 2d }\n", 2, 15, "at most 1 days, not 2d", NULL },
 	{ "stream: a\ncompression: zst\n", 2, 14, "'zst' is not one of", "did you mean 'zstd'" },
 	{ "stream: a\ncolumns:\n  ok: string\n  InvoiceNo: string\n", 4, 3, "columns: 'InvoiceNo' is not a column name",
@@ -552,6 +565,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_setting),
+		cmocka_unit_test(integers_of_delete_when_are_of_64_bits),
 		cmocka_unit_test(what_follows),
 		cmocka_unit_test(refusals_name_their_place),
 		cmocka_unit_test(duplicate_columns_are_refused_in_lists),
