@@ -16,6 +16,12 @@
 /* In the place of a batch that is not there; no object's name. */
 #define END "end"
 
+/* As JSON holds it: so much is no limit either. */
+static json_int_t limit(uint64_t n, unsigned times)
+{
+	return n > INT64_MAX / times ? INT64_MAX : (json_int_t)(n * times);
+}
+
 /* False: it is none that this river writes. */
 static bool parse_suffix(const char *suffix, enum rv_output_compression *ret)
 {
@@ -78,10 +84,10 @@ enum rv_status rv_run_record_fix(struct rv_store *lake, const struct rv_stream *
 	json_t *o = json_pack("{s:i, s:s, s:s, s:s, s:s, s:I, s:I}", "v", RV_RUN_RECORD_VERSION, "run",
 			      run, "stream_id", stream->id, "folder", folder, "created",
 			      rv_format_time(now_ms, time), "batch_record_bytes",
-			      (json_int_t)(batch_record_bytes ? batch_record_bytes
-					   : batch_bytes      ? batch_bytes * RATIO
-							      : 256u << 20),
-			      "batch_records", (json_int_t)batch_records);
+			      batch_record_bytes ? limit(batch_record_bytes, 1)
+			      : batch_bytes      ? limit(batch_bytes, RATIO)
+						 : 256 << 20,
+			      "batch_records", limit(batch_records, 1));
 	json_object_set_new(o, "compression", json_string(rv_object_suffix(stream->compression)));
 	rv_strbuf_clear(&text);
 	rv_json_dump(&text, o);

@@ -100,6 +100,31 @@ static void test_not_before_the_stream(void **state)
 	}
 }
 
+/* What is no limit is one that JSON can hold, and read again. */
+static void test_of_endless_batches(void **state)
+{
+	const uint64_t sizes[] = { INT64_MAX / 4, INT64_MAX / 4 + 1, UINT64_C(1) << 62, UINT64_MAX };
+	struct rv_stream stream;
+
+	(void)state;
+	rv_stream_init(&stream);
+	snprintf(stream.business, sizeof(stream.business), "web");
+	snprintf(stream.name, sizeof(stream.name), "clicks");
+	snprintf(stream.id, sizeof(stream.id), "01arz3ndektsv4rrffq69g5fav");
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		struct rv_store *lake = rv_store_mem_new();
+
+		err = (struct rv_error)RV_ERROR_INIT;
+		assert_int_equal(rv_run_record_fix(lake, &stream, "r", sizes[i], 0, UINT64_MAX, 0, &record, &err), RV_OK);
+		assert_true(record.batch_record_bytes >= INT64_MAX / 4 * 4 && record.batch_record_bytes <= INT64_MAX);
+		assert_int_equal(record.batch_records, INT64_MAX);
+		assert_int_equal(rv_run_record_fix(lake, &stream, "r", 1, 0, 1, 0, &record, &err), RV_OK);
+		assert_int_equal(record.batch_records, INT64_MAX);
+		lake->ops->free(lake);
+	}
+	rv_stream_release(&stream);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -107,6 +132,7 @@ int main(void)
 		cmocka_unit_test(test_only_what_river_writes),
 		cmocka_unit_test(test_of_a_newer_river),
 		cmocka_unit_test(test_not_before_the_stream),
+		cmocka_unit_test(test_of_endless_batches),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
