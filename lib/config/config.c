@@ -404,8 +404,14 @@ static enum rv_status set_warehouse(struct rv_config *c, struct rv_error *err)
 			rv_hint(err, "set HOME, or warehouse.path");
 			return err->status;
 		}
+		const char *bucket = lake + strlen("s3://");
+		/* A bucket called warehouse is not the lake of this host, whose file is there and has that name; with
+		 * the slash that a prefix would begin with it is told apart, and so is x.warehouse from a lake called x. */
+		bool alone = !strchr(bucket, '/') &&
+			     (strcmp(bucket, "warehouse") == 0 || rv_ends_with(bucket, ".warehouse"));
+
 		folder = rv_path_join(data, "river");
-		file = warehouse_file(lake + strlen("s3://"), ".duckdb");
+		file = warehouse_file(bucket, alone ? "+.duckdb" : ".duckdb");
 	}
 	set_value(c, rv_key_find("warehouse.path"), "warehouse.path", rv_path_join(folder, file),
 		  "default");

@@ -441,6 +441,11 @@ static void test_warehouse_of_bucket(void **state RV_UNUSED)
 	warehouse_is("s3://acme-lake/river+eu", "acme-lake+river%2Beu.duckdb");
 	warehouse_is("s3://acme-lake/a b%20", "acme-lake+a%20b%2520.duckdb");
 	warehouse_is("s3://acme-lake/\303\274", "acme-lake+%C3%BC.duckdb");
+	/* warehouse.duckdb is that of the lake on this host, and x.warehouse.duckdb that of a lake x beside it */
+	warehouse_is("s3://warehouse", "warehouse+.duckdb");
+	warehouse_is("s3://x.warehouse/", "x.warehouse+.duckdb");
+	warehouse_is("s3://warehouse/river", "warehouse+river.duckdb");
+	warehouse_is("s3://my-warehouse", "my-warehouse.duckdb");
 	snprintf(a, sizeof(a), "s3://acme-lake/%0250d", 1);
 	snprintf(b, sizeof(b), "s3://acme-lake/%0250d", 2);
 	char *first = warehouse_of(a), *second = warehouse_of(b);
