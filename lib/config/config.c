@@ -648,11 +648,16 @@ enum rv_status rv_config_load(const struct rv_config_params *params, struct rv_c
 	RV_CLEANUP(rv_config_free_p) struct rv_config *c = rv_calloc(1, sizeof(*c));
 	const struct rv_config_profile *chosen = NULL;
 	RV_CLEANUP(rv_free_p) char *working = NULL;
+	struct rv_error nowhere = RV_ERROR_INIT;
 	/* Else the files looked for would be those of the root, and the lake another one. */
-	if ((!params->folder || params->folder[0] != '/') && rv_working_folder(&working, err) != RV_OK)
+	if (rv_working_folder(&working, &nowhere) != RV_OK && (!params->folder || params->folder[0] != '/')) {
+		*err = nowhere;
 		return err->status;
-	RV_CLEANUP(rv_free_p) char *folder = rv_path_absolute(params->folder ? params->folder : ".");
-	if (read_files(c, folder, err) != RV_OK ||
+	}
+	RV_CLEANUP(rv_free_p) char *start = rv_path_absolute(params->folder ? params->folder : ".");
+	/* What is typed, or in the environment, is of where one stands, wherever the files are looked for. */
+	const char *folder = working ? working : start;
+	if (read_files(c, start, err) != RV_OK ||
 	    choose(c, params, &chosen, err) != RV_OK)
 		return err->status;
 	set_defaults(c);

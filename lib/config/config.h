@@ -26,7 +26,7 @@ struct rv_config_params {
 	const char *const *overrides; /* -c, "key=value" each; the last of a key wins */
 	size_t overrides_count;
 	const char *endpoint_url;     /* --endpoint-url; Optional: aws.endpoint_url, over -c */
-	const char *folder;           /* where the search upwards begins; NULL: the working folder */
+	const char *folder;           /* where the search upwards begins; NULL: the working folder, of which -c is anyhow */
 };
 
 struct rv_config_value {

@@ -165,6 +165,14 @@ test_expect_success 'records of a stream, once, also when the ledger is lost' '
 	test_cmp want have
 '
 
+test_expect_success 'a lake that is typed is of where one stands, a source of where the job is' '
+	fresh && first && mkdir -p jobs && mv drop jobs/ && cp orders.yaml jobs/typed.yaml &&
+	river -c lake=typed -c warehouse.path=typed.duckdb extract-load jobs/typed.yaml &&
+	test_path_is_dir typed/loads/typed && test_path_is_missing jobs/typed &&
+	test "$(river -c lake=typed -c warehouse.path=typed.duckdb --output csv query "select count(*) from dw.orders" |
+		tail -1)" = 2
+'
+
 test_expect_success 'rows as long as the job lets them be are records of a stream' '
 	fresh && cat >long.yaml <<-\YAML &&
 	source: { path: drop }
