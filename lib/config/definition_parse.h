@@ -54,6 +54,10 @@ enum rv_status rv_def_check_column_name(struct rv_def *p, const struct rv_yaml_n
 enum rv_status rv_def_parse_columns(struct rv_def *p, const struct rv_yaml_node *node) RV_MUST_CHECK;
 /* Adds key columns that are not declared, and makes all of them required. `key`: where a problem is. */
 enum rv_status rv_def_imply_key_columns(struct rv_def *p, const struct rv_yaml_node *key) RV_MUST_CHECK;
+/* Whether a schema of that name is, or could not be told from, something else of a warehouse (stream.c). */
+#define RV_DEF_SCHEMAS_TAKEN                                                                       \
+	"river, temp, system, memory, information_schema and pg_catalog name other things in a warehouse"
+bool rv_def_schema_is_taken(const char *schema);
 /* Digits up to 1000; moves *s behind them. */
 bool rv_def_take_number(const char **s, unsigned *ret);
 const char *rv_def_skip_spaces(const char *s);

@@ -138,6 +138,18 @@ static bool is_identifier(const char *s, size_t len)
 	       !(s[0] >= '0' && s[0] <= '9');
 }
 
+enum rv_status rv_job_check_schema(struct rv_def *p, const struct rv_yaml_node *node, const char *path,
+				   const char *schema)
+{
+	if (rv_starts_with(schema, "_river"))
+		return rv_def_bad(p, node, "%s: the schema %s is river's own", path, schema);
+	if (!rv_def_schema_is_taken(schema))
+		return RV_OK;
+	rv_def_bad(p, node, "%s: there can be no schema %s", path, schema);
+	rv_hint(p->err, RV_DEF_SCHEMAS_TAKEN);
+	return p->err->status;
+}
+
 /* "table dw.orders", "stream dw/orders", "lake" */
 static enum rv_status parse_to(struct rv_def *p, const struct rv_yaml_node *node, struct rv_job *job,
 			       struct rv_job_load *load)
@@ -157,8 +169,8 @@ static enum rv_status parse_to(struct rv_def *p, const struct rv_yaml_node *node
 			load->to = RV_JOB_TO_TABLE;
 			load->schema = rv_strndup(s, len);
 			load->name = rv_strdup(point + 1);
-			if (rv_starts_with(load->schema, "_river"))
-				return rv_def_bad(p, node, "to: the schema %s is river's own", load->schema);
+			if (rv_job_check_schema(p, node, "to", load->schema) != RV_OK)
+				return p->err->status;
 		}
 	} else if (rv_starts_with(s, "stream ")) {
 		RV_CLEANUP(rv_stream_release_p) struct rv_stream stream;

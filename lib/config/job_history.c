@@ -70,9 +70,8 @@ static enum rv_status keep(struct keeping *k, size_t index)
 		if (l->table == index && l->to == RV_JOB_TO_LAKE && l->format == RV_JOB_NDJSON)
 			load = l;
 	}
-	if (rv_starts_with(job->name, "_river"))
-		return rv_def_bad(k->p, &node, "job: tables would be kept in the schema %s, which is river's own",
-				  job->name);
+	if (rv_job_check_schema(k->p, &node, "job: tables are kept in a schema of its name", job->name) != RV_OK)
+		return k->p->err->status;
 	if (!load) {
 		/* there is room for one more of each table */
 		load = &job->loads[job->loads_count++];

@@ -8,6 +8,9 @@
 /* "orders", a name that becomes part of names of objects and tables. */
 enum rv_status rv_job_check_name(struct rv_def *p, const struct rv_yaml_node *node, const char *path,
 				 size_t max) RV_MUST_CHECK;
+/* Whether tables can be in this schema of a warehouse. */
+enum rv_status rv_job_check_schema(struct rv_def *p, const struct rv_yaml_node *node, const char *path,
+				   const char *schema) RV_MUST_CHECK;
 /* Index of the table `node` names. */
 enum rv_status rv_job_find_table(struct rv_def *p, const struct rv_job *job,
 				 const struct rv_yaml_node *node, const char *path,

@@ -12,6 +12,7 @@
 
 #include "base/memory.h"
 #include "base/strbuf.h"
+#include "config/definition_parse.h"
 
 #define DEFAULT_BUSINESS "main"
 
@@ -69,6 +70,14 @@ static void suggest_name(const char *text, struct rv_error *err)
 		rv_hint(err, "did you mean %s?", try);
 }
 
+bool rv_def_schema_is_taken(const char *schema)
+{
+	for (size_t i = 0; reserved_businesses[i]; i++)
+		if (strcmp(reserved_businesses[i], schema) == 0)
+			return true;
+	return false;
+}
+
 enum rv_status rv_stream_parse_name(const char *text, struct rv_stream *ret, struct rv_error *err)
 {
 	const char *slash = strchr(text, '/');
@@ -87,16 +96,15 @@ enum rv_status rv_stream_parse_name(const char *text, struct rv_stream *ret, str
 		suggest_name(text, err);
 		return RV_USAGE;
 	}
-	for (size_t i = 0; reserved_businesses[i]; i++)
-		if (strlen(reserved_businesses[i]) == business_len &&
-		    memcmp(business, reserved_businesses[i], business_len) == 0) {
-			rv_fail(err, RV_USAGE, "business '%s' is reserved (stream '%s')",
-				reserved_businesses[i], text);
-			rv_hint(err,
-				"river, temp, system, memory, information_schema and pg_catalog name "
-				"other things in a warehouse; choose another business");
-			return RV_USAGE;
-		}
+	char schema[RV_BUSINESS_MAX + 1];
+
+	memcpy(schema, business, business_len);
+	schema[business_len] = '\0';
+	if (rv_def_schema_is_taken(schema)) {
+		rv_fail(err, RV_USAGE, "business '%s' is reserved (stream '%s')", schema, text);
+		rv_hint(err, RV_DEF_SCHEMAS_TAKEN "; choose another business");
+		return RV_USAGE;
+	}
 	for (size_t i = 0; reserved_endings[i]; i++)
 		if (rv_ends_with(name, reserved_endings[i])) {
 			rv_fail(err, RV_USAGE, "stream names may not end in %s ('%s')",
