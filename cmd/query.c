@@ -342,6 +342,8 @@ static enum rv_status query_run(struct rv_command_context *cx, void *options, in
 	if (files_count) {
 		if (o->write)
 			return rv_fail(err, RV_USAGE, "--write and --from do not go together");
+		if (o->business)
+			return rv_fail(err, RV_USAGE, "--business and --from do not go together: files belong to nobody");
 		if (rv_wire_files(files, files_count, &warehouse, err) != RV_OK)
 			return err->status;
 	} else if ((o->business && enter_business(cx, o->business, err) != RV_OK) ||

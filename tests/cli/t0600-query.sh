@@ -94,6 +94,12 @@ test_expect_success 'only queries without --write, each statement looked at' '
 	test_path_is_missing other.db
 '
 
+test_expect_success 'files are of no business' '
+	test_expect_code 2 river query --from names.csv --business web "select 1" >out 2>err &&
+	test_grep "business and --from do not go together" err &&
+	test_must_be_empty out
+'
+
 test_expect_success 'a change at the end is found before anything is printed' '
 	test_expect_code 2 river query "select 1; delete from x where false" >out 2>err &&
 	test_must_be_empty out &&
