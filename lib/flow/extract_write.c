@@ -337,7 +337,14 @@ static enum rv_status push_load(struct extract_reading *reading, size_t load, st
 		return RV_OK;
 	if (!params->push)
 		return rv_fail(err, RV_USAGE, "there is no way to streams here");
-	return params->push(params->arg, job->loads[load].name, run, files, count, err);
+	enum rv_status status = params->push(params->arg, job->loads[load].name, run, files, count, err);
+
+	/* which run it was named nobody */
+	if (status == RV_CONFLICT)
+		rv_hint(err, "the stream has this extract's rows of %.63s already, as another job or an earlier form of "
+			     "this one made them: leave the load out, or send them to another stream",
+			job->tables[job->loads[load].table].name);
+	return status;
 }
 
 /* Index of a table of the job among those of the warehouse. */

@@ -202,11 +202,26 @@ static const struct {
 	{ "_refused", NULL, "TABLE" }, { NULL, "seen", "TABLE" }, { NULL, "duplicates", "TABLE" },
 };
 
+/* A job may have taken the name before the stream did: then it is not the stream's. */
+static enum rv_status is_of_extracts(const struct planning *p, const char *ending, bool *ret, struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p)
+	char *table = rv_asprintf("%s.%s%s", p->stream->business, p->stream->name, ending);
+
+	return duck_extract_has(p->d, table, ret, err);
+}
+
 static enum rv_status drop_layers(const struct planning *p, struct rv_error *err)
 {
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf sql = RV_STRBUF_INIT;
 
 	for (size_t i = 0; i < sizeof(layer_tables) / sizeof(*layer_tables); i++) {
+		bool taken = false;
+
+		if (layer_tables[i].ending && is_of_extracts(p, layer_tables[i].ending, &taken, err) != RV_OK)
+			return err->status;
+		if (taken)
+			continue;
 		rv_strbuf_printf(&sql, "DROP %s IF EXISTS ", layer_tables[i].kind);
 		if (layer_tables[i].ending)
 			duck_table(&sql, p->stream, layer_tables[i].ending);
@@ -344,6 +359,26 @@ static bool layers_intact(const struct planning *p)
 	return intact;
 }
 
+static enum rv_status check_names(const struct planning *p, struct rv_error *err)
+{
+	static const char *const endings[] = { "", "_clean", "_refused", "_latest" };
+	size_t count = has_latest(p->stream) ? 4 : has_layers(p->stream) ? 3 : 1;
+
+	for (size_t i = 0; i < count; i++) {
+		bool taken = false;
+
+		if (is_of_extracts(p, endings[i], &taken, err) != RV_OK)
+			return err->status;
+		if (!taken)
+			continue;
+		rv_fail(err, RV_CONFLICT, "the table %s.%s%s is one that extracts are loaded into",
+			p->stream->business, p->stream->name, endings[i]);
+		rv_hint(err, "give the job another one, with `to: table`, or the stream another name");
+		return err->status;
+	}
+	return RV_OK;
+}
+
 static enum rv_status plan_entered(const struct planning *p, struct rv_error *err)
 {
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf shape = RV_STRBUF_INIT;
@@ -356,6 +391,9 @@ static enum rv_status plan_entered(const struct planning *p, struct rv_error *er
 		return err->status;
 	bool same = strcmp(stored, shape.bytes) == 0 && (!has_raw || layers_intact(p));
 
+	/* layers that are kept are of nobody else */
+	if ((!same || !stored[0]) && check_names(p, err) != RV_OK)
+		return err->status;
 	if (has_raw && same)
 		return RV_OK;
 	/* Functions are registered outside of the transaction, or its end would take them along. */
@@ -731,14 +769,20 @@ enum rv_status duck_drop(struct rv_warehouse *w, const struct rv_stream *stream,
 
 	if (duck_enter(p.d, true, err) != RV_OK)
 		return err->status;
+	bool taken = false;
 	enum rv_status status = duck_run(p.d, "BEGIN", NULL, err);
 
 	if (status == RV_OK)
 		status = drop_layers(&p, err);
-	rv_strbuf_puts(&sql, "DROP TABLE IF EXISTS ");
-	duck_table(&sql, stream, "");
+	if (status == RV_OK)
+		status = is_of_extracts(&p, "", &taken, err);
+	if (!taken) {
+		rv_strbuf_puts(&sql, "DROP TABLE IF EXISTS ");
+		duck_table(&sql, stream, "");
+		rv_strbuf_putc(&sql, ';');
+	}
 	rv_strbuf_printf(&sql,
-			 "; DELETE FROM river._river.loads WHERE stream = '%s/%s'"
+			 "DELETE FROM river._river.loads WHERE stream = '%s/%s'"
 			 "; DELETE FROM river._river.stamps WHERE stream = '%s/%s'"
 			 "; DELETE FROM river._river.streams WHERE stream = '%s/%s'; COMMIT",
 			 stream->business, stream->name, stream->business, stream->name,

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "flow/catalog.h"
 #include "warehouse/duckdb_feed.h"
 #include "warehouse/duckdb_internal.h"
 
@@ -166,6 +167,46 @@ static enum rv_status conflict(struct rv_error *err, const struct rv_extract_tab
 	return err->status;
 }
 
+enum rv_status duck_extract_has(struct rv_duckdb *d, const char *table, bool *ret, struct rv_error *err)
+{
+	RV_CLEANUP(rv_free_p) char *rows = rv_asprintf("%s/rows", table);
+
+	*ret = false;
+	return d->made ? duck_has_table(d, "_river", rows, ret, err) : RV_OK;
+}
+
+/* What a stream's tables are called is its own also before something is loaded into them. */
+static enum rv_status check_no_stream(struct rv_duckdb *d, const struct rv_extract_table *t, struct rv_error *err)
+{
+	static const char *const endings[] = { "", "_clean", "_latest", "_refused" };
+
+	for (size_t i = 0; d->store && i < sizeof(endings) / sizeof(*endings); i++) {
+		RV_CLEANUP(rv_stream_release_p) struct rv_stream stream;
+		struct rv_error missing = RV_ERROR_INIT;
+
+		rv_stream_init(&stream);
+		if (!rv_ends_with(t->name, endings[i]))
+			continue;
+		RV_CLEANUP(rv_free_p)
+		char *name = rv_asprintf("%s/%.*s", t->schema, (int)(strlen(t->name) - strlen(endings[i])),
+					 t->name);
+
+		if (rv_stream_parse_name(name, &stream, &missing) != RV_OK)
+			continue;
+		missing = (struct rv_error)RV_ERROR_INIT;
+		if (rv_catalog_get(d->store, name, &stream, NULL, &missing) == RV_OK) {
+			conflict(err, t, "is one of a stream's");
+			rv_hint(err, "load into another one; or write `to: stream %s`, for records of that stream", name);
+			return err->status;
+		}
+		if (missing.status != RV_NOT_FOUND) {
+			*err = missing;
+			return err->status;
+		}
+	}
+	return RV_OK;
+}
+
 static enum rv_status make_table(struct rv_duckdb *d, const struct rv_extract_table *t,
 				 struct rv_error *err)
 {
@@ -180,6 +221,8 @@ static enum rv_status make_table(struct rv_duckdb *d, const struct rv_extract_ta
 		rv_hint(err, "load into another one, or drop it first");
 		return err->status;
 	}
+	if (check_no_stream(d, t, err) != RV_OK)
+		return err->status;
 	for (size_t i = 0; i < t->columns_count; i++) {
 		duck_name(&columns, t->columns[i].name);
 		rv_strbuf_printf(&columns, " %s, ", duck_sql_type(&t->columns[i], type));

@@ -148,6 +148,9 @@ enum rv_status duck_extract_settled(struct rv_warehouse *w, const struct rv_extr
 				    uint64_t number, struct rv_error *err) RV_MUST_CHECK;
 enum rv_status duck_extract_left(struct rv_warehouse *w, const struct rv_extract *extract, size_t document,
 				 uint64_t *ret, struct rv_error *err) RV_MUST_CHECK;
+/* Whether extracts are loaded into this table, "dw.orders". */
+enum rv_status duck_extract_has(struct rv_duckdb *d, const char *table, bool *ret,
+				struct rv_error *err) RV_MUST_CHECK;
 /* Makes the tables of a load, or adds columns to them. */
 enum rv_status duck_extract_prepare(struct rv_duckdb *d, const struct rv_extract_table *t,
 				    struct rv_error *err) RV_MUST_CHECK;

@@ -165,12 +165,37 @@ test_expect_success 'records of a stream, once, also when the ledger is lost' '
 	test_cmp want have
 '
 
+test_expect_success 'rows that a stream has in another form are not sent again, and it is said what to do' '
+	sed "1ijob: narrow
+	s/op: string, //; /delete_when/d" stream.yaml >narrow.yaml &&
+	test_expect_code 6 river extract-load narrow.yaml 2>err &&
+	test_grep "has sent other data as its batch 0" err &&
+	test_grep "hint: the stream has this extract.s rows of orders already" err &&
+	test_grep ! "give another input another name" err
+'
+
 test_expect_success 'a lake that is typed is of where one stands, a source of where the job is' '
 	fresh && first && mkdir -p jobs && mv drop jobs/ && cp orders.yaml jobs/typed.yaml &&
 	river -c lake=typed -c warehouse.path=typed.duckdb extract-load jobs/typed.yaml &&
 	test_path_is_dir typed/loads/typed && test_path_is_missing jobs/typed &&
 	test "$(river -c lake=typed -c warehouse.path=typed.duckdb --output csv query "select count(*) from dw.orders" |
 		tail -1)" = 2
+'
+
+test_expect_success 'tables that are a stream'\''s are not taken, nor dropped with it' '
+	fresh && first && river stream create dw/orders >/dev/null &&
+	test_expect_code 6 river extract-load orders.yaml 2>err &&
+	test_grep "the table dw.orders is one of a stream" err && test_grep "to: stream dw/orders" err &&
+	sed "s/table dw.orders/table dw.orders_clean/" orders.yaml >clean.yaml &&
+	test_expect_code 6 river extract-load clean.yaml 2>err &&
+	test_grep "the table dw.orders_clean is one of a stream" err &&
+	river stream delete dw/orders --yes >/dev/null &&
+	river extract-load orders.yaml && orders >before &&
+	river stream create dw/orders >/dev/null && echo "{}" | river push dw/orders &&
+	test_expect_code 7 river query "select 1" >out 2>err &&
+	test_grep "the table dw.orders is one that extracts are loaded into" err &&
+	river stream delete dw/orders --data --yes >out &&
+	orders >after && test_cmp before after
 '
 
 test_expect_success 'rows as long as the job lets them be are records of a stream' '
