@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <fts.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +22,9 @@
 #include "config/stream.h"
 #include "context.h"
 #include "flow/catalog.h"
+#include "lakes.h"
 #include "source/sandbox.h"
+#include "spool/run.h"
 #include "warehouse/duckdb.h"
 #include "warehouse/warehouse.h"
 
@@ -39,6 +40,7 @@ static const char *const results[] = { "ok", "warn", "fail" };
 struct doctor {
 	struct rv_command_context *cx;
 	size_t counts[3];
+	const struct rv_profile *home; /* while a business is entered, cx->profile is another */
 };
 
 /* One line. `hint` says what to do; NULL or "" when there is nothing to do. */
@@ -211,7 +213,12 @@ static void explained(void *arg, const char *check, enum rv_explained result, co
 {
 	static const enum result as[] = { [RV_EXPLAIN_OK] = OK, [RV_EXPLAIN_WARN] = WARN,
 					  [RV_EXPLAIN_FAIL] = FAIL };
-	say(arg, as[result], check, hint, "%s", message);
+	struct doctor *d = arg;
+	const char *lake = d->cx->profile->lake;
+	if (strcmp(lake, d->home->lake) == 0)
+		say(d, as[result], check, hint, "%s", message);
+	else
+		say(d, as[result], check, hint, "%s: %s", lake, message);
 }
 
 static void check_lake(struct doctor *d, const struct rv_profile *profile)
@@ -276,50 +283,58 @@ static bool check_state(struct doctor *d, const struct rv_profile *profile)
 
 /* ---- spool ----------------------------------------------------------------------------------- */
 
-/* Runs end while one looks: what is gone takes no room. */
-static enum rv_status bytes_below(const char *path, uint64_t *ret, struct rv_error *err)
+/* By the stream, as spool.max is. */
+struct waiting {
+	struct doctor *d;
+	uint64_t bytes, most;
+	char fullest[RV_STREAM_TEXT];
+};
+
+static enum rv_status add_state(void *arg, const struct rv_state *state, struct rv_error *err)
 {
-	char *folder = rv_strdup(path);
-	char *const roots[] = { folder, NULL };
-	FTS *walk = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
-	uint64_t bytes = 0;
-	enum rv_status status = RV_OK;
-	for (FTSENT *entry; status == RV_OK && walk && (entry = fts_read(walk));) {
-		errno = entry->fts_errno;
-		if (entry->fts_info == FTS_F)
-			bytes += (uint64_t)entry->fts_statp->st_size;
-		else if ((entry->fts_info == FTS_DNR || entry->fts_info == FTS_ERR ||
-			  entry->fts_info == FTS_NS) && errno != ENOENT)
-			status = rv_fail_errno(err, RV_LOCAL_IO, "read %s", entry->fts_path);
+	struct waiting *waiting = arg;
+	uint64_t bytes;
+	if (rv_spool_bytes(state, &bytes, err) != RV_OK)
+		return err->status;
+	waiting->bytes += bytes;
+	if (bytes > waiting->most) {
+		waiting->most = bytes;
+		snprintf(waiting->fullest, sizeof(waiting->fullest), "%s/%s", state->business,
+			 state->stream);
 	}
-	if (!walk)
-		status = rv_fail_errno(err, RV_LOCAL_IO, "read %s", path);
-	else
-		fts_close(walk);
-	free(folder);
-	*ret = bytes;
-	return status;
+	return RV_OK;
 }
 
-static void check_spool(struct doctor *d, const struct rv_profile *profile)
+static enum rv_status add_lake(void *arg, struct rv_error *err)
 {
+	const struct rv_command_context *cx = ((struct waiting *)arg)->d->cx;
+	return rv_state_each(cx->profile->state_dir, cx->lake->url, add_state, arg, err);
+}
+
+static void check_spool(struct doctor *d)
+{
+	struct waiting waiting = { .d = d };
+	struct river_lakes lakes;
 	struct rv_error err = RV_ERROR_INIT;
-	uint64_t bytes = 0;
-	char used[RV_NUMBER_TEXT], most[RV_NUMBER_TEXT];
-	if (bytes_below(profile->state_dir, &bytes, &err) != RV_OK) {
+	char all[RV_NUMBER_TEXT], fullest[RV_NUMBER_TEXT], limit[RV_NUMBER_TEXT];
+	uint64_t max = d->home->spool_max_bytes;
+	river_lakes_init(&lakes, d->cx);
+	if (river_lakes_each(&lakes, add_lake, &waiting, &err) != RV_OK) {
 		say_error(d, "spool", &err);
 		return;
 	}
-	rv_format_size(bytes, used);
-	rv_format_size(profile->spool_max_bytes, most);
-	enum result result = OK;
-	if (bytes >= profile->spool_max_bytes)
-		result = FAIL;
-	else if (bytes >= profile->spool_max_bytes - profile->spool_max_bytes / 5)
-		result = WARN;
+	rv_format_size(waiting.bytes, all);
+	rv_format_size(waiting.most, fullest);
+	rv_format_size(max, limit);
+	if (!waiting.bytes) {
+		say(d, OK, "spool", NULL, "nothing waits, %s of each stream are allowed by spool.max", limit);
+		return;
+	}
+	enum result result = waiting.most >= max ? FAIL : waiting.most >= max - max / 5 ? WARN : OK;
 	say(d, result, "spool",
 	    result == OK ? NULL : "river spool list shows what waits, river spool flush sends it",
-	    "%s of state and spooled batches, %s allowed by spool.max", used, most);
+	    "%s wait, %s of them of %s; %s of each stream are allowed by spool.max", all, fullest,
+	    waiting.fullest, limit);
 }
 
 /* ---- archives -------------------------------------------------------------------------------- */
@@ -409,6 +424,7 @@ static void check_warehouse_file(struct doctor *d, const char *path)
 		char text[RV_NUMBER_TEXT];
 		say(d, OK, "warehouse", NULL, "%s (%s) can be opened", path,
 		    rv_format_size((uint64_t)st.st_size, text));
+		check_file_system(d, "warehouse", path);
 	}
 }
 
@@ -460,15 +476,15 @@ static enum rv_status check_pipe(void *arg, const char *name, struct rv_error *e
 	return RV_OK;
 }
 
-/* Of the streams in the profile's lake. */
-static void check_pipes(struct doctor *d, const struct rv_profile *profile)
+/* Of the streams in all lakes of the profile. */
+static void check_pipes(struct doctor *d)
 {
 	struct pipes pipes = { .d = d };
+	struct river_lakes lakes;
 	struct rv_error err = RV_ERROR_INIT;
 	char files[RV_NUMBER_TEXT];
-	d->cx->profile = profile;
-	if (rv_wire_lake(profile, &d->cx->lake, &err) != RV_OK ||
-	    rv_catalog_list(d->cx->lake, "", NULL, check_pipe, &pipes, &err) != RV_OK)
+	river_lakes_init(&lakes, d->cx);
+	if (river_lakes_streams(&lakes, "", NULL, check_pipe, &pipes, &err) != RV_OK)
 		say_error(d, "pipes", &err);
 	else if (!pipes.looked)
 		say(d, OK, "pipes", NULL, "there are no streams yet");
@@ -490,8 +506,8 @@ static void check_warehouse(struct doctor *d, const struct rv_profile *profile)
 	if (strcmp(profile->warehouse_type, "snowflake") == 0) {
 		size_t failed = d->counts[FAIL];
 		rv_wire_explain_snowflake(profile, explained, d);
-		if (d->counts[FAIL] == failed && !profile->lake_is_folder)
-			check_pipes(d, profile);
+		if (d->counts[FAIL] == failed && d->cx->lake)
+			check_pipes(d);
 		return;
 	}
 	if (!profile->warehouse_path) {
@@ -515,6 +531,36 @@ static void check_clock(struct doctor *d)
 		say(d, OK, "clock", NULL, "%s", rv_format_time(now_ms, text));
 }
 
+static enum rv_status check_other_lake(void *arg, struct rv_error *err RV_UNUSED)
+{
+	struct doctor *d = arg;
+	if (d->cx->profile != d->home)
+		check_lake(d, d->cx->profile);
+	return RV_OK;
+}
+
+/* Of businesses that have one of their own. */
+static void check_other_lakes(struct doctor *d)
+{
+	struct river_lakes lakes;
+	struct rv_error err = RV_ERROR_INIT;
+	river_lakes_init(&lakes, d->cx);
+	if (river_lakes_each(&lakes, check_other_lake, d, &err) != RV_OK)
+		say_error(d, "lake", &err);
+}
+
+static void check_profile(struct doctor *d, const struct rv_profile *profile)
+{
+	struct rv_error told = RV_ERROR_INIT;
+	d->home = d->cx->profile = profile;
+	check_lake(d, profile);
+	if (rv_wire_lake(profile, &d->cx->lake, &told) == RV_OK)
+		check_other_lakes(d);
+	if (check_state(d, profile) && d->cx->lake)
+		check_spool(d);
+	check_warehouse(d, profile);
+}
+
 static enum rv_status doctor_run(struct rv_command_context *cx, void *options RV_UNUSED,
 				 int operands_count, char **operands, struct rv_error *err)
 {
@@ -524,13 +570,8 @@ static enum rv_status doctor_run(struct rv_command_context *cx, void *options RV
 		return rv_fail(err, RV_USAGE, "unexpected argument '%s'", operands[0]);
 	check_clock(&d);
 	check_sandbox(&d);
-	if (check_config(&d, &config)) {
-		const struct rv_profile *profile = rv_config_profile(config);
-		check_lake(&d, profile);
-		if (check_state(&d, profile))
-			check_spool(&d, profile);
-		check_warehouse(&d, profile);
-	}
+	if (check_config(&d, &config))
+		check_profile(&d, rv_config_profile(config));
 	if (d.counts[FAIL] == 0)
 		return RV_OK;
 	return rv_fail(err, RV_FAILED, "%zu of %zu checks failed", d.counts[FAIL],

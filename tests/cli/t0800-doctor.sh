@@ -46,7 +46,7 @@ test_expect_success 'folders that are there are tried and left as they were' '
 	says ok lake "can be read and written" &&
 	says "[a-z]*" "lake disk" &&
 	says ok state "yours alone, locks and renames work" &&
-	says ok spool "10.0 GiB allowed" &&
+	says ok spool "nothing waits, 10.0 GiB of each stream" &&
 	tree .river "$XDG_STATE_HOME/river" >../after &&
 	test_cmp ../before ../after
 '
@@ -146,16 +146,37 @@ test_expect_success ROOT '203: state of another user' '
 	test_grep "RIVER_STATE_DIR" out
 '
 
-test_expect_success 'a spool that fills up' '
-	mkdir -p -m 700 st/a/runs/b &&
-	head -c 900 /dev/zero >st/a/runs/b/1.body &&
-	env RIVER_STATE_DIR="$PWD/st" river -c spool.max=10KiB doctor >out &&
-	says ok spool "900 B" &&
-	env RIVER_STATE_DIR="$PWD/st" river -c spool.max=1000 doctor >out &&
-	says warn spool "900 B" &&
-	test_expect_code 1 env RIVER_STATE_DIR="$PWD/st" river -c spool.max=900 doctor >out 2>err &&
-	says fail spool "900 B" &&
-	test_grep "river spool flush" out
+# spooled STREAM BYTES: so many wait, in a run of a push
+spooled () {
+	for folder in st/*/main/"$1"/*/runs
+	do
+		mkdir -p "$folder/01jd0000000000000000000000" &&
+		head -c "$2" /dev/zero >"$folder/01jd0000000000000000000000/000000.body" || return 1
+	done
+}
+
+test_expect_success 'a spool that fills up: the fullest stream counts, and nothing but what waits' '
+	RIVER_STATE_DIR=$PWD/st && export RIVER_STATE_DIR &&
+	test_when_finished "unset RIVER_STATE_DIR" &&
+	for stream in full other third
+	do
+		river stream create $stream && echo "{}" | river push $stream || return 1
+	done &&
+	head -c 5000 /dev/zero >st/notes &&
+	river -c spool.max=1000 doctor >out &&
+	says ok spool "nothing waits, 1000 B of each stream" &&
+	spooled full 900 && spooled other 600 &&
+	river -c spool.max=10KiB doctor >out &&
+	says ok spool "1.46 KiB wait, 900 B of them of main/full; 10.0 KiB of each stream" &&
+	river -c spool.max=1000 doctor >out &&
+	says warn spool "900 B of them of main/full" &&
+	test_expect_code 1 river -c spool.max=900 doctor >out 2>err &&
+	says fail spool "900 B of them of main/full" &&
+	test_grep "river spool flush" out &&
+	echo "{}" | river -c spool.max=900 push third &&
+	ln -s st link &&
+	test_expect_code 1 env RIVER_STATE_DIR="$PWD/link" river -c spool.max=900 doctor >out 2>err &&
+	says fail spool "900 B of them of main/full"
 '
 
 # The file only; an engine that is not there fails a check of its own.
@@ -171,6 +192,7 @@ test_expect_success 'the warehouse file: absent, a database, none, a folder' '
 	printf "12345678DUCK" >w.duckdb &&
 	warehouse w.duckdb &&
 	says ok warehouse "can be opened" &&
+	says "[a-z]*" "warehouse disk" &&
 	echo "not a database at all" >text.duckdb &&
 	warehouse text.duckdb && test $code = 1 &&
 	says fail warehouse "not a DuckDB file" &&

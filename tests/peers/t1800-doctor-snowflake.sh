@@ -166,6 +166,21 @@ test_expect_success 'a business with an account of its own is told of too' '
 	says ok login "signed in as user $sf_user" &&
 	says fail snowflake "business vista: there is no Snowflake connection '"'vista'"' (river'"'"'s profile)"
 '
+test_expect_success 'a lake that a business has of its own is looked at too' '
+	connection "$by_key" "$as_user" "$with_key" &&
+	profile ", database: river, warehouse: wh" &&
+	cat >>river.yaml <<-EOT &&
+	    businesses:
+	      vista: { lake: "s3://theirs/v" }
+	EOT
+	doctor &&
+	says fail bucket "s3://theirs/v: " &&
+	emul_post bucket "{\"name\":\"theirs\",\"region\":\"us-east-1\"}" &&
+	doctor &&
+	says ok bucket "s3://theirs/v: " &&
+	says ok lake "s3://theirs/v: " &&
+	test "$(grep -c "^ok    bucket " out)" = 2
+'
 test_expect_success 'the emulator had no errors of its own' '
 	emul_stop
 '
