@@ -26,11 +26,11 @@ do
 	exit 0
 	EOF
 done
-# every header is there but those the file `absent` names
+# Every header is there but those the file `absent` names. A cc that is a ccache looks for the next one in PATH.
 stub cc <<EOF
 #!/bin/sh
 sed -f "$TRASH_DIRECTORY/absent" | sed -e 's/^#if !__has_include(<\([a-z/.0-9_-]*\)>)/#if 0/' -e 's/^#if !absent/#if 1/' |
-	$real_cc -E -P -x c -
+	PATH='$PATH' $real_cc -E -P -x c -
 EOF
 stub apt-get <<EOF
 #!/bin/sh
