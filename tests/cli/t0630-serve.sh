@@ -142,7 +142,7 @@ test_expect_success '179: what a killed collector had accepted, any push or flus
 	river status --check && river status >out && river status web/clicks >out && test_grep "^spooled  *1  *1 " out &&
 	river spool export web/clicks --to copies && test_grep flushed copies/*-000000.ndjson &&
 	test_grep "no_z\|not_object" copies/*.rejects.ndjson &&
-	test_expect_code 6 river stream delete web/clicks --yes 2>err && test_grep "^river: 1 accepted records of web/clicks" err &&
+	test_expect_code 6 river stream delete web/clicks --yes 2>err && test_grep "^river: 1 accepted record of web/clicks is" err &&
 	river spool flush &&
 	collected | grep flushed >got && echo flushed >want && test_cmp want got &&
 	river rejects show web/clicks >got && test_grep "kept aside" got && river spool check
@@ -416,7 +416,7 @@ test_expect_success 'what a killed collector has accepted waits, also where its 
 	kill_collector && definition=.river/lake/_river/streams/web/kill.json && mv $definition kept.json &&
 	test_expect_code 1 river -c warehouse=none status --check >out &&
 	test_grep "stream_unknown: 2 records wait in the spool and are kept" out && mv kept.json $definition &&
-	river spool check >out && test_must_be_empty out && river -c warehouse=none status --check web/kill &&
+	river spool check >out && ! grep web/kill out && river -c warehouse=none status --check web/kill &&
 	intake=$(find "$HOME/.local/state" -path "*/web/kill/*.intake") && cp "$intake" whole &&
 	printf X | dd of="$intake" bs=1 seek=100 conv=notrunc 2>/dev/null &&
 	test_expect_code 12 river spool check >out 2>err && test_grep "damaged: .*intake.* is damaged from byte 0" out &&

@@ -72,7 +72,8 @@ do
 		but_for "lib/warehouse/mem.c flow/object_name.h" |
 		but_for "lib/warehouse/snowflake_ledger.c flow/object_name.h" |
 		# where the definitions of streams are
-		but_for "lib/warehouse/duckdb_clean.c flow/catalog.h" >out &&
+		but_for "lib/warehouse/duckdb_clean.c flow/catalog.h" |
+		but_for "lib/warehouse/duckdb_extract.c flow/catalog.h" >out &&
 		test_must_be_empty out
 	'
 done
