@@ -340,8 +340,6 @@ static enum rv_status export_intakes(struct export *export, struct rv_run *run, 
 {
 	RV_CLEANUP(rv_free_p) uint64_t *seqs = NULL;
 	size_t count = 0;
-	if (!run->intake)
-		return RV_OK;
 	if (rv_run_intakes(run, &seqs, &count, err) != RV_OK)
 		return err->status;
 	for (size_t i = 0; i < count; i++)

@@ -491,7 +491,7 @@ static enum rv_status see_run(void *arg, const char *name, struct rv_error *err 
 	RV_CLEANUP(rv_run_free_p) struct rv_run *run = NULL;
 	RV_CLEANUP(rv_free_p) uint64_t *seqs = NULL;
 	size_t count = 0;
-	if (rv_run_open(&sight->store->state, name, false, &run, &ignored) != RV_OK || !run->intake ||
+	if (rv_run_open(&sight->store->state, name, false, &run, &ignored) != RV_OK ||
 	    rv_run_intakes(run, &seqs, &count, &ignored) != RV_OK)
 		return RV_OK;
 	for (size_t i = 0; i < count; i++) {

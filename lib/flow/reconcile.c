@@ -333,12 +333,12 @@ static enum rv_status open_run(const struct spool_look *look, const char *name, 
 	RV_CLEANUP(rv_run_free_p) struct rv_run *run = NULL;
 	if (rv_run_open(look->state, name, false, &run, err) != RV_OK)
 		return err->status;
-	if (!run->intake) {
+	if (rv_run_intakes(run, ret_seqs, ret_count, err) != RV_OK)
+		return err->status;
+	if (*ret_count == 0) {
 		*ret = rv_take(run);
 		return RV_OK;
 	}
-	if (rv_run_intakes(run, ret_seqs, ret_count, err) != RV_OK)
-		return err->status;
 	return rv_run_open(look->state, name, false, ret, err);
 }
 

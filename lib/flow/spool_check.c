@@ -93,8 +93,6 @@ static enum rv_status check_intakes(struct rv_spool_check *check, struct rv_run 
 {
 	RV_CLEANUP(rv_free_p) uint64_t *seqs = NULL;
 	size_t count = 0;
-	if (!run->intake)
-		return RV_OK;
 	if (rv_run_intakes(run, &seqs, &count, err) != RV_OK)
 		return err->status;
 	for (size_t i = 0; i < count; i++) {

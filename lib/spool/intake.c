@@ -241,7 +241,7 @@ enum rv_status rv_run_intakes(const struct rv_run *run, uint64_t **ret, size_t *
 			      struct rv_error *err)
 {
 	struct numbers numbers = { .count = 0 };
-	if (rv_each_entry(run->folder, add_number, &numbers, err) != RV_OK) {
+	if (run->intake && rv_each_entry(run->folder, add_number, &numbers, err) != RV_OK) {
 		free(numbers.items);
 		return err->status;
 	}
@@ -290,8 +290,6 @@ enum rv_status rv_run_intake_totals(struct rv_run *run, struct rv_intake_totals 
 	RV_CLEANUP(rv_free_p) uint64_t *seqs = NULL;
 	size_t count = 0;
 	*ret = (struct rv_intake_totals){ .damage = RV_ERROR_INIT };
-	if (!run->intake)
-		return RV_OK;
 	if (rv_run_intakes(run, &seqs, &count, err) != RV_OK)
 		return err->status;
 	for (size_t i = 0; i < count; i++)

@@ -72,7 +72,8 @@ void rv_intake_take_room(int fd, uint64_t end, struct rv_intake_room *room);
 
 /* "<run's folder>/000007.intake"; caller frees. */
 char *rv_run_intake_path(const struct rv_run *run, uint64_t seq);
-/* The numbers of the run's files, going up; caller frees. */
+/* The numbers of the run's files, going up; caller frees. A run that is no collector's has none, whatever its folder
+ * holds. */
 enum rv_status rv_run_intakes(const struct rv_run *run, uint64_t **ret, size_t *ret_count,
 			      struct rv_error *err) RV_MUST_CHECK;
 /* What waits there in no batch. Damaged files count as far as they can be read, and `damage` says what is

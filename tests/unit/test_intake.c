@@ -379,6 +379,9 @@ static void test_numbers(void **arg)
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
 		write_intake(w, numbers[i], &bytes);
 	expect_intakes(w, "2 3 4 5 6 7 8 9 10 999999 1000000 ");
+	/* no collector's */
+	w->run->intake = false;
+	expect_intakes(w, "");
 }
 
 /* Promised, or removed meanwhile: such a one counts nothing. Nor is anything looked for in other runs. */
