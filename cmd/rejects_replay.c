@@ -347,7 +347,7 @@ static enum rv_status replay_copy(struct replay *replay, const struct rv_rejects
 	char *label = rv_asprintf("rejects of %s-%06" PRIu64, name->run, name->seq);
 	uint64_t records = 0, rejected = 0;
 	bool any = false;
-	enum rv_status worst = RV_OK;
+	struct rv_error kept = RV_ERROR_INIT;
 	forget_parts(replay);
 	if (count_parts(replay, name, object, label, &copy, &records, &rejected, &any, err) != RV_OK)
 		return err->status;
@@ -372,10 +372,12 @@ static enum rv_status replay_copy(struct replay *replay, const struct rv_rejects
 		*ret_rejected += rejected;
 		if (status != RV_OK && status != RV_KEPT)
 			return status;
-		if (status == RV_KEPT)
-			worst = status;
+		if (status == RV_KEPT) /* the parts after it have errors of their own */
+			kept = *err;
 	}
-	return worst;
+	if (kept.status != RV_OK)
+		*err = kept;
+	return kept.status;
 }
 
 static enum rv_status replay_object(void *arg, const struct rv_rejects_name *name,

@@ -243,6 +243,19 @@ test_expect_success 'kept in the spool: 8, and it lands later' '
 	landed | sort >got && test_cmp expected got
 '
 
+test_expect_success 'kept in the spool: 8, also where another part of the rejects is rejected again' '
+	csv_fresh &&
+	printf "x,y\n2,3,4\n" >one.csv &&
+	printf "a,b\n1,%032d\n" 1 >two.csv &&
+	test_expect_code 9 river push --max-record 30 web/clicks one.csv two.csv 2>err &&
+	: >lake/data &&
+	test_expect_code 8 river rejects replay web/clicks >out 2>err &&
+	test_grep "0 landed, 1 rejected again" out && test_grep "^river: 1 record is accepted and spooled" err &&
+	rm lake/data &&
+	river spool flush >out && landed >got &&
+	printf "{\"a\":\"1\",\"b\":\"%032d\"}\n" 1 >expected && test_cmp expected got
+'
+
 test_expect_success 'a damaged object is named, the others go on' '
 	some &&
 	object=$(ls lake/_river/rejects/web/clicks/*/*) &&
