@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/number.h"
+#include "format/url.h"
 
 #define EVENTS_MAX 256
 #define ACCEPT_MAX 64
@@ -36,13 +37,6 @@
 #define YOUNG_MS 500
 
 /* ---- listening ---- */
-
-static enum rv_status bad_address(const char *address, struct rv_error *err)
-{
-	rv_fail(err, RV_USAGE, "'%s' is no address to listen on", address);
-	rv_hint(err, "write 127.0.0.1:8080, [::1]:8080, or *:8080 for all of this machine's addresses");
-	return err->status;
-}
 
 static enum rv_status listen_on(const char *address, const struct addrinfo *info, int *ret,
 				struct rv_error *err)
@@ -70,37 +64,21 @@ static enum rv_status listen_on(const char *address, const struct addrinfo *info
 
 enum rv_status rv_collect_listen(const char *address, int *ret, struct rv_error *err)
 {
-	const char *colon = strrchr(address, ':');
-	uint64_t port;
-	if (!colon || !rv_parse_u64(colon + 1, strlen(colon + 1), &port) || port > 65535)
-		return bad_address(address, err);
-	RV_CLEANUP(rv_free_p) char *host = rv_strndup(address, (size_t)(colon - address));
-	size_t len = strlen(host);
-	bool any = len == 0 || strcmp(host, "*") == 0;
-	if (len > 2 && host[0] == '[' && host[len - 1] == ']') {
-		memmove(host, host + 1, len - 2);
-		host[len - 2] = '\0';
-	} else if (strchr(host, ':')) {
-		return bad_address(address, err);
+	bool any;
+	struct addrinfo *info = rv_url_listen(address, &any);
+	if (!info) {
+		rv_fail(err, RV_USAGE, "'%s' is no address to listen on", address);
+		rv_hint(err, RV_URL_LISTEN_HINT);
+		return err->status;
 	}
-	const struct addrinfo hints = {
-		.ai_family = any ? AF_INET6 : AF_UNSPEC,
-		.ai_socktype = SOCK_STREAM,
-		.ai_flags = AI_PASSIVE | AI_NUMERICSERV | AI_NUMERICHOST,
-	};
-	struct addrinfo *info = NULL;
-	int r = getaddrinfo(any ? "::" : strcmp(host, "localhost") == 0 ? "127.0.0.1" : host, colon + 1,
-			    &hints, &info);
-	if (r)
-		return bad_address(address, err);
 	enum rv_status status = listen_on(address, info, ret, err);
 	freeaddrinfo(info);
 	if (status == RV_OK || !any)
 		return status;
 	/* A machine without IPv6. */
-	const struct addrinfo v4 = { .ai_family = AF_INET, .ai_flags = hints.ai_flags,
-				     .ai_socktype = SOCK_STREAM };
-	if (getaddrinfo("0.0.0.0", colon + 1, &v4, &info))
+	const struct addrinfo v4 = { .ai_family = AF_INET, .ai_socktype = SOCK_STREAM,
+				     .ai_flags = AI_PASSIVE | AI_NUMERICSERV | AI_NUMERICHOST };
+	if (getaddrinfo("0.0.0.0", strrchr(address, ':') + 1, &v4, &info))
 		return status;
 	status = listen_on(address, info, ret, err);
 	freeaddrinfo(info);

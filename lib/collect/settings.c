@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/ulid.h"
+#include "format/url.h"
 
 #define KEY_FILE_MAX_BYTES (1u << 20)
 #define KEY_MIN 16
@@ -27,41 +28,10 @@ void rv_collect_settings_release(struct rv_collect_settings *settings)
 	*settings = (struct rv_collect_settings){ .max_body_bytes = 0 };
 }
 
-/* scheme://host[:port], as a browser sends it. */
-static bool is_origin(const char *text)
-{
-	const char *host = rv_starts_with(text, "https://") ? text + 8
-			   : rv_starts_with(text, "http://") ? text + 7
-							     : "";
-	if (!*host)
-		return false;
-	for (; *host; host++)
-		if (!(*host >= 'a' && *host <= 'z') && !(*host >= '0' && *host <= '9') &&
-		    !strchr(".-:[]", *host))
-			return false;
-	return true;
-}
-
 enum rv_status rv_collect_settings_origins(struct rv_collect_settings *settings, const char *text,
 					   struct rv_error *err)
 {
-	size_t capacity = 0;
-	for (const char *at = text; *at;) {
-		at += strspn(at, ", ");
-		size_t len = strcspn(at, ", ");
-		if (!len)
-			break;
-		RV_CLEANUP(rv_free_p) char *origin = rv_strndup(at, len);
-		at += len;
-		if (!is_origin(origin)) {
-			rv_fail(err, RV_BAD_CONFIG, "collect.origins: '%s' is not the origin of a page", origin);
-			rv_hint(err, "write https://shop.example, in lower case and without a path");
-			return err->status;
-		}
-		RV_GROW(settings->origins, settings->origins_count, capacity);
-		settings->origins[settings->origins_count++] = rv_take(origin);
-	}
-	return RV_OK;
+	return rv_url_origins(text, &settings->origins, &settings->origins_count, err);
 }
 
 bool rv_collect_settings_allows(const struct rv_collect_settings *settings, struct rv_str origin)

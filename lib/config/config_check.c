@@ -124,6 +124,39 @@ static enum rv_status check_snowflake(const struct rv_config_values *c, struct r
 	return RV_OK;
 }
 
+/* What the collector takes: checked here, so that a file is not found wrong only when it is started. */
+static enum rv_status check_collect(const struct rv_config_values *c, struct rv_error *err)
+{
+	uint64_t bytes, count;
+	const char *stage = value_of(c, "collect.stage");
+	/* Whole bodies are held in memory, and six times as long when nothing in them is plain ASCII; a frame
+	 * of the intake has to hold that. */
+	if (!rv_parse_size(value_of(c, "collect.max_body"), &bytes) || bytes > (4u << 20))
+		return bad_value(c, "collect.max_body", "is too much", "it is 4MiB at most", err);
+	static const struct {
+		const char *name, *hint;
+		uint64_t min, max;
+	} counts[] = {
+		{ "collect.max_connections", "it is 1 to 1000000", 1, 1000000 },
+		{ "collect.rate", "it is 1000000000 at most", 0, 1000000000 },
+		{ "collect.remember", "it is 100000000 at most", 0, 100000000 },
+	};
+	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++) {
+		const char *text = value_of(c, counts[i].name);
+		if (!rv_parse_u64(text, strlen(text), &count) || count < counts[i].min || count > counts[i].max)
+			return bad_value(c, counts[i].name, "is out of range", counts[i].hint, err);
+	}
+	for (const char *p = stage; p && *p; p++)
+		if (!(*p >= 'a' && *p <= 'z') && !(*p >= 'A' && *p <= 'Z') && !(*p >= '0' && *p <= '9') &&
+		    !strchr("._~-/", *p))
+			return bad_value(c, "collect.stage", "is no piece of a path",
+					 "it takes letters, digits and . _ ~ - /", err);
+	if (stage && (stage[0] == '/' || rv_ends_with(stage, "/")))
+		return bad_value(c, "collect.stage", "has slashes around it", "write it without them: rest",
+				 err);
+	return RV_OK;
+}
+
 void rv_config_check_together(const struct rv_config_values *c,
 			      void (*report)(void *arg, const struct rv_error *problem), void *arg)
 {
@@ -141,5 +174,8 @@ void rv_config_check_together(const struct rv_config_values *c,
 	}
 	problem = (struct rv_error)RV_ERROR_INIT;
 	if (check_snowflake(c, &problem) != RV_OK)
+		report(arg, &problem);
+	problem = (struct rv_error)RV_ERROR_INIT;
+	if (check_collect(c, &problem) != RV_OK)
 		report(arg, &problem);
 }

@@ -3,6 +3,7 @@
 #include "config/keys.h"
 
 #include <ctype.h>
+#include <netdb.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -234,6 +235,30 @@ static enum rv_status choice_value(const struct rv_key *key, const char *text, s
 	return rv_fail(err, RV_BAD_CONFIG, "'%s' is not %s", text, words.bytes);
 }
 
+static enum rv_status listen_value(const char *text, struct rv_error *err)
+{
+	bool any;
+	struct addrinfo *info = rv_url_listen(text, &any);
+	if (info) {
+		freeaddrinfo(info);
+		return RV_OK;
+	}
+	rv_fail(err, RV_BAD_CONFIG, "'%s' is no address to listen on", text);
+	rv_hint(err, RV_URL_LISTEN_HINT);
+	return err->status;
+}
+
+static enum rv_status origins_value(const char *text, struct rv_error *err)
+{
+	char **origins;
+	size_t count;
+	enum rv_status status = rv_url_origins(text, &origins, &count, err);
+	for (size_t i = 0; i < count; i++)
+		free(origins[i]);
+	free(origins);
+	return status;
+}
+
 enum rv_status rv_key_value(const struct rv_key *key, const char *text, const char *folder,
 			    char **ret_value, struct rv_error *err)
 {
@@ -286,6 +311,14 @@ enum rv_status rv_key_value(const struct rv_key *key, const char *text, const ch
 				     "https://host/path");
 			return err->status;
 		}
+		break;
+	case RV_KEY_LISTEN:
+		if (listen_value(text, err) != RV_OK)
+			return err->status;
+		break;
+	case RV_KEY_ORIGINS:
+		if (origins_value(text, err) != RV_OK)
+			return err->status;
 		break;
 	case RV_KEY_TEXT:
 		break;

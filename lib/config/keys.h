@@ -20,6 +20,8 @@ enum rv_key_type {
 	RV_KEY_COUNT,
 	RV_KEY_CHOICE,
 	RV_KEY_URL,      /* where a service answers */
+	RV_KEY_LISTEN,   /* where river answers */
+	RV_KEY_ORIGINS,  /* of pages */
 };
 struct rv_key {
 	const char *name;       /* "warehouse.memory_limit", "businesses.*.database" */

@@ -94,6 +94,47 @@ test_expect_success 'check says what every command would refuse the profile for,
 	test_grep "profile local names businesses" err && river config check >out
 '
 
+test_expect_success 'check refuses what the collector would not take, in a file and by -c' '
+	cat >collect.yaml <<-\YAML &&
+	profiles:
+	  body: { lake: ./lake, collect: { max_body: 5MiB } }
+	  many: { lake: ./lake, collect: { max_connections: 2000000 } }
+	  none: { lake: ./lake, collect: { max_connections: 0 } }
+	  rate: { lake: ./lake, collect: { rate: 2000000000 } }
+	  known: { lake: ./lake, collect: { remember: 200000000 } }
+	  stage: { lake: ./lake, collect: { stage: /x } }
+	  piece: { lake: ./lake, collect: { stage: "a b" } }
+	YAML
+	test_expect_code 3 river config check collect.yaml >out 2>err && test_must_be_empty out &&
+	grep -c "^river: " err >count && echo 7 >expected && test_cmp expected count &&
+	test_grep "profile body: collect.max_body .5MiB. is too much" err && test_grep "4MiB at most" err &&
+	cat >values.yaml <<-\YAML &&
+	profiles:
+	  listen: { lake: ./lake, collect: { listen: nonsense } }
+	  port: { lake: ./lake, collect: { listen: "127.0.0.1:99999" } }
+	  name: { lake: ./lake, collect: { listen: "host.example:80" } }
+	  origin: { lake: ./lake, collect: { origins: shop.example } }
+	  nobody: { lake: ./lake, collect: { origins: "," } }
+	YAML
+	test_expect_code 3 river config check values.yaml >out 2>err && test_must_be_empty out &&
+	grep -c "values.yaml:[2-6]" err >count && echo 5 >expected && test_cmp expected count &&
+	test_grep "collect.listen: .nonsense. is no address to listen on" err &&
+	for wrong in max_body=5MiB max_connections=0 rate=2000000000 remember=200000000 stage=/x stage=x/
+	do
+		test_expect_code 3 river config check -c "collect.$wrong" >out 2>err || return 1
+	done &&
+	for wrong in listen=nonsense origins=shop.example origins=,
+	do
+		test_expect_code 2 river config check -c "collect.$wrong" >out 2>err || return 1
+	done &&
+	test_expect_code 3 env RIVER_COLLECT_LISTEN=nonsense river config check >out 2>err &&
+	for right in listen=:0 "listen=*:8080" "listen=[::1]:0" listen=localhost:1 max_body=4MiB stage=a/b \
+		max_connections=1 rate=1000000000 remember=0 "origins=https://a.example, http://b.example:8443"
+	do
+		river config check -c "collect.$right" >out || return 1
+	done
+'
+
 test_expect_success 'check of named files reads only them' '
 	echo "profiles:" >good.yaml &&
 	echo "profiles: 1" >bad.yaml &&
