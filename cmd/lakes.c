@@ -221,3 +221,23 @@ enum rv_status river_lakes_streams(struct river_lakes *lakes, const char *prefix
 	free(walk.others);
 	return status == RV_OK ? conclude(lakes, err) : status;
 }
+
+enum rv_status river_lakes_named(struct river_lakes *lakes, char *const *names, int count,
+				 enum rv_status (*each)(void *arg, const char *name, struct rv_error *err),
+				 void *arg, struct rv_error *err)
+{
+	bool ended = false;
+
+	for (int i = 0; i < count && !ended && !rv_out_failed(lakes->cx->out); i++) {
+		enum rv_status status = rv_stop_signal() ? rv_fail(err, RV_FAILED, "stopped by a signal")
+							 : each(arg, names[i], err);
+
+		if (status == RV_OK)
+			continue;
+		if (count > 1 && !strstr(err->message, names[i]))
+			rv_context(err, "stream %s", names[i]);
+		note_failure(lakes, err);
+		ended = status != RV_NOT_FOUND && !river_is_about_one(status);
+	}
+	return conclude(lakes, err);
+}

@@ -36,5 +36,10 @@ enum rv_status river_lakes_streams(struct river_lakes *lakes, const char *prefix
 				   enum rv_status (*each)(void *arg, const char *name,
 							  struct rv_error *err),
 				   void *arg, struct rv_error *err) RV_MUST_CHECK;
+/* The streams that somebody has named, in that order. `each` enters the lake itself. One that is not there, or fails
+ * for itself alone, does not hide those behind it. */
+enum rv_status river_lakes_named(struct river_lakes *lakes, char *const *names, int count,
+				 enum rv_status (*each)(void *arg, const char *name, struct rv_error *err),
+				 void *arg, struct rv_error *err) RV_MUST_CHECK;
 
 #endif

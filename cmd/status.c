@@ -341,6 +341,19 @@ static enum rv_status explain_missing(struct status *s, const char *name, struct
 	return err->status;
 }
 
+static enum rv_status look_or_explain(void *arg, const char *name, struct rv_error *err)
+{
+	enum rv_status status = look_at(arg, name, err);
+	return status == RV_NOT_FOUND ? explain_missing(arg, name, err) : status;
+}
+
+static enum rv_status look_at_named(struct status *s, char **names, int count, struct rv_error *err)
+{
+	struct river_lakes lakes;
+	river_lakes_init(&lakes, s->cx);
+	return river_lakes_named(&lakes, names, count, look_or_explain, s, err);
+}
+
 static enum rv_status go_home(struct status *s, struct rv_error *err)
 {
 	s->account = &s->home;
@@ -459,11 +472,8 @@ static enum rv_status status_run(struct rv_command_context *cx, void *options, i
 	enum rv_status status = RV_OK;
 	if (count == 0)
 		status = look_at_all(&s, err);
-	for (int i = 0; i < count && status == RV_OK; i++) {
-		status = look_at(&s, operands[i], err);
-		if (status == RV_NOT_FOUND)
-			status = explain_missing(&s, operands[i], err);
-	}
+	else
+		status = look_at_named(&s, operands, count, err);
 	/* That standard output failed is for the output to say: a reader that left is no failure. */
 	if (rv_out_failed(cx->out))
 		status = RV_OK;

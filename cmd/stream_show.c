@@ -209,34 +209,47 @@ static void show_tables(struct rv_command_context *cx, const struct rv_stream *s
 	json_object_set_new(json, "warehouse", array);
 }
 
+struct showing {
+	struct rv_command_context *cx;
+	size_t shown;
+};
+
+static enum rv_status show_one(void *arg, const char *name, struct rv_error *err)
+{
+	struct showing *showing = arg;
+	struct rv_command_context *cx = showing->cx;
+	RV_CLEANUP(rv_stream_release_p) struct rv_stream stream;
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf yaml = RV_STRBUF_INIT;
+	RV_CLEANUP(rv_resources_release) struct rv_resources resources = { .count = 0 };
+
+	rv_stream_init(&stream);
+	if (rv_wire_business(cx, name, err) != RV_OK ||
+	    rv_wire_resources(cx->profile, &resources, err) != RV_OK ||
+	    rv_catalog_get(cx->lake, name, &stream, NULL, err) != RV_OK)
+		return err->status;
+	rv_definition_yaml(&stream, &yaml);
+	json_t *json = rv_definition_json(&stream);
+
+	rv_out_printf(cx->out, "%s", showing->shown++ ? "---\n" : "");
+	show_resources(cx, &resources, &stream, json);
+	if (river_is_service(cx->profile))
+		show_tables(cx, &stream, json);
+	rv_out_printf(cx->out, "%s", yaml.bytes);
+	json_object_del(json, "v"); /* rv_out_json has it */
+	rv_out_json(cx->out, json);
+	return RV_OK;
+}
+
 static enum rv_status show_run(struct rv_command_context *cx, void *options RV_UNUSED,
 			       int operands_count, char **operands, struct rv_error *err)
 {
+	struct showing showing = { .cx = cx };
+	struct river_lakes lakes;
+
 	if (operands_count == 0)
 		return rv_fail(err, RV_USAGE, "which stream?");
-	for (int i = 0; i < operands_count; i++) {
-		RV_CLEANUP(rv_stream_release_p) struct rv_stream stream;
-		RV_CLEANUP(rv_strbuf_release) struct rv_strbuf yaml = RV_STRBUF_INIT;
-		RV_CLEANUP(rv_resources_release) struct rv_resources resources = { .count = 0 };
-
-		rv_stream_init(&stream);
-		if (rv_wire_business(cx, operands[i], err) != RV_OK ||
-		    rv_wire_resources(cx->profile, &resources, err) != RV_OK)
-			return err->status;
-		if (rv_catalog_get(cx->lake, operands[i], &stream, NULL, err) != RV_OK)
-			return err->status;
-		rv_definition_yaml(&stream, &yaml);
-		json_t *json = rv_definition_json(&stream);
-
-		rv_out_printf(cx->out, "%s", i ? "---\n" : "");
-		show_resources(cx, &resources, &stream, json);
-		if (river_is_service(cx->profile))
-			show_tables(cx, &stream, json);
-		rv_out_printf(cx->out, "%s", yaml.bytes);
-		json_object_del(json, "v"); /* rv_out_json has it */
-		rv_out_json(cx->out, json);
-	}
-	return RV_OK;
+	river_lakes_init(&lakes, cx);
+	return river_lakes_named(&lakes, operands, operands_count, show_one, &showing, err);
 }
 
 static const struct rv_example show_examples[] = {

@@ -78,6 +78,15 @@ test_expect_success 'names only: a definition that is damaged is listed all the 
 	test_grep "^river: stream web/broken: " err && test_grep "^river: warning: stream web/damaged: " err &&
 	rm lake/_river/streams/web/broken.json &&
 	test_expect_code 12 river stream show web/damaged 2>err &&
+	test_grep "_river/streams/web/damaged.json" err &&
+	river stream show web/click clicks >expected &&
+	test_expect_code 12 river stream show web/none web/damaged web/click web/none clicks >out 2>err &&
+	test_cmp expected out && test_grep "^river: stream web/damaged: " err &&
+	grep -c "^river: warning: .*web/none" err >none && echo 2 >expected && test_cmp expected none &&
+	test_expect_code 5 river stream show web/none web/click >out 2>err && test_grep "^stream: web/click" out &&
+	test_expect_code 12 river status web/damaged web/click web/none >out 2>err &&
+	test_grep "^web/click" out && test_grep "^river: stream web/damaged: " err &&
+	test_grep "^river: warning: .*web/none" err &&
 	river stream delete web/damaged --yes >out &&
 	test_path_is_missing lake/_river/streams/web/damaged.json
 '
