@@ -243,17 +243,37 @@ static void list_add(struct rv_cli_args *args, struct rv_opt_list *list, const c
 	list->count++;
 }
 
-static void list_add_split(struct rv_cli_args *args, struct rv_opt_list *list, const char *text,
-			   char separator)
+static void list_add_copy(struct rv_cli_args *args, struct rv_opt_list *list, const char *text, size_t len)
+{
+	char *item = rv_strndup(text, len);
+	own(args, item);
+	list_add(args, list, item);
+}
+
+static void list_add_lines(struct rv_cli_args *args, struct rv_opt_list *list, const char *text)
 {
 	while (*text) {
-		size_t len = strcspn(text, (char[]){ separator, '\0' });
-		if (len > 0) {
-			char *item = rv_strndup(text, len);
-			own(args, item);
-			list_add(args, list, item);
-		}
+		size_t len = strcspn(text, "\n");
+		if (len > 0)
+			list_add_copy(args, list, text, len);
 		text += len + (text[len] != '\0');
+	}
+}
+
+/* An empty item is most likely a variable of a shell that is not set: without it the list would say something else. */
+static enum rv_status list_add_commas(struct rv_cli_args *args, struct rv_opt_list *list, const char *text,
+				      const char *where, struct rv_error *err)
+{
+	for (const char *item = text;; item++) {
+		size_t len = strcspn(item, ",");
+		if (len == 0 && *text == '\0')
+			return rv_fail(err, RV_USAGE, "%s: the value is empty", where);
+		if (len == 0)
+			return rv_fail(err, RV_USAGE, "%s: an item of '%s' is empty", where, text);
+		list_add_copy(args, list, item, len);
+		item += len;
+		if (*item == '\0')
+			return RV_OK;
 	}
 }
 
@@ -306,9 +326,8 @@ static enum rv_status set_value(const struct rv_opt *o, const char *text, const 
 	}
 	case RV_OPT_LIST:
 		if (o->comma)
-			list_add_split(args, &MEMBER(struct rv_opt_list, options, o), text, ',');
-		else
-			list_add(args, &MEMBER(struct rv_opt_list, options, o), text);
+			return list_add_commas(args, &MEMBER(struct rv_opt_list, options, o), text, where, err);
+		list_add(args, &MEMBER(struct rv_opt_list, options, o), text);
 		return RV_OK;
 	case RV_OPT_END:
 		break;
@@ -324,7 +343,9 @@ static enum rv_status set_from_text(const struct rv_opt *o, const char *text, co
 		return set_value(o, text, where, args, options, err);
 	struct rv_opt_list *list = &MEMBER(struct rv_opt_list, options, o);
 	*list = (struct rv_opt_list){ NULL, 0 };
-	list_add_split(args, list, text, o->comma ? ',' : '\n');
+	if (o->comma)
+		return list_add_commas(args, list, text, where, err);
+	list_add_lines(args, list, text);
 	return RV_OK;
 }
 

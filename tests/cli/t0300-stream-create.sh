@@ -141,6 +141,12 @@ test_expect_success 'what flags have wrong is usage, with the key named' '
 	test_expect_code 2 river stream create x -f all.yaml 2>err &&
 	test_expect_code 2 river stream create -f all.yaml --key a 2>err &&
 	test_grep "(key)" err &&
+	for list in key mask layers dedup cluster-by grant-read csv-names
+	do
+		test_expect_code 2 river stream create x --$list "" 2>err &&
+		test_grep "^river: option .--$list.: the value is empty" err || return 1
+	done &&
+	test_expect_code 2 river stream create x --key "a,$empty,b" 2>err && test_grep "an item of .a,,b. is empty" err &&
 	test_path_is_missing lake/_river/streams/main/x.json
 '
 

@@ -212,6 +212,12 @@ static void test_sources(void **state)
 	assert_string_equal(p.opts.columns.items[0], "x,y");
 	rv_cli_args_release(&p.args);
 
+	BAD(&p, "option '--key': the value is empty", "", "x", "--key", "");
+	BAD(&p, "option '--key': an item of 'a,,b' is empty", "", "x", "--key=a,,b");
+	BAD(&p, "option '--key': an item of ',' is empty", "", "x", "--key", "a", "--key", ",");
+	setenv("RIVER_PUSH_KEY", "a,", 1);
+	BAD(&p, "environment variable RIVER_PUSH_KEY: an item of 'a,' is empty", "", "x");
+
 	setenv("RIVER_PUSH_DRY_RUN", "maybe", 1);
 	BAD(&p, "environment variable RIVER_PUSH_DRY_RUN: 'maybe' is not a yes or no (1, 0, true, "
 	    "false, yes, no, on, off)", "", "x");
