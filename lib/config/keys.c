@@ -201,10 +201,14 @@ static enum rv_status location_value(const char *text, const char *folder, char 
 	if (!is_bucket(bucket, len))
 		return rv_fail(err, RV_BAD_CONFIG, "'%s': '%.*s' is not the name of a bucket", text,
 			       (int)len, bucket);
-	char *value = rv_strdup(text);
-	for (size_t n = strlen(value); n > 0 && value[n - 1] == '/'; n--)
-		value[n - 1] = '\0';
-	*ret_value = value;
+	/* Keys of S3 are no paths: "p//q" is another place than "p/q", which is most likely meant. */
+	if (strstr(bucket, "//")) {
+		rv_fail(err, RV_BAD_CONFIG, "'%s': a piece of the prefix is empty", text);
+		rv_hint(err, "write one slash between two pieces: s3://bucket/prefix");
+		return err->status;
+	}
+	len = strlen(text);
+	*ret_value = rv_strndup(text, text[len - 1] == '/' ? len - 1 : len);
 	return RV_OK;
 }
 

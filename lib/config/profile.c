@@ -97,7 +97,7 @@ void rv_profile_set_lake(struct rv_profile *profile, const char *lake)
 	size_t len = strcspn(bucket, "/");
 
 	profile->bucket = rv_strndup(bucket, len);
-	profile->lake_prefix = rv_strdup(bucket + len + strspn(bucket + len, "/"));
+	profile->lake_prefix = rv_strdup(bucket + len + (bucket[len] == '/'));
 }
 
 static const struct rv_business *find(const struct rv_profile *profile, const char *business)

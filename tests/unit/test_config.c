@@ -254,6 +254,10 @@ static void test_paths(void **state RV_UNUSED)
 	refused(NULL, "lake=$HOME/z", RV_USAGE, "variables are not replaced");
 	refused(NULL, "lake=gs://b/p", RV_USAGE, "s3://bucket/prefix");
 	refused(NULL, "lake=s3://B", RV_USAGE, "not the name of a bucket");
+	refused(NULL, "lake=s3://bucket//p", RV_USAGE, "'s3://bucket//p': a piece of the prefix is empty");
+	refused(NULL, "lake=s3://bucket/p//q", RV_USAGE, "a piece of the prefix is empty");
+	refused(NULL, "lake=s3://bucket/p//", RV_USAGE, "a piece of the prefix is empty");
+	refused(NULL, "lake=s3://bucket//", RV_USAGE, "a piece of the prefix is empty");
 	refused(NULL, "lake=s3:/acme-lake", RV_USAGE, "s3://bucket/prefix");
 	refused(NULL, "lake=s3:acme-lake/river", RV_USAGE, "s3://bucket/prefix");
 	refused(NULL, "lake=", RV_USAGE, "empty");
@@ -469,7 +473,7 @@ static void test_businesses(void **state RV_UNUSED)
 	    " role: LOADER, storage_integration: RIVER_S3, roles: none,"
 	    " storage_role_arn: \"arn:aws:iam::123456789012:role/lake\" }\n"
 	    "    businesses:\n"
-	    "      vista: { connection: vista, database: VISTA, lake: \"s3://vista//v/\", role: R }\n"
+	    "      vista: { connection: vista, database: VISTA, lake: \"s3://vista/v/\", role: R }\n"
 	    "      staged: { stage: ETL.LAKE, warehouse: W }\n");
 	struct rv_config *c = loaded();
 	struct rv_error err = RV_ERROR_INIT;
