@@ -500,6 +500,7 @@ static enum rv_status push_run(struct rv_command_context *cx, void *options, int
 		.delivery = delivery,
 		.state_dir = cx->profile->state_dir,
 		.read = settings,
+		.layout_given = o->format != FORMAT_AUTO || o->csv_names.count || o->csv_no_header,
 		.files = operands + 1,
 		.files_count = (size_t)count - 1,
 		.run = o->run,

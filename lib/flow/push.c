@@ -129,6 +129,31 @@ enum rv_status rv_push_read_file(struct rv_push_state *push, struct rv_push_inpu
 	return status;
 }
 
+/* The layout that a checkpoint holds goes before what is asked for: rows of one file are of one kind. */
+static void warn_of_layout(struct rv_push_state *push, const struct rv_push_input *input, bool unchanged)
+{
+	const struct rv_checkpoint *c = &input->checkpoint;
+	const struct rv_read_settings *read = &push->params->read;
+	const char *path = input->file.path, *verb = unchanged ? "was pushed" : "goes on";
+	const char *hint = push->params->again ? "another --again, behind this one, sends it anew"
+					       : "'push --again' sends it anew";
+	enum rv_format format;
+	/* Definitions change, and old files are as they are. */
+	if (c->offset == 0 || (unchanged && !push->params->layout_given) ||
+	    !rv_format_parse(c->format, &format))
+		return;
+	if (read->format != RV_FORMAT_AUTO && read->format != format) {
+		warn(push, "%s %s as %s, as it was begun, and not as %s: %s", path, verb, c->format,
+		     rv_format_name(read->format), hint);
+	} else if (format == RV_FORMAT_CSV && c->csv_header && !rv_csv_header_suits(c->csv_header, &read->csv)) {
+		RV_CLEANUP(rv_strbuf_release) struct rv_strbuf names = RV_STRBUF_INIT;
+		for (size_t i = 0; i < read->csv.names_count; i++)
+			rv_strbuf_printf(&names, i ? ",%s" : "%s", read->csv.names[i]);
+		warn(push, "%s %s with the columns %.200s, as it was begun, and not with %.200s: %s", path, verb,
+		     c->csv_header, read->csv.names_count ? names.bytes : "c1, c2 and so on", hint);
+	}
+}
+
 void rv_push_describe_start(struct rv_push_state *push, const struct rv_push_input *input,
 			    enum rv_file_start start)
 {
@@ -147,6 +172,7 @@ void rv_push_describe_start(struct rv_push_state *push, const struct rv_push_inp
 	else if (start == RV_FILE_APPENDED)
 		note(push, "%s: %s were pushed before, sending what was appended", input->file.path,
 		     rv_format_size(c->offset, size));
+	warn_of_layout(push, input, start == RV_FILE_UNCHANGED);
 }
 
 static enum rv_status keep_older(void *arg, const struct rv_file_batch *batch,

@@ -30,6 +30,7 @@ struct rv_push_params {
 	struct rv_delivery *delivery;
 	const char *state_dir;
 	struct rv_read_settings read;   /* borrowed */
+	bool layout_given;              /* its format or columns are no setting of the stream */
 	char **files;                   /* "-" is standard input; none: standard input */
 	size_t files_count;
 	struct rv_source *source;       /* Optional: read this instead, as a pipe; borrowed */

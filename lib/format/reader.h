@@ -145,6 +145,8 @@ const char *rv_reader_csv_header(const struct rv_reader *reader);
 char rv_reader_csv_delimiter(const struct rv_reader *reader);
 /* The names in such a row; the caller frees them and the list. False: it is no such row. */
 bool rv_csv_header_names(const char *header, char ***ret, size_t *ret_count);
+/* Whether they are those that a dialect asks for, by `names` or by `no_header`; one that asks for none is content. */
+bool rv_csv_header_suits(const char *header, const struct rv_csv_dialect *dialect);
 /* json: where the grammar stands at rv_reader_offset(): 0 outside of the top-level array; other
  * values are the reader's own, to be kept with the offset and given back. */
 unsigned rv_reader_in_array(const struct rv_reader *reader);

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "base/number.h"
 
 static char **copy_texts(char *const *texts, size_t n)
 {
@@ -201,6 +202,25 @@ bool rv_csv_header_names(const char *header, char ***ret, size_t *ret_count)
 	}
 	free_texts(names, count);
 	return false;
+}
+
+bool rv_csv_header_suits(const char *header, const struct rv_csv_dialect *d)
+{
+	char **names;
+	size_t count;
+
+	if ((!d->names_count && !d->no_header) || !rv_csv_header_names(header, &names, &count))
+		return true;
+	bool suits = !d->names_count || d->names_count == count;
+
+	for (size_t i = 0; suits && i < count; i++) {
+		char number[RV_NUMBER_TEXT];
+
+		snprintf(number, sizeof(number), "c%zu", i + 1);
+		suits = strcmp(names[i], d->names_count ? d->names[i] : number) == 0;
+	}
+	free_texts(names, count);
+	return suits;
 }
 
 static enum rv_status set_columns_named(struct rv_reader *rd, struct rv_error *err)

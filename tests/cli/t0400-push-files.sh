@@ -331,6 +331,47 @@ test_expect_success 'commas in a .tsv are asked about, and taken when they are a
 	test_cmp expected got
 '
 
+test_expect_success 'a format and columns that a file was not begun with are warned of, once a file' '
+	fresh && printf "1,a\n" >n.csv && printf "x\n" >x.ndjson && cp n.csv m.csv && cp x.ndjson y.ndjson &&
+	river push --csv-no-header web/clicks n.csv m.csv && river push --format text web/clicks x.ndjson y.ndjson &&
+	river push --csv-names id,t --csv-no-header web/clicks n.csv 2>err &&
+	test_grep "n.csv was pushed with the columns .*c1.* and not with id,t: .push --again. sends it anew" err &&
+	printf "2,b\n" >>n.csv && printf "2,b\n" >>m.csv &&
+	river push --csv-names id,t --csv-no-header web/clicks n.csv m.csv 2>err &&
+	test_grep "warning: .*n.csv goes on with the columns .*c2.* and not with id,t: " err &&
+	test_grep "warning: .*m.csv goes on with the columns" err && test_line_count -eq 2 err &&
+	echo "{\"x\":1}" >>x.ndjson && river push --format ndjson web/clicks x.ndjson y.ndjson 2>err &&
+	test_grep "warning: .*x.ndjson goes on as text, as it was begun, and not as ndjson: " err &&
+	test_grep "warning: .*y.ndjson was pushed as text, as it was begun, and not as ndjson: " err &&
+	test_line_count -eq 2 err &&
+	echo "{\"x\":2}" >>x.ndjson &&
+	river push --follow --until-quiet 1ms --format ndjson web/clicks x.ndjson 2>err &&
+	test_grep "goes on as text" err && test_line_count -eq 1 err &&
+	printf "id,t\n1,a\n" >h.csv && river push web/clicks h.csv && printf "2,b\n" >>h.csv &&
+	river push --csv-no-header web/clicks h.csv 2>err && test_grep "and not with c1, c2 and so on" err &&
+	landed | grep -c "\"c1\":\"2\",\"c2\":\"b\"" >got && echo 2 >expected && test_cmp expected got
+'
+
+test_expect_success 'a format and columns that a file was begun with are not' '
+	fresh && printf "1,a\n" >n.csv && printf "x\n" >x.txt &&
+	river push --csv-no-header --csv-names id,t web/clicks n.csv && river push --format text web/clicks x.txt &&
+	printf "2,b\n" >>n.csv && echo x >>x.txt &&
+	river push --csv-no-header --csv-names id,t web/clicks n.csv 2>err && test_must_be_empty err &&
+	river push --format csv --csv-names id,t web/clicks n.csv 2>err && test_must_be_empty err &&
+	river push --format text web/clicks x.txt 2>err && test_must_be_empty err &&
+	river push --format auto web/clicks x.txt n.csv 2>err && test_must_be_empty err
+'
+
+test_expect_success 'columns of a changed definition are warned of where rows are read' '
+	fresh && printf "1,a\n" >n.csv && echo "{ stream: web/rows, csv: { header: [id, t] } }" >rows.yaml &&
+	river stream apply -f rows.yaml >out && river push web/rows n.csv &&
+	echo "{ stream: web/rows, csv: { header: [id, text] } }" >rows.yaml && river stream apply -f rows.yaml >out &&
+	river push web/rows n.csv 2>err && test_must_be_empty err &&
+	printf "2,b\n" >>n.csv && river push web/rows n.csv 2>err && test_grep "and not with id,text" err &&
+	river push --again web/rows n.csv 2>err && test_must_be_empty err &&
+	printf "3,c\n" >>n.csv && river push web/rows n.csv 2>err && test_must_be_empty err
+'
+
 test_expect_success 'an array that was not closed yet goes on where it ended' '
 	fresh && printf "[\n{\"a\":1},\n" >a.json &&
 	test_expect_code 7 river push --settle 0s web/clicks a.json 2>err && test_grep "is not closed" err &&

@@ -528,6 +528,23 @@ static void test_header_names(void **state RV_UNUSED)
 	free(names);
 }
 
+static void test_header_suits(void **state RV_UNUSED)
+{
+	char a[] = "a", b[] = "b", *names[] = { a, b };
+	const struct rv_csv_dialect plain = RV_CSV_DIALECT_INIT;
+	const struct rv_csv_dialect numbered = { .no_header = true };
+	const struct rv_csv_dialect named = { .no_header = true, .names = names, .names_count = 2 };
+
+	assert_true(rv_csv_header_suits("\"x\",\"y\"", &plain));
+	assert_true(rv_csv_header_suits("\"c1\",\"c2\"", &numbered));
+	assert_false(rv_csv_header_suits("\"c1\",\"c3\"", &numbered));
+	assert_true(rv_csv_header_suits("\"a\",\"b\"", &named));
+	assert_false(rv_csv_header_suits("\"a\",\"c\"", &named));
+	assert_false(rv_csv_header_suits("\"a\"", &named));
+	/* what is no header is damage, and said elsewhere */
+	assert_true(rv_csv_header_suits("a", &named));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -548,6 +565,7 @@ int main(void)
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_utf8),
 		cmocka_unit_test(test_header_names),
+		cmocka_unit_test(test_header_suits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
