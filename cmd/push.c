@@ -179,7 +179,7 @@ static enum rv_status fill_read_settings(const struct push_options *o, const str
 	if (o->csv_delimiter && parse_character("csv-delimiter", o->csv_delimiter, false,
 						&ret->csv.delimiter, err) != RV_OK)
 		return err->status;
-	ret->csv.delimiter_given = o->csv_delimiter != NULL;
+	ret->csv.delimiter_given |= o->csv_delimiter != NULL;
 	if (o->csv_quote &&
 	    parse_character("csv-quote", o->csv_quote, true, &ret->csv.quote, err) != RV_OK)
 		return err->status;

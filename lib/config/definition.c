@@ -214,6 +214,7 @@ static enum rv_status parse_csv(struct rv_def *p, const struct rv_yaml_node *nod
 
 	if (delimiter && rv_def_parse_character(p, delimiter, "csv.delimiter", &csv->delimiter) != RV_OK)
 		return p->err->status;
+	csv->delimiter_given = delimiter && !(p->catalog && p->version == 1 && csv->delimiter == ',');
 	if (quote && quote->kind == RV_YAML_SCALAR &&
 	    (!*quote->text || strcmp(quote->text, "none") == 0))
 		csv->quote = 0;
@@ -680,6 +681,7 @@ static enum rv_status parse_version(struct rv_def *p, const struct rv_yaml_node 
 		rv_hint(p->err, "a newer river wrote it: use that one");
 		return p->err->status;
 	}
+	p->version = v;
 	return RV_OK;
 }
 

@@ -10,6 +10,7 @@
 struct rv_def {
 	const char *file; /* NULL: flags */
 	bool catalog;     /* id, created and the like are known keys */
+	uint64_t version; /* of the catalog's form */
 	struct rv_stream *stream;
 	struct rv_error *err;
 };

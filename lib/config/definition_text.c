@@ -88,7 +88,9 @@ static json_t *csv_json(const struct rv_csv_dialect *csv)
 	json_t *json = json_object();
 	char delimiter[2] = {csv->delimiter, '\0'}, quote[2] = {csv->quote, '\0'};
 
-	set(json, "delimiter", json_string(csv->delimiter == '\t' ? "tab" : delimiter));
+	/* left out, it is a comma, or what a file's name says */
+	if (csv->delimiter_given || csv->delimiter != ',')
+		set(json, "delimiter", json_string(csv->delimiter == '\t' ? "tab" : delimiter));
 	set(json, "quote", json_string(csv->quote ? quote : "none"));
 	set(json, "header", json_boolean(!csv->no_header));
 	if (csv->names_count)
@@ -186,7 +188,11 @@ json_t *rv_definition_json(const struct rv_stream *stream)
 	json_t *json = json_object();
 	char text[RV_STREAM_TEXT], time[RV_TIME_TEXT];
 
-	set(json, "v", json_integer(RV_DEFINITION_VERSION));
+	/* the oldest that says it all, for the sake of rivers that know no newer one */
+	bool comma_given = stream->format == RV_FORMAT_CSV && stream->csv.delimiter_given &&
+			   stream->csv.delimiter == ',';
+
+	set(json, "v", json_integer(comma_given ? RV_DEFINITION_VERSION : 1));
 	set(json, "stream", json_string(rv_stream_text(stream, text)));
 	if (stream->id[0]) {
 		set(json, "id", json_string(stream->id));

@@ -327,7 +327,7 @@ test_expect_success 'a lake or a definition of a newer river is refused by name'
 	test_expect_code 3 env RIVER_LAKE=./newer river stream list 2>err &&
 	echo "{\"v\":7,\"stream\":\"web/newer\"}" >lake/_river/streams/web/newer.json &&
 	test_expect_code 3 river stream show web/newer 2>err &&
-	test_grep "has version 7, this river knows up to 1" err &&
+	test_grep "has version 7, this river knows up to 2" err &&
 	test_expect_code 3 river stream create web/newer 2>err &&
 	rm lake/_river/streams/web/newer.json
 '

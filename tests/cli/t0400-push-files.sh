@@ -331,6 +331,20 @@ test_expect_success 'commas in a .tsv are asked about, and taken when they are a
 	test_cmp expected got
 '
 
+test_expect_success 'a comma in the definition holds for a .tsv, too, and when what was shown is applied' '
+	fresh && printf "id,t\n1,a\tb\n" >c.tsv && printf "id\tt\n1\ta,b\n" >t.tsv &&
+	river stream create web/commas --format csv --csv-delimiter , >out &&
+	river push web/commas c.tsv && test_expect_code 9 river push web/commas t.tsv &&
+	river stream show web/commas >shown.yaml && test_grep "delimiter: \",\"" shown.yaml &&
+	river stream diff -f shown.yaml &&
+	river stream create web/plain --format csv >out && river push web/plain t.tsv &&
+	river stream show web/plain >shown.yaml && test_must_fail grep delimiter shown.yaml &&
+	river stream diff -f shown.yaml && test_expect_code 9 river push web/plain c.tsv &&
+	landed | sort >got &&
+	printf "%s\n" "{\"id\":\"1\",\"t\":\"a,b\"}" "{\"id\":\"1\",\"t\":\"a\\tb\"}" >expected &&
+	test_cmp expected got
+'
+
 test_expect_success 'a format and columns that a file was not begun with are warned of, once a file' '
 	fresh && printf "1,a\n" >n.csv && printf "x\n" >x.ndjson && cp n.csv m.csv && cp x.ndjson y.ndjson &&
 	river push --csv-no-header web/clicks n.csv m.csv && river push --format text web/clicks x.ndjson y.ndjson &&

@@ -333,6 +333,8 @@ static void both_texts_bring_back_the_same(void **state RV_UNUSED)
 		"stream: a/b\nkey: id\ndedup: content\nbatch: { size: 1000, age: 1d }\n",
 		"stream: a/b\nkey: id\ncolumns: { t: { type: timestamp, format: \"%d.%m. %H:%M\", "
 		"timezone: '-03:30' } }\ncsv: { header: false, delimiter: tab, quote: none }\n",
+		"stream: a/b\ncsv: { header: true }\n",
+		"stream: a/b\ncsv: { delimiter: ',' }\n",
 		"stream: a/b\nkey: id\ndelete_when: { column: id, equals: 'null' }\n",
 		"stream: a/b\nkey: id\ndelete_when: { column: id, equals: \"a \\\"b\\\" \\u00e9\\n\" }\n",
 		"stream: a/b\ncolumns: { on: { type: string, from: 'a b: c' } }\n",
@@ -401,6 +403,47 @@ static void golden_copy(void **state RV_UNUSED)
 	assert_int_equal(rv_definition_diff(&s, &from_yaml, NULL, NULL), 0);
 }
 
+/* Version 1 wrote the comma that nobody had asked for as well. */
+static void a_comma_asked_for_is_another_than_none(void **state RV_UNUSED)
+{
+#define FORM(v, csv)                                                                               \
+	"{\"v\":" v ",\"stream\":\"a/b\",\"id\":\"01arz3ndektsv4rrffq69g5fav\","                     \
+	"\"created\":\"2026-11-20T16:58:51.123Z\",\"creator\":\"01arz3ndektsv4rrffq69g5faw\","       \
+	"\"format\":\"csv\",\"csv\":{" csv "}}"
+	static const struct {
+		const char *text, *delimiter, *v;
+		bool given;
+	} cases[] = {
+		{ FORM("1", "\"delimiter\":\",\""), NULL, "\"v\":1,", false },
+		{ FORM("1", "\"delimiter\":\"tab\""), "\"delimiter\":\"tab\"", "\"v\":1,", true },
+		{ FORM("1", "\"header\":true"), NULL, "\"v\":1,", false },
+		{ FORM("2", "\"header\":true"), NULL, "\"v\":1,", false },
+		{ FORM("2", "\"delimiter\":\",\""), "\"delimiter\":\",\"", "\"v\":2,", true },
+	};
+	struct rv_stream given, unset;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		RV_CLEANUP(rv_stream_release_p) struct rv_stream s;
+		struct rv_error err = RV_ERROR_INIT;
+
+		rv_stream_init(&s);
+		if (rv_definition_from_json("o", cases[i].text, strlen(cases[i].text), &s, &err) != RV_OK)
+			fail_msg("%s", err.message);
+		assert_int_equal(s.csv.delimiter_given, cases[i].given);
+		RV_CLEANUP(rv_free_p) char *text = json_text(&s);
+		assert_non_null(strstr(text, cases[i].v));
+		assert_non_null(strstr(text, cases[i].delimiter ? cases[i].delimiter : "\"csv\":{\"quote\""));
+	}
+	must_parse("stream: a/b\ncsv: { delimiter: ',' }\n", &given);
+	must_parse("stream: a/b\nformat: csv\n", &unset);
+	assert_true(given.csv.delimiter_given);
+	assert_false(unset.csv.delimiter_given);
+	assert_int_equal(rv_definition_diff(&unset, &given, NULL, NULL), 1);
+	rv_stream_release(&given);
+	rv_stream_release(&unset);
+#undef FORM
+}
+
 static void damaged_and_newer_json(void **state RV_UNUSED)
 {
 #define IDS "\"id\":\"01arz3ndektsv4rrffq69g5fav\",\"created\":\"2026-11-20T16:58:51.123Z\","           \
@@ -416,7 +459,7 @@ static void damaged_and_newer_json(void **state RV_UNUSED)
 		{ "[]", RV_BAD_CONFIG, "a mapping is expected" },
 		{ "{}", RV_BAD_CONFIG, "v: the version" },
 		{ "{\"v\":\"x\"}", RV_BAD_CONFIG, "v: the version" },
-		{ "{\"v\":2,\"stream\":\"a/b\",\"new\":1}", RV_BAD_CONFIG, "has version 2, this river knows up to 1" },
+		{ "{\"v\":3,\"stream\":\"a/b\",\"new\":1}", RV_BAD_CONFIG, "has version 3, this river knows up to 2" },
 		{ "{\"v\":1,\"stream\":\"a/b\"}", RV_BAD_CONFIG, "id: is missing" },
 		{ "{\"v\":1,\"stream\":\"a/b\",\"id\":\"x\"}", RV_BAD_CONFIG, "id: is missing" },
 		{ "{\"v\":1,\"stream\":\"a/b\",\"id\":\"01arz3ndektsv4rrffq69g5fav\"}", RV_BAD_CONFIG, "created: is missing" },
@@ -571,6 +614,7 @@ int main(void)
 		cmocka_unit_test(duplicate_columns_are_refused_in_lists),
 		cmocka_unit_test(both_texts_bring_back_the_same),
 		cmocka_unit_test(golden_copy),
+		cmocka_unit_test(a_comma_asked_for_is_another_than_none),
 		cmocka_unit_test(damaged_and_newer_json),
 		cmocka_unit_test(differences),
 		cmocka_unit_test(what_makes_tables_again),
