@@ -241,24 +241,39 @@ static bool is_dynamodb_name(const char *s)
 	       strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") == len;
 }
 
-static enum rv_status parse_target(struct rv_def *p, const struct rv_yaml_node *node,
-				   const struct rv_job_table *root, struct rv_job_document *document)
+/* Items have the key of the root and no name: what one document writes under a key another would write over. */
+static enum rv_status check_dynamodb(struct rv_def *p, const struct rv_yaml_node *node, const struct rv_job *job,
+				     const struct rv_job_document *document)
+{
+	if (!is_dynamodb_name(document->dynamodb))
+		return rv_def_bad(p, node, "target.dynamodb: '%s' is not a table's name: 3 to 255 letters, digits "
+					   "and _ . -", document->dynamodb);
+	for (const struct rv_job_document *other = job->documents; other < document; other++)
+		if (other->dynamodb && strcmp(other->dynamodb, document->dynamodb) == 0) {
+			rv_def_bad(p, node, "documents.%s: documents.%s goes into the DynamoDB table %s already",
+				   document->name, other->name, document->dynamodb);
+			rv_hint(p->err, "one would write over the other's items: give each a table of its own");
+			return p->err->status;
+		}
+	return RV_OK;
+}
+
+static enum rv_status parse_target(struct rv_def *p, const struct rv_yaml_node *node, const struct rv_job *job,
+				   struct rv_job_document *document)
 {
 	static const char *const known[] = { "dynamodb", "lake", "ttl", "exclusive", "create",
 					     "compression", NULL };
+	const struct rv_job_table *root = &job->tables[document->root];
 	const struct rv_yaml_node *n;
 	bool lake = false;
 
 	if (rv_def_check_kind(p, node, RV_YAML_MAPPING, "target") != RV_OK ||
 	    rv_def_check_keys(p, node, "target", known) != RV_OK)
 		return p->err->status;
-	if ((n = rv_def_get(node, "dynamodb"))) {
-		if (rv_def_parse_text(p, n, "target.dynamodb", 255, &document->dynamodb) != RV_OK)
-			return p->err->status;
-		if (!is_dynamodb_name(document->dynamodb))
-			return rv_def_bad(p, n, "target.dynamodb: '%s' is not a table's name: 3 to 255 "
-						"letters, digits and _ . -", document->dynamodb);
-	}
+	if ((n = rv_def_get(node, "dynamodb")) &&
+	    (rv_def_parse_text(p, n, "target.dynamodb", 255, &document->dynamodb) != RV_OK ||
+	     check_dynamodb(p, n, job, document) != RV_OK))
+		return p->err->status;
 	if ((n = rv_def_get(node, "lake")) && rv_def_parse_bool(p, n, "target.lake", &lake) != RV_OK)
 		return p->err->status;
 	if (lake == (document->dynamodb != NULL)) {
@@ -359,7 +374,7 @@ static enum rv_status parse_document(struct rv_def *p, const struct rv_yaml_node
 		rv_hint(p->err, "write target: { dynamodb: <table> } or target: { lake: true }");
 		return p->err->status;
 	}
-	if (parse_target(p, n, root, document) != RV_OK)
+	if (parse_target(p, n, job, document) != RV_OK)
 		return p->err->status;
 	if ((n = rv_def_get(node, "nest")) &&
 	    parse_nests(p, n, job, document->root, 1, &document->nests, &document->nests_count) != RV_OK)

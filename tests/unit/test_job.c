@@ -310,6 +310,7 @@ static const struct {
 	{ TABLES "documents:\n  d: { root: t, scope: extract, target: { lake: true } }\n", "needs `complete: true`", "use `scope: history`", 3 },
 	{ TABLES "documents:\n  d: { root: t, target: { lake: true, dynamodb: abc } }\n", "either `dynamodb: <table>`", NULL, 3 },
 	{ TABLES "documents:\n  d: { root: t, target: { dynamodb: \"a b\" } }\n", "is not a table's name", NULL, 3 },
+	{ TABLES "documents:\n  c: { root: t, target: { dynamodb: tab } }\n  e: { root: t, target: { lake: true } }\n  d: { root: t, " EXTRACT ", target: { dynamodb: tab } }\n", "documents.d: documents.c goes into the DynamoDB table tab already", "a table of its own", 5 },
 	{ TABLES "documents:\n  d: { root: t, target: { lake: true, exclusive: true } }\n", "are for dynamodb", NULL, 3 },
 	{ TABLES "documents:\n  d: { root: t, target: { lake: true, ttl: { attribute: x, from: n, after: 1 day } } }\n", "not a date or timestamp", NULL, 3 },
 	{ TABLES "documents:\n  d: { root: t, target: { lake: true, ttl: { attribute: at, after: 1 day } } }\n", "has a column of that name", NULL, 3 },
