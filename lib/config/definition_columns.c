@@ -257,9 +257,78 @@ enum rv_status rv_def_parse_type(struct rv_def *p, const struct rv_yaml_node *no
 	"%%Y %%y %%m %%d %%e %%j %%b %%H %%I %%p %%M %%S %%f (fraction) %%z %%s (seconds since 1970) "  \
 	"%%F %%T %%%%; for numbers since 1970 epoch_s, epoch_ms, epoch_us"
 
+/* The parts of a time that a directive says. */
+static unsigned parts_of(char directive)
+{
+	enum { YEAR = 1, MONTH = 2, DAY = 4, HOUR = 8, MINUTE = 16, SECOND = 32, FRACTION = 64, ZONE = 128 };
+
+	switch (directive) {
+	case 'Y':
+	case 'y':
+		return YEAR;
+	case 'm':
+	case 'b':
+		return MONTH;
+	case 'd':
+	case 'e':
+		return DAY;
+	case 'j':
+		return MONTH | DAY;
+	case 'F':
+		return YEAR | MONTH | DAY;
+	case 'H':
+	case 'I':
+		return HOUR;
+	case 'M':
+		return MINUTE;
+	case 'S':
+		return SECOND;
+	case 'T':
+		return HOUR | MINUTE | SECOND;
+	case 'f':
+		return FRACTION;
+	case 'z':
+		return ZONE;
+	case 's':
+		return YEAR | MONTH | DAY | HOUR | MINUTE | SECOND | FRACTION | ZONE;
+	default:
+		return 0;
+	}
+}
+
+/* Of two directives that say the same part one would be passed over, whatever the text says. */
+static enum rv_status check_contradictions(struct rv_def *p, const struct rv_yaml_node *node, const char *path,
+					   const char *format, bool has_time)
+{
+	char said[200] = "";
+	size_t count = 0;
+
+	for (const char *s = format; *s; s++) {
+		if (*s != '%')
+			continue;
+		s++;
+		for (size_t i = 0; i < count; i++)
+			if (parts_of(said[i]) & parts_of(*s))
+				return rv_def_bad(p, node, "%s.format: %%%c and %%%c say the same part of a time", path,
+						  said[i], *s);
+		if (*s != '%')
+			said[count++] = *s;
+	}
+	bool hour_12 = memchr(said, 'I', count), half = memchr(said, 'p', count);
+
+	if (!has_time || hour_12 == half)
+		return RV_OK;
+	if (half)
+		rv_def_bad(p, node, "%s.format: %%p says nothing without %%I", path);
+	else
+		rv_def_bad(p, node, "%s.format: %%I without %%p is the hour of a morning or an afternoon", path);
+	rv_hint(p->err, "%%I is an hour from 1 to 12 and needs %%p, am or pm; %%H is one from 0 to 23 and needs none");
+	return p->err->status;
+}
+
 /* What the reader of times understands, so that a slip is found here and not in a million rows. */
 enum rv_status rv_def_check_time_format(struct rv_def *p, const struct rv_yaml_node *node,
-					const char *path, const char *format)
+					const char *path, const char *format, bool has_time)
 {
 	static const char *const epochs[] = {"epoch_s", "epoch_ms", "epoch_us", NULL};
 
@@ -276,8 +345,9 @@ enum rv_status rv_def_check_time_format(struct rv_def *p, const struct rv_yaml_n
 			return p->err->status;
 		}
 	}
+	/* definitions that are in a lake already stay readable */
 	if (strchr(format, '%'))
-		return RV_OK;
+		return p->catalog ? RV_OK : check_contradictions(p, node, path, format, has_time);
 	rv_def_bad(p, node, "%s.format: '%.60s' has no %% directive", path, format);
 	rv_hint(p->err, "known are " DIRECTIVES);
 	return p->err->status;
@@ -368,7 +438,8 @@ static enum rv_status parse_column(struct rv_def *p, const struct rv_yaml_node *
 			return rv_def_bad(p, format, "%s.format: is for date and timestamp columns",
 					  path);
 		if (rv_def_parse_text(p, format, path, 200, &column->format) != RV_OK ||
-		    rv_def_check_time_format(p, format, path, column->format) != RV_OK)
+		    rv_def_check_time_format(p, format, path, column->format,
+					     column->type == RV_COLUMN_TIMESTAMP) != RV_OK)
 			return p->err->status;
 	}
 	if (zone) {

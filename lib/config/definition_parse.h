@@ -42,8 +42,9 @@ enum rv_status rv_def_parse_character(struct rv_def *p, const struct rv_yaml_nod
 /* Fills type, precision and scale. */
 enum rv_status rv_def_parse_type(struct rv_def *p, const struct rv_yaml_node *node,
 				 const char *path, struct rv_column *column) RV_MUST_CHECK;
-enum rv_status rv_def_check_time_format(struct rv_def *p, const struct rv_yaml_node *node,
-					const char *path, const char *format) RV_MUST_CHECK;
+/* `has_time`: the hour counts, as it does not for a date. */
+enum rv_status rv_def_check_time_format(struct rv_def *p, const struct rv_yaml_node *node, const char *path,
+					const char *format, bool has_time) RV_MUST_CHECK;
 bool rv_def_is_zone(const char *s); /* "UTC", "+02:00" */
 bool rv_def_is_column_name(const char *s);
 /* "decimal(18", which flow style makes of decimal(18,4). */

@@ -231,7 +231,8 @@ static enum rv_status parse_column(struct rv_def *p, const struct rv_yaml_node *
 			if (column->type != RV_COLUMN_DATE && column->type != RV_COLUMN_TIMESTAMP)
 				return rv_def_bad(p, n, "%s.format: is for date and timestamp columns", path);
 			if (rv_def_parse_text(p, n, path, 200, &column->format) != RV_OK ||
-			    rv_def_check_time_format(p, n, path, column->format) != RV_OK)
+			    rv_def_check_time_format(p, n, path, column->format,
+						     column->type == RV_COLUMN_TIMESTAMP) != RV_OK)
 				return p->err->status;
 		}
 		if ((n = rv_def_get(node, "timezone"))) {

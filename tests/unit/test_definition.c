@@ -147,6 +147,10 @@ static void what_follows(void **state RV_UNUSED)
 	rv_stream_release(&s);
 
 	/* null is absent, one word is a list of one, csv alone says the format */
+	must_parse("stream: a\ncolumns: { a: { type: date, format: \"%F %I:%M %%\" }, b: { type: date, format: \"%F %H %p\" },"
+		   " c: { type: timestamp, format: \"%d %b %Y %I:%M:%S.%f %p %z\" }, d: { type: timestamp, format: \"%s\" } }\n",
+		   &s);
+	rv_stream_release(&s);
 	must_parse("stream: clicks\nkey: id\norder_by: ~\ncsv: { delimiter: tab, header: [a] }\n", &s);
 	assert_null(s.order_by);
 	assert_int_equal(s.key.count, 1);
@@ -237,6 +241,15 @@ static const struct refusal refusals[] = {
 	{ "stream: a\ncolumns: { a: { type: string, format: \"%Y\" } }\n", 2, 39, "is for date and timestamp columns", NULL },
 	{ "stream: a\ncolumns: { a: { type: date, format: \"%Q\" } }\n", 2, 37, "%Q is not a directive", "%Y" },
 	{ "stream: a\ncolumns: { a: { type: date, format: \"%Y-%\" } }\n", 2, 37, "is not a directive", NULL },
+	{ "stream: a\ncolumns: { a: { type: timestamp, format: \"%F %H:%M %p\" } }\n", 2, 42, "columns.a.format: %p says nothing without %I", "%H is one from 0 to 23" },
+	{ "stream: a\ncolumns: { a: { type: timestamp, format: \"%F %I:%M\" } }\n", 2, 42, "columns.a.format: %I without %p is the hour of a morning or an afternoon", "needs %p, am or pm" },
+	{ "stream: a\ncolumns: { a: { type: timestamp, format: \"%F %T %H\" } }\n", 2, 42, "columns.a.format: %T and %H say the same part", NULL },
+	{ "stream: a\ncolumns: { a: { type: timestamp, format: \"%s.%f\" } }\n", 2, 42, "columns.a.format: %s and %f say the same part", NULL },
+	{ "stream: a\ncolumns: { a: { type: timestamp, format: \"%I %p %F %H\" } }\n", 2, 42, "columns.a.format: %I and %H say the same part", NULL },
+	{ "stream: a\ncolumns: { a: { type: date, format: \"%Y %y-%m-%d\" } }\n", 2, 37, "columns.a.format: %Y and %y say the same part", NULL },
+	{ "stream: a\ncolumns: { a: { type: date, format: \"%Y-%m-%d %j\" } }\n", 2, 37, "columns.a.format: %m and %j say the same part", NULL },
+	{ "stream: a\ncolumns: { a: { type: date, format: \"%b %F\" } }\n", 2, 37, "columns.a.format: %b and %F say the same part", NULL },
+	{ "stream: a\ncolumns: { a: { type: date, format: \"%d.%m.%Y %e\" } }\n", 2, 37, "columns.a.format: %d and %e say the same part", NULL },
 	{ "stream: a\ncolumns: { a: { type: date, format: iso } }\n", 2, 37, "columns.a.format: 'iso' has no % directive", "%Y %y" },
 	{ "stream: a\ncolumns: { a: { type: date, format: epoch } }\n", 2, 37, "'epoch' has no % directive", "epoch_ms" },
 	{ "stream: a\ncolumns: { a: { type: date, timezone: UTC } }\n", 2, 39, "is for timestamp columns", NULL },
@@ -459,6 +472,8 @@ static void damaged_and_newer_json(void **state RV_UNUSED)
 		{ "[]", RV_BAD_CONFIG, "a mapping is expected" },
 		{ "{}", RV_BAD_CONFIG, "v: the version" },
 		{ "{\"v\":\"x\"}", RV_BAD_CONFIG, "v: the version" },
+		{ "{\"v\":1,\"stream\":\"a/b\"," IDS ",\"columns\":[{\"name\":\"a\",\"type\":\"timestamp\","
+		  "\"format\":\"%F %H:%M %p\"}]}", RV_OK, "" },
 		{ "{\"v\":3,\"stream\":\"a/b\",\"new\":1}", RV_BAD_CONFIG, "has version 3, this river knows up to 2" },
 		{ "{\"v\":1,\"stream\":\"a/b\"}", RV_BAD_CONFIG, "id: is missing" },
 		{ "{\"v\":1,\"stream\":\"a/b\",\"id\":\"x\"}", RV_BAD_CONFIG, "id: is missing" },
