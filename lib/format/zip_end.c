@@ -57,20 +57,67 @@ static const struct {
 	{ "<?xml", 5, 0, "an XML document" },      { "{", 1, 0, "JSON" },
 };
 
+/* As far back as an end record may be. */
+#define TAIL_BYTES (END_BYTES + COMMENT_BYTES_MAX)
+
+static enum rv_status refuse_followed(const struct rv_zip_input *input, const char *label, uint64_t end,
+				      struct rv_error *err)
+{
+	rv_zip_refuse(label, err, "%llu bytes follow the end of the archive at byte %llu",
+		      wide(input->bytes - end), wide(end));
+	rv_hint(err, "another file may have been appended to it, or its comment's length is wrong");
+	return RV_BAD_DATA;
+}
+
+/* Where the archive ends whose directory begins at `at`; *ret 0: not in this file. */
+static enum rv_status find_end_behind(const struct rv_zip_input *input, uint64_t at, uint64_t *ret,
+				      struct rv_error *err)
+{
+	unsigned char p[RV_ZIP_RECORD_BYTES];
+
+	*ret = 0;
+	while (at < input->bytes && input->bytes - at >= END_BYTES) {
+		uint64_t left = input->bytes - at, len = 0;
+
+		memset(p, 0, sizeof(p));
+		if (input->read(input->arg, p, left < sizeof(p) ? (size_t)left : sizeof(p), at, err) != RV_OK)
+			return err->status;
+		if (rv_zip_32(p) == END) {
+			at += END_BYTES + rv_zip_16(p + 20);
+			*ret = at <= input->bytes ? at : 0;
+			return RV_OK;
+		}
+		if (rv_zip_32(p) == RV_ZIP_RECORD)
+			len = sizeof(p) + rv_zip_16(p + 28) + rv_zip_16(p + 30) + rv_zip_16(p + 32);
+		else if (rv_zip_32(p) == END64)
+			len = END64_BYTES;
+		else if (rv_zip_32(p) == LOCATOR)
+			len = LOCATOR_BYTES;
+		else
+			break;
+		at += len;
+	}
+	return RV_OK;
+}
+
 /* Walks entries as long as their headers say how long they are: up to which byte the file would have to
  * go at least, and in which entry it ends. */
 static enum rv_status explain_cut(const struct rv_zip_input *input, const char *label,
 				  struct rv_error *err)
 {
 	unsigned char p[RV_ZIP_LOCAL_BYTES];
-	uint64_t at = 0, whole = 0, needs = 0;
+	uint64_t at = 0, needs = 0, archive_end = 0;
+	bool is_cut = false, may_be_followed = input->bytes > TAIL_BYTES;
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf name = RV_STRBUF_INIT;
 
 	while (input->bytes - at >= sizeof(p)) {
 		if (input->read(input->arg, p, sizeof(p), at, err) != RV_OK)
 			return err->status;
-		if (rv_zip_32(p) != RV_ZIP_LOCAL)
+		if (rv_zip_32(p) != RV_ZIP_LOCAL) {
+			if (may_be_followed && find_end_behind(input, at, &archive_end, err) != RV_OK)
+				return err->status;
 			break;
+		}
 		size_t name_len = rv_zip_16(p + 26);
 		uint64_t data = at + sizeof(p) + name_len + rv_zip_16(p + 28);
 		uint64_t end = data + rv_zip_32(p + 18);
@@ -88,11 +135,20 @@ static enum rv_status explain_cut(const struct rv_zip_input *input, const char *
 		bool known = !(rv_zip_16(p + 6) & RV_ZIP_DESCRIPTOR) && rv_zip_32(p + 18) != UINT32_MAX;
 
 		needs = (known ? end : data) + RV_ZIP_RECORD_BYTES + name_len + END_BYTES;
-		if (!known || end > input->bytes)
+		is_cut = data > input->bytes || (known && end > input->bytes);
+		if (!known || is_cut)
 			break;
 		at = end;
-		whole++;
 		rv_strbuf_clear(&name);
+	}
+	if (archive_end)
+		return refuse_followed(input, label, archive_end, err);
+	if (!is_cut && may_be_followed) {
+		rv_zip_refuse(label, err, "it is truncated, or more than 64 KiB follow its end: no end record is "
+			      "in its last %d bytes", TAIL_BYTES);
+		rv_hint(err, "it may still be being written, a copy of it was cut short, or another file was "
+			"appended to it");
+		return RV_BAD_DATA;
 	}
 	if (needs <= input->bytes)
 		needs = input->bytes + 1;
@@ -119,6 +175,8 @@ static enum rv_status explain_none(const struct rv_zip_input *input, const char 
 	/* An archive cut within its first bytes is also one cut short. */
 	if (memcmp(head, "PK\3\4", n < 4 ? n : 4) == 0)
 		return explain_cut(input, label, err);
+	if (n >= END_BYTES && rv_zip_32(head) == END)
+		return refuse_followed(input, label, END_BYTES + rv_zip_16(head + 20), err);
 	if (memcmp(head, "PK\5\6", n < 4 ? n : 4) == 0)
 		return rv_zip_refuse(label, err, "it is truncated at %llu of at least 22 bytes",
 				     wide(input->bytes));
@@ -167,10 +225,7 @@ static enum rv_status find_record(const struct rv_zip_input *input, const char *
 		rv_hint(err, "it may still be being written, or a copy of it was cut short");
 		return RV_BAD_DATA;
 	}
-	rv_zip_refuse(label, err, "%llu bytes follow the end of the archive at byte %llu",
-		      wide(input->bytes - near_end), wide(near_end));
-	rv_hint(err, "another file may have been appended to it, or its comment's length is wrong");
-	return RV_BAD_DATA;
+	return refuse_followed(input, label, near_end, err);
 }
 
 static enum rv_status several_disks(const char *label, struct rv_error *err)
@@ -222,7 +277,7 @@ static enum rv_status take_zip64(const struct rv_zip_input *input, const char *l
 enum rv_status rv_zip_find_end(const struct rv_zip_input *input, const char *label,
 			       struct rv_zip_end *ret, struct rv_error *err)
 {
-	size_t most = LOCATOR_BYTES + END_BYTES + COMMENT_BYTES_MAX;
+	size_t most = LOCATOR_BYTES + TAIL_BYTES;
 	size_t n = input->bytes < most ? (size_t)input->bytes : most;
 	RV_CLEANUP(rv_free_p) unsigned char *tail = rv_malloc(n);
 	uint64_t offset = UINT64_MAX;

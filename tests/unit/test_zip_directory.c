@@ -594,6 +594,40 @@ static void every_read_of_a_cut_one_fails_once(void **state)
 	}
 }
 
+/* An end record is looked for in the last 64 KiB and a bit; behind it may stand more than that. */
+static void what_follows_an_archive_is_not_taken_for_a_cut(void **state)
+{
+	static const struct {
+		const char *name;
+		size_t keep; /* bytes of it; 0: all */
+		const char *says;
+	} cases[] = {
+		{ "plain", 0, "70000 bytes follow the end of the archive at byte " },
+		{ "107-empty", 0, "70000 bytes follow the end of the archive at byte 22" },
+		{ "mixed", 0, "it is truncated, or more than 64 KiB follow its end: no end record is in" },
+		{ "plain", 40, "it is truncated, or more than 64 KiB follow its end: no end record is in" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct zip z = { 0 };
+		struct rv_zip_directory d = { 0 };
+		struct rv_error err = RV_ERROR_INIT;
+		const size_t more = 70000;
+
+		make(cases[i].name, &z);
+		size_t len = cases[i].keep ? cases[i].keep : z.out.len;
+		struct bytes followed = { rv_calloc(1, len + more), len + more, len + more };
+
+		memcpy(followed.p, z.out.p, len);
+		assert_int_equal(read_directory(&followed, NULL, &d, &err), RV_BAD_DATA);
+		if (!strstr(err.message, cases[i].says))
+			fail_msg("%s: %s", cases[i].name, err.message);
+		free(followed.p);
+		free(z.out.p);
+	}
+}
+
 /* ---- names ---- */
 
 static bool same(const char *a, const char *b)
@@ -741,6 +775,7 @@ int main(void)
 {
 	static const struct CMUnitTest more[] = {
 		cmocka_unit_test(fault_87_truncated_at_every_byte),
+		cmocka_unit_test(what_follows_an_archive_is_not_taken_for_a_cut),
 		cmocka_unit_test(every_bit_flipped),
 		cmocka_unit_test(entries_are_as_they_were_made),
 		cmocka_unit_test(fault_96_names_that_are_the_same),
