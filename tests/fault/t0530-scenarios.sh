@@ -6,11 +6,6 @@ test_description='every scenario under every fault: killed, stopped and failed a
 . "$RIVER_SOURCE/tests/lib/scenario-lib.sh"
 
 # One alone, while working on it: WALK_SCENARIOS="push-file serve" WALK_FAULTS="KILL EIO:once" t0530-scenarios.sh -v
-for file in "$RIVER_SOURCE"/tests/fault/scenarios/*
-do
-	case " ${WALK_SCENARIOS:-${file##*/}} " in
-	*" ${file##*/} "*) scenario_walk "$file" $WALK_FAULTS ;;
-	esac
-done
+scenario_walk_all scenarios
 
 test_done

@@ -6,11 +6,6 @@ test_description='loads and extracts under every fault: killed, stopped and fail
 . "$RIVER_SOURCE/tests/lib/scenario-lib.sh"
 
 # One alone, while working on it: WALK_SCENARIOS=load WALK_FAULTS="KILL EIO:once" t0535-warehouse.sh -v
-for file in "$RIVER_SOURCE"/tests/fault/warehouse/*
-do
-	case " ${WALK_SCENARIOS:-${file##*/}} " in
-	*" ${file##*/} "*) scenario_walk "$file" $WALK_FAULTS ;;
-	esac
-done
+scenario_walk_all warehouse
 
 test_done

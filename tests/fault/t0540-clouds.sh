@@ -11,12 +11,7 @@ test_description='talks with emulated clouds, killed, stopped and crashed anywhe
 clouds_start
 
 # One alone: WALK_SCENARIOS=firehose WALK_FAULTS=KILL t0540-clouds.sh -v
-for file in "$RIVER_SOURCE"/tests/fault/clouds/*
-do
-	case " ${WALK_SCENARIOS:-${file##*/}} " in
-	*" ${file##*/} "*) scenario_walk "$file" $WALK_FAULTS ;;
-	esac
-done
+scenario_walk_all clouds
 
 test_expect_success 'the emulators complained about nothing' '
 	dynamodb_stop && emul_stop

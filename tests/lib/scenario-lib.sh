@@ -3,6 +3,8 @@
 # After test-lib.sh, fault-lib.sh and push-fault-lib.sh:
 #
 #	scenario_walk FILE [FAULT...]    a test for the undisturbed run, and one for each of its faults
+#	scenario_walk_all FOLDER         so for each file of tests/fault/FOLDER, or for those of WALK_SCENARIOS alone and
+#	                                 with the faults of WALK_FAULTS, where the environment has them
 #
 # What is done at every point: begin, the command with its fault, wants, go_on, look, tidy. Nothing may be lost,
 # doubled or altered of what is wanted; the same command again has to do; the code has to be one of the contract,
@@ -263,4 +265,13 @@ scenario_walk () {
 	cd "$TRASH_DIRECTORY/$scenario" 2>/dev/null && finish
 	cd "$TRASH_DIRECTORY" || test_bug "the scratch folder is gone"
 	test "$test_failed" -ne "$scenario_failed" || rm -rf "${TRASH_DIRECTORY:?}/$scenario"
+}
+
+scenario_walk_all () {
+	for scenario_file in "$RIVER_SOURCE/tests/fault/$1"/*
+	do
+		case " ${WALK_SCENARIOS:-${scenario_file##*/}} " in
+		*" ${scenario_file##*/} "*) scenario_walk "$scenario_file" $WALK_FAULTS ;;
+		esac
+	done
 }
