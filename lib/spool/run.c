@@ -38,6 +38,7 @@ static struct rv_run *run_new(const struct rv_state *state, const char *name)
 	snprintf(run->name, sizeof(run->name), "%s", name);
 	run->folder = rv_asprintf("%s/runs/%s", state->folder, name);
 	run->journal_fd = -1;
+	run->cut_to = -1;
 	run->source = rv_strdup("");
 	run->host = rv_strdup("");
 	pthread_mutex_init(&run->mutex, NULL);
@@ -75,10 +76,23 @@ void rv_batch_entry_release(struct rv_batch_entry *entry)
 	*entry = (struct rv_batch_entry){ .seq = 0 };
 }
 
+/* With the mutex, or alone: what is there of a line that does not count is cut off. Where that cannot be done, as on
+ * a full disk that copies what it writes, it is done before anything is written behind it, or at the end. */
+static bool cut_back(struct rv_run *run)
+{
+	if (run->cut_to < 0)
+		return true;
+	if (ftruncate(run->journal_fd, (off_t)run->cut_to) < 0)
+		return false;
+	run->cut_to = -1;
+	return true;
+}
+
 void rv_run_free(struct rv_run *run)
 {
 	if (!run)
 		return;
+	(void)!cut_back(run);
 	for (size_t i = 0; i < run->batches_count; i++)
 		rv_batch_entry_release(&run->batches[i]);
 	for (size_t i = 0; i < run->files_count; i++)
@@ -179,18 +193,22 @@ static enum rv_status append(struct rv_run *run, json_t *entry, bool sync, bool 
 
 	pthread_mutex_lock(&run->mutex);
 	RV_CLEANUP(rv_free_p) char *path = journal_path(run);
-	off_t before = lseek(run->journal_fd, 0, SEEK_END);
+	bool whole = cut_back(run);
+	off_t before = whole ? lseek(run->journal_fd, 0, SEEK_END) : -1;
 	enum rv_status status =
-		before < 0 ? rv_fail_errno(err, RV_LOCAL_IO, "seek in %s", path)
-			   : rv_write_all(run->journal_fd, line.bytes, line.len, path, err);
+		!whole       ? rv_fail_errno(err, RV_LOCAL_IO, "cut the torn end of %s", path)
+		: before < 0 ? rv_fail_errno(err, RV_LOCAL_IO, "seek in %s", path)
+			     : rv_write_all(run->journal_fd, line.bytes, line.len, path, err);
 	if (status == RV_OK && sync)
 		status = rv_fsync(run->journal_fd, path, err);
 	/* A line that is not wholly there must not be followed by another one, and one that does not count must not
 	 * be found after a power cut. */
 	struct rv_error ignored = RV_ERROR_INIT;
-	bool undone = status == RV_OK || before < 0 ||
-		      (ftruncate(run->journal_fd, before) == 0 &&
-		       rv_fsync(run->journal_fd, path, &ignored) == RV_OK);
+	bool undone = status == RV_OK || before < 0;
+	if (!undone) {
+		run->cut_to = before;
+		undone = cut_back(run) && rv_fsync(run->journal_fd, path, &ignored) == RV_OK;
+	}
 	if (ret_doubt)
 		*ret_doubt = !undone;
 	run->journal_bytes += line.len;
@@ -355,7 +373,6 @@ enum rv_status rv_run_promise(struct rv_run *run, struct rv_batch_entry *entry,
 			json_array_append_new(list, extent_json(&entry->extents[i]));
 			if (file->journaled)
 				continue;
-			file->journaled = true;
 			json_t *f = json_pack("{s:s, s:I, s:s, s:s, s:s}", "t", "file", "index",
 					      (json_int_t)entry->extents[i].file, "key", file->key,
 					      "format", file->format, "compression",
@@ -366,6 +383,7 @@ enum rv_status rv_run_promise(struct rv_run *run, struct rv_batch_entry *entry,
 				json_decref(o);
 				return err->status;
 			}
+			file->journaled = true;
 		}
 		json_object_set_new(o, "extents", list);
 	}

@@ -109,6 +109,7 @@ struct rv_run {
 	size_t batches_count, batches_capacity;
 	bool closed;              /* the journal says the run came to its end */
 	uint64_t journal_bytes;   /* written by this process */
+	int64_t cut_to;           /* its length without a line that could not be taken back; -1: there is none */
 };
 
 /* A new run, its folder made and its journal locked; nothing written yet. `name` NULL: a fresh

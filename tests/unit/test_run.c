@@ -495,6 +495,34 @@ static void test_no_room_for_a_line(void **arg)
 	signal(SIGXFSZ, before);
 }
 
+/* A file whose line did not fit is named again with the batch that comes to stand. */
+static void test_no_room_for_a_file(void **arg)
+{
+	struct world *world = *arg;
+	struct rv_error err;
+	struct stat st;
+	void (*before)(int) = signal(SIGXFSZ, SIG_IGN);
+	struct rv_run *run = begin(world, "r1", false);
+	RV_CLEANUP(rv_free_p) char *path = journal_of(world, "r1");
+	uint64_t file = rv_run_add_file(run, "/a", "1-2-3", "ndjson", "none");
+	struct rv_extent *extents = rv_calloc(1, sizeof(*extents));
+	extents[0] = (struct rv_extent){ .file = file, .to = 9, .line = 1 };
+	struct rv_batch_entry entry = { .name = name_of(0), .records = 1, .extents = extents, .extents_count = 1 };
+	assert_int_equal(stat(path, &st), 0);
+	limit_files((rlim_t)st.st_size + 5);
+	enum rv_status promised = rv_run_promise(run, &entry, &err);
+	limit_files(RLIM_INFINITY);
+	assert_int_equal(promised, RV_LOCAL_IO);
+	assert_int_equal(rv_run_promise(run, &entry, &err), RV_OK);
+	rv_run_free(run);
+	struct rv_run *again = NULL;
+	assert_int_equal(rv_run_open(&world->state, "r1", true, &again, &err), RV_OK);
+	assert_int_equal(again->batches_count, 1);
+	assert_string_equal(rv_run_file(again, again->batches[0].extents[0].file)->path, "/a");
+	rv_run_free(again);
+	signal(SIGXFSZ, before);
+}
+
 static void test_check_spooled(void **arg)
 {
 	struct world *world = *arg;
@@ -586,6 +614,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_20_begins, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_no_room_for_the_first_line, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_no_room_for_a_line, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_no_room_for_a_file, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_check_spooled, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "failing_call.h"
 
@@ -638,6 +640,87 @@ static void test_promise_in_doubt(void **state RV_UNUSED)
 	}
 }
 
+/* ---- a line that cannot be cut off ---- */
+
+struct cutting {
+	struct world *world;
+	bool again; /* it can, the next time */
+};
+
+static bool set_file_limit(rlim_t bytes)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_FSIZE, &limit) < 0)
+		return false;
+	limit.rlim_cur = bytes;
+	return setrlimit(RLIMIT_FSIZE, &limit) == 0;
+}
+
+static int write_behind_torn(void *arg, const struct failing_call *call)
+{
+	const struct cutting *cutting = arg;
+	struct rv_run *run = cutting->world->run;
+	struct rv_error err = RV_ERROR_INIT;
+	RV_CLEANUP(rv_free_p) char *path = rv_path_join(run->folder, "journal");
+	struct stat st, after;
+
+	signal(SIGXFSZ, SIG_IGN);
+	if (stat(path, &st) < 0 || !set_file_limit((rlim_t)st.st_size + 5) ||
+	    (cutting->again ? !let_nth_call_fail(call, 1) : !let_calls_fail(call)))
+		return NO_FILTER;
+	if (rv_run_landed(run, 0, &err) != RV_LOCAL_IO || !set_file_limit(RLIM_INFINITY) ||
+	    stat(path, &after) < 0 || after.st_size != st.st_size + 5)
+		return NOT_REACHED;
+	enum rv_status status = rv_run_landed(run, 0, &err);
+
+	if (!cutting->again && (status != RV_LOCAL_IO || !strstr(err.message, path)))
+		return NOT_PREPARED;
+	return status == RV_OK ? DONE : SAID;
+}
+
+static int leave_torn(void *arg, const struct failing_call *call)
+{
+	struct world *w = arg;
+	struct rv_error err = RV_ERROR_INIT;
+	RV_CLEANUP(rv_free_p) char *path = rv_path_join(w->run->folder, "journal");
+	struct stat st, after;
+
+	signal(SIGXFSZ, SIG_IGN);
+	if (stat(path, &st) < 0 || !set_file_limit((rlim_t)st.st_size + 5) || !let_nth_call_fail(call, 1))
+		return NO_FILTER;
+	if (rv_run_landed(w->run, 0, &err) != RV_LOCAL_IO)
+		return NOT_REACHED;
+	rv_run_free(rv_take(w->run));
+	return stat(path, &after) == 0 && after.st_size == st.st_size ? DONE : SAID;
+}
+
+/* A file system that copies what it writes may have no room to cut a file either. What is written behind half a
+ * line would be taken for damage, and all of the run with it. */
+static void test_45_nothing_behind_a_torn_line(void **state RV_UNUSED)
+{
+	static const struct failing_call truncate_call = { "truncate", ENOSPC, { SYS_ftruncate }, 0 };
+	struct rv_error err;
+
+	for (int again = 0; again <= HAS_NTH_CALL; again++) {
+		struct world w;
+		struct rv_run_totals totals;
+
+		set_up(&w);
+		assert_true(a_batch(&w));
+		struct cutting cutting = { &w, again };
+
+		assert_int_equal(in_child(write_behind_torn, &cutting, &truncate_call), again ? DONE : SAID);
+		rv_run_free(rv_take(w.run));
+		assert_int_equal(rv_run_open(&w.state, "r1", true, &w.run, &err), RV_OK);
+		rv_run_totals(w.run, &totals);
+		assert_int_equal(totals.landed, again);
+		if (HAS_NTH_CALL)
+			assert_int_equal(in_child(leave_torn, &w, &truncate_call), DONE);
+		tear_down(&w);
+	}
+}
+
 static int is_alive(void *arg, const struct failing_call *call)
 {
 	struct world *w = arg;
@@ -667,6 +750,7 @@ int main(void)
 		cmocka_unit_test(test_each_call_of_each_operation),
 		cmocka_unit_test(test_interrupted_calls),
 		cmocka_unit_test(test_promise_in_doubt),
+		cmocka_unit_test(test_45_nothing_behind_a_torn_line),
 		cmocka_unit_test(test_locks_that_cannot_be_asked),
 	};
 
