@@ -60,9 +60,9 @@ static void say(struct doctor *d, enum result result, const char *check, const c
 	rv_out_json(d->cx->out, json_pack("{s:s, s:s, s:o, s:o}", "check", check, "result",
 					  results[result], "message", rv_out_text(text.bytes), "hint",
 					  rv_out_text(hint)));
-	rv_out_printf(d->cx->out, "%-4s  %-14s  %s\n", results[result], check, text.bytes);
+	rv_out_line(d->cx->out, "%-4s  %-14s  %s", results[result], check, text.bytes);
 	if (hint)
-		rv_out_printf(d->cx->out, "                      -> %s\n", hint);
+		rv_out_line(d->cx->out, "                      -> %s", hint);
 }
 
 static void say_error(struct doctor *d, const char *check, const struct rv_error *err)

@@ -242,8 +242,7 @@ static void tell(void *arg, const struct rv_landing_result *result)
 	if (why)
 		rv_warn("%s: %s", result->object, why);
 	if (result->outcome == RV_LANDING_WAITING)
-		rv_out_printf(teller->cx->out, "%s  %s\n", result->object,
-			      rv_format_size(result->bytes, size));
+		rv_out_line(teller->cx->out, "%s  %s", result->object, rv_format_size(result->bytes, size));
 	else
 		rv_verbose("%s: %s", result->object, outcomes[result->outcome]);
 	teller->landed += result->outcome == RV_LANDING_LANDED;

@@ -652,12 +652,12 @@ static void add_pipe_json(json_t *o, const struct rv_warehouse_pipe *pipe, size_
 
 static void print_pipe(struct rv_out *out, const struct rv_warehouse_pipe *pipe)
 {
-	rv_out_printf(out, "pipe state      %s%s%s\n", pipe->state[0] ? pipe->state : "unknown",
-		      pipe->error[0] ? ": " : "", pipe->error);
+	rv_out_line(out, "pipe state      %s%s%s", pipe->state[0] ? pipe->state : "unknown",
+		    pipe->error[0] ? ": " : "", pipe->error);
 	if (pipe->pending)
 		rv_out_printf(out, "in the pipe     %llu files\n", (unsigned long long)pipe->pending);
 	if (pipe->channel[0])
-		rv_out_printf(out, "hears of them   %s\n", pipe->channel);
+		rv_out_line(out, "hears of them   %s", pipe->channel);
 }
 
 static enum rv_status sum_row(void *arg, const struct rv_load *load, struct rv_error *err)
@@ -736,8 +736,8 @@ static enum rv_status status_run(struct rv_command_context *cx, void *options, i
 		rv_out_printf(cx->out, "failed          %llu objects\n",
 			      (unsigned long long)s.failed);
 	if (pending.foreign)
-		rv_out_printf(cx->out, "foreign         %llu objects, first %s\n",
-			      (unsigned long long)pending.foreign, pending.first_foreign);
+		rv_out_line(cx->out, "foreign         %llu objects, first %s",
+			    (unsigned long long)pending.foreign, pending.first_foreign);
 	return RV_OK;
 }
 

@@ -128,9 +128,9 @@ static const struct rv_opt diff_options_table[] = {
 static void print_change(void *arg, const char *key, const char *from, const char *to)
 {
 	if (from)
-		rv_out_printf(arg, "- %s: %s\n", key, from);
+		rv_out_line(arg, "- %s: %s", key, from);
 	if (to)
-		rv_out_printf(arg, "+ %s: %s\n", key, to);
+		rv_out_line(arg, "+ %s: %s", key, to);
 }
 
 static void change_json(void *arg, const char *key, const char *from, const char *to)

@@ -196,7 +196,7 @@ enum rv_status river_plan_make(struct rv_command_context *cx,
 
 static void print_change(void *arg, const char *key, const char *from, const char *to)
 {
-	rv_out_printf(arg, "  %s: %s -> %s\n", key, from ? from : "(absent)", to ? to : "(absent)");
+	rv_out_line(arg, "  %s: %s -> %s", key, from ? from : "(absent)", to ? to : "(absent)");
 }
 
 static void change_json(void *arg, const char *key, const char *from, const char *to)

@@ -221,12 +221,13 @@ test_expect_success '175: an answer that was not heard does not make two, and a 
 
 test_expect_success 'made in vain: the reason is told, and the same command makes it anew' '
 	fresh &&
-	emul_script "{\"match\":{\"op\":\"CreateDeliveryStream\"},\"do\":\"creating_failed\",\"message\":\"the key is disabled\"}" &&
+	emul_script "{\"match\":{\"op\":\"CreateDeliveryStream\"},\"do\":\"creating_failed\",\"message\":\"the key is \\u001b[31mdisabled\"}" &&
 	emul_config "{\"creating_ms\":200}" &&
 	test_expect_code 1 river stream create web/clicks 2>err &&
-	test_grep "could not be made: .*the key is disabled" err &&
+	test_grep "could not be made: .*the key is .*disabled" err &&
 	test_grep "the same command again" err &&
 	test_expect_code 1 river stream diff -f show.yaml >out &&
+	test_grep "^- firehose.failure: .*the key is ?\[31mdisabled" out && ! grep "$(printf "\033")" out err &&
 	river stream create web/clicks --dry-run >out &&
 	test_grep "firehose river-web-clicks: replace" out &&
 	river stream create web/clicks >out &&
