@@ -11,7 +11,9 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/number.h"
+#include "flow/intake.h"
 #include "flow/object_name.h"
+#include "flow/rejects.h"
 #include "flow/spool_check.h"
 #include "format/json_text.h"
 #include "source/source.h"
@@ -252,35 +254,28 @@ static void say_where(struct rv_run *run, const struct rv_batch_entry *entry)
 /* An intake file taken apart: records, and rejects as they stand in the lake. */
 struct taking_apart {
 	struct rv_strbuf records, rejects;
-	uint64_t records_count, rejects_count;
+	uint64_t records_count, reject_bytes; /* of the reject that is being taken */
+	struct rv_intake_rejects rejects_so_far;
 };
 
-static enum rv_status take_frame(void *arg, struct rv_intake_frame *frame, struct rv_error *err RV_UNUSED)
+static enum rv_status take_piece(void *arg, const struct rv_span *span, const char *source,
+				 struct rv_error *err RV_UNUSED)
 {
 	struct taking_apart *apart = arg;
-	const char *code, *reason, *source;
-	struct rv_str bytes;
+	apart->reject_bytes = (span->first ? 0 : apart->reject_bytes) + span->len;
+	rv_rejects_add_piece(&apart->rejects, span, source, NULL, apart->reject_bytes);
+	return RV_OK;
+}
+
+static enum rv_status take_frame(void *arg, struct rv_intake_frame *frame, struct rv_error *err)
+{
+	struct taking_apart *apart = arg;
 	if (frame->kind == RV_INTAKE_RECORDS) {
 		rv_strbuf_add(&apart->records, frame->bytes.p, frame->bytes.len);
 		apart->records_count += frame->records;
 		return RV_OK;
 	}
-	RV_CLEANUP(rv_free_p) char *text = rv_malloc(frame->bytes.len + 1);
-	memcpy(text, frame->bytes.p, frame->bytes.len);
-	if (!rv_intake_split_reject(text, frame->bytes.len, &code, &reason, &source, &bytes))
-		return RV_OK;
-	struct rv_strbuf *out = &apart->rejects;
-	rv_strbuf_puts(out, "{\"v\":1,\"code\":");
-	rv_strbuf_json(out, code, strlen(code));
-	rv_strbuf_puts(out, ",\"reason\":");
-	rv_strbuf_json(out, reason, strlen(reason));
-	rv_strbuf_puts(out, ",\"source\":");
-	rv_strbuf_json(out, source, strlen(source));
-	rv_strbuf_puts(out, ",\"line\":0,\"offset\":0,\"fault\":0,\"bytes\":\"");
-	rv_strbuf_base64(out, bytes.p, bytes.len);
-	rv_strbuf_printf(out, "\",\"length\":%zu}\n", bytes.len);
-	apart->rejects_count++;
-	return RV_OK;
+	return rv_intake_reject(&apart->rejects_so_far, frame, take_piece, apart, err);
 }
 
 static enum rv_status export_bytes(struct export *export, const char *name, const struct rv_strbuf *bytes,
@@ -330,7 +325,7 @@ static enum rv_status export_intake(struct export *export, struct rv_run *run, u
 	if (status == RV_OK)
 		status = export_bytes(export, records, &apart.records, damaged, apart.records_count, err);
 	if (status == RV_OK)
-		status = export_bytes(export, rejects, &apart.rejects, damaged, apart.rejects_count, err);
+		status = export_bytes(export, rejects, &apart.rejects, damaged, apart.rejects_so_far.count, err);
 	rv_strbuf_release(&apart.records);
 	rv_strbuf_release(&apart.rejects);
 	return status;

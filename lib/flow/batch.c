@@ -200,15 +200,12 @@ bool rv_batcher_open(const struct rv_batcher *b)
 	return b->run != NULL;
 }
 
-/* What a row cannot be read again without. Said once for all rows it holds for: a header is often
- * longer than a row. */
-static void add_reading(struct rv_batcher *b, const struct rv_span *span, struct rv_strbuf *line)
+/* What a row cannot be read again without. Said once for all rows it holds for, else NULL: a header is
+ * often longer than a row. */
+static const char *csv_reading(struct rv_batcher *b, const struct rv_span *span)
 {
-	if (span->format == RV_FORMAT_AUTO)
-		return;
-	rv_strbuf_printf(line, ",\"format\":\"%s\"", rv_format_name(span->format));
 	if (!span->csv || !span->csv_header || strlen(span->csv_header) > RV_REJECTS_HEADER_MAX)
-		return;
+		return NULL;
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf text = RV_STRBUF_INIT;
 	const char delimiter[] = { span->csv->delimiter, '\0' }, quote[] = { span->csv->quote, '\0' };
 	json_t *csv = json_pack("{s:s, s:s, s:s, s:[]}", "header", span->csv_header, "delimiter",
@@ -218,10 +215,9 @@ static void add_reading(struct rv_batcher *b, const struct rv_span *span, struct
 	rv_json_dump(&text, csv);
 	json_decref(csv);
 	if (b->reject_csv && strcmp(b->reject_csv, text.bytes) == 0)
-		return;
-	rv_strbuf_printf(line, ",\"csv\":%s", text.bytes);
+		return NULL;
 	free(b->reject_csv);
-	b->reject_csv = rv_strbuf_take(&text);
+	return b->reject_csv = rv_strbuf_take(&text);
 }
 
 /* One line of the rejects object; a large reject comes in pieces whose base64 joins without a seam. */
@@ -232,24 +228,13 @@ static enum rv_status add_reject(struct rv_batcher *b, const struct rv_span *spa
 	if (!b->reject_hash && !(b->reject_hash = XXH3_createState()))
 		return rv_fail(err, RV_LOCAL_IO, "no memory for a hash");
 	if (span->first) {
-		rv_strbuf_puts(&line, "{\"v\":1,\"code\":");
-		rv_strbuf_json(&line, span->reason_code, strlen(span->reason_code));
-		rv_strbuf_puts(&line, ",\"reason\":");
-		rv_strbuf_json(&line, span->reason, strlen(span->reason));
-		rv_strbuf_puts(&line, ",\"source\":");
-		rv_strbuf_json(&line, label, strlen(label));
-		rv_strbuf_printf(&line, ",\"line\":%" PRIu64 ",\"offset\":%" PRIu64 ",\"fault\":%" PRIu64,
-				 span->line, span->from, span->fault_offset);
-		add_reading(b, span, &line);
-		rv_strbuf_puts(&line, ",\"bytes\":\"");
 		XXH3_64bits_reset(b->reject_hash);
 		b->reject_len = 0;
 	}
 	XXH3_64bits_update(b->reject_hash, span->bytes, span->len);
 	b->reject_len += span->len;
-	rv_strbuf_base64(&line, span->bytes, span->len);
+	rv_rejects_add_piece(&line, span, label, span->first ? csv_reading(b, span) : NULL, b->reject_len);
 	if (!span->more) {
-		rv_strbuf_printf(&line, "\",\"length\":%" PRIu64 "}\n", b->reject_len);
 		b->entry.rejected++;
 		b->entry.rejects_hash += XXH3_64bits_digest(b->reject_hash);
 	}

@@ -15,8 +15,7 @@
 
 struct making {
 	struct rv_batcher *batcher;
-	uint64_t rejects_offset; /* rejects are numbered, and lie behind one another */
-	uint64_t rejects;
+	struct rv_intake_rejects rejects;
 	bool any;
 };
 
@@ -43,7 +42,10 @@ static enum rv_status add_records(struct making *m, const struct rv_intake_frame
 }
 
 /* In pieces whose base64 joins without a seam, as a reader hands them out. */
-static enum rv_status add_reject(struct making *m, struct rv_intake_frame *frame, struct rv_error *err)
+enum rv_status rv_intake_reject(struct rv_intake_rejects *rejects, const struct rv_intake_frame *frame,
+				enum rv_status (*add)(void *arg, const struct rv_span *span, const char *source,
+						      struct rv_error *err),
+				void *arg, struct rv_error *err)
 {
 	const char *code, *reason, *source;
 	struct rv_str bytes;
@@ -52,13 +54,13 @@ static enum rv_status add_reject(struct making *m, struct rv_intake_frame *frame
 	memcpy(text, frame->bytes.p, frame->bytes.len);
 	if (!rv_intake_split_reject(text, frame->bytes.len, &code, &reason, &source, &bytes))
 		return rv_fail(err, RV_DAMAGED, "a frame with a reject has no reason");
-	m->rejects++;
+	rejects->count++;
 	struct rv_span span = {
 		.kind = RV_SPAN_REJECT,
 		.reason = reason,
 		.reason_code = code,
-		.line = m->rejects,
-		.fault_offset = m->rejects_offset,
+		.line = rejects->count,
+		.fault_offset = rejects->bytes,
 		.first = true,
 		.more = true,
 		.format = RV_FORMAT_JSON,
@@ -67,20 +69,26 @@ static enum rv_status add_reject(struct making *m, struct rv_intake_frame *frame
 		span.len = bytes.len - at < piece_bytes ? bytes.len - at : piece_bytes;
 		span.more = at + span.len < bytes.len;
 		span.bytes = bytes.p + at;
-		span.from = m->rejects_offset + at;
+		span.from = rejects->bytes + at;
 		span.to = span.from + span.len;
-		if (rv_batcher_add(m->batcher, &span, source, err) != RV_OK)
+		if (add(arg, &span, source, err) != RV_OK)
 			return err->status;
 	}
-	m->rejects_offset += bytes.len;
+	rejects->bytes += bytes.len;
 	return RV_OK;
+}
+
+static enum rv_status add_piece(void *arg, const struct rv_span *span, const char *source, struct rv_error *err)
+{
+	struct making *m = arg;
+	return rv_batcher_add(m->batcher, span, source, err);
 }
 
 static enum rv_status add_frame(void *arg, struct rv_intake_frame *frame, struct rv_error *err)
 {
 	struct making *m = arg;
 	m->any = true;
-	return frame->kind == RV_INTAKE_RECORDS ? add_records(m, frame, err) : add_reject(m, frame, err);
+	return frame->kind == RV_INTAKE_RECORDS ? add_records(m, frame, err) : rv_intake_reject(&m->rejects, frame, add_piece, m, err);
 }
 
 /* The original is kept before anything is promised in its place. */

@@ -9,6 +9,18 @@
 
 #include "base/error.h"
 #include "flow/deliver.h"
+#include "format/reader.h"
+#include "spool/intake.h"
+
+/* Rejects of a file of intake are numbered, and lie behind one another. */
+struct rv_intake_rejects {
+	uint64_t count, bytes; /* so far */
+};
+/* A frame with a reject, in the pieces in which a reader hands one out; `add` gets each until it fails. */
+enum rv_status rv_intake_reject(struct rv_intake_rejects *rejects, const struct rv_intake_frame *frame,
+				enum rv_status (*add)(void *arg, const struct rv_span *span, const char *source,
+						      struct rv_error *err),
+				void *arg, struct rv_error *err) RV_MUST_CHECK;
 
 /*
  * Makes batch `seq` of the file of that number and promises it; nothing is done for one that is promised

@@ -20,6 +20,31 @@
 #define TAIL_MAX_BYTES 256
 #define PIECE_BYTES (48u << 10)
 
+/* ---- lines ---- */
+
+void rv_rejects_add_piece(struct rv_strbuf *out, const struct rv_span *span, const char *source, const char *csv,
+			  uint64_t length)
+{
+	if (span->first) {
+		rv_strbuf_puts(out, "{\"v\":1,\"code\":");
+		rv_strbuf_json(out, span->reason_code, strlen(span->reason_code));
+		rv_strbuf_puts(out, ",\"reason\":");
+		rv_strbuf_json(out, span->reason, strlen(span->reason));
+		rv_strbuf_puts(out, ",\"source\":");
+		rv_strbuf_json(out, source, strlen(source));
+		rv_strbuf_printf(out, ",\"line\":%" PRIu64 ",\"offset\":%" PRIu64 ",\"fault\":%" PRIu64,
+				 span->line, span->from, span->fault_offset);
+		if (span->format != RV_FORMAT_AUTO)
+			rv_strbuf_printf(out, ",\"format\":\"%s\"", rv_format_name(span->format));
+		if (csv)
+			rv_strbuf_printf(out, ",\"csv\":%s", csv);
+		rv_strbuf_puts(out, ",\"bytes\":\"");
+	}
+	rv_strbuf_base64(out, span->bytes, span->len);
+	if (!span->more)
+		rv_strbuf_printf(out, "\",\"length\":%" PRIu64 "}\n", length);
+}
+
 /* ---- names ---- */
 
 void rv_rejects_name_format(const struct rv_rejects_name *name, char *ret)

@@ -6,7 +6,7 @@
  * A line each: {"v":1,"code":…,"reason":…,"source":…,"line":…,"offset":…,"fault":…,"bytes":"<base64>",
  * "length":…}. Before "bytes" also "format":…, what it was read as, and for csv, unless it is what the csv
  * row before it in the object had, "csv":{"header":…,"delimiter":…,"quote":…,"nulls":[…]}. The bytes stand nearly last so that a reject of many GB can be written and read in
- * pieces. Written by flow/batch.h.
+ * pieces. Written by flow/batch.h, and by `river spool export`.
  */
 #ifndef RV_FLOW_REJECTS_H
 #define RV_FLOW_REJECTS_H
@@ -45,6 +45,11 @@ struct rv_reject {
 	enum rv_format format;   /* AUTO: an older river did not say */
 	const json_t *csv;       /* what is said above of this row; NULL: unknown, or not csv */
 };
+/* Appends what a piece (format/reader.h, RV_SPAN_REJECT) adds to a line. `source` and `csv` (Optional: what is said there)
+ * are for the first one, `length`, of all pieces, for the last. */
+void rv_rejects_add_piece(struct rv_strbuf *out, const struct rv_span *span, const char *source, const char *csv,
+			  uint64_t length);
+
 /* Called in this order for each reject; any but RV_OK ends the reading with it. */
 struct rv_rejects_sink {
 	enum rv_status (*begin)(void *arg, const struct rv_reject *reject, struct rv_error *err);

@@ -146,6 +146,9 @@ test_expect_success '179: what a killed collector had accepted, any push or flus
 	test_expect_code 6 river stream delete web/clicks --yes 2>err && test_grep "^river: 1 accepted record of web/clicks is" err &&
 	river spool flush &&
 	collected | grep flushed >got && echo flushed >want && test_cmp want got &&
+	exported=$(echo copies/*.rejects.ndjson) && name=${exported#copies/} &&
+	find .river/lake/_river/rejects/web/clicks -name "${name%.rejects.ndjson}-r1.ndjson" -exec cat {} + >got &&
+	test_cmp "$exported" got &&
 	river rejects show web/clicks >got && test_grep "kept aside" got && river spool check
 '
 
