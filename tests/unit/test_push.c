@@ -6,11 +6,14 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <errno.h>
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include <zstd.h>
 
@@ -615,6 +618,69 @@ static void follower_counts_once(void **state RV_UNUSED)
 	free_world(w);
 }
 
+/* The disk fails under journals: one sync of them, and so many attempts to cut them behind that. */
+static atomic_int good_syncs = -1, bad_cuts;
+
+static bool is_journal(int fd)
+{
+	char link[64], path[512];
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	ssize_t n = readlink(link, path, sizeof(path) - 1);
+	path[n > 0 ? n : 0] = '\0';
+	return rv_ends_with(path, "/journal");
+}
+
+int fsync(int fd)
+{
+	if (atomic_load(&good_syncs) >= 0 && is_journal(fd) && atomic_fetch_sub(&good_syncs, 1) == 0) {
+		errno = EIO;
+		return -1;
+	}
+	return (int)syscall(SYS_fsync, fd);
+}
+
+int ftruncate(int fd, off_t length)
+{
+	if (atomic_load(&bad_cuts) > 0 && is_journal(fd)) {
+		atomic_fetch_sub(&bad_cuts, 1);
+		errno = EIO;
+		return -1;
+	}
+	return (int)syscall(SYS_ftruncate, fd, length);
+}
+
+/* What became of a promise is in doubt when neither its sync nor the cut does. It is none: what was read for it is
+ * read again, and nothing has come to the lake that was not accepted. */
+static void follower_takes_back_a_promise_in_doubt(void **state RV_UNUSED)
+{
+	for (int wait = 0; wait < 2; wait++)
+		for (int syncs = 1; syncs < 6; syncs++) {
+			struct world *w = make_world();
+			struct rv_push_params params = params_of(w);
+			const struct rv_follow_params follow = { .until_quiet_ms = 0, .poll_ms = 100 };
+			struct rv_push_result result;
+			struct rv_error err = RV_ERROR_INIT;
+			params.wait = wait ? RV_WAIT_SPOOLED : RV_WAIT_SENT;
+			params.retry_pause_ms = 1;
+			atomic_store(&bad_cuts, 1);
+			atomic_store(&good_syncs, syncs);
+			assert_int_equal(rv_follow(&params, &follow, &result, &err), RV_OK);
+			assert_int_equal(atomic_load(&good_syncs), -1);
+			atomic_store(&bad_cuts, 0);
+			assert_int_equal(result.records, RECORDS);
+			assert_int_equal(result.accepted, RECORDS);
+			if (wait)
+				assert_true(result.landed <= RECORDS);
+			else
+				assert_int_equal(result.landed, RECORDS);
+			rv_push_result_release(&result);
+			params = params_of(w);
+			assert_int_equal(push(&params, &err), RV_OK);
+			assert_each_once(w, 0, RECORDS);
+			free_world(w);
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -627,6 +693,7 @@ int main(void)
 		cmocka_unit_test(what_took_the_name_holds_nobody_up),
 		cmocka_unit_test(follower_counts_its_own),
 		cmocka_unit_test(follower_counts_once),
+		cmocka_unit_test(follower_takes_back_a_promise_in_doubt),
 		cmocka_unit_test(long_headers_of_many_files),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
