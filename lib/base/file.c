@@ -442,7 +442,7 @@ static enum rv_status remove_below(int parent_fd, const char *name, const char *
 		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
 			continue;
 		RV_CLEANUP(rv_free_p) char *child = rv_path_join(path, entry->d_name);
-		if (unlinkat(fd, entry->d_name, 0) == 0)
+		if (unlinkat(fd, entry->d_name, 0) == 0 || errno == ENOENT)
 			continue;
 		if (errno != EISDIR && errno != EPERM)
 			status = rv_fail_errno(err, RV_LOCAL_IO, "remove %s", child);

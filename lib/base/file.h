@@ -85,7 +85,8 @@ enum rv_status rv_make_folders(const char *path, mode_t mode, struct rv_error *e
 enum rv_status rv_settle_folder(const char *path, struct rv_error *err) RV_MUST_CHECK;
 /* unlink; a missing file is fine. */
 enum rv_status rv_remove_file(const char *path, struct rv_error *err) RV_MUST_CHECK;
-/* Removes a folder and all below it; a missing one is fine. Never follows symbolic links. */
+/* Removes a folder and all below it; what is missing, or goes meanwhile, is fine. What is made in it meanwhile may be
+ * missed by somebody: RV_LOCAL_IO, it stays. Never follows symbolic links. */
 enum rv_status rv_remove_tree(const char *path, struct rv_error *err) RV_MUST_CHECK;
 /*
  * Temporary names start with this. Whoever writes one holds a lock on it until it is closed, so one

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -482,6 +483,60 @@ static void test_203_remove_tree_follows_no_links(void **state RV_UNUSED)
 	assert_int_equal(count_entries(folder), 1);
 }
 
+/* What another process does in front of a removal: it removes the same, makes something anew, or puts a link to
+ * somewhere else in its place. */
+static enum { ALONE, REMOVED, MADE, SWAPPED } meanwhile;
+
+int unlinkat(int fd, const char *name, int flags)
+{
+	if (meanwhile == REMOVED)
+		syscall(SYS_unlinkat, fd, name, flags);
+	if (meanwhile == MADE && flags == AT_REMOVEDIR && strcmp(name, "a") == 0)
+		write_plain(in("tree/a/new"), "x");
+	int r = (int)syscall(SYS_unlinkat, fd, name, flags);
+
+	if (meanwhile == SWAPPED && r < 0 && strcmp(name, "a") == 0 && rename(in("tree/a"), in("away")) == 0 &&
+	    symlink("../outside", in("tree/a")) == 0)
+		errno = EISDIR;
+	return r;
+}
+
+static void make_tree(void)
+{
+	assert_ok(rv_make_folders(in("tree/a/b"), 0, &err));
+	write_plain(in("tree/a/b/f"), "x");
+	write_plain(in("tree/g"), "x");
+}
+
+static void test_203_remove_tree_beside_others(void **state RV_UNUSED)
+{
+	assert_ok(rv_make_folders(in("outside"), 0, &err));
+	write_plain(in("outside/kept"), "x");
+	make_tree();
+	meanwhile = REMOVED;
+	assert_ok(rv_remove_tree(in("tree"), &err));
+	assert_int_equal(access(in("tree"), F_OK), -1);
+
+	/* what is new may be of somebody who will miss it: it is said */
+	make_tree();
+	meanwhile = MADE;
+	assert_int_equal(rv_remove_tree(in("tree"), &err), RV_LOCAL_IO);
+	assert_non_null(strstr(err.message, "/tree/a: "));
+	assert_non_null(strstr(err.message, strerror(ENOTEMPTY)));
+	expect_content(in("tree/a/new"), "x");
+	meanwhile = ALONE;
+	assert_ok(rv_remove_tree(in("tree"), &err));
+
+	make_tree();
+	meanwhile = SWAPPED;
+	assert_int_equal(rv_remove_tree(in("tree"), &err), RV_LOCAL_IO);
+	meanwhile = ALONE;
+	assert_non_null(strstr(err.message, "/tree/a: "));
+	expect_content(in("outside/kept"), "x");
+	assert_ok(rv_remove_tree(in("tree"), &err));
+	expect_content(in("outside/kept"), "x");
+}
+
 /* Root may do anything; somebody else finds folders that cannot be written. */
 static int remove_unwritable(void)
 {
@@ -811,6 +866,7 @@ int main(void)
 		TEST(test_make_folders),
 		TEST(test_remove),
 		TEST(test_203_remove_tree_follows_no_links),
+		TEST(test_203_remove_tree_beside_others),
 		TEST(test_remove_tree_refused),
 		TEST(test_each_entry),
 		TEST(test_paths),
