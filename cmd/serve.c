@@ -115,22 +115,27 @@ static enum rv_status reload(void *arg, struct rv_collect_settings *ret, struct 
 
 /* ---- systemd ---- */
 
-/* Sockets that it has opened already: sd_listen_fds(3). */
-static size_t inherited_sockets(int *ret, size_t max)
+/* Sockets that it has opened already, all of them: sd_listen_fds(3). None where there are none. */
+static enum rv_status inherited_sockets(int **ret, size_t *ret_count, struct rv_error *err)
 {
 	const char *pid = getenv("LISTEN_PID"), *count_text = getenv("LISTEN_FDS");
 	uint64_t mine, count;
-	size_t found = 0;
+	size_t capacity = 0;
 	if (!pid || !count_text || !rv_parse_u64(pid, strlen(pid), &mine) || mine != (uint64_t)getpid() ||
 	    !rv_parse_u64(count_text, strlen(count_text), &count))
-		return 0;
-	for (int fd = 3; fd < 3 + (int)(count < max ? count : max); fd++)
-		if (fcntl(fd, F_SETFD, FD_CLOEXEC) == 0)
-			ret[found++] = fd;
+		return RV_OK;
+	for (int fd = 3; *ret_count < count; fd++) {
+		/* Whoever holds the ones behind it would wait for answers that nobody gives. */
+		if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+			return rv_fail_errno(err, RV_LOCAL_IO, "take over %" PRIu64 " sockets (LISTEN_FDS), of which "
+							       "descriptor %d is one", count, fd);
+		RV_GROW(*ret, *ret_count, capacity);
+		(*ret)[(*ret_count)++] = fd;
+	}
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDS");
 	unsetenv("LISTEN_FDNAMES");
-	return found;
+	return RV_OK;
 }
 
 /* sd_notify(3); nobody may be listening. */
@@ -157,18 +162,20 @@ static void note(void *arg RV_UNUSED, const char *text)
 	rv_note("%s", text);
 }
 
-#define SOCKETS_MAX 16
-
-static enum rv_status open_sockets(const char *listen_on, int sockets[SOCKETS_MAX], size_t *ret_count,
-				   struct rv_error *err)
+static enum rv_status open_sockets(const char *listen_on, int **ret, size_t *ret_count, struct rv_error *err)
 {
-	*ret_count = inherited_sockets(sockets, SOCKETS_MAX);
+	if (inherited_sockets(ret, ret_count, err) != RV_OK)
+		return err->status;
 	if (*ret_count)
 		return RV_OK;
-	if (rv_collect_listen(listen_on, &sockets[0], err) != RV_OK)
-		return err->status;
+	*ret = rv_malloc(sizeof(**ret));
 	*ret_count = 1;
-	return RV_OK;
+	return rv_collect_listen(listen_on, *ret, err);
+}
+
+static void free_sockets(int **sockets)
+{
+	free(*sockets);
 }
 
 static void say_ready(struct rv_command_context *cx, const char *stream, const char *url)
@@ -234,8 +241,8 @@ static enum rv_status serve_run(struct rv_command_context *cx, void *options, in
 	RV_CLEANUP(rv_delivery_free_p) struct rv_delivery *delivery = NULL;
 	char stream_text[RV_STREAM_TEXT];
 	const char *stage = setting(cx->config, "collect.stage");
-	int sockets[SOCKETS_MAX];
-	size_t sockets_count;
+	RV_CLEANUP(free_sockets) int *sockets = NULL;
+	size_t sockets_count = 0;
 	rv_stream_init(&stream);
 	if (!o->collect)
 		return rv_fail(err, RV_USAGE, "say what is served: --collect");
@@ -252,7 +259,7 @@ static enum rv_status serve_run(struct rv_command_context *cx, void *options, in
 	}
 	if (read_settings(cx->config, &settings, err) != RV_OK ||
 	    rv_wire_delivery(cx->profile, cx->lake, &delivery, err) != RV_OK ||
-	    open_sockets(o->listen, sockets, &sockets_count, err) != RV_OK)
+	    open_sockets(o->listen, &sockets, &sockets_count, err) != RV_OK)
 		return err->status;
 	RV_CLEANUP(rv_free_p) char *address = rv_collect_address(sockets[0]);
 	RV_CLEANUP(rv_free_p)

@@ -441,6 +441,19 @@ test_expect_success 'health, readiness and counters' '
 	stop_collector
 '
 
+test_expect_success 'all sockets that are handed over are served, and one that is not there is told' '
+	test_when_finished end_collector &&
+	{ "$RIVER_BUILD/tests/lib/listen_exec" -n 20 ports 1 river serve --collect web/clicks >held.out 2>&1 & } &&
+	collector_pid=$! && test_wait_until 30 grep -q listening held.out && test_line_count = 20 ports &&
+	for port in $(sed -n "1p;17p;20p" ports)
+	do
+		says 200 send POST /collect "{\"cid\":\"c\",\"z\":\"at $port\"}" "$json" || return 1
+	done &&
+	stop_collector &&
+	test_expect_code 10 sh -c "LISTEN_PID=\$\$ LISTEN_FDS=500 exec river serve --collect web/clicks" 2>err &&
+	test_grep "take over 500 sockets (LISTEN_FDS), of which descriptor [0-9]* is one: Bad file descriptor" err
+'
+
 test_expect_success 'units of systemd say what this stream needs' '
 	river -c collect.listen="*:8099" serve --collect web/clicks --print-unit >unit &&
 	test_grep "^ListenStream=8099" unit && test_grep "^Type=notify" unit &&
