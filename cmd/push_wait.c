@@ -90,16 +90,15 @@ static bool go_on(void *arg RV_UNUSED, uint64_t rows RV_UNUSED, uint64_t bytes R
 	return !rv_should_stop();
 }
 
-/* Everything that is pending is loaded, but only what holds this push's records decides. */
+/* Everything that is pending is loaded, but only what holds this push's records decides. `deadline_ms` 0: none. */
 static enum rv_status load_runs(const struct river_push_wait *wait, const struct rv_arrival *arrival,
-				struct rv_error *err)
+				int64_t deadline_ms, struct rv_error *err)
 {
 	struct rv_warehouse *warehouse = wait->warehouse;
 	const struct rv_stream *stream = wait->stream;
 	const struct rv_push_result *result = wait->result;
 	RV_CLEANUP(rv_pending_release) struct rv_pending pending = { .items = NULL };
-	if (wait->cx->timeout_ms >= 0)
-		warehouse->deadline_ms = rv_clock_monotonic_ms() + wait->cx->timeout_ms;
+	warehouse->deadline_ms = deadline_ms;
 	if (rv_pending_find(wait->cx->lake, warehouse, stream, &pending, err) != RV_OK)
 		return err->status;
 	if (!pending.count && !warehouse->ops->remote)
@@ -138,6 +137,9 @@ enum rv_status river_push_wait(const struct river_push_wait *wait, struct rv_err
 {
 	RV_CLEANUP(rv_arrival_release) struct rv_arrival arrival = { .accepted = 0 };
 	char text[RV_STREAM_TEXT];
+	/* One for both waits: --timeout is the time of the whole. */
+	int64_t timeout_ms = wait->cx->timeout_ms;
+	int64_t deadline_ms = timeout_ms < 0 ? 0 : rv_clock_monotonic_ms() + timeout_ms;
 	rv_stream_text(wait->stream, text);
 	if (!wait->delivery->ops->names_objects && wait_arrival(wait, &arrival, err) != RV_OK) {
 		if (err->status != RV_KEPT)
@@ -147,7 +149,7 @@ enum rv_status river_push_wait(const struct river_push_wait *wait, struct rv_err
 				text);
 		return err->status = RV_KEPT;
 	}
-	if (!wait->warehouse || load_runs(wait, &arrival, err) == RV_OK)
+	if (!wait->warehouse || load_runs(wait, &arrival, deadline_ms, err) == RV_OK)
 		return RV_OK;
 	rv_context(err, "the records are in the lake, but not all in the tables");
 	if (!err->hint[0])

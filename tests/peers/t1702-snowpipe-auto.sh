@@ -93,6 +93,17 @@ test_expect_success '170: a token that ends in the middle is renewed' '
 	test "$(snow_ask "select count(*) from web.clicks where record:id::number = 5")" = 1
 '
 
+test_expect_success 'the time is that of the whole: what Firehose took of it is not there again for the pipe' '
+	firehose="-c delivery.type=firehose -c delivery.role_arn=arn:aws:iam::123456789012:role/firehose" &&
+	emul_config "{\"creating_ms\":0,\"buffer_ms\":2500,\"sf_pipe_ms\":1500}" &&
+	river $firehose stream create web/slow --column id=integer >/dev/null &&
+	echo "{\"id\":1}" >slow.ndjson &&
+	test_expect_code 8 river $firehose push web/slow slow.ndjson --wait loaded --timeout 3s 2>err &&
+	test_grep "do not send them again" err && river snowpipe notify web/slow --wait --timeout 60s &&
+	test "$(snow_ask "select count(*) from web.slow")" = 1 &&
+	emul_config "{\"buffer_ms\":null,\"sf_pipe_ms\":0}"
+'
+
 test_expect_success 'Snowflake is away: the half of the lake is shown, and the code says why' '
 	push_file web/clicks 6 &&
 	sf_post user "{\"name\":\"$sf_user\",\"network\":[\"10.0.0.1\"]}" >/dev/null &&
