@@ -276,8 +276,9 @@ enum rv_status rv_run_intake_add(struct rv_run *run, uint64_t seq, struct rv_int
 		return RV_OK;
 	if (fd < 0)
 		return rv_fail_errno(err, RV_LOCAL_IO, "open %s", path);
-	totals->files++;
+	uint64_t before = totals->bytes;
 	enum rv_status status = rv_intake_read(fd, path, count_frame, totals, err);
+	totals->files += status == RV_DAMAGED || totals->bytes > before;
 	if (status != RV_DAMAGED)
 		return status;
 	if (totals->damage.status == RV_OK)

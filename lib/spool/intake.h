@@ -84,7 +84,7 @@ struct rv_intake_totals {
 };
 enum rv_status rv_run_intake_totals(struct rv_run *run, struct rv_intake_totals *ret,
 				    struct rv_error *err) RV_MUST_CHECK;
-/* Adds one file; nothing for one that is a batch by now. */
+/* Adds one file; nothing for one that is a batch by now, or holds no frame. */
 enum rv_status rv_run_intake_add(struct rv_run *run, uint64_t seq, struct rv_intake_totals *totals,
 				 struct rv_error *err) RV_MUST_CHECK;
 /* rv_run_totals with what waits in files that can be looked at, each of them as a batch. */

@@ -402,6 +402,14 @@ static void test_totals(void **arg)
 	assert_int_equal(totals.records, 1);
 	assert_int_equal(totals.bytes, bytes.len);
 	assert_int_equal(totals.damage.status, RV_OK);
+	/* Nor does one count that was only begun when the collector was killed, or holds no more than room. */
+	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf nothing = RV_STRBUF_INIT;
+	write_intake(w, 8, &nothing);
+	rv_strbuf_add(&nothing, "\0\0\0\0", 4);
+	write_intake(w, 9, &nothing);
+	for (uint64_t seq = 8; seq < 10; seq++)
+		assert_int_equal(rv_run_intake_add(w->run, seq, &totals, &err), RV_OK);
+	assert_int_equal(totals.files, 1);
 	/* What is damaged is named, the first of it, and what is in front of that counts. */
 	uint64_t whole = bytes.len;
 	for (uint64_t seq = 2; seq < 4; seq++) {
