@@ -91,7 +91,7 @@ void rv_delivered_add(struct rv_delivered *d, struct rv_run *run, const struct r
 	d->counts.billed_bytes += now.sent.billed_bytes - before->sent.billed_bytes;
 	if (now.state == RV_BATCH_WAITING || now.state == before->state)
 		return;
-	d->gone_bytes += now.bytes;
+	d->gone_bytes += rv_batch_spool_bytes(&now);
 	if (now.state == RV_BATCH_LANDED) {
 		d->landed_records += now.records;
 		d->landed_bytes += now.bytes;

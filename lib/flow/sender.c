@@ -50,8 +50,8 @@ static void promised(struct rv_sender *sender, const struct rv_batch_entry *entr
 	sender->totals.promised_batches++;
 	sender->totals.input_to = entry->input_to;
 	if (pipe) {
-		sender->totals.queued_spool_bytes -= entry->bytes;
-		sender->totals.waiting_spool_bytes += entry->bytes;
+		sender->totals.queued_spool_bytes -= rv_batch_spool_bytes(entry);
+		sender->totals.waiting_spool_bytes += rv_batch_spool_bytes(entry);
 	}
 	pthread_mutex_unlock(&sender->mutex);
 }
@@ -329,7 +329,7 @@ static enum rv_status enqueue(struct rv_sender *sender, const struct job *job, s
 	if (status == RV_OK) {
 		sender->queue[sender->queued++] = *job;
 		if (job->run->pipe)
-			sender->totals.queued_spool_bytes += job->finished.entry.bytes;
+			sender->totals.queued_spool_bytes += rv_batch_spool_bytes(&job->finished.entry);
 		pthread_cond_broadcast(&sender->changed);
 	} else {
 		*err = sender->failure;

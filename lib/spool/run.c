@@ -76,6 +76,11 @@ void rv_batch_entry_release(struct rv_batch_entry *entry)
 	*entry = (struct rv_batch_entry){ .seq = 0 };
 }
 
+uint64_t rv_batch_spool_bytes(const struct rv_batch_entry *entry)
+{
+	return entry->bytes + entry->rejects_bytes;
+}
+
 /* With the mutex, or alone: what is there of a line that does not count is cut off. Where that cannot be done, as on
  * a full disk that copies what it writes, it is done before anything is written behind it, or at the end. */
 static bool cut_back(struct rv_run *run)

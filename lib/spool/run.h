@@ -165,6 +165,8 @@ char *rv_run_body_path(const struct rv_run *run, uint64_t seq);    /* caller fre
 char *rv_run_rejects_path(const struct rv_run *run, uint64_t seq); /* caller frees */
 char *rv_run_sent_path(const struct rv_run *run, uint64_t seq);    /* caller frees */
 void rv_batch_entry_release(struct rv_batch_entry *entry);
+/* What it takes there: of its records and of its rejects. */
+uint64_t rv_batch_spool_bytes(const struct rv_batch_entry *entry);
 /* Is the open spool file `path` what was promised? RV_DAMAGED with lengths when not. */
 enum rv_status rv_run_check_spooled(int fd, const char *path, uint64_t bytes, uint64_t hash,
 				    struct rv_error *err) RV_MUST_CHECK;

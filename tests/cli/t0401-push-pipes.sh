@@ -258,6 +258,16 @@ test_expect_success '47: a full spool stops the reading, with the byte it came t
 	landed | sort >got && sort in >expected && test_cmp expected got
 '
 
+test_expect_success '47: rejects fill the spool as records do' '
+	fresh && numbers 1 200 >good && awk "{ print; print \"bad\" NR }" good >in && echo in the way >lake/data &&
+	test_expect_code 10 river push -c spool.max=10KiB --batch-records 20 web/clicks <in 2>err &&
+	test_grep "the spool is full" err &&
+	byte=$(sed -n "s/.*accepted up to byte \([0-9]*\).*/\1/p" err) && rm lake/data &&
+	tail -c +$((byte + 1)) in >rest && test_expect_code 7 river push web/clicks <rest &&
+	landed | sort >got && sort good >expected && test_cmp expected got &&
+	river rejects show web/clicks >out && grep "(not_object)" out >rejects && test_line_count = 200 rejects
+'
+
 test_expect_success 'a stream whose records still wait in the spool is not deleted' '
 	fresh && numbers 1 5 >in && echo in the way >lake/data &&
 	river push --wait spooled web/clicks <in && rm lake/data &&
