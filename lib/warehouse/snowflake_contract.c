@@ -105,6 +105,21 @@ static void add_text(struct rv_strbuf *sql, const struct rv_column *column, size
 #define MANTISSA_DIGITS                                                                            \
 	"LENGTH(TRIM(REPLACE(SPLIT_PART(LOWER(\"T$%zu\"), 'e', 1), '.', ''), '+-0'))"
 
+/* How many digits behind the point a number with an exponent takes; below 0, it ends in zeros in front of it. */
+#define EXPONENT_DECIMALS                                                                          \
+	"LENGTH(RTRIM(REPLACE(SPLIT_PART(LOWER(\"T$%zu\"), 'e', 1), '.', ''), '0')) - "            \
+	"LENGTH(SPLIT_PART(SPLIT_PART(LOWER(\"T$%zu\"), 'e', 1), '.', 1)) - "                      \
+	"TRY_CAST(SPLIT_PART(LOWER(\"T$%zu\"), 'e', 2) AS INTEGER)"
+
+void snow_add_too_fine(struct rv_strbuf *sql, bool exponent, unsigned scale, size_t n)
+{
+	if (exponent)
+		rv_strbuf_printf(sql, HAS_EXPONENT " AND " MANTISSA_DIGITS " > 0 AND " EXPONENT_DECIMALS " > %u",
+				 n, n, n, n, n, scale);
+	else
+		rv_strbuf_printf(sql, "NOT " HAS_EXPONENT " AND " FRACTION_DIGITS " > %u", n, n, scale);
+}
+
 static void add_not_a_number(struct rv_strbuf *sql, const char *infinite, size_t n)
 {
 	/* 1e400 became infinite when it was read */
@@ -131,17 +146,16 @@ static void add_not_exact(struct rv_strbuf *sql, unsigned precision, unsigned sc
 			 " WHEN NOT " HAS_EXPONENT " AND " WHOLE_DIGITS " > %u"
 			 " THEN 'has more digits than the column'",
 			 n, n, precision - scale);
-	rv_strbuf_printf(sql,
-			 " WHEN NOT " HAS_EXPONENT " AND " FRACTION_DIGITS " > %u THEN '%s'",
-			 n, n, scale, lossy);
+	rv_strbuf_puts(sql, " WHEN ");
+	snow_add_too_fine(sql, false, scale, n);
+	rv_strbuf_printf(sql, " THEN '%s'", lossy);
 	rv_strbuf_printf(sql,
 			 " WHEN TRY_CAST(\"T$%zu\" AS NUMBER(%u,%u)) IS NULL"
 			 " THEN 'has more digits than the column'",
 			 n, precision, scale);
-	rv_strbuf_printf(sql,
-			 " WHEN " HAS_EXPONENT " AND TRY_CAST(\"T$%zu\" AS NUMBER(%u,%u))::DOUBLE"
-			 " <> TRY_CAST(\"T$%zu\" AS DOUBLE) THEN '%s'",
-			 n, n, precision, scale, n, lossy);
+	rv_strbuf_puts(sql, " WHEN ");
+	snow_add_too_fine(sql, true, scale, n);
+	rv_strbuf_printf(sql, " THEN '%s'", lossy);
 }
 
 static void add_type_faults(struct rv_strbuf *sql, const struct rv_column *column, size_t n)

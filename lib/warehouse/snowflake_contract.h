@@ -31,6 +31,10 @@ void snow_add_newest(struct rv_strbuf *sql, const struct rv_stream *stream, cons
 /* file_name, file_row, loaded_at, column_name, reason, value, record */
 void snow_add_refused(struct rv_strbuf *sql, const struct rv_stream *stream, const char *from);
 
+/* The condition that the text of a number takes more digits behind the point than `scale`: of numbers with an exponent,
+ * or of those without. */
+void snow_add_too_fine(struct rv_strbuf *sql, bool exponent, unsigned scale, size_t n);
+
 /* ---- dates and times: snowflake_time.c ---- */
 
 /* "PARTS" AS (...): for each column n that is a time, what cutting its text apart gives; false when

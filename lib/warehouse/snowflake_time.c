@@ -342,11 +342,11 @@ static void add_epoch_faults(struct rv_strbuf *sql, const struct rv_column *colu
 			 "'^[-+]?[0-9]+([.][0-9]+)?([eE][-+]?[0-9]+)?$') "
 			 "THEN 'is not a number, as %s asks for'",
 			 n, n, column->format);
-	rv_strbuf_printf(sql,
-			 " WHEN NOT CONTAINS(LOWER(\"T$%zu\"), 'e') AND "
-			 "LENGTH(RTRIM(SPLIT_PART(\"T$%zu\", '.', 2), '0')) > %u"
-			 " THEN 'is finer than a microsecond, as %s'",
-			 n, n, scale, column->format);
+	for (int exponent = 0; exponent < 2; exponent++) {
+		rv_strbuf_puts(sql, " WHEN ");
+		snow_add_too_fine(sql, exponent, scale, n);
+		rv_strbuf_printf(sql, " THEN 'is finer than a microsecond, as %s'", column->format);
+	}
 	rv_strbuf_puts(sql, " WHEN COALESCE(");
 	add_micros(sql, scale, n);
 	rv_strbuf_printf(sql, " NOT BETWEEN " FIRST_US " AND " LAST_US ", TRUE) "
