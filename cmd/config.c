@@ -163,14 +163,13 @@ static void print_problem(void *arg, const struct rv_error *problem)
 	rv_error_print(problem);
 }
 
-/* Prints each problem of the file; whatever is wrong with several files, 3 wins over 5. */
+/* Prints each problem of the file. */
 static void check_one(struct rv_command_context *cx, const char *path, enum rv_status *worst)
 {
 	size_t problems = 0;
 	struct rv_error err = RV_ERROR_INIT;
 	enum rv_status status = rv_config_check_file(path, print_problem, &problems, &err);
-	if (*worst == RV_OK || (status != RV_OK && *worst == RV_NOT_FOUND))
-		*worst = status;
+	*worst = rv_status_graver(*worst, status);
 	if (cx->output == RV_OUT_JSON)
 		rv_out_json(cx->out, json_pack("{s:o, s:b, s:I}", "file", rv_out_text(path), "ok",
 					       status == RV_OK, "problems",

@@ -197,8 +197,7 @@ static enum rv_status push_copy(struct replay *replay, struct rv_source *source,
 
 static void keep_worst(struct replay *replay, const struct rv_error *err)
 {
-	if (replay->worst.status == RV_OK || replay->worst.status == RV_BAD_DATA ||
-	    (replay->worst.status == RV_KEPT && err->status == RV_DAMAGED))
+	if (rv_status_gravity(err->status) > rv_status_gravity(replay->worst.status))
 		replay->worst = *err;
 }
 

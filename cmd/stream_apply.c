@@ -76,7 +76,7 @@ static enum rv_status apply_run(struct rv_command_context *cx, void *options, in
 		return err->status;
 	if (definitions.problems || plan.problems) {
 		rv_note("nothing was changed");
-		return river_printed(definitions.problems ? definitions.worst : plan.worst, err);
+		return river_printed(rv_status_graver(definitions.worst, plan.worst), err);
 	}
 	if (saved && river_plan_check(cx, &plan, &params, saved, err) != RV_OK)
 		return err->status;
@@ -257,10 +257,8 @@ static enum rv_status diff_run(struct rv_command_context *cx, void *options, int
 	if (river_definitions_read(&o->files, &definitions, err) != RV_OK ||
 	    river_plan_make(cx, &definitions, &params, &plan, err) != RV_OK)
 		return err->status;
-	if (definitions.problems)
-		return river_printed(definitions.worst, err);
-	if (plan.problems)
-		return river_printed(plan.worst, err);
+	if (definitions.problems || plan.problems)
+		return river_printed(rv_status_graver(definitions.worst, plan.worst), err);
 	for (size_t i = 0; i < plan.places_count; i++) {
 		const struct river_place *place = plan.places[i];
 

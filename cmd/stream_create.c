@@ -267,10 +267,8 @@ static enum rv_status create_run(struct rv_command_context *cx, void *options, i
 	if (rv_wire_lake(cx->profile, &cx->lake, err) != RV_OK ||
 	    river_plan_make(cx, &definitions, &params, &plan, err) != RV_OK)
 		return err->status;
-	if (definitions.problems)
-		return river_printed(definitions.worst, err);
-	if (plan.problems)
-		return river_printed(plan.worst, err);
+	if (definitions.problems || plan.problems)
+		return river_printed(rv_status_graver(definitions.worst, plan.worst), err);
 	if (o->dry_run)
 		return river_plan_print(cx, &plan, o->sql, err);
 	return river_plan_run(cx, &plan, &params, err);

@@ -41,8 +41,7 @@ static void problem(struct river_definitions *definitions, const struct rv_error
 {
 	rv_error_print(err);
 	definitions->problems++;
-	if (definitions->worst == RV_OK || err->status == RV_BAD_CONFIG)
-		definitions->worst = err->status;
+	definitions->worst = rv_status_graver(definitions->worst, err->status);
 }
 
 static void add_document(struct river_definitions *definitions, const char *file,

@@ -62,8 +62,7 @@ void river_plan_conflict(struct river_plan *plan, const struct rv_error *err)
 {
 	rv_error_print(err);
 	plan->problems++;
-	if (plan->worst == RV_OK || err->status == RV_BAD_CONFIG)
-		plan->worst = err->status;
+	plan->worst = rv_status_graver(plan->worst, err->status);
 }
 
 void river_told_difference(const struct rv_stream *existing, const struct rv_stream *wanted,

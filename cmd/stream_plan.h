@@ -23,7 +23,7 @@ struct river_definitions {
 	} *items;
 	size_t count, capacity;
 	size_t problems;
-	enum rv_status worst;       /* of the problems; RV_BAD_CONFIG wins */
+	enum rv_status worst;       /* the gravest of the problems */
 };
 void river_definitions_release(struct river_definitions *definitions);
 /* `paths`: files, folders of *.yaml and *.yml, or "-"; all of them are read before anything is done. All

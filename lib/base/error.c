@@ -36,13 +36,18 @@ const char *rv_status_sentence(enum rv_status status)
  * done by itself. Whatever is not in the list is a failure like any other. */
 int rv_status_gravity(enum rv_status status)
 {
-	static const enum rv_status order[] = { RV_OK, RV_NOT_FOUND, RV_PARTIAL, RV_FAILED, RV_KEPT,
-						RV_AUTH, RV_DAMAGED, RV_LOCAL_IO, RV_INTERNAL };
+	static const enum rv_status order[] = { RV_OK, RV_NOT_FOUND, RV_PARTIAL, RV_FAILED, RV_BAD_CONFIG,
+						RV_KEPT, RV_AUTH, RV_DAMAGED, RV_LOCAL_IO, RV_INTERNAL };
 
 	for (size_t i = 0; i < sizeof(order) / sizeof(*order); i++)
 		if (order[i] == status)
 			return (int)i;
 	return rv_status_gravity(RV_FAILED);
+}
+
+enum rv_status rv_status_graver(enum rv_status first, enum rv_status next)
+{
+	return rv_status_gravity(next) > rv_status_gravity(first) ? next : first;
 }
 
 /* Messages quote input; a terminal must never obey what is in them. */

@@ -43,6 +43,8 @@ const char *rv_status_name(enum rv_status status);     /* "RV_CONFLICT" */
 const char *rv_status_sentence(enum rv_status status);
 /* Which of several failures is told, where all are true: the one of the highest number. RV_OK is 0. */
 int rv_status_gravity(enum rv_status status);
+/* The graver one; `first` where neither is. */
+enum rv_status rv_status_graver(enum rv_status first, enum rv_status next);
 
 /* Fill `err` from scratch and return `status`. Control characters in the text become '?'. */
 enum rv_status rv_fail(struct rv_error *err, enum rv_status status, const char *fmt, ...)

@@ -229,6 +229,20 @@ test_expect_success 'all problems are told, and then nothing is created' '
 	test_path_is_missing lake/_river/streams/mixed/a.json
 '
 
+test_expect_success 'of several problems the gravest decides, wherever it stands' '
+	mkdir -p grave && test_when_finished "rm -r grave lake/_river/streams/web/zz.json" &&
+	echo garbage >lake/_river/streams/web/zz.json &&
+	printf "stream: web/clicks\nkey: other\n---\nstream: web/zz\n" >grave/1.yaml &&
+	test_expect_code 12 river stream create -f grave 2>err && test_grep "exists with another definition" err &&
+	test_grep "the definition is not JSON" err &&
+	printf "stream: grave/a\nkye: x\n" >grave/2.yaml &&
+	test_expect_code 12 river stream create -f grave 2>err && test_grep "2.yaml:2:1" err &&
+	test_expect_code 12 river stream apply -f grave 2>err &&
+	test_expect_code 12 river stream diff -f grave 2>err &&
+	printf "stream: web/clicks\nkey: other\n" >grave/1.yaml &&
+	test_expect_code 3 river stream create -f grave 2>err
+'
+
 test_expect_success '178: a dry run prints what would be written, and writes nothing' '
 	lake_files >before &&
 	river stream create web/new --key id -n >out &&

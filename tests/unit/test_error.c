@@ -237,11 +237,14 @@ static void test_bug(void **state RV_UNUSED)
 static void test_gravity(void **state RV_UNUSED)
 {
 	static const enum rv_status order[] = { RV_INTERNAL, RV_LOCAL_IO, RV_DAMAGED, RV_AUTH, RV_KEPT,
-						RV_FAILED, RV_PARTIAL, RV_NOT_FOUND, RV_OK };
+						RV_BAD_CONFIG, RV_FAILED, RV_PARTIAL, RV_NOT_FOUND, RV_OK };
 
 	for (size_t i = 1; i < sizeof(order) / sizeof(*order); i++)
 		assert_true(rv_status_gravity(order[i - 1]) > rv_status_gravity(order[i]));
-	assert_int_equal(rv_status_gravity(RV_BAD_CONFIG), rv_status_gravity(RV_FAILED));
+	assert_int_equal(rv_status_gravity(RV_CONFLICT), rv_status_gravity(RV_FAILED));
+	assert_int_equal(rv_status_graver(RV_CONFLICT, RV_FAILED), RV_CONFLICT);
+	assert_int_equal(rv_status_graver(RV_CONFLICT, RV_DAMAGED), RV_DAMAGED);
+	assert_int_equal(rv_status_graver(RV_DAMAGED, RV_OK), RV_DAMAGED);
 	assert_int_equal(rv_status_gravity(RV_OK), 0);
 }
 
