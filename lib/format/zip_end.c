@@ -69,33 +69,29 @@ static enum rv_status refuse_followed(const struct rv_zip_input *input, const ch
 	return RV_BAD_DATA;
 }
 
-/* Where the archive ends whose directory begins at `at`; *ret 0: not in this file. */
+/* Where the archive ends whose directory begins at `at`; *ret 0: not in this file, or in its tail, where it would have
+ * been found. */
 static enum rv_status find_end_behind(const struct rv_zip_input *input, uint64_t at, uint64_t *ret,
 				      struct rv_error *err)
 {
 	unsigned char p[RV_ZIP_RECORD_BYTES];
 
 	*ret = 0;
-	while (at < input->bytes && input->bytes - at >= END_BYTES) {
-		uint64_t left = input->bytes - at, len = 0;
-
-		memset(p, 0, sizeof(p));
-		if (input->read(input->arg, p, left < sizeof(p) ? (size_t)left : sizeof(p), at, err) != RV_OK)
+	while (at + TAIL_BYTES < input->bytes) {
+		if (input->read(input->arg, p, sizeof(p), at, err) != RV_OK)
 			return err->status;
 		if (rv_zip_32(p) == END) {
-			at += END_BYTES + rv_zip_16(p + 20);
-			*ret = at <= input->bytes ? at : 0;
-			return RV_OK;
+			*ret = at + END_BYTES + rv_zip_16(p + 20);
+			break;
 		}
 		if (rv_zip_32(p) == RV_ZIP_RECORD)
-			len = sizeof(p) + rv_zip_16(p + 28) + rv_zip_16(p + 30) + rv_zip_16(p + 32);
+			at += sizeof(p) + rv_zip_16(p + 28) + rv_zip_16(p + 30) + rv_zip_16(p + 32);
 		else if (rv_zip_32(p) == END64)
-			len = END64_BYTES;
+			at += END64_BYTES;
 		else if (rv_zip_32(p) == LOCATOR)
-			len = LOCATOR_BYTES;
+			at += LOCATOR_BYTES;
 		else
 			break;
-		at += len;
 	}
 	return RV_OK;
 }

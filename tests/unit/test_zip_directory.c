@@ -628,6 +628,65 @@ static void what_follows_an_archive_is_not_taken_for_a_cut(void **state)
 	}
 }
 
+static struct bytes followed(const struct zip *z, size_t more)
+{
+	struct bytes b = { rv_calloc(1, z->out.len + more), z->out.len + more, z->out.len + more };
+
+	memcpy(b.p, z->out.p, z->out.len);
+	return b;
+}
+
+static void every_read_of_a_followed_one_fails_once(void **state)
+{
+	struct zip z = { 0 };
+	struct rv_error err = RV_ERROR_INIT;
+	int reads = 0;
+
+	(void)state;
+	PUT(&z, .name = "a.csv", TEXT(ABC));
+	finish_as(&z, &(struct ending){ .zip64 = true });
+	struct bytes b = followed(&z, 70000);
+
+	do {
+		struct failing f = { &b, reads++ };
+		struct rv_zip_input input = { b.len, read_or_fail, &f };
+		struct rv_zip_directory d = { 0 };
+
+		err = (struct rv_error)RV_ERROR_INIT;
+		assert_int_not_equal(rv_zip_directory_read(&input, "extract.zip", NULL, &d, &err), RV_OK);
+	} while (err.status == RV_LOCAL_IO);
+	assert_non_null(strstr(err.message, "70000 bytes follow the end of the archive at byte "));
+	free(b.p);
+	free(z.out.p);
+}
+
+/* Long enough to be followed, and cut all the same; and a directory that leads beyond the file. */
+static void a_large_one_is_cut(void **state)
+{
+	struct zip z = { 0 };
+	struct rv_error err = RV_ERROR_INIT;
+	struct rv_zip_directory d = { 0 };
+
+	(void)state;
+	make("plain", &z);
+	struct bytes b = followed(&z, 70000);
+
+	memcpy(b.p + 18, "\0\0\1\1", 4);
+	assert_int_equal(read_directory(&b, NULL, &d, &err), RV_BAD_DATA);
+	assert_non_null(strstr(err.message, "is truncated at 70"));
+	free(b.p);
+	b = followed(&z, 70000);
+	for (size_t i = 0; i + 46 < z.out.len; i++)
+		if (memcmp(b.p + i, "PK\1\2", 4) == 0) {
+			memcpy(b.p + i + 30, "\377\377", 2);
+			break;
+		}
+	assert_int_equal(read_directory(&b, NULL, &d, &err), RV_BAD_DATA);
+	assert_non_null(strstr(err.message, "it is truncated, or more than 64 KiB follow its end"));
+	free(b.p);
+	free(z.out.p);
+}
+
 /* ---- names ---- */
 
 static bool same(const char *a, const char *b)
@@ -776,6 +835,8 @@ int main(void)
 	static const struct CMUnitTest more[] = {
 		cmocka_unit_test(fault_87_truncated_at_every_byte),
 		cmocka_unit_test(what_follows_an_archive_is_not_taken_for_a_cut),
+		cmocka_unit_test(every_read_of_a_followed_one_fails_once),
+		cmocka_unit_test(a_large_one_is_cut),
 		cmocka_unit_test(every_bit_flipped),
 		cmocka_unit_test(entries_are_as_they_were_made),
 		cmocka_unit_test(fault_96_names_that_are_the_same),
