@@ -59,7 +59,7 @@ enum rv_status duck_fail(struct rv_duckdb *d, struct rv_error *err, struct duck_
 
 	if (d->api->result_error_type(result) == DUCK_ERROR_INTERRUPT)
 		return rv_fail(err, RV_FAILED, "interrupted");
-	return duck_fail_text(err, text ? text : "DuckDB failed and did not say why");
+	return duck_fail_text(err, text ? text : DUCK_SAID_NOTHING);
 }
 
 bool duck_stopped(const struct rv_duckdb *d)
@@ -73,14 +73,12 @@ enum rv_status duck_run(struct rv_duckdb *d, const char *sql, uint64_t *ret_chan
 			struct rv_error *err)
 {
 	struct duck_result result = { 0 };
-	enum rv_status status = RV_OK;
+	RV_CLEANUP(rv_free_p) char *failure = duck_execute(d->api, d->connection, sql, NULL, NULL, &result);
 
-	if (d->api->query(d->connection, sql, &result) != 0)
-		status = duck_fail(d, err, &result);
-	else if (ret_changed)
+	if (!failure && ret_changed)
 		*ret_changed = d->api->rows_changed(&result);
 	d->api->destroy_result(&result);
-	return status;
+	return failure ? duck_fail_text(err, failure) : RV_OK;
 }
 
 enum rv_status duck_runf(struct rv_duckdb *d, struct rv_error *err, const char *fmt, ...)
@@ -107,14 +105,14 @@ enum rv_status duck_select(struct rv_duckdb *d, struct duck_cursor *cursor, cons
 			   struct rv_error *err)
 {
 	*cursor = (struct duck_cursor){ .d = d };
-	if (d->api->query(d->connection, sql, &cursor->result) != 0) {
-		enum rv_status status = duck_fail(d, err, &cursor->result);
+	RV_CLEANUP(rv_free_p) char *failure =
+		duck_execute(d->api, d->connection, sql, NULL, NULL, &cursor->result);
 
-		d->api->destroy_result(&cursor->result);
-		return status;
-	}
-	cursor->open = true;
-	return RV_OK;
+	cursor->open = !failure;
+	if (!failure)
+		return RV_OK;
+	d->api->destroy_result(&cursor->result);
+	return duck_fail_text(err, failure);
 }
 
 bool duck_next(struct duck_cursor *cursor)

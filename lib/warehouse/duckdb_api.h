@@ -131,7 +131,6 @@ enum { DUCK_RESULT_ROWS = 3 };
 	DUCK(duck_state, set_config, (duck_config, const char *, const char *))                    \
 	DUCK(void, destroy_config, (duck_config *))                                                \
 	DUCK(void, free, (void *))                                                                 \
-	DUCK(duck_state, query, (duck_connection, const char *, struct duck_result *))             \
 	DUCK(void, destroy_result, (struct duck_result *))                                         \
 	DUCK(duck_state, table_description_create_ext,                                             \
 	     (duck_connection, const char *, const char *, const char *,                           \
@@ -160,7 +159,6 @@ enum { DUCK_RESULT_ROWS = 3 };
 	DUCK(duck_state, bind_uint64, (duck_prepared, duck_idx, uint64_t))                         \
 	DUCK(duck_state, bind_timestamp, (duck_prepared, duck_idx, int64_t))                       \
 	DUCK(duck_state, bind_null, (duck_prepared, duck_idx))                                     \
-	DUCK(duck_state, execute_prepared, (duck_prepared, struct duck_result *))                  \
 	DUCK(duck_state, pending_prepared, (duck_prepared, duck_pending *))                        \
 	DUCK(duck_state, pending_prepared_streaming, (duck_prepared, duck_pending *))              \
 	DUCK(const char *, pending_error, (duck_pending))                                          \

@@ -51,6 +51,17 @@ void duck_leave(struct rv_duckdb *d);
 /* Whether params.stop asks to end. */
 bool duck_stopped(const struct rv_duckdb *d);
 
+#define DUCK_SAID_NOTHING "DuckDB failed and did not say why"
+
+/* duckdb_statement.c; what must not be called instead is said there. */
+/* Until the result of `pending` can be had. `go_on` (NULL: always) is asked between tasks. What became of it:
+ * DUCK_PENDING_READY, DUCK_PENDING_ERROR, or DUCK_PENDING_NOT_READY when it was not to go on. */
+int duck_pending_await(const struct rv_duckdb_api *api, duck_pending pending, bool (*go_on)(void *arg), void *arg);
+/* All statements of `sql`, one after the other; *ret (zeroed before) is the last one's result, for the caller to
+ * destroy also after a failure. What DuckDB said of a failure, for the caller to free; NULL: there was none. */
+char *duck_execute(const struct rv_duckdb_api *api, duck_connection connection, const char *sql,
+		   bool (*go_on)(void *arg), void *arg, struct duck_result *ret) RV_MUST_CHECK;
+
 /* Fill err from a failed result, prepared statement or text. */
 enum rv_status duck_fail(struct rv_duckdb *d, struct rv_error *err, struct duck_result *result);
 enum rv_status duck_fail_text(struct rv_error *err, const char *text);

@@ -208,15 +208,29 @@ static void tell_progress(struct loading *l, struct duck_feed *feed)
 		l->stop = true;
 }
 
+struct telling {
+	struct loading *loading;
+	struct duck_feed *feed;
+	int64_t told_ms;
+};
+
+static bool tell_between(void *arg)
+{
+	struct telling *telling = arg;
+
+	if (rv_clock_monotonic_ms() - telling->told_ms >= 100) {
+		tell_progress(telling->loading, telling->feed);
+		telling->told_ms = rv_clock_monotonic_ms();
+	}
+	return true; /* the feed ends where it was told to stop */
+}
+
 /* INSERT while telling progress. */
 static enum rv_status insert_raw(struct loading *l, struct duck_feed *feed, struct rv_error *err)
 {
 	RV_CLEANUP(rv_strbuf_release) struct rv_strbuf sql = RV_STRBUF_INIT;
-	const struct rv_duckdb_api *api = l->d->api;
+	struct telling telling = { l, feed, rv_clock_monotonic_ms() };
 	struct duck_result result = { 0 };
-	duck_prepared statement = NULL;
-	duck_pending pending = NULL;
-	enum rv_status status = RV_OK;
 
 	rv_strbuf_puts(&sql, "INSERT INTO ");
 	duck_table(&sql, l->stream, "");
@@ -224,28 +238,11 @@ static enum rv_status insert_raw(struct loading *l, struct duck_feed *feed, stru
 			 " SELECT record, file_name, file_row, make_timestamp(%" PRId64
 			 ") FROM river_feed()",
 			 l->loaded_us);
-	if (api->prepare(l->d->connection, sql.bytes, &statement) != 0)
-		status = duck_fail_text(err, api->prepare_error(statement));
-	else if (api->pending_prepared(statement, &pending) != 0)
-		status = duck_fail_text(err, api->pending_error(pending));
-	for (int64_t told_ms = rv_clock_monotonic_ms(); status == RV_OK;) {
-		int state = api->pending_execute_task(pending);
+	RV_CLEANUP(rv_free_p) char *failure =
+		duck_execute(l->d->api, l->d->connection, sql.bytes, tell_between, &telling, &result);
 
-		if (state == DUCK_PENDING_ERROR)
-			status = duck_fail_text(err, api->pending_error(pending));
-		if (state != DUCK_PENDING_NOT_READY)
-			break;
-		if (rv_clock_monotonic_ms() - told_ms >= 100) {
-			tell_progress(l, feed);
-			told_ms = rv_clock_monotonic_ms();
-		}
-	}
-	if (status == RV_OK && api->execute_pending(pending, &result) != 0)
-		status = duck_fail(l->d, err, &result);
-	api->destroy_result(&result);
-	api->destroy_pending(&pending);
-	api->destroy_prepare(&statement);
-	return status;
+	l->d->api->destroy_result(&result);
+	return failure ? duck_fail_text(err, failure) : RV_OK;
 }
 
 /* Whether the object held what its name says; else its item says why not. */

@@ -148,13 +148,12 @@ static enum rv_status copy_rows(struct rv_parquet_file *file, duck_connection co
 			 " ROW_GROUP_SIZE %d, ROW_GROUP_SIZE_BYTES %llu, USE_TMP_FILE false)",
 			 file->number, file->params.fd, packings[file->params.pages], GROUP_ROWS,
 			 (unsigned long long)file->engine->group_bytes);
-	if (api->query(connection, sql.bytes, &result) != 0) {
-		const char *text = api->result_error(&result);
+	RV_CLEANUP(rv_free_p) char *failure = duck_execute(api, connection, sql.bytes, NULL, NULL, &result);
 
-		status = say(file, text ? text : "DuckDB failed and did not say why", err);
-	} else {
+	if (failure)
+		status = say(file, failure, err);
+	else
 		file->written = api->rows_changed(&result);
-	}
 	api->destroy_result(&result);
 	return status;
 }

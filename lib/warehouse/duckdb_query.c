@@ -263,6 +263,11 @@ static enum rv_status hand_out(struct running *r, struct duck_result *result, st
 	return message && *message ? duck_fail(r->d, err, result) : RV_OK;
 }
 
+static bool is_wanted(void *arg)
+{
+	return !duck_stopped(arg);
+}
+
 static enum rv_status execute(struct running *r, duck_prepared statement, struct rv_error *err)
 {
 	const struct rv_duckdb_api *api = r->d->api;
@@ -272,23 +277,13 @@ static enum rv_status execute(struct running *r, duck_prepared statement, struct
 
 	if (api->pending_prepared_streaming(statement, &pending) != 0)
 		status = duck_fail_text(err, api->pending_error(pending));
-	for (int state = DUCK_PENDING_NOT_READY; status == RV_OK;) {
-		if (duck_stopped(r->d)) {
-			api->interrupt(r->d->connection);
-			status = rv_fail(err, RV_FAILED, "interrupted");
-			break;
-		}
-		state = api->pending_execute_task(pending);
-		if (state == DUCK_PENDING_ERROR)
-			status = duck_fail_text(err, api->pending_error(pending));
-		if (state == DUCK_PENDING_READY)
-			break;
-		/* The other threads have all there is to do. */
-		if (state == DUCK_PENDING_NO_TASKS) {
-			struct timespec pause = { 0, 500000 };
+	int state = status == RV_OK ? duck_pending_await(api, pending, is_wanted, r->d) : DUCK_PENDING_ERROR;
 
-			nanosleep(&pause, NULL);
-		}
+	if (status == RV_OK && state == DUCK_PENDING_ERROR)
+		status = duck_fail_text(err, api->pending_error(pending));
+	if (state == DUCK_PENDING_NOT_READY) {
+		api->interrupt(r->d->connection);
+		status = rv_fail(err, RV_FAILED, "interrupted");
 	}
 	if (status == RV_OK && api->execute_pending(pending, &result) != 0)
 		status = duck_fail(r->d, err, &result);

@@ -9,6 +9,8 @@
  *	                              change at any time
  *	WRONG_CLOCK_COUNT=FILE        how often the program had asked when it ended, in decimal
  *
+ *	WRONG_CLOCK_BACK=1            besides: it shows a second less at every question than at the one before
+ *
  * WRONG_CLOCK=0,7:-3600 is set back by an hour at the seventh question.
  */
 #include <fcntl.h>
@@ -96,6 +98,8 @@ static int64_t moved(int64_t true_seconds)
 	uint64_t call = atomic_fetch_add(&calls, 1) + 1;
 	const char *file = getenv("WRONG_CLOCK_FILE");
 
+	if (getenv("WRONG_CLOCK_BACK"))
+		true_seconds -= (int64_t)call;
 	if (file)
 		return true_seconds + said_by_file(file);
 	struct step *step = NULL;
