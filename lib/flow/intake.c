@@ -88,7 +88,8 @@ static enum rv_status add_frame(void *arg, struct rv_intake_frame *frame, struct
 {
 	struct making *m = arg;
 	m->any = true;
-	return frame->kind == RV_INTAKE_RECORDS ? add_records(m, frame, err) : rv_intake_reject(&m->rejects, frame, add_piece, m, err);
+	return frame->kind == RV_INTAKE_RECORDS ? add_records(m, frame, err)
+						: rv_intake_reject(&m->rejects, frame, add_piece, m, err);
 }
 
 /* The original is kept before anything is promised in its place. */

@@ -14,6 +14,8 @@
 #
 #	whole	PATH                               a file, or with a / at its end all files below
 #	reason	WORD	TEXT                       why something may be left
+#	processor	FLAG	PATH                    a file of which only a processor with FLAG (/proc/cpuinfo) runs all;
+#	                                           on others nothing is said of it, but that nothing was
 #	FILE	FUNCTION	WHAT	WORD	TEXT       TEXT is the line in the source
 #
 # WHAT is `line`, the first of those that follow each other and are not reached, or a branch: `true` or
@@ -30,7 +32,8 @@ my ($report, $exceptions) = @ARGV;
 
 # ---- what may be left ----
 
-my (@whole, %reason, %allowed);
+my (@whole, %reason, %allowed, %unjudged);
+my $flags = do { local (@ARGV, $/) = '/proc/cpuinfo'; -r $ARGV[0] ? <> // '' : '' };
 open my $in, '<', $exceptions or die "$exceptions: $!\n";
 while (<$in>) {
 	chomp;
@@ -40,6 +43,8 @@ while (<$in>) {
 		push @whole, $field[1];
 	} elsif ($field[0] eq 'reason' && @field >= 3) {
 		$reason{$field[1]} = 1;
+	} elsif ($field[0] eq 'processor' && @field == 3) {
+		$unjudged{$field[2]} = $field[1] unless $flags =~ /^flags\s*:.*\s\Q$field[1]\E(?:\s|$)/m;
 	} elsif (@field == 5) {
 		die "$exceptions:$.: no reason $field[3]\n" unless $reason{$field[3]};
 		push @{$allowed{join "\t", @field[0 .. 2], $field[4]}}, $field[3];
@@ -161,7 +166,7 @@ sub function_of {
 }
 
 my @missing; # [file, line, function, what, text]
-for my $f (sort grep { is_whole($_) } keys %lines) {
+for my $f (sort grep { is_whole($_) && !$unjudged{$_} } keys %lines) {
 	next unless %{$lines{$f}};
 	open my $source, '<', $f or die "$f: $!\n";
 	my @text = ('', <$source>);
@@ -195,6 +200,10 @@ if ($mode eq '--missing') {
 		my $word = $known && @$known ? shift @$known : '?';
 		print join("\t", @$m[0, 2, 3], $word, $m->[4]), "\n";
 	}
+	for my $key (sort grep { $unjudged{(split /\t/)[0]} } keys %allowed) {
+		my @field = split /\t/, $key, 4;
+		print join("\t", @field[0 .. 2], $_, $field[3]), "\n" for @{$allowed{$key}};
+	}
 	exit 0;
 }
 
@@ -209,12 +218,14 @@ for my $m (@missing) {
 	print "$m->[0]:$m->[1]: $m->[2]: $m->[3]: $m->[4]\n";
 }
 my $stale = 0;
-for my $key (sort keys %allowed) {
+for my $key (sort grep { !$unjudged{(split /\t/)[0]} } keys %allowed) {
 	for (@{$allowed{$key}}) {
 		print "\nin $exceptions, and reached now or gone:\n" unless $stale++;
 		print join(': ', split /\t/, $key), "\n";
 	}
 }
+print "\n" if %unjudged;
+print "$_ was not judged: this processor has no $unjudged{$_}\n" for sort keys %unjudged;
 my $left = @missing - $bad;
 print "\n$left left with a reason, $bad without, $stale reasons without a thing\n";
 exit($bad || $stale ? 1 : 0);

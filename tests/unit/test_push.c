@@ -202,6 +202,37 @@ static void one_file(void **state RV_UNUSED)
 }
 
 /* Fails at store operation N, for N = 1 .. until nothing fails any more; true when it went through. */
+/* Whatever number of pieces they are read in; what says that an array is not closed is none that a file holds. */
+static void rejects_are_counted_once(void **state RV_UNUSED)
+{
+	struct world *w = make_world();
+	struct rv_push_params params = params_of(w);
+	struct rv_error err = RV_ERROR_INIT;
+	struct rv_push_result result;
+	FILE *f = fopen(w->file, "a");
+	assert_non_null(f);
+	for (int i = 0; i < 300000; i++)
+		assert_int_equal(fputc('x', f), 'x');
+	assert_true(fputc('\n', f) == '\n' && fclose(f) == 0);
+	assert_int_equal(rv_push(&params, &result, &err), RV_PARTIAL);
+	assert_int_equal(result.rejected, 1);
+	rv_push_result_release(&result);
+	/* goes on by the number that the checkpoint has */
+	write_records(w->file, RECORDS, RECORDS + 3, "a");
+	assert_int_equal(push(&params, &err), RV_OK);
+	assert_each_once(w, 0, RECORDS + 3);
+	RV_CLEANUP(rv_free_p) char *array = rv_asprintf("%s/a.json", w->folder);
+	f = fopen(array, "w");
+	assert_non_null(f);
+	assert_true(fprintf(f, "[{\"n\":%d}\n", RECORDS + 3) > 0 && fclose(f) == 0);
+	params.files = &array;
+	assert_int_equal(rv_push(&params, &result, &err), RV_PARTIAL);
+	assert_int_equal(result.rejected, 1);
+	rv_push_result_release(&result);
+	assert_each_once(w, 0, RECORDS + 4);
+	free_world(w);
+}
+
 static bool file_with_failure(uint64_t fail_at, bool for_ever, enum rv_status how)
 {
 	struct world *w = make_world();
@@ -685,6 +716,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_file),
+		cmocka_unit_test(rejects_are_counted_once),
 		cmocka_unit_test(file_survives_every_store_failure),
 		cmocka_unit_test(spooled_survives_every_store_failure),
 		cmocka_unit_test(named_run_survives_every_store_failure),

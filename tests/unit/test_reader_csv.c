@@ -345,6 +345,23 @@ static void test_other_formats_refused(void **state RV_UNUSED)
 	EXPECT("a;b\n{}\n", &p, "{\"x\":\"a;b\"}\n{\"x\":\"{}\"}\n", "");
 }
 
+/* A .tsv has a delimiter that nobody asked for, and a file that goes on has the one it was begun with. */
+static void test_delimiters_nobody_asked_for(void **state RV_UNUSED)
+{
+	const struct rv_reader_params named = { .format = RV_FORMAT_AUTO, .name = "a.tsv" };
+	struct rv_reader_params goes_on = { .format = RV_FORMAT_AUTO, .name = "a.csv", .csv_delimiter = '\t' };
+	struct rv_csv_dialect comma = RV_CSV_DIALECT_INIT;
+
+	EXPECT("a\tb\n1\t2\n", &named, "{\"a\":\"1\",\"b\":\"2\"}\n", "");
+	EXPECT_FAILURE("a,b\n1,2\n", &named, "separated by ','");
+	EXPECT("a\n1\n", &named, "{\"a\":\"1\"}\n", "");
+	EXPECT("\"a,b\"\n1\n", &named, "{\"a,b\":\"1\"}\n", "");
+	EXPECT("a\tb\n1\t2\n", &goes_on, "{\"a\":\"1\",\"b\":\"2\"}\n", "");
+	comma.delimiter_given = true;
+	goes_on.csv = &comma;
+	EXPECT("a,b\n1,2\n", &goes_on, "{\"a\":\"1\",\"b\":\"2\"}\n", "");
+}
+
 static void test_foreign_files_refused(void **state RV_UNUSED)
 {
 	const struct rv_reader_params any = { .format = RV_FORMAT_AUTO };
@@ -558,6 +575,7 @@ int main(void)
 		cmocka_unit_test(test_headers_refused),
 		cmocka_unit_test(test_dialects_refused),
 		cmocka_unit_test(test_other_formats_refused),
+		cmocka_unit_test(test_delimiters_nobody_asked_for),
 		cmocka_unit_test(test_foreign_files_refused),
 		cmocka_unit_test(test_reasons_name_counts),
 		cmocka_unit_test(test_round_trip),

@@ -120,6 +120,25 @@ static void test_round_trip_of_files(void **arg)
 	rv_run_free(run);
 }
 
+/* A delimiter that cannot be one is none: the file's name says which. */
+static void test_csv_reading(void **arg RV_UNUSED)
+{
+	static const struct {
+		const char *text;
+		char delimiter;
+	} all[] = { { ";", ';' }, { "", 0 }, { ";;", 0 }, { "\n", 0 }, { "\"", 0 } };
+	char *header, delimiter;
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+		json_t *o = json_pack("{s:s, s:s}", "header", "a", "delimiter", all[i].text);
+		rv_csv_reading_get(o, &header, &delimiter);
+		json_decref(o);
+		assert_string_equal(header, "a");
+		assert_int_equal(delimiter, all[i].delimiter);
+		free(header);
+	}
+}
+
 static void test_49_torn_at_every_byte(void **arg)
 {
 	struct world *world = *arg;
@@ -599,6 +618,7 @@ static void test_20_golden_of_a_service(void **arg)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_csv_reading),
 		cmocka_unit_test_setup_teardown(test_round_trip_of_a_pipe, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_round_trip_of_files, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_49_torn_at_every_byte, set_up, tear_down),

@@ -81,6 +81,7 @@ static void test_refused(void **state)
 		"{\"Records\":[" RECORD("ObjectCreated:Put", "a%00b") "]}",
 		"{\"Records\":[{\"eventName\":\"ObjectCreated:Put\",\"s3\":3}]}",
 		"{\"Message\":\"{\\\"Message\\\":\\\"{}\\\"}\"}",
+		"{\"Records\":[{\"body\":\"{\\\"Message\\\":\\\"{}\\\"}\"}]}",
 		"{\"Event\":\"s3:Other\"}",
 		"{\"source\":\"aws.ec2\",\"detail\":{}}",
 		"{\"source\":\"aws.s3\",\"detail\":[]}",

@@ -45,12 +45,20 @@ static void test_origins(void **state RV_UNUSED)
 	for (size_t i = 0; i < count; i++)
 		free(origins[i]);
 	free(origins);
+	assert_int_equal(rv_url_origins("http://a http://b http://c http://d http://e http://f http://g http://h "
+					"http://i http://j", &origins, &count, &err), RV_OK);
+	assert_int_equal(count, 10);
+	for (size_t i = 0; i < count; i++) {
+		assert_int_equal(origins[i][7], 'a' + (char)i);
+		free(origins[i]);
+	}
+	free(origins);
 	/* what stands before a wrong one is the caller's */
 	assert_int_equal(rv_url_origins("https://a.example,b", &origins, &count, &err), RV_BAD_CONFIG);
 	assert_int_equal(count, 1);
 	free(origins[0]);
 	free(origins);
-	static const char *const wrong[] = { "", ", ,", "https://", "https://A.example", "https://a/b", "*" };
+	static const char *const wrong[] = { "", ", ,", "https://", "https://A.example", "https://a/b", "https://a|b", "*" };
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		if (rv_url_origins(wrong[i], &origins, &count, &err) != RV_BAD_CONFIG)
 			fail_msg("'%s' was taken", wrong[i]);
