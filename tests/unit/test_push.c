@@ -209,9 +209,10 @@ static void rejects_are_counted_once(void **state RV_UNUSED)
 	struct rv_push_params params = params_of(w);
 	struct rv_error err = RV_ERROR_INIT;
 	struct rv_push_result result;
+	params.read.max_record_bytes = 64 << 10;
 	FILE *f = fopen(w->file, "a");
 	assert_non_null(f);
-	for (int i = 0; i < 300000; i++)
+	for (int i = 0; i < 3000000; i++)
 		assert_int_equal(fputc('x', f), 'x');
 	assert_true(fputc('\n', f) == '\n' && fclose(f) == 0);
 	assert_int_equal(rv_push(&params, &result, &err), RV_PARTIAL);
