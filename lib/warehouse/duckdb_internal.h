@@ -58,7 +58,8 @@ bool duck_stopped(const struct rv_duckdb *d);
  * DUCK_PENDING_READY, DUCK_PENDING_ERROR, or DUCK_PENDING_NOT_READY when it was not to go on. */
 int duck_pending_await(const struct rv_duckdb_api *api, duck_pending pending, bool (*go_on)(void *arg), void *arg);
 /* All statements of `sql`, one after the other; *ret (zeroed before) is the last one's result, for the caller to
- * destroy also after a failure. What DuckDB said of a failure, for the caller to free; NULL: there was none. */
+ * destroy also after a failure. `go_on` (NULL: none) is called between tasks, and has to say true. What DuckDB said of
+ * a failure, for the caller to free; NULL: there was none. */
 char *duck_execute(const struct rv_duckdb_api *api, duck_connection connection, const char *sql,
 		   bool (*go_on)(void *arg), void *arg, struct duck_result *ret) RV_MUST_CHECK;
 
